@@ -1,0 +1,97 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace coir {
+
+/// The clock of every wait: `std::chrono::steady_clock` (CLOCK_MONOTONIC, clock_gettime(2)) under a name of our own.
+struct clock {
+    using duration = std::chrono::nanoseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<clock>;
+    static constexpr bool is_steady = true;
+
+    [[nodiscard]] static time_point now() noexcept {
+        return time_point{std::chrono::steady_clock::now().time_since_epoch()};
+    }
+};
+
+/// A limit in time: the last parameter of every call that suspends. Made from a duration (counted from now) or a point
+/// of `coir::clock` or `std::chrono::steady_clock`; by default there is none. A duration too long to count means
+/// forever, a negative one means now.
+///
+/// @code
+/// using namespace std::chrono_literals;
+/// coir::channel<int> numbers{1};
+/// const coir::deadline soon = 10ms;
+/// try {
+///     numbers.recv(soon);
+/// } catch (const coir::timed_out&) {
+/// }
+/// @endcode
+class deadline {
+public:
+    constexpr deadline() noexcept = default;
+
+    template <class Rep, class Period>
+    deadline(std::chrono::duration<Rep, Period> from_now) noexcept : at_{after(clamp(from_now))} {}
+
+    template <class Duration>
+    constexpr deadline(std::chrono::time_point<clock, Duration> at) noexcept : at_{clamp(at.time_since_epoch())} {}
+
+    template <class Duration>
+    constexpr deadline(std::chrono::time_point<std::chrono::steady_clock, Duration> at) noexcept
+        : at_{clamp(at.time_since_epoch())} {}
+
+    [[nodiscard]] constexpr bool is_never() const noexcept { return at_ == forever; }
+
+    /// Whether the point is reached. Reads the clock, unless there is no limit.
+    [[nodiscard]] bool has_passed() const noexcept { return !is_never() && at_ <= now(); }
+
+    /// Nanoseconds on `coir::clock`; the largest value when there is no limit.
+    [[nodiscard]] constexpr std::int64_t nanoseconds() const noexcept { return at_; }
+
+    [[nodiscard]] constexpr clock::time_point time_point() const noexcept {
+        return clock::time_point{std::chrono::nanoseconds{at_}};
+    }
+
+    friend constexpr auto operator<=>(const deadline&, const deadline&) noexcept = default;
+
+private:
+    static constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+
+    static std::int64_t now() noexcept { return clock::now().time_since_epoch().count(); }
+
+    static std::int64_t after(std::int64_t from_now) noexcept {
+        if (from_now == forever) return forever;
+        const std::int64_t at = now();
+        return from_now <= 0 ? at : from_now >= forever - at ? forever : at + from_now;
+    }
+
+    /// In nanoseconds, rounded up (a wait never ends early), saturated at both ends. NaN counts as forever.
+    template <class Rep, class Period>
+    static constexpr std::int64_t clamp(std::chrono::duration<Rep, Period> length) noexcept {
+        using wide = std::chrono::duration<long double, std::nano>;
+        constexpr auto limit = static_cast<long double>(forever);
+        const long double count = std::chrono::duration_cast<wide>(length).count();
+        if (!(count < limit)) return forever;
+        if (count <= -limit) return -forever;
+        if constexpr (std::is_floating_point_v<Rep>) {
+            const auto whole = static_cast<std::int64_t>(count);
+            return static_cast<long double>(whole) < count ? whole + 1 : whole;
+        } else {
+            return std::chrono::ceil<std::chrono::nanoseconds>(length).count();
+        }
+    }
+
+    std::int64_t at_ = forever;
+};
+
+/// No limit in time.
+inline constexpr deadline never{};
+
+}  // namespace coir

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace coir::detail {
+
+class scheduler;
+
+/// Which scheduler an object belongs to: the one that first uses it, until that has ended and another one adopts
+/// it (a static mutex works in a second `run`). A number and not a pointer, since it may outlive the scheduler.
+class owner {
+public:
+    /// Throws `wrong_scheduler`, naming the operation, when the object belongs to another scheduler that still runs.
+    void claim(const scheduler& here, const char* operation);
+
+    /// As above for the calling thread's scheduler, which need not be in a fiber; throws also when there is none.
+    /// For what never suspends: releases, notifications, closes.
+    scheduler& claim(const char* operation);
+
+private:
+    std::atomic<std::uint64_t> serial_{0};  // of a scheduler; 0: of none yet
+};
+
+}  // namespace coir::detail

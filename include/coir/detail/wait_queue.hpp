@@ -1,0 +1,39 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/list.hpp>
+#include <coir/detail/owner.hpp>
+
+namespace coir::detail {
+
+struct waiter;
+
+/// Fibers that wait for one thing, in the order they came. What primitives are made of: `wait` parks, `wake_one` hands
+/// over to the first. Belongs to one scheduler; destroyed with fibers in it, it aborts.
+class wait_queue {
+public:
+    explicit wait_queue(const char* waits_for) noexcept : waits_for_{waits_for} {}
+    ~wait_queue();
+    wait_queue(const wait_queue&) = delete;
+    wait_queue& operator=(const wait_queue&) = delete;
+
+    /// Parks the calling fiber until it is woken: true. False when `until` came first. Throws `not_in_fiber`,
+    /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over.
+    [[nodiscard]] bool wait(const char* operation, const deadline& until = never);
+
+    /// Wakes the fiber that has waited longest, and runs it after those already ready. False when none waits.
+    bool wake_one() noexcept;
+    void wake_all() noexcept;
+
+    [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
+
+    /// Throws `wrong_scheduler` unless the calling thread's scheduler owns the queue, or comes to own it now.
+    void claim(const char* operation) { owner_.claim(operation); }
+
+private:
+    list<waiter> waiters_;
+    owner owner_;
+    const char* waits_for_;
+};
+
+}  // namespace coir::detail

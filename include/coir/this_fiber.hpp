@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <coir/deadline.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <stop_token>
+#include <string_view>
+
+/// What a fiber may ask of itself. All but `in_fiber` throw `not_in_fiber` outside `coir::run`.
+///
+/// @code
+/// coir::this_fiber::sleep_for(1ms);
+/// coir::this_fiber::yield();
+/// if (!coir::this_fiber::in_fiber()) throw std::logic_error{"where am I"};
+/// @endcode
+namespace coir::this_fiber {
+
+/// Lets the fibers that are ready run first. Throws `cancelled`, `scope_expired`.
+void yield();
+
+/// Suspends the fiber until `until` has passed, never for less. Throws `cancelled`, `scope_expired`.
+void sleep_until(deadline until);
+
+/// As above, from now on; a length of zero or less is a yield.
+template <class Rep, class Period>
+void sleep_for(std::chrono::duration<Rep, Period> length) {
+    if (length > length.zero()) sleep_until(deadline{length});
+    else yield();
+}
+
+[[nodiscard]] std::uint64_t id();
+[[nodiscard]] std::string_view name();
+
+/// The fiber's stop, for what knows `std::stop_token`. A `std::stop_callback` on it runs in the fiber that requests the
+/// stop, and must not suspend (checked).
+[[nodiscard]] std::stop_token stop_token();
+
+/// Throws `cancelled` if the fiber is to stop and no shield holds it back. Lets others run first, if so.
+void throw_if_stopped();
+
+/// Bytes left on this fiber's stack, below the caller's frame.
+[[nodiscard]] std::size_t stack_remaining();
+
+/// Whether the caller runs in a fiber: always true within `coir::run`.
+[[nodiscard]] bool in_fiber() noexcept;
+
+}  // namespace coir::this_fiber

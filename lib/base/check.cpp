@@ -1,0 +1,22 @@
+#include "base/check.hpp"
+
+#include <execinfo.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+namespace coir::detail {
+
+void (*describe_running_fiber)(int fd) noexcept = nullptr;
+
+void check_failed(const char* condition, const char* message, const char* file, int line) noexcept {
+    ::dprintf(STDERR_FILENO, "coir: %s\n  (%s does not hold, %s:%d)\n", message, condition, file, line);
+    if (describe_running_fiber != nullptr) describe_running_fiber(STDERR_FILENO);
+    std::array<void*, 64> frames;
+    ::backtrace_symbols_fd(frames.data(), ::backtrace(frames.data(), static_cast<int>(frames.size())), STDERR_FILENO);
+    std::abort();
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+
+/// The system calls that the library makes while a fiber runs or the hub polls, by one door: they do not go through the
+/// C library's functions of the same name, which a program or the blocking detector may have put hooks on.
+/// Each returns what the kernel does: a negative result is -errno, and errno stays as it is. None of them retries.
+namespace coir::detail::sys {
+
+long read(int fd, void* into, std::size_t bytes) noexcept;
+long write(int fd, const void* from, std::size_t bytes) noexcept;
+long readv(int fd, const iovec* into, int count) noexcept;
+long writev(int fd, const iovec* from, int count) noexcept;
+long recv(int fd, void* into, std::size_t bytes, int flags) noexcept;
+long send(int fd, const void* from, std::size_t bytes, int flags) noexcept;
+long connect(int fd, const sockaddr* address, socklen_t length) noexcept;
+long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
+
+/// The state of one descriptor, by poll(2) without waiting: the events of `events` that hold, or -errno.
+long poll_now(int fd, short events) noexcept;
+
+/// Waits for `nanoseconds` (negative: for ever). By epoll_pwait2(2) where the kernel has it (5.11), else in whole
+/// milliseconds, rounded up.
+long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept;
+
+}  // namespace coir::detail::sys

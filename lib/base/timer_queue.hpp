@@ -1,0 +1,123 @@
+#pragma once
+
+#include <array>
+#include <bit>
+#include <coir/detail/list.hpp>
+#include <coir/detail/timer_node.hpp>
+#include <cstdint>
+
+namespace coir::detail {
+
+/// Timers in the order of their time, those of one time in the order they came. A pure container: it reads no clock,
+/// owns no node and never allocates.
+///
+/// A radix heap (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path problem", JACM 37(2), 1990)
+/// with digits of six bits. Time only moves forward, so a node is kept by the highest digit in which its time
+/// differs from `last_`, the time last reached: the lowest slot that is taken has the earliest nodes. When time enters
+/// a slot, its nodes move to lower levels; a node moves eleven times at most, four for the usual second.
+/// push and remove are O(1). A wheel of fixed ticks would cost as much and lose the order within a tick.
+class timer_queue {
+public:
+    timer_queue() = default;
+
+    [[nodiscard]] bool empty() const noexcept { return levels_taken_ == 0; }
+
+    void push(timer_node& node) noexcept { place(node); }
+
+    void remove(timer_node& node) noexcept {
+        const bool last_of_slot = node.next == node.prev;  // both are the slot's head
+        node.unlink();
+        if (last_of_slot) mark_empty(node.slot);
+    }
+
+    /// Takes out the first node whose time is at or before `now`; nullptr when there is none.
+    timer_node* pop(std::int64_t now) noexcept {
+        while (levels_taken_ != 0) {
+            const unsigned slot = first_slot();
+            timer_node* const first = slots_[slot].front();
+            if (slot < radix || slots_[slot].has_one()) {  // level 0: all of one time
+                if (key(*first) > static_cast<std::uint64_t>(now)) return nullptr;
+                last_ = key(*first);
+                remove(*first);
+                return first;
+            }
+            const std::uint64_t start = start_of(slot);
+            if (start > static_cast<std::uint64_t>(now)) return nullptr;
+            spread(slot, start);
+        }
+        return nullptr;
+    }
+
+    /// When to look next: never later than the first node's time; earlier only in front of a crowd, whose exact first
+    /// is found by looking again then. To be called when the queue is not empty.
+    [[nodiscard]] std::int64_t next_look() const noexcept {
+        const unsigned slot = first_slot();
+        const timer_node* const first = slots_[slot].front();
+        std::uint64_t earliest = key(*first);
+        if (slot < radix) return static_cast<std::int64_t>(earliest);
+        int seen = 0;
+        for (const list_hook* at = first; at != head_of(*first); at = at->next) {
+            if (++seen > scan_max) return static_cast<std::int64_t>(start_of(slot));
+            const std::uint64_t other = key(*static_cast<const timer_node*>(at));
+            if (other < earliest) earliest = other;
+        }
+        return static_cast<std::int64_t>(earliest);
+    }
+
+private:
+    static constexpr unsigned digit_bits = 6;
+    static constexpr unsigned radix = 1U << digit_bits;
+    static constexpr unsigned levels = (64 + digit_bits - 1) / digit_bits;
+    static constexpr int scan_max = 16;  // a look at more nodes costs more than waking once too often
+
+    /// What is already past counts as the time last reached: it is next, behind those that were there before.
+    [[nodiscard]] std::uint64_t key(const timer_node& node) const noexcept {
+        const auto at = node.at < 0 ? 0 : static_cast<std::uint64_t>(node.at);
+        return at < last_ ? last_ : at;
+    }
+
+    void place(timer_node& node) noexcept {
+        const std::uint64_t at = key(node);
+        const std::uint64_t differs = at ^ last_;
+        const unsigned level = differs == 0 ? 0 : (static_cast<unsigned>(std::bit_width(differs)) - 1) / digit_bits;
+        const unsigned digit = static_cast<unsigned>(at >> (level * digit_bits)) % radix;
+        node.slot = static_cast<std::uint16_t>(level * radix + digit);
+        slots_[node.slot].push_back(node);
+        taken_[level] |= std::uint64_t{1} << digit;
+        levels_taken_ |= 1U << level;
+    }
+
+    void mark_empty(unsigned slot) noexcept {
+        const unsigned level = slot / radix;
+        taken_[level] &= ~(std::uint64_t{1} << (slot % radix));
+        if (taken_[level] == 0) levels_taken_ &= ~(1U << level);
+    }
+
+    [[nodiscard]] unsigned first_slot() const noexcept {
+        const auto level = static_cast<unsigned>(std::countr_zero(levels_taken_));
+        return level * radix + static_cast<unsigned>(std::countr_zero(taken_[level]));
+    }
+
+    /// The earliest time that belongs into the slot: `last_` with the slot's digit, and zeros below.
+    [[nodiscard]] std::uint64_t start_of(unsigned slot) const noexcept {
+        const unsigned shift = slot / radix * digit_bits;
+        const std::uint64_t above = shift + digit_bits >= 64 ? 0 : last_ >> (shift + digit_bits) << (shift + digit_bits);
+        return above | std::uint64_t{slot % radix} << shift;
+    }
+
+    void spread(unsigned slot, std::uint64_t start) noexcept {
+        last_ = start;
+        mark_empty(slot);
+        while (timer_node* node = slots_[slot].pop_front()) place(*node);
+    }
+
+    /// The head of the ring in which `node` is first.
+    static const list_hook* head_of(const timer_node& node) noexcept { return node.prev; }
+
+    std::uint64_t last_ = 0;
+    std::uint32_t levels_taken_ = 0;
+    std::array<std::uint64_t, levels> taken_{};
+    std::array<list<timer_node>, radix * levels> slots_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COIR_ASAN 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define COIR_TSAN 1
+#endif
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) && !defined(COIR_ASAN)
+#define COIR_ASAN 1
+#endif
+#if __has_feature(thread_sanitizer) && !defined(COIR_TSAN)
+#define COIR_TSAN 1
+#endif
+#endif
+
+#if defined(COIR_ASAN)
+#include <sanitizer/common_interface_defs.h>
+#endif
+#if defined(COIR_TSAN)
+#include <sanitizer/tsan_interface.h>
+#endif
+
+namespace coir::detail {
+
+/// A flow of control that is suspended: where it goes on, and what the sanitizers need to know of its stack.
+struct context {
+    void* at = nullptr;  // first: coir_context_start writes it
+#if defined(COIR_ASAN)
+    void* fake_stack = nullptr;
+    const void* stack_bottom = nullptr;
+    std::size_t stack_bytes = 0;
+#endif
+#if defined(COIR_TSAN)
+    void* tsan_fiber = nullptr;
+#endif
+};
+
+/// The memory of a stack: [bottom, bottom + bytes), growing down.
+struct stack_range {
+    void* bottom = nullptr;
+    std::size_t bytes = 0;
+};
+
+extern "C" {
+#if defined(COIR_CONTEXT_FCONTEXT)
+/// Boost's pair, as in boost/context/detail/fcontext.hpp, a header that they keep to themselves.
+struct coir_fcontext_transfer {
+    void* from;
+    void* data;
+};
+coir_fcontext_transfer jump_fcontext(void* to, void* data) noexcept;
+void* make_fcontext(void* top, std::size_t bytes, void (*start)()) noexcept;
+#else
+/// Saves the callee-saved registers and the stack pointer in `*save`, and goes on where `load` was saved. Entered by
+/// `call` and left by `ret`: a switch that is left by a jump leaves a stale entry in the processor's return stack,
+/// and every later `ret` mispredicts (four times the cost of the switch). The floating-point control words
+/// belong to the thread and are not saved.
+void coir_context_switch(void** save, void* load) noexcept;
+#endif
+
+/// Where a new stack begins: ends the chain of frames for unwinders and calls `coir_context_main`.
+void coir_context_start() noexcept;
+
+/// What runs on every new stack; never returns. Defined by the scheduler.
+[[noreturn]] void coir_context_main() noexcept;
+}
+
+/// Makes `made` begin in `coir_context_main` on the given stack at the first switch to it.
+void make_context(context& made, stack_range stack) noexcept;
+
+/// The calling thread's own stack, as the other end of switches.
+void adopt_thread(context& thread) noexcept;
+
+/// What a sanitizer keeps for a stack is given back with it. Never for the stack one runs on.
+void forget_context(context& made) noexcept;
+
+/// To be called first on a stack that was just entered for the first time.
+inline void entered_context([[maybe_unused]] context& self) noexcept {
+#if defined(COIR_ASAN)
+    __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
+#endif
+}
+
+#if defined(COIR_CONTEXT_FCONTEXT)
+/// The flow that was left goes into the context it left from: Boost hands it to the one that goes on.
+inline void jump(context& from, context& to) noexcept {
+    const coir_fcontext_transfer came = jump_fcontext(to.at, &from);
+    static_cast<context*>(came.data)->at = came.from;
+}
+#else
+inline void jump(context& from, context& to) noexcept {
+    coir_context_switch(&from.at, to.at);
+}
+#endif
+
+/// Suspends the running flow in `from` and goes on in `to`.
+inline void switch_context(context& from, context& to) noexcept {
+#if defined(COIR_TSAN)
+    __tsan_switch_to_fiber(to.tsan_fiber, 0);
+#endif
+#if defined(COIR_ASAN)
+    __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_bottom, to.stack_bytes);
+#endif
+    jump(from, to);
+#if defined(COIR_ASAN)
+    __sanitizer_finish_switch_fiber(from.fake_stack, nullptr, nullptr);
+#endif
+}
+
+/// As switch_context, for a flow that never comes back: `from` only takes the place of what is saved in vain.
+inline void leave_context(context& from, context& to) noexcept {
+#if defined(COIR_TSAN)
+    __tsan_switch_to_fiber(to.tsan_fiber, 0);
+#endif
+#if defined(COIR_ASAN)
+    __sanitizer_start_switch_fiber(nullptr, to.stack_bottom, to.stack_bytes);
+#endif
+    jump(from, to);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,21 @@
+// The first frame of a stack, aarch64; the switch is Boost's. See context.hpp and context_x86_64.S.
+#if defined(__aarch64__)
+    .text
+    .globl coir_context_start
+    .hidden coir_context_start
+    .type coir_context_start, %function
+    .balign 16
+coir_context_start:
+    .cfi_startproc
+    .cfi_undefined x30
+    hint #36                    // bti j: entered by a jump
+    str x0, [x1]                // who jumped here, and the context that it left from
+    mov x29, #0
+    mov x30, #0
+    bl coir_context_main
+    brk #0
+    .cfi_endproc
+    .size coir_context_start, .-coir_context_start
+#endif
+
+    .section .note.GNU-stack, "", %progbits

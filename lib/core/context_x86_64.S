@@ -1,0 +1,87 @@
+// The balanced switch and the first frame of a stack, x86-64 System V. See context.hpp.
+// Assembled without LTO; the labels bound the code for tools that must know where it lies.
+#if defined(__x86_64__)
+
+    .text
+    .globl coir_context_code_begin
+    .hidden coir_context_code_begin
+coir_context_code_begin:
+
+#if !defined(COIR_CONTEXT_FCONTEXT)
+// void coir_context_switch(void** save, void* load)
+    .globl coir_context_switch
+    .hidden coir_context_switch
+    .type coir_context_switch, @function
+    .balign 16
+coir_context_switch:
+    .cfi_startproc
+    endbr64
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r15
+    popq %r14
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r14
+    popq %r13
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r13
+    popq %r12
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %r12
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
+    ret
+    .cfi_endproc
+    .size coir_context_switch, .-coir_context_switch
+#endif
+
+// Where a stack begins. No caller: the undefined return address ends every walk by unwind tables, the zero %rbp every
+// walk by frame pointers.
+    .globl coir_context_start
+    .hidden coir_context_start
+    .type coir_context_start, @function
+    .balign 16
+coir_context_start:
+    .cfi_startproc
+    .cfi_undefined %rip
+    endbr64
+#if defined(COIR_CONTEXT_FCONTEXT)
+    movq %rdi, (%rsi)           // who jumped here, and the context that it left from: see jump() in context.hpp
+#endif
+    xorl %ebp, %ebp
+    andq $-16, %rsp
+    call coir_context_main
+    hlt
+    .cfi_endproc
+    .size coir_context_start, .-coir_context_start
+
+    .globl coir_context_code_end
+    .hidden coir_context_code_end
+coir_context_code_end:
+#endif
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,138 @@
+#include <coir/fiber.hpp>
+#include <string>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+/// Wakes the fiber that joins.
+struct joiner : completion {
+    explicit joiner(task& who) noexcept
+        : completion{[](completion& self, task&) noexcept { static_cast<joiner&>(self).me.wake(outcome::woken); }},
+          me{who, "the end of a fiber"} {}
+
+    waiter me;
+};
+
+[[noreturn]] void throw_misuse(std::errc what, const char* operation) {
+    throw std::system_error{std::make_error_code(what), operation};
+}
+
+}  // namespace
+
+task& make_task(std::size_t closure_bytes, std::size_t alignment) {
+    return scheduler::get("spawn").make_task(closure_bytes, alignment);
+}
+
+void* closure_of(task& made) noexcept {
+    return made.closure();
+}
+
+void discard_task(task& made) noexcept {
+    scheduler::current()->discard_task(made);
+}
+
+void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes) {
+    made.ops = &ops;
+    scheduler& here = *scheduler::current();
+    try {
+        here.start(made, name, stack_bytes, __builtin_return_address(0));
+    } catch (...) {
+        here.discard_task(made);
+        throw;
+    }
+}
+
+fiber_handle::~fiber_handle() {
+    if (task_ != nullptr) end();
+}
+
+bool fiber_handle::done() const noexcept {
+    return task_ != nullptr && task_->state == task_state::ended;
+}
+
+void fiber_handle::join(deadline until) {
+    if (!wait("fiber::join", until)) throw timed_out{"fiber::join"};
+}
+
+std::future_status fiber_handle::wait_until(deadline until) {
+    return wait("fiber::wait_until", until) ? std::future_status::ready : std::future_status::timeout;
+}
+
+void fiber_handle::request_stop() {
+    task& fiber = checked("fiber::request_stop");
+    if (fiber.state != task_state::ended) scheduler::current()->request_stop(fiber);
+}
+
+void fiber_handle::detach() {
+    task& let_go = checked("fiber::detach");
+    task_ = nullptr;
+    let_go.handle_alive = false;
+    if (let_go.state == task_state::ended) scheduler::release(let_go);
+}
+
+std::uint64_t fiber_handle::id() const noexcept {
+    return task_ == nullptr ? 0 : task_->id;
+}
+
+std::string_view fiber_handle::name() const noexcept {
+    return task_ == nullptr || task_->name == nullptr ? std::string_view{}
+                                                      : std::string_view{task_->name, task_->name_bytes};
+}
+
+void* fiber_handle::wait_for_result(deadline until) {
+    if (!wait("fiber::get", until)) throw timed_out{"fiber::get"};
+    task& ended = *task_;
+    ended.failure_seen = true;
+    if (ended.end == task_end::returned) return ended.closure();
+    const fiber_handle ending{std::move(*this)};
+    if (ended.end == task_end::failed) std::rethrow_exception(ended.failure);
+    throw fiber_stopped{"the fiber ended by a stop and has no result"};
+}
+
+bool fiber_handle::wait(const char* operation, const deadline& until) {
+    task& awaited = checked(operation);
+    if (awaited.state == task_state::ended) return true;
+    scheduler& here = scheduler::enter(operation);
+    task& self = here.running();
+    if (awaited.state == task_state::ended) return true;
+    if (&awaited == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    if (awaited.observer != nullptr) throw_misuse(std::errc::operation_not_permitted, operation);
+
+    joiner joins{self};
+    awaited.observer = &joins;
+    struct taken_off {
+        task& awaited;
+        ~taken_off() { awaited.observer = nullptr; }
+    } const at_end{awaited};
+    return here.park(joins.me, until) == outcome::woken;
+}
+
+task& fiber_handle::checked(const char* operation) const {
+    if (task_ == nullptr) throw_misuse(std::errc::invalid_argument, operation);
+    if (task_->state == task_state::ended) return *task_;
+    const scheduler& here = scheduler::get(operation);
+    if (!here.owns(*task_)) throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler"};
+    return *task_;
+}
+
+/// The destructor's way: stop, and wait whatever comes.
+void fiber_handle::end() noexcept {
+    task& ending = *task_;
+    if (ending.state != task_state::ended) {
+        scheduler* const here = scheduler::current();
+        COIR_CHECK(here != nullptr && here->owns(ending), "a fiber's handle is destroyed outside its scheduler");
+        task& self = here->running();
+        COIR_CHECK(&ending != &self, "a fiber destroys its own handle");
+        here->request_stop(ending);
+        ++self.shields;
+        wait("~fiber", never);
+        --self.shields;
+    }
+    task_ = nullptr;
+    scheduler::release(ending);
+}
+
+}  // namespace coir::detail

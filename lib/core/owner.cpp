@@ -1,0 +1,28 @@
+#include <coir/detail/owner.hpp>
+#include <coir/error.hpp>
+#include <string>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+void owner::claim(const scheduler& here, const char* operation) {
+    // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
+    std::uint64_t known = serial_.load(std::memory_order_relaxed);
+    if (known == here.serial()) [[likely]] return;
+    if (known == 0 || !scheduler::is_alive(known)) {
+        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return;
+    }
+    throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
+}
+
+scheduler& owner::claim(const char* operation) {
+    scheduler* const here = scheduler::current();
+    if (here == nullptr) {
+        throw wrong_scheduler{std::string{operation} + ": this thread runs no scheduler, and the object belongs to one"};
+    }
+    claim(*here, operation);
+    return *here;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,163 @@
+#include "core/reactor.hpp"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include "base/check.hpp"
+#include "base/sys.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::uint32_t read_events = EPOLLIN | EPOLLRDHUP | EPOLLPRI;
+constexpr std::uint64_t bell_event = ~std::uint64_t{0};
+
+std::uint64_t tag(int fd, std::uint32_t generation) noexcept {
+    return std::uint64_t{generation} << 32 | static_cast<std::uint32_t>(fd);
+}
+
+/// The events by which a borrowed descriptor's waiters are woken, once.
+std::uint32_t wanted(const descriptor& borrowed) noexcept {
+    return (borrowed.readers.empty() ? 0U : read_events) | (borrowed.writers.empty() ? 0U : EPOLLOUT) | EPOLLONESHOT;
+}
+
+void wake_all(list<waiter>& waiters, outcome how) noexcept {
+    while (waiter* first = waiters.front()) first->wake(how);
+}
+
+[[noreturn]] void throw_errno(int error, const char* what, int fd) {
+    throw std::system_error{error, std::generic_category(), std::string{what} + " of descriptor " + std::to_string(fd)};
+}
+
+}  // namespace
+
+reactor::reactor() : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
+    if (!epoll_) throw std::system_error{errno, std::generic_category(), "epoll_create1 for a scheduler"};
+}
+
+void reactor::add(int fd) {
+    descriptor& added = know(fd);
+    COIR_CHECK(added.how != descriptor::kind::owned, "a descriptor is added twice");
+    added.how = descriptor::kind::owned;
+    ++added.generation;
+    added.watched = read_events | EPOLLET;
+    added.readable = added.writable = true;
+    added.eagain_alone_clears = false;
+    // A borrowed descriptor that becomes ours has an entry already.
+    if (control(EPOLL_CTL_ADD, fd, added) == 0 || (errno == EEXIST && control(EPOLL_CTL_MOD, fd, added) == 0)) return;
+    const int error = errno;
+    added.how = descriptor::kind::unknown;
+    throw_errno(error, "epoll_ctl", fd);
+}
+
+void reactor::remove(int fd) noexcept {
+    descriptor& removed = *known(fd);
+    ++removed.generation;
+    removed.how = descriptor::kind::unknown;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    wake_all(removed.readers, outcome::closed);
+    wake_all(removed.writers, outcome::closed);
+}
+
+void reactor::prepare(int fd, waiter& who, direction towards) {
+    descriptor& waited = *known(fd);
+    if (towards == direction::write && (waited.watched & EPOLLOUT) == 0) {
+        waited.watched |= EPOLLOUT;
+        // MOD reports what already holds, so writability that came since the EAGAIN is not missed.
+        if (control(EPOLL_CTL_MOD, fd, waited) != 0) throw_errno(errno, "epoll_ctl", fd);
+    }
+    waited.waiters(towards).push_back(who);
+}
+
+bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
+    if (fd < 0) throw_errno(EBADF, "wait", fd);
+    descriptor& waited = know(fd);
+    if (waited.how == descriptor::kind::owned) {
+        prepare(fd, who, towards);
+        return true;
+    }
+    waited.how = descriptor::kind::borrowed;
+    waited.waiters(towards).push_back(who);
+    waited.watched = wanted(waited);
+    if (control(EPOLL_CTL_MOD, fd, waited) == 0) return true;
+    if (errno == ENOENT) {
+        // Never waited for, or closed behind our back and the number given to another file. Events of the old one,
+        // and its waiters, are of no use any more.
+        ++waited.generation;
+        who.unlink();
+        wake_all(waited.readers, outcome::closed);
+        wake_all(waited.writers, outcome::closed);
+        waited.waiters(towards).push_back(who);
+        waited.watched = wanted(waited);
+        if (control(EPOLL_CTL_ADD, fd, waited) == 0) return true;
+    }
+    const int error = errno;
+    who.unlink();
+    if (error == EPERM) return false;
+    throw_errno(error, "wait", fd);
+}
+
+void reactor::finish_borrowed(int fd) noexcept {
+    descriptor& waited = *known(fd);
+    if (waited.how != descriptor::kind::borrowed) return;
+    const std::uint32_t now = wanted(waited);
+    // Others still wait: one event has disarmed all of them. Nobody does: the entry is left disarmed as it is, or its
+    // next event finds nobody.
+    if (now == EPOLLONESHOT) return;
+    waited.watched = now;
+    control(EPOLL_CTL_MOD, fd, waited);
+}
+
+void reactor::watch_bell(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.u64 = bell_event;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno(errno, "epoll_ctl", fd);
+}
+
+void reactor::poll(std::int64_t nanoseconds) noexcept {
+    constexpr int batch = 256;
+    epoll_event events[batch];
+    const long count = sys::epoll_wait(epoll_.get(), events, batch, nanoseconds);
+    // EINTR: a signal handler has run, and the hub looks at what it may have left.
+    COIR_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed: the scheduler's epoll descriptor was closed");
+    for (long i = 0; i < count; ++i) dispatch(events[i]);
+}
+
+void reactor::dispatch(const epoll_event& event) noexcept {
+    if (event.data.u64 == bell_event) return;
+    const auto fd = static_cast<int>(event.data.u64 & 0xffffffffU);
+    descriptor& at = *known(fd);
+    if (event.data.u64 != tag(fd, at.generation)) return;
+
+    const bool failed = (event.events & (EPOLLHUP | EPOLLERR)) != 0;
+    const bool reads = failed || (event.events & read_events) != 0;
+    const bool writes = failed || (event.events & EPOLLOUT) != 0;
+    if (failed || (event.events & (EPOLLPRI | EPOLLRDHUP)) != 0) at.eagain_alone_clears = true;
+    if (reads) {
+        at.readable = true;
+        wake_all(at.readers, outcome::woken);
+    }
+    if (writes) {
+        at.writable = true;
+        wake_all(at.writers, outcome::woken);
+    }
+}
+
+descriptor& reactor::know(int fd) {
+    const std::size_t place = static_cast<std::size_t>(fd) / chunk;
+    if (place >= chunks_.size()) chunks_.resize(place + 1);
+    if (chunks_[place] == nullptr) chunks_[place] = std::make_unique<std::array<descriptor, chunk>>();
+    return *known(fd);
+}
+
+int reactor::control(int operation, int fd, const descriptor& what) const noexcept {
+    epoll_event event{};
+    event.events = what.watched;
+    event.data.u64 = tag(fd, what.generation);
+    return ::epoll_ctl(epoll_.get(), operation, fd, &event);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <coir/detail/list.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "core/waiter.hpp"
+
+namespace coir::detail {
+
+enum class direction : std::uint8_t { read, write };
+
+/// What the reactor knows of one descriptor number.
+struct descriptor {
+    enum class kind : std::uint8_t {
+        unknown,
+        owned,     // ours: registered once, edge-triggered, for its life
+        borrowed,  // the program's: registered anew, for one event, by each wait that parks
+    };
+
+    [[nodiscard]] list<waiter>& waiters(direction towards) noexcept {
+        return towards == direction::read ? readers : writers;
+    }
+
+    list<waiter> readers;
+    list<waiter> writers;
+    std::uint32_t generation = 0;  // of its events: one that was on its way when the number changed hands is dropped
+    std::uint32_t watched = 0;     // the events registered
+    kind how = kind::unknown;
+
+    // Owned descriptors: what is known without asking. Try the call while the flag is set, clear it at EAGAIN, then wait.
+    bool readable = false;
+    bool writable = false;
+    /// PRI, RDHUP, HUP or ERR came. From now on a short read says nothing: data and end of stream can come in one
+    /// event, and only EAGAIN (or the end) proves that nothing is left.
+    bool eagain_alone_clears = false;
+};
+
+/// Descriptors that fibers wait for, by epoll(7). Only ever calls `waiter::wake`.
+class reactor {
+public:
+    reactor();
+
+    /// Watches a non-blocking descriptor of ours until `remove`. It counts as ready both ways until a call says EAGAIN.
+    /// Throws `std::system_error`: EPERM when epoll cannot watch it (a regular file).
+    void add(int fd);
+
+    /// To be called before the descriptor is closed: a duplicate of it in another process would keep its entry alive.
+    /// Ends waits on it with `outcome::closed`.
+    void remove(int fd) noexcept;
+
+    /// What is known of an owned descriptor. The reference holds as long as the reactor.
+    [[nodiscard]] descriptor& operator[](int fd) noexcept { return *known(fd); }
+
+    /// Before a wait of `who` for an owned descriptor. Watches for writability from the first wait for it on: asked for from
+    /// the start, it would cost an event for every message that the peer reads.
+    void prepare(int fd, waiter& who, direction towards);
+
+    /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is always ready
+    /// (a regular file). Throws `std::system_error` (bad_file_descriptor).
+    bool prepare_borrowed(int fd, waiter& who, direction towards);
+
+    /// After a wait on a borrowed descriptor, however it ended.
+    void finish_borrowed(int fd) noexcept;
+
+    /// A bell that is watched without waiters, edge-triggered.
+    void watch_bell(int fd);
+
+    /// Whether any fiber waits for a descriptor: only then is epoll asked while fibers are ready.
+    [[nodiscard]] bool has_waiters() const noexcept { return waiting_ > 0; }
+
+    /// A wait for a descriptor begins and ends.
+    void count_waiter() noexcept { ++waiting_; }
+    void discount_waiter() noexcept { --waiting_; }
+
+    /// Wakes whom events are for; waits up to `nanoseconds` (negative: for ever) when there is none yet.
+    void poll(std::int64_t nanoseconds) noexcept;
+
+private:
+    static constexpr std::size_t chunk = 256;
+
+    [[nodiscard]] descriptor* known(int fd) noexcept {
+        const auto index = static_cast<std::size_t>(fd);
+        return &(*chunks_[index / chunk])[index % chunk];
+    }
+    descriptor& know(int fd);
+    void dispatch(const epoll_event& event) noexcept;
+    int control(int operation, int fd, const descriptor& what) const noexcept;
+
+    std::vector<std::unique_ptr<std::array<descriptor, chunk>>> chunks_;  // by number, made as needed, never moved
+    std::size_t waiting_ = 0;
+    unique_fd epoll_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+namespace coir::detail {
+
+/// Memory for task records, of one scheduler and used on its thread alone. What is freed is kept for the next record of
+/// its size and stays mapped: another thread may look at the record of a fiber that has just ended (see vitals).
+/// A slab outlives its scheduler while records are left in it, since a handle may hold a result.
+class record_slab {
+public:
+    static record_slab* create() { return new record_slab; }
+
+    /// Aligned to 64 bytes. Throws `std::bad_alloc`.
+    void* allocate(std::size_t bytes);
+    void deallocate(void* memory, std::size_t bytes) noexcept;
+
+    /// The scheduler has ended: the slab goes with the last record.
+    void abandon() noexcept;
+
+    record_slab(const record_slab&) = delete;
+    record_slab& operator=(const record_slab&) = delete;
+
+private:
+    struct free_record {
+        free_record* next;
+    };
+    struct chunk {
+        void* memory;
+        std::size_t bytes;
+    };
+
+    static constexpr std::size_t step = 64;
+    static constexpr std::size_t small_max = 1024;
+    static constexpr std::size_t small_classes = small_max / step;
+    static constexpr std::size_t classes = small_classes + 48;  // then powers of two
+    static constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
+
+    record_slab() = default;
+    ~record_slab();
+
+    static std::size_t class_of(std::size_t bytes) noexcept;
+    static std::size_t bytes_of(std::size_t size_class) noexcept;
+    void* carve(std::size_t bytes);
+
+    std::array<free_record*, classes> free_{};
+    std::byte* unused_ = nullptr;
+    std::size_t unused_bytes_ = 0;
+    std::size_t live_ = 0;
+    bool abandoned_ = false;
+    std::vector<chunk> chunks_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,513 @@
+#include "core/scheduler.hpp"
+
+#include <cxxabi.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <coir/detail/spawn.hpp>
+#include <coir/error.hpp>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <system_error>
+#include <utility>
+
+#include "base/log.hpp"
+#include "core/local_values.hpp"
+#include "core/task_dump.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+constexpr int quota_max = 128;                          // resumes between two looks of the hub
+constexpr std::int64_t round_max = 1'000'000;           // and the time that they may take, in ns
+constexpr std::int64_t period = 1'000'000'000;          // of the stack pool, and of complaints while draining
+constexpr std::size_t trim_batch = 256;                 // stacks returned between two looks
+constexpr std::uint16_t interruptions_in_a_row = 1000;  // before a fiber that ignores its stop is named
+
+std::int64_t now_ns() noexcept {
+    return clock::now().time_since_epoch().count();
+}
+
+/// The serial numbers of the schedulers that run. Asked only when an object meets a scheduler that is not its owner.
+struct register_of_schedulers {
+    std::mutex mutex;
+    std::set<std::uint64_t> alive;
+    std::uint64_t last = 0;
+};
+
+register_of_schedulers& schedulers() {
+    static register_of_schedulers all;
+    return all;
+}
+
+std::uint64_t enrol() {
+    register_of_schedulers& all = schedulers();
+    const std::lock_guard lock{all.mutex};
+    all.alive.insert(++all.last);
+    return all.last;
+}
+
+void describe_running(int fd) noexcept {
+    const scheduler* here = scheduler::current();
+    if (here == nullptr) return;
+    const task& self = here->running();
+    ::dprintf(fd, "  in fiber #%llu \"%.*s\"\n", static_cast<unsigned long long>(self.id),
+              static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
+}
+
+struct deadline_timer : timer_node {
+    deadline_timer(std::int64_t when, waiter& whose) noexcept
+        : timer_node{when, [](timer_node& self) noexcept {
+                         static_cast<deadline_timer&>(self).sleeper->wake(outcome::timed_out);
+                     }},
+          sleeper{&whose} {}
+
+    waiter* sleeper;
+};
+
+}  // namespace
+
+thread_local constinit scheduler* scheduler::current_ = nullptr;
+
+vitals* this_thread_vitals() noexcept {
+    return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->vitals_;
+}
+
+extern "C" void coir_context_main() noexcept {
+    scheduler::current()->run_tasks();
+}
+
+scheduler::scheduler(scheduler_settings settings)
+    : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())},
+      slab_{record_slab::create()},
+      hub_{ready_, *slab_},
+      dead_{ready_, *slab_},
+      settings_{std::move(settings)},
+      serial_{enrol()},
+      quota_{quota_max} {
+    describe_running_fiber = describe_running;
+    vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
+    vitals_.running.store(&hub_, std::memory_order_relaxed);
+    adopt_thread(hub_.flow);
+    reactor_.watch_bell(inbox_.bell());
+    settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
+    current_ = this;
+}
+
+scheduler::~scheduler() {
+    COIR_CHECK(alive_.empty(), "a scheduler ends while fibers are suspended (invariant 7)");
+    drop_spare();
+    current_ = nullptr;
+    {
+        register_of_schedulers& all = schedulers();
+        const std::lock_guard lock{all.mutex};
+        all.alive.erase(serial_);
+    }
+    slab_->abandon();
+}
+
+bool scheduler::is_alive(std::uint64_t serial) noexcept {
+    register_of_schedulers& all = schedulers();
+    const std::lock_guard lock{all.mutex};
+    return all.alive.contains(serial);
+}
+
+void scheduler::throw_not_in_fiber(const char* operation) {
+    throw not_in_fiber{std::string{operation} + " was called outside a fiber: call it within coir::run"};
+}
+
+// ---- park and switch: the hot path -------------------------------------------------------------------------------
+
+outcome scheduler::park(waiter& me, const deadline& until) {
+    task& self = me.self;
+    self.waits = &me;
+    self.state = task_state::parked;
+    if (until.is_never()) {
+        suspend(self);
+    } else {
+        deadline_timer timer{until.nanoseconds(), me};
+        timers_.push(timer);
+        suspend(self);
+        if (timer.is_linked()) timers_.remove(timer);
+    }
+    self.waits = nullptr;
+    self.interrupted_in_a_row = 0;
+    if (me.result == outcome::interrupted) [[unlikely]] {
+        throw_interruption(self.due(static_cast<int>(exceptions_->uncaught)));
+    }
+    return me.result;
+}
+
+void scheduler::yield() noexcept {
+    task& self = running();
+    ready_.push(self);
+    suspend(self);
+}
+
+void scheduler::suspend(task& self) noexcept {
+    task& next = choose_next();
+    if (&next != &self) switch_to(self, next);
+}
+
+task& scheduler::choose_next() noexcept {
+    while (budget_ > 0) {
+        task* const next = ready_.pop();
+        if (next == nullptr) break;
+        --budget_;
+        if (next->state != task_state::unstarted || give_stack(*next)) [[likely]] return *next;
+    }
+    return hub_;
+}
+
+/// The one place from which every flow is left and entered again: with one return address for all of them, the
+/// processor's return stack predicts the way back into any.
+[[gnu::noinline]] void scheduler::switch_to(task& from, task& to) noexcept {
+    mark_running(to);
+    from.exceptions = *exceptions_;
+    *exceptions_ = to.exceptions;
+#if defined(COIR_ASAN)
+    if (&from == &dead_) leave_context(from.flow, to.flow);
+#endif
+    switch_context(from.flow, to.flow);
+}
+
+void scheduler::mark_running(task& next) noexcept {
+    vitals_.running.store(&next, std::memory_order_relaxed);
+    // release: who sees the new count sees the record of the task that it counts. On x86-64 a plain store.
+    vitals_.slices.store(vitals_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+// ---- a task's life -----------------------------------------------------------------------------------------------
+
+task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
+    const std::size_t mask = std::max<std::size_t>(alignment, alignof(std::max_align_t)) - 1;
+    const std::size_t offset = (sizeof(task) + mask) & ~mask;
+    task* const made = ::new (slab_->allocate(offset + closure_bytes)) task{ready_, *slab_};
+    made->bytes = static_cast<std::uint32_t>(offset + closure_bytes);
+    made->closure_offset = static_cast<std::uint16_t>(offset);
+    return *made;
+}
+
+void scheduler::discard_task(task& unstarted) noexcept {
+    free_record(unstarted);
+}
+
+void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes, const void* site) {
+    if (!name.empty()) {
+        name = name.substr(0, 255);
+        char* const copy = static_cast<char*>(slab_->allocate(name.size()));
+        std::memcpy(copy, name.data(), name.size());
+        made.name = copy;
+        made.name_bytes = static_cast<std::uint16_t>(name.size());
+    }
+    constexpr std::size_t page = 4096;
+    made.stack_pages = static_cast<std::uint32_t>(stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) / page);
+    made.id = ++last_id_;
+    made.spawn_site = site;
+    made.stop_requested = made.attention = draining_;
+    alive_.push_back(made);
+    ready_.push(made);
+}
+
+void scheduler::run_tasks() noexcept {
+    entered_context(running().flow);
+    for (;;) {
+        task& self = running();
+        run_closure(self);
+        keep_stack(self);
+        retire(self);
+        // Straight to the next one when it is new as well: it takes over this stack, hot as it is, and no switch is paid.
+        if (budget_ > 0) {
+            task* const next = ready_.front();
+            if (next != nullptr && next->state == task_state::unstarted && take_spare(*next)) {
+                ready_.pop();
+                --budget_;
+                mark_running(*next);
+                continue;
+            }
+        }
+        leave();
+    }
+}
+
+void scheduler::run_closure(task& self) noexcept {
+    self.state = task_state::ready;
+    try {
+        self.ops->run(self.closure());
+    } catch (const cancelled&) {
+        self.end = task_end::stopped;
+    } catch (...) {
+        self.end = task_end::failed;
+        self.failure = std::current_exception();
+    }
+    while (self.locals != nullptr) destroy_local_values(std::exchange(self.locals, nullptr));
+    if (self.failure != nullptr && !self.handle_alive) {
+        // While the fiber still lives: the program's handler may suspend.
+        report_failure(self, settings_.on_unhandled_exception);
+        self.failure_seen = true;
+    }
+}
+
+void scheduler::retire(task& ended) noexcept {
+    ended.state = task_state::ended;
+    ended.unlink();
+    if (completion* const observer = std::exchange(ended.observer, nullptr)) observer->done(*observer, ended);
+    if (!ended.handle_alive) release(ended);
+}
+
+void scheduler::release(task& ended) noexcept {
+    if (ended.failure != nullptr && !ended.failure_seen) {
+        const bool here = current_ != nullptr && current_->owns(ended);
+        report_failure(ended, here ? current_->settings_.on_unhandled_exception : unhandled_exception_handler{});
+    }
+    free_record(ended);
+}
+
+void scheduler::leave() noexcept {
+    // Out of reach while the next task gets its stack: this one is still run on.
+    spare_stack own = std::exchange(spare_, {});
+    task& next = choose_next();
+    spare_ = own;
+    switch_to(dead_, next);
+    std::terminate();  // unreachable: nothing ever goes on in dead_
+}
+
+// ---- stacks ------------------------------------------------------------------------------------------------------
+
+bool scheduler::give_stack(task& unstarted) noexcept {
+    if (!take_spare(unstarted)) {
+        try {
+            constexpr std::size_t page = 4096;
+            const bool own_size = unstarted.stack_pages != 0;
+            unstarted.stack_pooled = own_size || !settings_.allocator;
+            unstarted.stack = unstarted.stack_pooled
+                                  ? stacks_.allocate(own_size ? unstarted.stack_pages * page : settings_.stack_bytes)
+                                  : settings_.allocator.allocate();
+        } catch (...) {
+            unstarted.end = task_end::failed;
+            unstarted.failure = std::current_exception();
+            retire(unstarted);
+            return false;
+        }
+    }
+    auto* const bottom = static_cast<std::byte*>(unstarted.stack.sp) - unstarted.stack.size;
+    make_context(unstarted.flow, {bottom, unstarted.stack.size});
+    unstarted.state = task_state::ready;
+    return true;
+}
+
+bool scheduler::take_spare(task& unstarted) noexcept {
+    if (spare_.memory.sp == nullptr || spare_.pages != unstarted.stack_pages) return false;
+    unstarted.stack = std::exchange(spare_.memory, {});
+    unstarted.stack_pooled = spare_.pooled;
+    unstarted.flow = std::exchange(spare_.flow, {});
+    return true;
+}
+
+void scheduler::keep_stack(task& ended) noexcept {
+    drop_spare();
+    spare_ = {std::exchange(ended.stack, {}), ended.flow, ended.stack_pages, ended.stack_pooled};
+}
+
+void scheduler::drop_spare() noexcept {
+    if (spare_.memory.sp == nullptr) return;
+    forget_context(spare_.flow);
+    if (spare_.pooled) stacks_.deallocate(spare_.memory);
+    else settings_.allocator.deallocate(spare_.memory);
+    spare_.memory = {};
+}
+
+void scheduler::free_record(task& ended) noexcept {
+    record_slab& slab = *ended.slab;
+    const std::size_t bytes = ended.bytes;
+    if (ended.ops != nullptr) ended.ops->destroy(ended.closure());
+    if (ended.name != nullptr) slab.deallocate(const_cast<char*>(ended.name), ended.name_bytes);
+    delete ended.stop;
+    ended.~task();
+    slab.deallocate(&ended, bytes);
+}
+
+void scheduler::report_failure(const task& of, const unhandled_exception_handler& handler) noexcept {
+    try {
+        if (handler) {
+            handler(of.failure, {of.name != nullptr ? of.name : "", of.name_bytes});
+            return;
+        }
+        std::string what = "an exception that is not a std::exception";
+        try {
+            std::rethrow_exception(of.failure);
+        } catch (const std::exception& failure) {
+            what = failure.what();
+        } catch (...) {
+        }
+        log::error("fiber " + label_of(of) + " failed, and nobody asked for its result: " + what);
+    } catch (...) {
+        log::error("on_unhandled_exception has thrown");
+    }
+}
+
+// ---- stop and expiry ---------------------------------------------------------------------------------------------
+
+void scheduler::request_stop(task& who) {
+    if (who.state == task_state::ended || who.stop_requested) return;
+    who.stop_requested = who.attention = true;
+    interrupt(who);
+    if (who.stop == nullptr) return;
+    task& self = running();
+    ++callbacks_running_;
+    self.attention = true;  // so that a suspension of a callback is noticed
+    who.stop->request_stop();
+    --callbacks_running_;
+}
+
+void scheduler::deliver(const char* operation) {
+    task& self = running();
+    COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends: it runs inside request_stop and must not");
+    if (vitals_.pending.load(std::memory_order_relaxed) && vitals_.on_pending != nullptr) vitals_.on_pending(vitals_);
+    const interruption due = self.due(static_cast<int>(exceptions_->uncaught));
+    if (!due) {
+        self.attention = self.has_news();
+        return;
+    }
+    // Others run first, or a loop that catches what is thrown here would keep the thread for itself.
+    yield();
+    if (++self.interrupted_in_a_row == interruptions_in_a_row) {
+        log::warning("fiber " + label_of(self) + " goes on although it is to stop: " + operation + " has thrown " +
+                     std::to_string(interruptions_in_a_row) + " times in a row");
+        self.interrupted_in_a_row = 0;
+    }
+    throw_interruption(due);
+}
+
+void scheduler::throw_interruption(const interruption& what) {
+    if (what.stop) throw cancelled{};
+    COIR_CHECK(what.expired != nullptr, "a wait was interrupted and nothing is due");
+    throw scope_expired{*what.expired};
+}
+
+void scheduler::stop_all() {
+    draining_ = true;
+    draining_since_ = now_ns();
+    // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
+    alive_.for_each([this](task& each) { request_stop(each); });
+}
+
+void scheduler::dump(std::ostream& out) const {
+    alive_.for_each([&](task& each) { dump_task(out, each, &each == &running()); });
+}
+
+// ---- the hub -----------------------------------------------------------------------------------------------------
+
+void scheduler::run(task& main) {
+    struct ending : completion {
+        scheduler* here;
+    } main_ends;
+    main_ends.here = this;
+    main_ends.done = [](completion& self, task&) noexcept { static_cast<ending&>(self).here->stop_all(); };
+    main.observer = &main_ends;
+    round_began_ = period_began_ = now_ns();
+    while (!alive_.empty()) {
+        run_ready();
+        poll();
+    }
+    if (!deadlock_.empty()) throw deadlock{deadlock_};
+}
+
+void scheduler::run_ready() noexcept {
+    budget_ = quota_;
+    task& next = choose_next();
+    if (&next == &hub_) return;
+    vitals_.selector.store(vitals::block, std::memory_order_relaxed);
+    switch_to(hub_, next);
+    vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
+}
+
+void scheduler::poll() noexcept {
+    const std::int64_t before = now_ns();
+    adapt_quota(before);
+    fire_timers(before);
+    inbox_.deliver();
+    if (!ready_.empty()) {
+        // Nobody waits for a descriptor: there is nothing to ask the kernel, and fibers that only yield cost no call.
+        if (reactor_.has_waiters()) reactor_.poll(0);
+        round_began_ = before;
+        return;
+    }
+    if (alive_.empty()) return;
+    give_up_or_complain(before);
+    if (!ready_.empty()) return;
+
+    const bool trimming = trim_stacks(before);
+    std::int64_t wait = timers_.empty() ? -1 : std::max<std::int64_t>(0, timers_.next_look() - before);
+    if (draining_ || stacks_.has_surplus()) wait = wait < 0 ? period : std::min(wait, period);
+    if (trimming) wait = 0;
+    if (inbox_.may_sleep()) reactor_.poll(wait);
+    inbox_.awake();
+    round_began_ = now_ns();
+    fire_timers(round_began_);
+    inbox_.deliver();
+}
+
+void scheduler::fire_timers(std::int64_t now) noexcept {
+    while (timer_node* due = timers_.pop(now)) due->fire(*due);
+}
+
+/// Where slices are long, the hub looks after fewer of them: the clock that it reads anyway tells, and a switch reads none.
+void scheduler::adapt_quota(std::int64_t now) noexcept {
+    const std::int64_t took = now - round_began_;
+    if (budget_ > 0 && took < round_max) {
+        quota_ = quota_max;
+    } else if (took > round_max) {
+        quota_ = std::max<int>(1, static_cast<int>((quota_ - budget_) * round_max / took));
+    } else {
+        quota_ = std::min(quota_max, quota_ * 2);
+    }
+}
+
+bool scheduler::trim_stacks(std::int64_t now) noexcept {
+    if (now - period_began_ >= period) {
+        period_began_ = now;
+        stacks_.begin_period();
+    }
+    return stacks_.trim(trim_batch);
+}
+
+/// Nothing is ready. When nothing that is known of can ever wake anyone, all are stopped; while draining, those that
+/// keep the scheduler waiting are named once a period.
+void scheduler::give_up_or_complain(std::int64_t now) {
+    const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects();
+    if (hopeless && !draining_) {
+        std::ostringstream what;
+        what << "deadlock: nothing can wake the fibers that are left\n";
+        dump(what);
+        deadlock_ = what.str();
+        stop_all_from_a_task();
+    } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
+        draining_since_ = now;
+        std::ostringstream what;
+        what << "the end of run waits for fibers that do not stop\n";
+        dump(what);
+        log::warning(what.str());
+        COIR_CHECK(!hopeless, "fibers wait behind a shield, and nothing can ever wake them");
+    }
+}
+
+/// Stop callbacks are the user's code, which the hub does not run.
+void scheduler::stop_all_from_a_task() {
+    static constexpr closure_ops ops{
+        [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
+        [](void*) noexcept {},
+    };
+    task& stopper = make_task(sizeof(scheduler*), alignof(scheduler*));
+    ::new (stopper.closure()) scheduler* {this};
+    stopper.ops = &ops;
+    stopper.handle_alive = false;
+    start(stopper, "deadlock", 0, nullptr);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,183 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/stack_allocator.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "base/timer_queue.hpp"
+#include "core/inbox.hpp"
+#include "core/reactor.hpp"
+#include "core/record_slab.hpp"
+#include "core/stack_pool.hpp"
+#include "core/task.hpp"
+#include "core/vitals.hpp"
+#include "core/waiter.hpp"
+
+namespace coir::detail {
+
+using unhandled_exception_handler = std::function<void(std::exception_ptr, std::string_view)>;
+
+struct scheduler_settings {
+    std::string name;
+    std::size_t stack_bytes = 0;
+    any_stack_allocator allocator;  // of fibers that ask for no size of their own; empty: the pool
+    unhandled_exception_handler on_unhandled_exception;
+};
+
+/// Runs the tasks of one thread. A task runs until it parks, and then switches straight to the next ready one; only the
+/// hub, the thread's own stack, looks at descriptors, timers and the inbox (invariants 2 and 3).
+///
+/// A wait is written so:
+///
+///     scheduler& here = scheduler::enter("mutex::lock");  // throws what is due: not_in_fiber, cancelled, scope_expired
+///     waiter me{here.running(), "mutex"};
+///     waiters_.push_back(me);                             // left with whoever can wake it
+///     const outcome how = here.park(me, until);           // throws when the wait was interrupted
+class scheduler {
+public:
+    explicit scheduler(scheduler_settings settings);
+    ~scheduler();
+    scheduler(const scheduler&) = delete;
+    scheduler& operator=(const scheduler&) = delete;
+
+    /// The calling thread's, nullptr when it runs none.
+    [[nodiscard]] static scheduler* current() noexcept { return current_; }
+
+    /// The calling fiber's. Throws `not_in_fiber`, naming the operation.
+    static scheduler& get(const char* operation) {
+        if (current_ == nullptr) [[unlikely]] throw_not_in_fiber(operation);
+        return *current_;
+    }
+
+    /// As `get`, at the beginning of a suspension: throws what the fiber is to be told.
+    static scheduler& enter(const char* operation) {
+        scheduler& here = get(operation);
+        if (here.running().attention || here.vitals_.pending.load(std::memory_order_relaxed)) [[unlikely]] {
+            here.deliver(operation);
+        }
+        return here;
+    }
+
+    /// Never to be called by the hub.
+    [[nodiscard]] task& running() const noexcept { return *vitals_.running.load(std::memory_order_relaxed); }
+
+    /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired` when
+    /// that came first; the waiter is in no queue then.
+    outcome park(waiter& me, const deadline& until);
+
+    /// Lets all that are ready run first.
+    void yield() noexcept;
+
+    /// A record with room for a closure, not yet known to anyone. Throws `std::bad_alloc`.
+    task& make_task(std::size_t closure_bytes, std::size_t alignment);
+    void discard_task(task& unstarted) noexcept;
+
+    /// Sets a task going: it runs at the next suspension, after those already ready. Throws `std::bad_alloc` for the name.
+    void start(task& made, std::string_view name, std::size_t stack_bytes, const void* site);
+
+    /// Makes a stop due to `who`, once; its stop callbacks run here and now.
+    void request_stop(task& who);
+
+    /// The owner of an ended task's record lets go of it. May report a failure that nobody asked for.
+    static void release(task& ended) noexcept;
+
+    /// Runs `main` and all that it starts, on this thread. When `main` ends, the others are stopped and waited for. Throws
+    /// `deadlock` when nothing can wake those that are left.
+    void run(task& main);
+
+    /// Whether `who` belongs to this scheduler.
+    [[nodiscard]] bool owns(const task& who) const noexcept { return who.ready == &ready_; }
+
+    /// Unlike every scheduler before and after it, in this process.
+    [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
+
+    /// Whether the scheduler of that serial number still runs, on whatever thread.
+    [[nodiscard]] static bool is_alive(std::uint64_t serial) noexcept;
+
+    /// A line for each fiber that is alive, in the order of spawning.
+    void dump(std::ostream& out) const;
+
+    timer_queue& timers() noexcept { return timers_; }
+    detail::reactor& reactor() noexcept { return reactor_; }
+    detail::inbox& inbox() noexcept { return inbox_; }
+    detail::vitals& vitals() noexcept { return vitals_; }
+    [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
+
+    /// What runs on every stack: one task after the other, as long as the next one is new as well.
+    [[noreturn]] void run_tasks() noexcept;
+
+private:
+    /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one ends.
+    struct spare_stack {
+        boost::context::stack_context memory;
+        context flow;
+        std::uint32_t pages = 0;
+        bool pooled = true;
+    };
+
+    [[noreturn, gnu::cold]] static void throw_not_in_fiber(const char* operation);
+
+    void suspend(task& self) noexcept;
+    task& choose_next() noexcept;
+    void switch_to(task& from, task& to) noexcept;
+    void mark_running(task& next) noexcept;
+    bool give_stack(task& unstarted) noexcept;
+    bool take_spare(task& unstarted) noexcept;
+    void drop_spare() noexcept;
+    void keep_stack(task& ended) noexcept;
+    [[noreturn]] void leave() noexcept;
+
+    void run_closure(task& self) noexcept;
+    void retire(task& ended) noexcept;
+    static void free_record(task& ended) noexcept;
+    static void report_failure(const task& of, const unhandled_exception_handler& handler) noexcept;
+
+    [[gnu::cold]] void deliver(const char* operation);
+    [[noreturn]] void throw_interruption(const interruption& what);
+    void stop_all();
+    void stop_all_from_a_task();
+
+    void run_ready() noexcept;
+    void poll() noexcept;
+    void fire_timers(std::int64_t now) noexcept;
+    void adapt_quota(std::int64_t now) noexcept;
+    bool trim_stacks(std::int64_t now) noexcept;
+    void give_up_or_complain(std::int64_t now);
+
+    static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
+    friend detail::vitals* detail::this_thread_vitals() noexcept;
+
+    // Used by every switch: kept together.
+    detail::vitals vitals_;
+    ready_list ready_;
+    int budget_ = 0;  // resumes left until the hub's next look
+    exception_state* const exceptions_;
+    record_slab* const slab_;
+    task hub_;   // the thread's own flow
+    task dead_;  // where a flow is saved that never goes on
+
+    scheduler_settings settings_;
+    spare_stack spare_;
+    stack_pool stacks_;
+    timer_queue timers_;
+    detail::reactor reactor_;
+    detail::inbox inbox_;
+    list<task> alive_;
+
+    const std::uint64_t serial_;
+    std::uint64_t last_id_ = 0;
+    int quota_;
+    std::int64_t round_began_ = 0;
+    std::int64_t period_began_ = 0;
+    std::int64_t draining_since_ = 0;
+    bool draining_ = false;  // the main task has ended: all are stopped, and what is spawned is born stopped
+    int callbacks_running_ = 0;  // stop callbacks, which must not suspend
+    std::string deadlock_;   // what was found, empty when none was
+};
+
+}  // namespace coir::detail

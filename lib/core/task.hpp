@@ -1,0 +1,141 @@
+#pragma once
+
+#include <boost/context/stack_context.hpp>
+#include <coir/detail/expiry_scope.hpp>
+#include <coir/detail/list.hpp>
+#include <cstdint>
+#include <exception>
+#include <stop_token>
+
+#include "base/check.hpp"
+#include "core/context.hpp"
+
+namespace coir::detail {
+
+class task;
+class record_slab;
+struct closure_ops;
+struct local_values;
+struct waiter;
+
+/// The C++ runtime's record of a flow of control: the exceptions it handles and those in flight (Itanium C++ ABI,
+/// "Exception Handling" 2.2.2, `__cxa_eh_globals`). A fiber's own: exchanged on every switch (invariant 9).
+struct exception_state {
+    void* caught = nullptr;
+    unsigned int uncaught = 0;
+};
+
+/// Tasks that are ready to run, first come first served.
+class ready_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
+    [[nodiscard]] task* front() const noexcept { return head_; }
+    inline void push(task& ready) noexcept;
+    inline task* pop() noexcept;
+
+private:
+    task* head_ = nullptr;
+    task* tail_ = nullptr;
+};
+
+/// Told when a task has ended: a joiner, a group. One a task, and it outlives the task or takes itself off.
+struct completion {
+    void (*done)(completion&, task&) noexcept;
+};
+
+enum class task_state : std::uint8_t {
+    unstarted,  // ready, and without a stack until it first runs
+    ready,      // ready, or running: which one runs is known by `vitals`
+    parked,     // until its waiter is woken
+    ended,
+};
+
+enum class task_end : std::uint8_t { returned, failed, stopped };
+
+/// What a task is to be told at its next suspension.
+struct interruption {
+    bool stop = false;
+    const expiry_scope* expired = nullptr;
+    explicit operator bool() const noexcept { return stop || expired != nullptr; }
+};
+
+/// The scheduler's record of one fiber. Knows its ready list and its slab, and no scheduler.
+class task : public list_hook {  // in the scheduler's list of those alive
+public:
+    task(ready_list& list, record_slab& records) noexcept : ready{&list}, slab{&records} {}
+
+    /// Only a parked task is made ready (invariant 4); the waiter that was woken answers for "once".
+    void make_ready() noexcept {
+        COIR_CHECK(state == task_state::parked, "a task that does not wait is woken");
+        state = task_state::ready;
+        ready->push(*this);
+    }
+
+    /// What would be thrown at a suspension now; `uncaught` exceptions are in flight in the fiber. A stop comes before an
+    /// expiry, an outer scope before an inner one; shields and destructors that run while an exception is
+    /// in flight hold back what came from around them.
+    [[nodiscard]] interruption due(int uncaught) const noexcept {
+        if (stop_requested && shields == 0 && uncaught == 0) return {.stop = true};
+        const expiry_scope* found = nullptr;
+        for (const expiry_scope* scope = scopes; scope != nullptr; scope = scope->outer) {
+            if (scope->expired && scope->shields == shields && uncaught <= scope->uncaught) found = scope;
+        }
+        return {.expired = found};
+    }
+
+    /// Whether something may come due, now or when a shield is left.
+    [[nodiscard]] bool has_news() const noexcept {
+        const expiry_scope* scope = scopes;
+        while (scope != nullptr && !scope->expired) scope = scope->outer;
+        return stop_requested || scope != nullptr;
+    }
+
+    /// What the fiber runs, and its result: behind the record, in the same memory.
+    [[nodiscard]] void* closure() noexcept { return reinterpret_cast<std::byte*>(this) + closure_offset; }
+
+    context flow;
+    exception_state exceptions;  // while another task runs
+    task* next_ready = nullptr;
+    ready_list* ready;
+    record_slab* slab;
+    waiter* waits = nullptr;  // while parked
+    completion* observer = nullptr;
+    const closure_ops* ops = nullptr;
+    std::exception_ptr failure;
+    std::uint64_t id = 0;
+    const void* spawn_site = nullptr;  // a return address in the code that called spawn
+    const char* name = nullptr;        // in the slab, or none
+    boost::context::stack_context stack;
+    expiry_scope* scopes = nullptr;     // innermost first
+    std::stop_source* stop = nullptr;   // made by the first call of stop_token()
+    local_values* locals = nullptr;     // of fiber_local
+    std::uint32_t bytes = 0;            // of the record
+    std::uint32_t stack_pages = 0;      // asked for, of 4 KiB
+    std::uint16_t closure_offset = 0;
+    std::uint16_t name_bytes = 0;
+    std::uint16_t shields = 0;          // shield_scopes open
+    std::uint16_t permits = 0;          // allow_blocking open; read by the detector
+    std::uint16_t interrupted_in_a_row = 0;  // suspensions that threw since it last parked
+    task_state state = task_state::unstarted;
+    task_end end = task_end::returned;
+    bool stack_pooled = true;  // from the scheduler's pool, not from the program's allocator
+    bool stop_requested = false;
+    bool attention = false;    // a stop was requested or a scope has expired: look at due()
+    bool handle_alive = true;  // someone owns the record and may ask for the result
+    bool failure_seen = false; // someone was given the exception, or joined knowing that it may be there
+};
+
+inline void ready_list::push(task& ready) noexcept {
+    ready.next_ready = nullptr;
+    if (head_ == nullptr) head_ = &ready;
+    else tail_->next_ready = &ready;
+    tail_ = &ready;
+}
+
+inline task* ready_list::pop() noexcept {
+    task* const first = head_;
+    if (first != nullptr) head_ = first->next_ready;
+    return first;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,30 @@
+#include <coir/detail/wait_queue.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+wait_queue::~wait_queue() {
+    COIR_CHECK(waiters_.empty(), "an object is destroyed while fibers wait on it");
+}
+
+bool wait_queue::wait(const char* operation, const deadline& until) {
+    scheduler& here = scheduler::enter(operation);
+    owner_.claim(here, operation);
+    waiter me{here.running(), waits_for_};
+    waiters_.push_back(me);
+    return here.park(me, until) == outcome::woken;
+}
+
+bool wait_queue::wake_one() noexcept {
+    waiter* const first = waiters_.front();
+    // Who gave up has left the queue (waiter::wake unlinks), so the first in it is always there to be woken.
+    return first != nullptr && first->wake(outcome::woken);
+}
+
+void wait_queue::wake_all() noexcept {
+    while (wake_one()) {
+    }
+}
+
+}  // namespace coir::detail
