@@ -123,6 +123,45 @@ void scheduler::throw_not_in_fiber(const char* operation) {
 
 // ---- park and switch: the hot path -------------------------------------------------------------------------------
 
+/// The one place from which every flow is left and entered again, and no more than a jump away from coir_context_switch:
+/// the fewer frames lie between the user's call and the switch, the more of the returns on the way back are predicted.
+[[gnu::noinline]] void scheduler::switch_to(task& from, task& to) noexcept {
+    mark_running(to);
+    from.exceptions = *exceptions_;
+    *exceptions_ = to.exceptions;
+#if defined(COIR_ASAN)
+    if (&from == &dead_) leave_context(from.flow, to.flow);
+#endif
+    switch_context(from.flow, to.flow);
+}
+
+[[gnu::always_inline]] inline task& scheduler::choose_next() noexcept {
+    while (budget_ > 0) {
+        task* const next = ready_.pop();
+        if (next == nullptr) break;
+        --budget_;
+        if (next->state != task_state::unstarted || give_stack(*next)) [[likely]] return *next;
+    }
+    return hub_;
+}
+
+void scheduler::mark_running(task& next) noexcept {
+    vitals_.running.store(&next, std::memory_order_relaxed);
+    // release: who sees the new count sees the record of the task that it counts. On x86-64 a plain store.
+    vitals_.slices.store(vitals_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+[[gnu::always_inline]] inline void scheduler::suspend(task& self) noexcept {
+    task& next = choose_next();
+    if (&next != &self) switch_to(self, next);
+}
+
+void scheduler::yield() noexcept {
+    task& self = running();
+    ready_.push(self);
+    suspend(self);
+}
+
 outcome scheduler::park(waiter& me, const deadline& until) {
     task& self = me.self;
     self.waits = &me;
@@ -141,45 +180,6 @@ outcome scheduler::park(waiter& me, const deadline& until) {
         throw_interruption(self.due(static_cast<int>(exceptions_->uncaught)));
     }
     return me.result;
-}
-
-void scheduler::yield() noexcept {
-    task& self = running();
-    ready_.push(self);
-    suspend(self);
-}
-
-void scheduler::suspend(task& self) noexcept {
-    task& next = choose_next();
-    if (&next != &self) switch_to(self, next);
-}
-
-task& scheduler::choose_next() noexcept {
-    while (budget_ > 0) {
-        task* const next = ready_.pop();
-        if (next == nullptr) break;
-        --budget_;
-        if (next->state != task_state::unstarted || give_stack(*next)) [[likely]] return *next;
-    }
-    return hub_;
-}
-
-/// The one place from which every flow is left and entered again: with one return address for all of them, the
-/// processor's return stack predicts the way back into any.
-[[gnu::noinline]] void scheduler::switch_to(task& from, task& to) noexcept {
-    mark_running(to);
-    from.exceptions = *exceptions_;
-    *exceptions_ = to.exceptions;
-#if defined(COIR_ASAN)
-    if (&from == &dead_) leave_context(from.flow, to.flow);
-#endif
-    switch_context(from.flow, to.flow);
-}
-
-void scheduler::mark_running(task& next) noexcept {
-    vitals_.running.store(&next, std::memory_order_relaxed);
-    // release: who sees the new count sees the record of the task that it counts. On x86-64 a plain store.
-    vitals_.slices.store(vitals_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 // ---- a task's life -----------------------------------------------------------------------------------------------

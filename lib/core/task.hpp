@@ -93,36 +93,38 @@ public:
     /// What the fiber runs, and its result: behind the record, in the same memory.
     [[nodiscard]] void* closure() noexcept { return reinterpret_cast<std::byte*>(this) + closure_offset; }
 
+    // What a switch touches: one cache line, with the hook before it.
     context flow;
     exception_state exceptions;  // while another task runs
     task* next_ready = nullptr;
+    task_state state = task_state::unstarted;
+    bool attention = false;  // a stop was requested or a scope has expired: look at due()
+    bool stop_requested = false;
+    task_end end = task_end::returned;
+    std::uint16_t shields = 0;  // shield_scopes open
+    std::uint16_t permits = 0;  // allow_blocking open; read by the detector
     ready_list* ready;
-    record_slab* slab;
+
     waiter* waits = nullptr;  // while parked
     completion* observer = nullptr;
+    expiry_scope* scopes = nullptr;  // innermost first
     const closure_ops* ops = nullptr;
-    std::exception_ptr failure;
+    boost::context::stack_context stack;
     std::uint64_t id = 0;
     const void* spawn_site = nullptr;  // a return address in the code that called spawn
     const char* name = nullptr;        // in the slab, or none
-    boost::context::stack_context stack;
-    expiry_scope* scopes = nullptr;     // innermost first
-    std::stop_source* stop = nullptr;   // made by the first call of stop_token()
-    local_values* locals = nullptr;     // of fiber_local
-    std::uint32_t bytes = 0;            // of the record
-    std::uint32_t stack_pages = 0;      // asked for, of 4 KiB
+    std::exception_ptr failure;
+    std::stop_source* stop = nullptr;  // made by the first call of stop_token()
+    local_values* locals = nullptr;    // of fiber_local
+    record_slab* slab;
+    std::uint32_t bytes = 0;        // of the record
+    std::uint32_t stack_pages = 0;  // asked for, of 4 KiB
     std::uint16_t closure_offset = 0;
     std::uint16_t name_bytes = 0;
-    std::uint16_t shields = 0;          // shield_scopes open
-    std::uint16_t permits = 0;          // allow_blocking open; read by the detector
     std::uint16_t interrupted_in_a_row = 0;  // suspensions that threw since it last parked
-    task_state state = task_state::unstarted;
-    task_end end = task_end::returned;
-    bool stack_pooled = true;  // from the scheduler's pool, not from the program's allocator
-    bool stop_requested = false;
-    bool attention = false;    // a stop was requested or a scope has expired: look at due()
-    bool handle_alive = true;  // someone owns the record and may ask for the result
-    bool failure_seen = false; // someone was given the exception, or joined knowing that it may be there
+    bool stack_pooled = true;                // from the scheduler's pool, not from the program's allocator
+    bool handle_alive = true;                // someone owns the record and may ask for the result
+    bool failure_seen = false;               // someone was given the exception
 };
 
 inline void ready_list::push(task& ready) noexcept {
