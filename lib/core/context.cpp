@@ -15,15 +15,7 @@ void make_context(context& made, stack_range stack) noexcept {
 #if defined(COIR_CONTEXT_FCONTEXT)
     made.at = make_fcontext(top, stack.bytes, coir_context_start);
 #else
-    // What coir_context_switch pops: the callee-saved registers (six on x86-64), all zero, then the place to begin.
-    // At the start the stack is aligned as after a call (System V AMD64 ABI 3.2.2), since the switch "returns" there.
-    constexpr std::size_t saved_registers = 6;
-    auto** frame = reinterpret_cast<void**>(reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15});
-    *--frame = nullptr;  // the return address of the start: none
-    *--frame = nullptr;
-    *--frame = reinterpret_cast<void*>(&coir_context_start);
-    for (std::size_t i = 0; i < saved_registers; ++i) *--frame = nullptr;
-    made.at = frame;
+    made.at = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15});
 #endif
 #if defined(COIR_ASAN)
     // The frames that were left here never returned: their red zones are still marked.

@@ -68,16 +68,57 @@ coir_context_switch:
 coir_context_start:
     .cfi_startproc
     .cfi_undefined %rip
-    endbr64
 #if defined(COIR_CONTEXT_FCONTEXT)
+    endbr64
     movq %rdi, (%rsi)           // who jumped here, and the context that it left from: see jump() in context.hpp
-#endif
     xorl %ebp, %ebp
     andq $-16, %rsp
     call coir_context_main
+#else
+    nop                         // what is looked up for a frame is the byte before its return address
+coir_context_bottom:
+#endif
     hlt
     .cfi_endproc
     .size coir_context_start, .-coir_context_start
+
+#if !defined(COIR_CONTEXT_FCONTEXT)
+// void coir_context_enter(void** save, void* top)
+    .globl coir_context_enter
+    .hidden coir_context_enter
+    .type coir_context_enter, @function
+    .balign 16
+coir_context_enter:
+    .cfi_startproc
+    endbr64
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %r12
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r12, 0
+    pushq %r13
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r13, 0
+    pushq %r14
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r14, 0
+    pushq %r15
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %r15, 0
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    .cfi_undefined %rip
+    leaq coir_context_bottom(%rip), %rax
+    pushq %rax                  // coir_context_main's return address, for unwinders alone
+    xorl %ebp, %ebp
+    jmp coir_context_main
+    .cfi_endproc
+    .size coir_context_enter, .-coir_context_enter
+#endif
 
     .globl coir_context_code_end
     .hidden coir_context_code_end

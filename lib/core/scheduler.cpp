@@ -78,10 +78,6 @@ vitals* this_thread_vitals() noexcept {
     return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->vitals_;
 }
 
-extern "C" void coir_context_main() noexcept {
-    scheduler::current()->run_tasks();
-}
-
 scheduler::scheduler(scheduler_settings settings)
     : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())},
       slab_{record_slab::create()},
@@ -93,6 +89,7 @@ scheduler::scheduler(scheduler_settings settings)
     describe_running_fiber = describe_running;
     vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     vitals_.running.store(&hub_, std::memory_order_relaxed);
+    hub_.state = task_state::ready;
     adopt_thread(hub_.flow);
     reactor_.watch_bell(inbox_.bell());
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
@@ -123,18 +120,27 @@ void scheduler::throw_not_in_fiber(const char* operation) {
 
 // ---- park and switch: the hot path -------------------------------------------------------------------------------
 
-/// The one place from which every flow is left and entered again, and no more than a jump away from coir_context_switch:
-/// the fewer frames lie between the user's call and the switch, the more of the returns on the way back are predicted.
+/// No more than a jump away from coir_context_switch: the fewer frames lie between the user's call and the switch, the
+/// more of the returns on the way back are predicted.
 [[gnu::noinline]] void scheduler::switch_to(task& from, task& to) noexcept {
-    mark_running(to);
-    from.exceptions = *exceptions_;
-    *exceptions_ = to.exceptions;
-#if defined(COIR_ASAN)
-    if (&from == &dead_) leave_context(from.flow, to.flow);
-#endif
+    exchange(from, to);
     switch_context(from.flow, to.flow);
 }
 
+/// As above, to a task that has never run.
+[[gnu::noinline]] void scheduler::begin(task& from, task& unstarted) noexcept {
+    unstarted.state = task_state::ready;
+    exchange(from, unstarted);
+    enter_context(from.flow, unstarted.flow);
+}
+
+[[gnu::always_inline]] inline void scheduler::exchange(task& from, task& to) noexcept {
+    mark_running(to);
+    from.exceptions = *exceptions_;
+    *exceptions_ = to.exceptions;
+}
+
+/// Out of those ready, or the hub. A new one has its stack by then, and is still to be entered.
 [[gnu::always_inline]] inline task& scheduler::choose_next() noexcept {
     while (budget_ > 0) {
         task* const next = ready_.pop();
@@ -153,7 +159,8 @@ void scheduler::mark_running(task& next) noexcept {
 
 [[gnu::always_inline]] inline void scheduler::suspend(task& self) noexcept {
     task& next = choose_next();
-    if (&next != &self) switch_to(self, next);
+    if (next.state == task_state::unstarted) [[unlikely]] begin(self, next);
+    else if (&next != &self) switch_to(self, next);
 }
 
 void scheduler::yield() noexcept {
@@ -214,7 +221,7 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
     ready_.push(made);
 }
 
-void scheduler::run_tasks() noexcept {
+[[gnu::always_inline]] inline void scheduler::run_tasks() noexcept {
     entered_context(running().flow);
     for (;;) {
         task& self = running();
@@ -222,21 +229,27 @@ void scheduler::run_tasks() noexcept {
         keep_stack(self);
         retire(self);
         // Straight to the next one when it is new as well: it takes over this stack, hot as it is, and no switch is paid.
-        if (budget_ > 0) {
-            task* const next = ready_.front();
-            if (next != nullptr && next->state == task_state::unstarted && take_spare(*next)) {
-                ready_.pop();
-                --budget_;
-                mark_running(*next);
-                continue;
-            }
-        }
-        leave();
+        task* const next = budget_ > 0 ? ready_.front() : nullptr;
+        if (next == nullptr || next->state != task_state::unstarted || !take_spare(*next)) break;
+        ready_.pop();
+        --budget_;
+        next->state = task_state::ready;
+        mark_running(*next);
     }
+    // Out of reach while the next task gets its stack: this one is still run on.
+    const spare_stack own = std::exchange(spare_, {});
+    task& next = choose_next();
+    spare_ = own;
+    if (next.state == task_state::unstarted) begin(dead_, next);
+    exchange(dead_, next);
+    leave_context(dead_.flow, next.flow);
+}
+
+extern "C" void coir_context_main() noexcept {
+    scheduler::current()->run_tasks();
 }
 
 void scheduler::run_closure(task& self) noexcept {
-    self.state = task_state::ready;
     try {
         self.ops->run(self.closure());
     } catch (const cancelled&) {
@@ -268,15 +281,6 @@ void scheduler::release(task& ended) noexcept {
     free_record(ended);
 }
 
-void scheduler::leave() noexcept {
-    // Out of reach while the next task gets its stack: this one is still run on.
-    spare_stack own = std::exchange(spare_, {});
-    task& next = choose_next();
-    spare_ = own;
-    switch_to(dead_, next);
-    std::terminate();  // unreachable: nothing ever goes on in dead_
-}
-
 // ---- stacks ------------------------------------------------------------------------------------------------------
 
 bool scheduler::give_stack(task& unstarted) noexcept {
@@ -297,7 +301,6 @@ bool scheduler::give_stack(task& unstarted) noexcept {
     }
     auto* const bottom = static_cast<std::byte*>(unstarted.stack.sp) - unstarted.stack.size;
     make_context(unstarted.flow, {bottom, unstarted.stack.size});
-    unstarted.state = task_state::ready;
     return true;
 }
 
@@ -330,6 +333,13 @@ void scheduler::free_record(task& ended) noexcept {
     delete ended.stop;
     ended.~task();
     slab.deallocate(&ended, bytes);
+}
+
+void scheduler::report_unhandled(std::exception_ptr failure) noexcept {
+    task& self = running();
+    self.failure = std::move(failure);
+    report_failure(self, settings_.on_unhandled_exception);
+    self.failure = nullptr;
 }
 
 void scheduler::report_failure(const task& of, const unhandled_exception_handler& handler) noexcept {
@@ -419,11 +429,10 @@ void scheduler::run(task& main) {
 }
 
 void scheduler::run_ready() noexcept {
+    if (ready_.empty()) return;
     budget_ = quota_;
-    task& next = choose_next();
-    if (&next == &hub_) return;
     vitals_.selector.store(vitals::block, std::memory_order_relaxed);
-    switch_to(hub_, next);
+    suspend(hub_);
     vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
 }
 

@@ -86,6 +86,9 @@ public:
     /// The owner of an ended task's record lets go of it. May report a failure that nobody asked for.
     static void release(task& ended) noexcept;
 
+    /// Hands what the running task has caught, and nobody will ever ask for, to `on_unhandled_exception`.
+    void report_unhandled(std::exception_ptr failure) noexcept;
+
     /// Runs `main` and all that it starts, on this thread. When `main` ends, the others are stopped and waited for. Throws
     /// `deadlock` when nothing can wake those that are left.
     void run(task& main);
@@ -125,12 +128,13 @@ private:
     void suspend(task& self) noexcept;
     task& choose_next() noexcept;
     void switch_to(task& from, task& to) noexcept;
+    void begin(task& from, task& unstarted) noexcept;
+    void exchange(task& from, task& to) noexcept;
     void mark_running(task& next) noexcept;
     bool give_stack(task& unstarted) noexcept;
     bool take_spare(task& unstarted) noexcept;
     void drop_spare() noexcept;
     void keep_stack(task& ended) noexcept;
-    [[noreturn]] void leave() noexcept;
 
     void run_closure(task& self) noexcept;
     void retire(task& ended) noexcept;
@@ -159,7 +163,7 @@ private:
     exception_state* const exceptions_;
     record_slab* const slab_;
     task hub_;   // the thread's own flow
-    task dead_;  // where a flow is saved that never goes on
+    task dead_;  // stands for the one that ended in its last switch
 
     scheduler_settings settings_;
     spare_stack spare_;
