@@ -13,14 +13,17 @@ struct symbol {
     std::uintptr_t offset = 0;  // from the module's load address
     std::string file;           // empty without debug information, or without COIR_SYMBOLS
     int line = 0;
+    bool is_plumbing = false;  // of coir or the standard library: not what a user looks for
 };
 
 /// The functions at a return address (of the call before it): those inlined there first, the innermost on top, then the
 /// one whose frame it is. Never empty. Reads files and allocates: not for signal handlers. Any thread.
 std::vector<symbol> symbolise(const void* return_address);
 
-/// The place in the user's code, in one line: the innermost function that is none of coir's or the standard
-/// library's headers, as "file:line" where that is known, else "function (module+0xoffset)".
+/// "file:line" where that is known, else "function (module+0xoffset)".
+std::string describe(const symbol& place);
+
+/// The place in the user's code, in one line: the innermost function that is no plumbing.
 std::string describe_call_site(const void* return_address);
 
 /// Whether file and line can be had at all: built with COIR_SYMBOLS.

@@ -1,5 +1,6 @@
 #include "base/sys.hpp"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -97,6 +98,42 @@ long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
     take_over();
     return got;
 }
+
+long close(int fd) noexcept {
+    hand_over();
+    return call(SYS_close, fd);
+}
+
+long socket(int family, int type, int protocol) noexcept { return call(SYS_socket, family, type, protocol); }
+
+long bind(int fd, const sockaddr* address, socklen_t length) noexcept { return call(SYS_bind, fd, address, length); }
+
+long listen(int fd, int backlog) noexcept { return call(SYS_listen, fd, backlog); }
+
+long shutdown(int fd, int how) noexcept {
+    hand_over();
+    return call(SYS_shutdown, fd, how);
+}
+
+long getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
+    return call(SYS_getsockname, fd, address, length);
+}
+
+long getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
+    return call(SYS_getpeername, fd, address, length);
+}
+
+long getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
+    return call(SYS_getsockopt, fd, level, option, value, length);
+}
+
+long setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
+    return call(SYS_setsockopt, fd, level, option, value, length);
+}
+
+long fstat(int fd, struct stat* into) noexcept { return call(SYS_fstat, fd, into); }
+
+long status_flags(int fd) noexcept { return call(SYS_fcntl, fd, F_GETFL); }
 
 long poll_now(int fd, short events) noexcept {
     pollfd asked{fd, events, 0};

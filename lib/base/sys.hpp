@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -21,6 +22,20 @@ long recv(int fd, void* into, std::size_t bytes, int flags) noexcept;
 long send(int fd, const void* from, std::size_t bytes, int flags) noexcept;
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
+long close(int fd) noexcept;
+
+long socket(int family, int type, int protocol) noexcept;
+long bind(int fd, const sockaddr* address, socklen_t length) noexcept;
+long listen(int fd, int backlog) noexcept;
+long shutdown(int fd, int how) noexcept;
+long getsockname(int fd, sockaddr* address, socklen_t* length) noexcept;
+long getpeername(int fd, sockaddr* address, socklen_t* length) noexcept;
+long getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
+long setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
+long fstat(int fd, struct stat* into) noexcept;
+
+/// The descriptor's O_ flags: fcntl(2) with F_GETFL.
+long status_flags(int fd) noexcept;
 
 /// The state of one descriptor, by poll(2) without waiting: the events of `events` that hold, or -errno.
 long poll_now(int fd, short events) noexcept;

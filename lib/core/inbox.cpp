@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace coir::detail {
@@ -13,13 +14,19 @@ inbox::inbox() : bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
     if (!bell_) throw std::system_error{errno, std::generic_category(), "eventfd for a scheduler"};
 }
 
+inbox::~inbox() {
+    while (posting_.load(std::memory_order_acquire) > 0) std::this_thread::yield();
+}
+
 void inbox::post(letter& sent) noexcept {
+    posting_.fetch_add(1, std::memory_order_relaxed);
     letter* first = first_.load(std::memory_order_relaxed);
     do {
         sent.next = first;
         // seq_cst, as in may_sleep: either this thread sees the hub asleep, or the hub sees the letter.
     } while (!first_.compare_exchange_weak(first, &sent, std::memory_order_seq_cst, std::memory_order_relaxed));
     if (asleep_.load(std::memory_order_seq_cst)) ring();
+    posting_.fetch_sub(1, std::memory_order_release);
 }
 
 void inbox::ring() const noexcept {

@@ -22,6 +22,8 @@ struct letter {
 class inbox {
 public:
     inbox();
+    /// Waits for senders who are about to leave `post`.
+    ~inbox();
 
     /// Any thread. The letter's sender must keep the scheduler alive until it has arrived: see `expect`.
     void post(letter& sent) noexcept;
@@ -50,6 +52,7 @@ public:
 private:
     std::atomic<letter*> first_{nullptr};  // newest first
     std::atomic<bool> asleep_{false};
+    std::atomic<int> posting_{0};  // senders in `post`: their letter may have arrived, and ended the run, before they are out
     std::size_t expected_ = 0;
     unique_fd bell_;
 };

@@ -6,12 +6,12 @@
 
 namespace coir::detail {
 
-bool owner::claim(const scheduler& here, const char* operation) {
+void owner::claim(const scheduler& here, const char* operation) {
     // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
     std::uint64_t known = serial_.load(std::memory_order_relaxed);
-    if (known == here.serial()) [[likely]] return false;
+    if (known == here.serial()) [[likely]] return;
     if (known == 0 || !scheduler::is_alive(known)) {
-        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return true;
+        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return;
     }
     throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
 }
@@ -29,9 +29,10 @@ bool owner::is(const scheduler& here) const noexcept {
     return serial_.load(std::memory_order_relaxed) == here.serial();
 }
 
-bool owner::is_alive() const noexcept {
+bool owner::is_elsewhere() const noexcept {
     const std::uint64_t known = serial_.load(std::memory_order_relaxed);
-    return known != 0 && scheduler::is_alive(known);
+    const scheduler* const here = scheduler::current();
+    return known != 0 && (here == nullptr || here->serial() != known) && scheduler::is_alive(known);
 }
 
 }  // namespace coir::detail

@@ -1,5 +1,7 @@
 #include "core/reactor.hpp"
 
+#include <poll.h>
+
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -75,6 +77,9 @@ bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
     if (fd < 0) throw_errno(EBADF, "wait", fd);
     descriptor& waited = know(fd);
     if (waited.how == descriptor::kind::owned) {
+        // Watched edge-triggered: what came before has been reported, and would not be again.
+        const short events = towards == direction::read ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
+        if (sys::poll_now(fd, events) != 0) return false;
         prepare(fd, who, towards);
         return true;
     }

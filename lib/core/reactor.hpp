@@ -62,7 +62,7 @@ public:
     /// the start, it would cost an event for every message that the peer reads.
     void prepare(int fd, waiter& who, direction towards);
 
-    /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is always ready
+    /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is ready
     /// (a regular file). Throws `std::system_error` (bad_file_descriptor).
     bool prepare_borrowed(int fd, waiter& who, direction towards);
 

@@ -378,8 +378,11 @@ void scheduler::request_stop(task& who) {
 void scheduler::deliver(const char* operation) {
     task& self = running();
     COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends: it runs inside request_stop and must not");
-    if (vitals_.pending.load(std::memory_order_relaxed) && vitals_.on_pending != nullptr) vitals_.on_pending(vitals_);
-    const interruption due = self.due(static_cast<int>(exceptions_->uncaught));
+    const auto uncaught = static_cast<int>(exceptions_->uncaught);
+    // It may throw, and so waits like a stop for shields to be left and unwinding to end.
+    const bool may_throw = self.shields == 0 && uncaught == 0;
+    if (may_throw && vitals_.pending.load(std::memory_order_relaxed)) vitals_.on_pending(vitals_);
+    const interruption due = self.due(uncaught);
     if (!due) {
         self.attention = self.has_news();
         return;
@@ -431,6 +434,7 @@ void scheduler::run(task& main) {
 void scheduler::run_ready() noexcept {
     if (ready_.empty()) return;
     budget_ = quota_;
+    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]] vitals_.on_busy(vitals_);
     vitals_.selector.store(vitals::block, std::memory_order_relaxed);
     suspend(hub_);
     vitals_.selector.store(vitals::allow, std::memory_order_relaxed);

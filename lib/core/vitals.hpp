@@ -19,6 +19,14 @@ struct vitals {
     /// hub alone: `block` when it leaves for a fiber, `allow` when it comes back (invariant 10).
     std::atomic<unsigned char> selector{allow};
 
+    /// Set by the detector when it wants `on_pending` called.
+    std::atomic<bool> pending{false};
+
+    /// Set by a watcher that sleeps while this thread is idle and wants `on_busy` called.
+    std::atomic<bool> unwatched{false};
+
+    pid_t tid = 0;  // the thread, as gettid(2) names it
+
     /// The task that runs: a fiber's, or in the hub its own (`selector` tells which). The record may be gone by the time
     /// another thread looks, but its memory stays mapped: read, then compare `slices`.
     std::atomic<task*> running{nullptr};
@@ -26,14 +34,12 @@ struct vitals {
     /// Counts each time that control passes from one task to another. Unchanged: the same one still holds the thread.
     std::atomic<std::uint64_t> slices{0};
 
-    /// Set by the detector when it wants `on_pending` called; see there.
-    std::atomic<bool> pending{false};
-
     /// Called in a fiber that is about to suspend while `pending` is set. It may throw: that is how a detector's policy
     /// reaches the user's code.
     void (*on_pending)(vitals&) = nullptr;
 
-    pid_t tid = 0;  // the thread, as gettid(2) names it
+    /// Called by the hub that is about to leave for a fiber while `unwatched` is set.
+    void (*on_busy)(vitals&) noexcept = nullptr;
 };
 
 /// The calling thread's vitals, nullptr while it runs no scheduler. A signal handler may ask.

@@ -16,10 +16,10 @@ bool wait_queue::wait(const char* operation, const deadline& until) {
     return here.park(me, until) == outcome::woken;
 }
 
-bool wait_queue::wake_one() noexcept {
+task* wait_queue::wake_one() noexcept {
     waiter* const first = waiters_.front();
     // Who gave up has left the queue (waiter::wake unlinks), so the first in it is always there to be woken.
-    return first != nullptr && first->wake(outcome::woken);
+    return first != nullptr && first->wake(outcome::woken) ? &first->self : nullptr;
 }
 
 void wait_queue::wake_all() noexcept {

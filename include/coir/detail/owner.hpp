@@ -11,12 +11,25 @@ class scheduler;
 /// it (a static mutex works in a second `run`). A number and not a pointer, since it may outlive the scheduler.
 class owner {
 public:
+    owner() noexcept = default;
+    /// An object that is moved takes along where it belongs.
+    owner(const owner& other) noexcept : serial_{other.serial_.load(std::memory_order_relaxed)} {}
+    owner& operator=(const owner& other) noexcept {
+        serial_.store(other.serial_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        return *this;
+    }
+
     /// Throws `wrong_scheduler`, naming the operation, when the object belongs to another scheduler that still runs.
     void claim(const scheduler& here, const char* operation);
 
     /// As above for the calling thread's scheduler, which need not be in a fiber; throws also when there is none.
     /// For what never suspends: releases, notifications, closes.
     scheduler& claim(const char* operation);
+
+    [[nodiscard]] bool is(const scheduler& here) const noexcept;
+
+    /// Whether it belongs to a scheduler that runs on another thread.
+    [[nodiscard]] bool is_elsewhere() const noexcept;
 
 private:
     std::atomic<std::uint64_t> serial_{0};  // of a scheduler; 0: of none yet

@@ -6,6 +6,7 @@
 
 namespace coir::detail {
 
+class task;
 struct waiter;
 
 /// Fibers that wait for one thing, in the order they came. What primitives are made of: `wait` parks, `wake_one` hands
@@ -21,14 +22,15 @@ public:
     /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over.
     [[nodiscard]] bool wait(const char* operation, const deadline& until = never);
 
-    /// Wakes the fiber that has waited longest, and runs it after those already ready. False when none waits.
-    bool wake_one() noexcept;
+    /// Wakes the fiber that has waited longest, and runs it after those already ready. Which one; nullptr when none waits.
+    task* wake_one() noexcept;
     void wake_all() noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
 
     /// Throws `wrong_scheduler` unless the calling thread's scheduler owns the queue, or comes to own it now.
     void claim(const char* operation) { owner_.claim(operation); }
+    void claim(const scheduler& here, const char* operation) { owner_.claim(here, operation); }
 
 private:
     list<waiter> waiters_;
