@@ -1,0 +1,56 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/list.hpp>
+#include <coir/detail/owner.hpp>
+
+namespace coir::detail {
+
+struct waiter;
+
+/// What a channel is, but for its values: who waits to send and who to receive, first come first served. A parked fiber
+/// leaves the place of its value, and the other side moves the value there or from there before it wakes the fiber.
+class channel_core {
+public:
+    channel_core() = default;
+    ~channel_core();
+    channel_core(const channel_core&) = delete;
+    channel_core& operator=(const channel_core&) = delete;
+
+    /// `not_in_fiber`, `wrong_scheduler`: for what may suspend.
+    void enter(const char* operation);
+    /// `wrong_scheduler`: for what never suspends.
+    void claim(const char* operation) { owner_.claim(operation); }
+
+    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    [[nodiscard]] bool has_receiver() const noexcept { return !receivers_.empty(); }
+    [[nodiscard]] bool has_sender() const noexcept { return !senders_.empty(); }
+
+    /// Where the first of them wants its value, or has it.
+    [[nodiscard]] void* receiver_place() const noexcept;
+    [[nodiscard]] void* sender_place() const noexcept;
+    /// The value is moved: lets the first one go on.
+    void wake_receiver() noexcept;
+    void wake_sender() noexcept;
+
+    /// Parks the sender of the value at `place` until it is taken. Throws `channel_closed`, `timed_out`, `cancelled`,
+    /// `scope_expired`: then it was not.
+    void wait_to_send(void* place, const deadline& until);
+
+    /// Parks until there is a value at `place`, or the channel is closed. Throws `timed_out`, `cancelled`,
+    /// `scope_expired`: then none was taken.
+    void wait_to_receive(void* place, const deadline& until);
+
+    /// Sends away all who wait.
+    void close();
+
+    [[noreturn]] static void throw_closed();
+
+private:
+    list<waiter> senders_;
+    list<waiter> receivers_;
+    owner owner_;
+    bool closed_ = false;
+};
+
+}  // namespace coir::detail

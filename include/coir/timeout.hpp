@@ -1,0 +1,117 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/expiry_scope.hpp>
+#include <coir/error.hpp>
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace coir {
+
+/// Limits the time of all that the fiber does while the scope lasts: once `until` has passed, every suspension throws
+/// `scope_expired`, until the scope is left. Scopes nest, and an outer one expires through the inner; `with_timeout` is
+/// the same with an exception that leaves by itself. A local variable: left by the fiber that entered it, the last
+/// first. Throws `not_in_fiber`.
+///
+/// @code
+/// coir::timeout_scope patience{1ms};
+/// try {
+///     coir::this_fiber::sleep_for(1h);
+/// } catch (const coir::scope_expired&) {
+///     if (!patience.expired()) throw;  // that of a scope further out
+/// }
+/// @endcode
+class [[nodiscard]] timeout_scope {
+public:
+    explicit timeout_scope(deadline until);
+    ~timeout_scope();
+    timeout_scope(const timeout_scope&) = delete;
+    timeout_scope& operator=(const timeout_scope&) = delete;
+
+    /// Whether its time was up when the scheduler last looked: at latest when a suspension throws for it.
+    [[nodiscard]] bool expired() const noexcept { return scope_.expired; }
+
+    /// What `scope_expired::belongs_to` asks for.
+    operator const detail::expiry_scope&() const noexcept { return scope_; }
+
+private:
+    detail::expiry_scope scope_;
+};
+
+/// Holds back the fiber's stop, and the expiry of scopes around it, as long as it lasts: for what must be finished once
+/// begun. They are delivered at the first suspension after it. A limit for what is inside is a `timeout_scope` inside.
+/// A local variable, as `timeout_scope`. Throws `not_in_fiber`.
+///
+/// @code
+/// auto fiber = coir::spawn([] {
+///     const coir::shield_scope together;
+///     coir::this_fiber::yield();  // does not throw, although the fiber is to stop
+///     return 42;
+/// });
+/// coir::this_fiber::yield();
+/// fiber.request_stop();
+/// if (fiber.get() != 42) throw std::logic_error{"shield"};
+/// @endcode
+class [[nodiscard]] shield_scope {
+public:
+    shield_scope();
+    ~shield_scope();
+    shield_scope(const shield_scope&) = delete;
+    shield_scope& operator=(const shield_scope&) = delete;
+
+private:
+    detail::task* owner_;
+};
+
+namespace detail {
+[[noreturn]] void throw_timed_out();
+}
+
+/// Calls `f` in this fiber, and throws `timed_out` when the time is up before it returns: its suspensions then throw
+/// `scope_expired`, and it is unwound. A result that is there is returned, however late.
+///
+/// @code
+/// try {
+///     coir::with_timeout(1ms, [] { coir::this_fiber::sleep_for(1h); });
+/// } catch (const coir::timed_out&) {
+/// }
+/// @endcode
+template <std::invocable F> std::invoke_result_t<F> with_timeout(deadline until, F&& f) {
+    const timeout_scope scope{until};
+    try {
+        return std::invoke(std::forward<F>(f));
+    } catch (const scope_expired& expiry) {
+        if (!expiry.belongs_to(scope)) throw;
+    }
+    detail::throw_timed_out();
+}
+
+/// As `with_timeout`, but an empty optional says that the time was up; where `f` returns nothing, false.
+///
+/// @code
+/// if (coir::try_with_timeout(1ms, [] { coir::this_fiber::sleep_for(1h); })) throw std::logic_error{"early"};
+/// if (coir::try_with_timeout(1h, [] { return 42; }) != 42) throw std::logic_error{"late"};
+/// @endcode
+template <std::invocable F> [[nodiscard]] auto try_with_timeout(deadline until, F&& f) {
+    using result = std::invoke_result_t<F>;
+    const timeout_scope scope{until};
+    try {
+        if constexpr (std::is_void_v<result>) {
+            std::invoke(std::forward<F>(f));
+            return true;
+        } else {
+            return std::optional<result>{std::invoke(std::forward<F>(f))};
+        }
+    } catch (const scope_expired& expiry) {
+        if (!expiry.belongs_to(scope)) throw;
+    }
+    if constexpr (std::is_void_v<result>)
+        return false;
+    else
+        return std::optional<result>{};
+}
+
+}  // namespace coir

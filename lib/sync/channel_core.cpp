@@ -1,0 +1,62 @@
+#include <coir/detail/channel_core.hpp>
+#include <coir/error.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+/// A fiber that waits with a value, or for one.
+struct party : waiter {
+    party(task& who, const char* what, void* where) noexcept : waiter{who, what}, place{where} {}
+
+    void* place;
+};
+
+void* first_place(const list<waiter>& parties) noexcept { return static_cast<party*>(parties.front())->place; }
+
+}  // namespace
+
+channel_core::~channel_core() {
+    COIR_CHECK(senders_.empty() && receivers_.empty(), "a channel is destroyed while fibers wait on it");
+}
+
+void channel_core::enter(const char* operation) { owner_.claim(scheduler::get(operation), operation); }
+
+void* channel_core::receiver_place() const noexcept { return first_place(receivers_); }
+
+void* channel_core::sender_place() const noexcept { return first_place(senders_); }
+
+void channel_core::wake_receiver() noexcept { receivers_.front()->wake(outcome::woken); }
+
+void channel_core::wake_sender() noexcept { senders_.front()->wake(outcome::woken); }
+
+void channel_core::wait_to_send(void* place, const deadline& until) {
+    scheduler& here = scheduler::enter("channel::send");
+    party me{here.running(), "channel::send", place};
+    senders_.push_back(me);
+    switch (here.park(me, until)) {
+    case outcome::closed: throw_closed();
+    case outcome::timed_out: throw timed_out{"channel::send"};
+    default: return;
+    }
+}
+
+void channel_core::wait_to_receive(void* place, const deadline& until) {
+    scheduler& here = scheduler::enter("channel::recv");
+    party me{here.running(), "channel::recv", place};
+    receivers_.push_back(me);
+    if (here.park(me, until) == outcome::timed_out) throw timed_out{"channel::recv"};
+}
+
+void channel_core::close() {
+    claim("channel::close");
+    closed_ = true;
+    while (waiter* const sender = senders_.front()) sender->wake(outcome::closed);
+    while (waiter* const receiver = receivers_.front()) receiver->wake(outcome::closed);
+}
+
+void channel_core::throw_closed() { throw channel_closed{}; }
+
+}  // namespace coir::detail

@@ -1,0 +1,41 @@
+#include <coir/error.hpp>
+#include <coir/semaphore.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+semaphore_core::semaphore_core(std::ptrdiff_t permits, std::ptrdiff_t most) noexcept : permits_{permits}, most_{most} {
+    COIR_CHECK(permits >= 0 && permits <= most,
+               "a semaphore begins with fewer permits than none, or more than its most");
+}
+
+void semaphore_core::acquire(deadline until) {
+    if (!take("semaphore::acquire", until)) throw timed_out{"semaphore::acquire"};
+}
+
+bool semaphore_core::try_acquire_until(deadline until) { return take("semaphore::try_acquire_until", until); }
+
+bool semaphore_core::take(const char* operation, const deadline& until) {
+    waiters_.claim(scheduler::get(operation), operation);
+    if (permits_ == 0) return waiters_.wait(operation, until);  // woken: release() has handed over a permit
+    --permits_;
+    return true;
+}
+
+bool semaphore_core::try_acquire() {
+    waiters_.claim("semaphore::try_acquire");
+    if (permits_ == 0) return false;
+    --permits_;
+    return true;
+}
+
+void semaphore_core::release(std::ptrdiff_t permits) {
+    waiters_.claim("semaphore::release");
+    COIR_CHECK(permits >= 0, "fewer permits than none are released");
+    while (permits > 0 && waiters_.wake_one()) --permits;
+    COIR_CHECK(permits <= most_ - permits_, "more permits are released than the semaphore can hold");
+    permits_ += permits;
+}
+
+}  // namespace coir::detail

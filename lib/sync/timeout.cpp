@@ -1,0 +1,58 @@
+#include <coir/timeout.hpp>
+#include <exception>
+
+#include "core/scheduler.hpp"
+
+namespace coir {
+
+using detail::expiry_scope;
+using detail::scheduler;
+using detail::task;
+
+namespace {
+
+void expire(expiry_scope& scope) noexcept {
+    scope.expired = true;
+    scope.owner->attention = true;
+}
+
+void on_timer(detail::timer_node& node) noexcept {
+    auto& scope = static_cast<expiry_scope&>(node);
+    expire(scope);
+    detail::interrupt(*scope.owner);
+}
+
+}  // namespace
+
+timeout_scope::timeout_scope(deadline until) {
+    scheduler& here = scheduler::get("timeout_scope");
+    task& self = here.running();
+    scope_.owner = &self;
+    scope_.outer = self.scopes;
+    scope_.shields = self.shields;
+    scope_.uncaught = std::uncaught_exceptions();
+    scope_.at = until.nanoseconds();
+    scope_.fire = on_timer;
+    self.scopes = &scope_;
+    if (until.is_never()) return;
+    // What is already past is known to the very next suspension, and not only to the hub.
+    if (until.has_passed())
+        expire(scope_);
+    else
+        here.timers().push(scope_);
+}
+
+timeout_scope::~timeout_scope() {
+    task& self = *scope_.owner;
+    COIR_CHECK(self.scopes == &scope_, "a timeout_scope is not left as the innermost one of its fiber");
+    self.scopes = scope_.outer;
+    if (scope_.is_linked()) scheduler::current()->timers().remove(scope_);
+}
+
+shield_scope::shield_scope() : owner_{&scheduler::get("shield_scope").running()} { ++owner_->shields; }
+
+shield_scope::~shield_scope() { --owner_->shields; }
+
+void detail::throw_timed_out() { throw timed_out{"with_timeout"}; }
+
+}  // namespace coir
