@@ -1,0 +1,146 @@
+#include <arpa/inet.h>
+#include <net/if.h>
+
+#include <array>
+#include <charconv>
+#include <coir/detail/throw_if.hpp>
+#include <coir/net/endpoint.hpp>
+#include <cstring>
+#include <optional>
+#include <ostream>
+
+namespace coir::net {
+
+namespace {
+
+/// For calls that want a string to end in a zero. Empty when there is a zero in it already: no address, no interface.
+template <std::size_t Size>
+std::optional<std::array<char, Size>> terminated(std::string_view text) noexcept {
+    std::array<char, Size> copy{};
+    if (text.size() >= Size || text.find('\0') != text.npos) return std::nullopt;
+    text.copy(copy.data(), text.size());
+    return copy;
+}
+
+template <class Number>
+std::optional<Number> number(std::string_view text) noexcept {
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+/// 0: there is no such interface.
+std::uint32_t scope_id(std::string_view interface) noexcept {
+    if (const auto index = number<std::uint32_t>(interface)) return *index;
+    const auto name = terminated<IF_NAMESIZE>(interface);
+    return name ? ::if_nametoindex(name->data()) : 0;
+}
+
+}  // namespace
+
+endpoint::endpoint() noexcept : v6_{} {
+    v4_ = {};
+    v4_.sin_family = AF_INET;
+}
+
+endpoint::endpoint(std::string_view address, std::uint16_t port) : endpoint{} {
+    if (assign(address, port)) return;
+    detail::throw_error(std::make_error_code(std::errc::invalid_argument),
+                        "endpoint: '" + std::string{address} + "' is no numeric address");
+}
+
+endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
+    if (address->sa_family == AF_INET && size >= sizeof v4_) {
+        std::memcpy(&v4_, address, sizeof v4_);
+    } else if (address->sa_family == AF_INET6 && size >= sizeof v6_) {
+        std::memcpy(&v6_, address, sizeof v6_);
+    } else {
+        detail::throw_error(std::make_error_code(std::errc::address_family_not_supported), "endpoint");
+    }
+}
+
+endpoint endpoint::parse(std::string_view text) {
+    std::error_code ec;
+    const endpoint parsed = parse(text, ec);
+    detail::throw_if(ec, "endpoint::parse of '" + std::string{text} + "'");
+    return parsed;
+}
+
+endpoint endpoint::parse(std::string_view text, std::error_code& ec) {
+    ec = std::make_error_code(std::errc::invalid_argument);
+    const std::size_t colon = text.rfind(':');
+    if (colon == text.npos) return {};
+    std::string_view address = text.substr(0, colon);
+    const bool bracketed = address.starts_with('[') && address.ends_with(']');
+    if (bracketed) address = address.substr(1, address.size() - 2);
+    // Without the brackets nobody can tell where an IPv6 address ends.
+    if (bracketed != (address.find(':') != address.npos)) return {};
+
+    const auto port = number<std::uint16_t>(text.substr(colon + 1));
+    endpoint parsed;
+    if (!port || !parsed.assign(address, *port)) return {};
+    ec.clear();
+    return parsed;
+}
+
+bool endpoint::assign(std::string_view address, std::uint16_t port) noexcept {
+    const std::size_t percent = address.find('%');
+    const auto digits = terminated<INET6_ADDRSTRLEN>(address.substr(0, percent));
+    if (!digits) return false;
+
+    in_addr v4{};
+    if (percent == address.npos && ::inet_pton(AF_INET, digits->data(), &v4) == 1) {
+        v4_ = {};
+        v4_.sin_family = AF_INET;
+        v4_.sin_addr = v4;
+        v4_.sin_port = htons(port);
+        return true;
+    }
+    in6_addr v6{};
+    if (::inet_pton(AF_INET6, digits->data(), &v6) != 1) return false;
+    const std::uint32_t scope = percent == address.npos ? 0 : scope_id(address.substr(percent + 1));
+    if (percent != address.npos && scope == 0) return false;
+    v6_ = {};
+    v6_.sin6_family = AF_INET6;
+    v6_.sin6_addr = v6;
+    v6_.sin6_scope_id = scope;
+    v6_.sin6_port = htons(port);
+    return true;
+}
+
+std::string endpoint::address() const {
+    char digits[INET6_ADDRSTRLEN] = "";
+    if (is_v4()) return ::inet_ntop(AF_INET, &v4_.sin_addr, digits, sizeof digits);
+    std::string text = ::inet_ntop(AF_INET6, &v6_.sin6_addr, digits, sizeof digits);
+    if (v6_.sin6_scope_id != 0) text += "%" + std::to_string(v6_.sin6_scope_id);
+    return text;
+}
+
+std::uint16_t endpoint::port() const noexcept {
+    return ntohs(is_v4() ? v4_.sin_port : v6_.sin6_port);
+}
+
+std::string endpoint::to_string() const {
+    const std::string port_text = ":" + std::to_string(port());
+    return is_v4() ? address() + port_text : "[" + address() + "]" + port_text;
+}
+
+std::strong_ordering operator<=>(const endpoint& left, const endpoint& right) noexcept {
+    if (left.is_v4() != right.is_v4()) return left.is_v4() ? std::strong_ordering::less : std::strong_ordering::greater;
+    if (left.is_v4()) {
+        const int order = std::memcmp(&left.v4_.sin_addr, &right.v4_.sin_addr, sizeof left.v4_.sin_addr);
+        if (order != 0) return order <=> 0;
+    } else {
+        const int order = std::memcmp(&left.v6_.sin6_addr, &right.v6_.sin6_addr, sizeof left.v6_.sin6_addr);
+        if (order != 0) return order <=> 0;
+        if (left.v6_.sin6_scope_id != right.v6_.sin6_scope_id) return left.v6_.sin6_scope_id <=> right.v6_.sin6_scope_id;
+    }
+    return left.port() <=> right.port();
+}
+
+std::ostream& operator<<(std::ostream& out, const endpoint& written) {
+    return out << written.to_string();
+}
+
+}  // namespace coir::net

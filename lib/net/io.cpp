@@ -1,0 +1,136 @@
+#include "net/io.hpp"
+
+#include <fcntl.h>
+
+#include <coir/io.hpp>
+#include <coir/offload.hpp>
+
+#include "base/sys.hpp"
+
+namespace coir::detail {
+
+std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until) {
+    struct count {
+        explicit count(reactor& counts) noexcept : at{counts} { at.count_waiter(); }
+        ~count() { at.discount_waiter(); }
+        reactor& at;
+    } const counted{here.reactor()};
+    switch (here.park(me, until)) {
+        case outcome::woken: return {};
+        case outcome::timed_out: return std::make_error_code(std::errc::timed_out);
+        default: return std::make_error_code(std::errc::operation_canceled);
+    }
+}
+
+bool is_time_to_yield(scheduler& here) noexcept {
+    constexpr unsigned calls_in_a_row = 64;
+    struct row {
+        std::uint64_t slice;
+        unsigned calls;
+    };
+    static thread_local constinit row row{};
+    const std::uint64_t slice = here.vitals().slices.load(std::memory_order_relaxed);
+    if (row.slice != slice) row = {slice, 0};
+    if (++row.calls < calls_in_a_row) return false;
+    row.calls = 0;
+    return true;
+}
+
+}  // namespace coir::detail
+
+namespace coir::io {
+
+namespace {
+
+using detail::direction;
+using detail::scheduler;
+
+/// Waits for what may be closed behind our back at any time: it is registered anew by each wait.
+std::error_code wait_for(scheduler& here, int fd, direction towards, const deadline& until) try {
+    detail::reactor& reactor = here.reactor();
+    detail::waiter me{here.running(),
+                      towards == direction::read ? "input from descriptor" : "output to descriptor"};
+    me.descriptor = fd;
+    if (!reactor.prepare_borrowed(fd, me, towards)) {
+        if (detail::is_time_to_yield(here)) here.yield();
+        return {};
+    }
+    struct finish {
+        ~finish() { at.finish_borrowed(fd); }
+        detail::reactor& at;
+        int fd;
+    } const at_end{reactor, fd};
+    return detail::park_on_descriptor(here, me, until);
+} catch (const std::system_error& refused) {
+    return refused.code();
+}
+
+/// What a transfer has to know of a descriptor.
+enum class nature { pollable, file };
+
+nature nature_of(int fd, std::error_code& ec) {
+    struct stat about {};
+    ec = detail::error_of(detail::sys::fstat(fd, &about));
+    if (ec) return nature::pollable;
+    if (S_ISREG(about.st_mode) || S_ISBLK(about.st_mode) || S_ISDIR(about.st_mode)) return nature::file;
+    // One call that blocks would stop every fiber of the thread.
+    if ((detail::sys::status_flags(fd) & O_NONBLOCK) == 0) ec = std::make_error_code(std::errc::invalid_argument);
+    return nature::pollable;
+}
+
+/// Tries, waits and tries again; what may keep a disk busy is done by a thread of the pool.
+template <class Attempt>
+std::size_t transfer(const char* operation, int fd, direction towards, const deadline& until, std::error_code& ec,
+                     Attempt attempt) {
+    scheduler& here = scheduler::enter(operation);
+    const nature is = nature_of(fd, ec);
+    if (ec) return 0;
+    if (detail::is_time_to_yield(here)) here.yield();
+    const long moved = detail::try_wait_again(
+        ec, [&] { return is == nature::file ? offload(attempt) : attempt(); },
+        [&] { return wait_for(here, fd, towards, until); });
+    return moved < 0 ? 0 : static_cast<std::size_t>(moved);
+}
+
+}  // namespace
+
+void wait_readable(int fd, deadline until, std::error_code& ec) {
+    ec = wait_for(scheduler::enter("io::wait_readable"), fd, direction::read, until);
+}
+
+void wait_writable(int fd, deadline until, std::error_code& ec) {
+    ec = wait_for(scheduler::enter("io::wait_writable"), fd, direction::write, until);
+}
+
+std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::error_code& ec) {
+    return transfer("io::read_some", fd, direction::read, until, ec,
+                    [=] { return detail::sys::read(fd, into.data(), into.size()); });
+}
+
+std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec) {
+    return transfer("io::write_some", fd, direction::write, until, ec,
+                    [=] { return detail::sys::write(fd, from.data(), from.size()); });
+}
+
+std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec) {
+    std::size_t done = 0;
+    ec.clear();
+    while (done < into.size()) {
+        const std::size_t n = read_some(fd, into.subspan(done), until, ec);
+        if (n == 0) break;
+        done += n;
+    }
+    return done;
+}
+
+std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec) {
+    std::size_t done = 0;
+    ec.clear();
+    while (done < from.size()) {
+        done += write_some(fd, from.subspan(done), until, ec);
+        if (ec) break;
+    }
+    return done;
+}
+
+}  // namespace coir::io

@@ -1,0 +1,267 @@
+#include <sched.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <coir/detail/owner.hpp>
+#include <coir/error.hpp>
+#include <coir/signal_set.hpp>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/check.hpp"
+#include "core/scheduler.hpp"
+
+namespace coir {
+
+namespace {
+
+constexpr int signals_max = 64;
+
+constexpr std::uint64_t bit_of(int signal) noexcept {
+    return std::uint64_t{1} << (signal - 1);
+}
+
+constexpr int lowest(std::uint64_t signals) noexcept {
+    return std::countr_zero(signals) + 1;
+}
+
+/// A fiber that waits, and the signal that is handed to it.
+struct signal_waiter : detail::waiter {
+    using waiter::waiter;
+    int signal = 0;
+};
+
+}  // namespace
+
+/// What the handler knows of a set. It reaches the scheduler by a letter, and only while a fiber waits: so a set that
+/// nobody waits on may outlive its scheduler, and is no one who might yet wake a fiber.
+class signal_set::subscription : detail::letter {
+public:
+    subscription() noexcept
+        : letter{[](letter& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
+    ~subscription() { end(); }
+
+    /// From now on the handler knows of the set, and gets this signal.
+    void add(int signal);
+    void end() noexcept;
+
+    int wait(const deadline& until);
+
+    /// Whether the letter is still on its way: then the subscription must not be destroyed; it will destroy itself.
+    [[nodiscard]] bool let_go() noexcept { return orphan_ = posted_.load(); }
+
+private:
+    class ringing;
+
+    [[nodiscard]] int take() noexcept;
+    void arrived() noexcept;
+    void notify(int signal) noexcept;
+
+    static void on_signal(int signal) noexcept;
+    static void let_handlers_leave() noexcept;
+    static bool take_over(int signal) noexcept;
+    static void give_back(int signal) noexcept;
+
+    static std::atomic<subscription*> first_;  // of those that the handler knows
+    static std::atomic<int> handlers_;         // running now
+
+    std::atomic<subscription*> next_{nullptr};
+    std::atomic<std::uint64_t> signals_{0};
+    std::atomic<std::uint64_t> pending_{0};
+    std::atomic<detail::inbox*> rings_{nullptr};  // whom to tell: set while a fiber waits
+    std::atomic<bool> posted_{false};             // the letter is on its way
+    bool known_ = false;                          // to the handler
+    bool orphan_ = false;
+    std::size_t waiting_ = 0;
+    detail::list<signal_waiter> waiters_;
+    detail::owner owner_;
+};
+
+// ---- the set -----------------------------------------------------------------------------------------------------
+
+signal_set::signal_set(std::initializer_list<int> signals) : subscription_{std::make_unique<subscription>()} {
+    for (const int signal : signals) subscription_->add(signal);
+}
+
+signal_set::~signal_set() {
+    subscription_->end();
+    if (subscription_->let_go()) static_cast<void>(subscription_.release());
+}
+
+int signal_set::wait(deadline until) {
+    return subscription_->wait(until);
+}
+
+// ---- waiting -----------------------------------------------------------------------------------------------------
+
+/// While a fiber waits, the handler posts to its scheduler, and the scheduler may expect it to.
+class signal_set::subscription::ringing {
+public:
+    ringing(subscription& rung, detail::inbox& bell) noexcept : rung_{rung}, bell_{bell} {
+        bell_.expect();
+        if (rung_.waiting_++ == 0) rung_.rings_.store(&bell_);
+    }
+    ~ringing() {
+        bell_.expect_no_more();
+        if (--rung_.waiting_ > 0) return;
+        rung_.rings_.store(nullptr);
+        // One that has read the pointer already may be on another thread, and the scheduler end before it posts.
+        let_handlers_leave();
+    }
+    ringing(const ringing&) = delete;
+    ringing& operator=(const ringing&) = delete;
+
+private:
+    subscription& rung_;
+    detail::inbox& bell_;
+};
+
+int signal_set::subscription::wait(const deadline& until) {
+    detail::scheduler& here = detail::scheduler::enter("signal_set::wait");
+    owner_.claim(here, "signal_set::wait");
+    const ringing from_now{*this, here.inbox()};
+    // After the handler knows whom to ring for: what came before is here, what comes later is posted.
+    if (const int signal = take(); signal != 0) return signal;
+    signal_waiter me{here.running(), "signal_set"};
+    waiters_.push_back(me);
+    if (here.park(me, until) == detail::outcome::timed_out) throw timed_out{"signal_set::wait"};
+    return me.signal;
+}
+
+/// In the hub.
+void signal_set::subscription::arrived() noexcept {
+    // Before the signals are taken: for one that comes in between, the handler posts again.
+    posted_.store(false);
+    if (orphan_) {
+        delete this;
+        return;
+    }
+    while (signal_waiter* const first = waiters_.front()) {
+        const int signal = take();
+        if (signal == 0) return;
+        first->signal = signal;
+        first->wake(detail::outcome::woken);
+    }
+}
+
+int signal_set::subscription::take() noexcept {
+    const std::uint64_t pending = pending_.load();
+    if (pending == 0) return 0;
+    pending_.fetch_and(~bit_of(lowest(pending)));
+    return lowest(pending);
+}
+
+// ---- the handler, and the dispositions that it replaces -----------------------------------------------------------
+
+/// On whatever thread, in the middle of anything: async-signal-safe.
+void signal_set::subscription::on_signal(int signal) noexcept {
+    const int saved = errno;
+    handlers_.fetch_add(1);
+    for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->notify(signal);
+    handlers_.fetch_sub(1);
+    errno = saved;
+}
+
+void signal_set::subscription::notify(int signal) noexcept {
+    if ((signals_.load() & bit_of(signal)) == 0) return;
+    pending_.fetch_or(bit_of(signal));
+    detail::inbox* const to = rings_.load();
+    if (to != nullptr && !posted_.exchange(true)) to->post(*this);
+}
+
+/// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its end.
+void signal_set::subscription::let_handlers_leave() noexcept {
+    while (handlers_.load() != 0) ::sched_yield();
+}
+
+std::atomic<signal_set::subscription*> signal_set::subscription::first_{nullptr};
+std::atomic<int> signal_set::subscription::handlers_{0};
+
+namespace {
+
+/// A signal's disposition before the first set took it over.
+struct disposition {
+    struct sigaction before {};
+    unsigned sets = 0;
+};
+
+/// Guards the dispositions, and the list that the handler reads without it.
+std::mutex table_mutex;
+std::array<disposition, signals_max + 1> table;
+
+/// Whether a handler that returns goes on where it should: not for what tells of a fault in the running code.
+bool may_be_awaited(int signal) noexcept {
+    switch (signal) {
+        case SIGSEGV:
+        case SIGBUS:
+        case SIGFPE:
+        case SIGILL:
+        case SIGTRAP:
+        case SIGSYS:
+        case SIGABRT: return false;
+        default: return signal >= 1 && signal <= signals_max;
+    }
+}
+
+}  // namespace
+
+bool signal_set::subscription::take_over(int signal) noexcept {
+    disposition& taken = table[static_cast<std::size_t>(signal)];
+    if (taken.sets == 0) {
+        struct sigaction ours {};
+        ours.sa_handler = on_signal;
+        // Calls that a handler interrupts go on, and the handler does not run on a fiber's small stack where the thread
+        // has another one. Its mask stays empty: it may be interrupted by any other.
+        ours.sa_flags = SA_RESTART | SA_ONSTACK;
+        ::sigemptyset(&ours.sa_mask);
+        if (::sigaction(signal, &ours, &taken.before) != 0) return false;
+    }
+    ++taken.sets;
+    return true;
+}
+
+void signal_set::subscription::give_back(int signal) noexcept {
+    disposition& taken = table[static_cast<std::size_t>(signal)];
+    if (--taken.sets > 0) return;
+    struct sigaction now {};
+    // Somebody else's handler that came after ours is not ours to remove.
+    if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == on_signal) {
+        ::sigaction(signal, &taken.before, nullptr);
+    }
+}
+
+void signal_set::subscription::add(int signal) {
+    const std::lock_guard lock{table_mutex};
+    if (!std::exchange(known_, true)) {
+        next_.store(first_.load());
+        first_.store(this);
+    }
+    const std::uint64_t before = signals_.load();
+    const bool valid = may_be_awaited(signal);
+    if (valid && (before & bit_of(signal)) != 0) return;
+    // The set first, then the handler: a signal that comes in between is not lost.
+    if (valid) signals_.store(before | bit_of(signal));
+    if (valid && take_over(signal)) return;
+    signals_.store(before);
+    throw std::system_error{std::make_error_code(std::errc::invalid_argument),
+                            "signal_set: signal " + std::to_string(signal)};
+}
+
+void signal_set::subscription::end() noexcept {
+    COIR_CHECK(waiters_.empty(), "a signal_set is destroyed while a fiber waits on it");
+    COIR_CHECK(!owner_.is_elsewhere(), "a signal_set is destroyed in another thread than that of its scheduler");
+    const std::lock_guard lock{table_mutex};
+    if (!std::exchange(known_, false)) return;
+    for (std::uint64_t left = signals_.load(); left != 0; left &= left - 1) give_back(lowest(left));
+    std::atomic<subscription*>* link = &first_;
+    while (link->load() != this) link = &link->load()->next_;
+    link->store(next_.load());
+    let_handlers_leave();
+}
+
+}  // namespace coir
