@@ -1,0 +1,13 @@
+# Instruments everything in this build: a half-instrumented program reports races and overflows that are none.
+if(COIR_SANITIZE STREQUAL "address")
+    set(coir_sanitizers address,undefined)
+elseif(COIR_SANITIZE STREQUAL "thread")
+    set(coir_sanitizers thread)
+elseif(COIR_SANITIZE)
+    message(FATAL_ERROR "COIR_SANITIZE is address, thread or empty, not '${COIR_SANITIZE}'")
+endif()
+
+if(COIR_SANITIZE)
+    add_compile_options(-fsanitize=${coir_sanitizers} -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+    add_link_options(-fsanitize=${coir_sanitizers})
+endif()

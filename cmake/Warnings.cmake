@@ -1,0 +1,22 @@
+# What we ask of our own code. Always PRIVATE: a consumer's flags are the consumer's.
+set(coir_warning_flags
+    -Wall
+    -Wextra
+    -Wpedantic
+    -Wshadow
+    -Wconversion
+    -Wold-style-cast
+    -Wnon-virtual-dtor
+    -Woverloaded-virtual
+    -Wcast-align
+    -Wimplicit-fallthrough)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND coir_warning_flags -Wno-restrict) # sees overlaps in "text" + std::string where none are: GCC's PR105651
+endif()
+if(COIR_WERROR)
+    list(APPEND coir_warning_flags -Werror)
+endif()
+
+function(coir_warnings target)
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${coir_warning_flags}>")
+endfunction()
