@@ -56,7 +56,7 @@ bool is_plumbing_file(std::string_view file) {
 
 /// By the mangled name, whose beginning is the namespace; what a lambda of the user's main is called begins otherwise.
 bool is_plumbing_function(std::string_view mangled) {
-    constexpr std::array<std::string_view, 8> prefixes{"_ZSt",      "_ZNSt",       "_ZNKSt",       "_ZN4coir",
+    constexpr std::array<std::string_view, 8> prefixes{"_ZSt",      "_ZNSt",         "_ZNKSt",         "_ZN4coir",
                                                        "_ZNK4coir", "_ZN9__gnu_cxx", "_ZNK9__gnu_cxx", "coir_context"};
     return std::ranges::any_of(prefixes, [&](std::string_view each) { return mangled.starts_with(each); });
 }
@@ -93,7 +93,8 @@ public:
     [[nodiscard]] const char* function_at(std::uintptr_t address) const {
         for (const ElfW(Sym) & each : symbols_) {
             const unsigned type = each.st_info & 0xfU;
-            const bool holds = address >= each.st_value && address - each.st_value < std::max<std::size_t>(each.st_size, 1);
+            const bool holds =
+                address >= each.st_value && address - each.st_value < std::max<std::size_t>(each.st_size, 1);
             if (holds && (type == STT_FUNC || type == STT_GNU_IFUNC) && each.st_name < names_.size()) {
                 return names_.data() + each.st_name;
             }
@@ -102,8 +103,7 @@ public:
     }
 
 private:
-    template <class T>
-    std::span<const T> table(std::size_t offset, std::size_t bytes) const {
+    template <class T> std::span<const T> table(std::size_t offset, std::size_t bytes) const {
         if (offset > bytes_ || bytes > bytes_ - offset) return {};
         return {reinterpret_cast<const T*>(data_ + offset), bytes / sizeof(T)};
     }
@@ -144,7 +144,8 @@ loaded_module module_of(std::uintptr_t address) {
             for (unsigned i = 0; i < module->dlpi_phnum; ++i) {
                 const ElfW(Phdr)& segment = module->dlpi_phdr[i];
                 const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
-                if (segment.p_type != PT_LOAD || wanted.address < begin || wanted.address - begin >= segment.p_memsz) continue;
+                if (segment.p_type != PT_LOAD || wanted.address < begin || wanted.address - begin >= segment.p_memsz)
+                    continue;
                 // The program itself comes without a name.
                 const bool has_name = module->dlpi_name != nullptr && *module->dlpi_name != '\0';
                 wanted.found = {has_name ? module->dlpi_name : "/proc/self/exe", module->dlpi_addr};
@@ -201,9 +202,14 @@ public:
 
         symbol here = base;
         if (const char* file = dwfl_lineinfo(source, nullptr, &here.line, nullptr, nullptr, nullptr)) here.file = file;
+        // By address come the scopes around the innermost function's definition; by its entry those that it is inlined
+        // in.
+        Dwarf_Die* innermost = nullptr;
         Dwarf_Die* scopes = nullptr;
-        const int count = dwarf_getscopes(unit, address - bias, &scopes);
-        const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned{scopes, &std::free};
+        if (dwarf_getscopes(unit, address - bias, &innermost) <= 0) return;
+        const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned_innermost{innermost, &std::free};
+        const int count = dwarf_getscopes_die(innermost, &scopes);
+        const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned_scopes{scopes, &std::free};
         for (int i = 0; i < count; ++i) {
             Dwarf_Die& scope = scopes[i];
             const int tag = dwarf_tag(&scope);

@@ -13,7 +13,9 @@ class record_slab {
 public:
     static record_slab* create() { return new record_slab; }
 
-    /// Aligned to 64 bytes. Throws `std::bad_alloc`.
+    static constexpr std::size_t alignment = 64;
+
+    /// Aligned to `alignment`. Throws `std::bad_alloc`.
     void* allocate(std::size_t bytes);
     void deallocate(void* memory, std::size_t bytes) noexcept;
 
@@ -32,7 +34,7 @@ private:
         std::size_t bytes;
     };
 
-    static constexpr std::size_t step = 64;
+    static constexpr std::size_t step = alignment;
     static constexpr std::size_t small_max = 1024;
     static constexpr std::size_t small_classes = small_max / step;
     static constexpr std::size_t classes = small_classes + 48;  // then powers of two

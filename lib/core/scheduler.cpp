@@ -8,6 +8,7 @@
 #include <atomic>
 #include <coir/detail/spawn.hpp>
 #include <coir/error.hpp>
+#include <cstdint>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -86,7 +87,7 @@ scheduler::scheduler(scheduler_settings settings)
       settings_{std::move(settings)},
       serial_{enrol()},
       quota_{quota_max} {
-    describe_running_fiber = describe_running;
+    describe_running_fiber.store(describe_running, std::memory_order_relaxed);
     vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     vitals_.running.store(&hub_, std::memory_order_relaxed);
     hub_.state = task_state::ready;
@@ -193,10 +194,13 @@ outcome scheduler::park(waiter& me, const deadline& until) {
 
 task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
     const std::size_t mask = std::max<std::size_t>(alignment, alignof(std::max_align_t)) - 1;
-    const std::size_t offset = (sizeof(task) + mask) & ~mask;
-    task* const made = ::new (slab_->allocate(offset + closure_bytes)) task{ready_, *slab_};
-    made->bytes = static_cast<std::uint32_t>(offset + closure_bytes);
-    made->closure_offset = static_cast<std::uint16_t>(offset);
+    // A closure that wants more than the slab gives is moved up within its record, which has room for that.
+    const std::size_t slack = alignment > record_slab::alignment ? alignment - record_slab::alignment : 0;
+    const std::size_t bytes = ((sizeof(task) + mask) & ~mask) + slack + closure_bytes;
+    task* const made = ::new (slab_->allocate(bytes)) task{ready_, *slab_};
+    const auto place = reinterpret_cast<std::uintptr_t>(made);
+    made->bytes = static_cast<std::uint32_t>(bytes);
+    made->closure_offset = static_cast<std::uint16_t>(((place + sizeof(task) + mask) & ~mask) - place);
     return *made;
 }
 
