@@ -1,0 +1,42 @@
+#pragma once
+
+#include <signal.h>
+
+#include <coir/blocking.hpp>
+#include <cstddef>
+#include <memory>
+
+namespace coir::detail {
+
+struct vitals;
+class watched_thread;
+
+/// Looks for blocking on the calling thread while it lives, around a scheduler's `run`. Every report is delivered
+/// before its destructor returns.
+class attachment {
+public:
+    /// Throws `std::invalid_argument` for a malformed variable of the environment or line of suppressions, and
+    /// `std::system_error` for a file that cannot be opened.
+    attachment(vitals& thread, const blocking_options& asked);
+    ~attachment();
+    attachment(const attachment&) = delete;
+    attachment& operator=(const attachment&) = delete;
+
+private:
+    class signal_stack {
+    public:
+        signal_stack();
+        ~signal_stack();
+        signal_stack(const signal_stack&) = delete;
+        signal_stack& operator=(const signal_stack&) = delete;
+
+    private:
+        std::unique_ptr<std::byte[]> memory_;
+        stack_t before_{};
+    };
+
+    std::unique_ptr<signal_stack> handlers_stack_;
+    std::unique_ptr<watched_thread> watched_;  // none with policy off
+};
+
+}  // namespace coir::detail

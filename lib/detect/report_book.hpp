@@ -1,0 +1,57 @@
+#pragma once
+
+#include <coir/blocking.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+#include "detect/settings.hpp"
+#include "detect/sightings.hpp"
+#include "detect/suppressions.hpp"
+
+namespace coir::detail {
+
+/// What a run's sightings become: warnings in the log at once, and at the end the reports. Used on the watchdog's
+/// thread.
+class report_book {
+public:
+    /// What became of one sighting.
+    struct entry {
+        blocking_report report;
+        std::string place;  // the user's line
+        std::string text;   // as logged
+        bool suppressed = false;
+        bool logged = false;
+    };
+
+    /// Throws `std::system_error` for a file that cannot be opened, `std::invalid_argument` for one that makes no
+    /// sense.
+    explicit report_book(const settings& how);
+
+    /// The next of a table's sightings: logs it, unless it is suppressed, latent, or one too many in a minute.
+    const entry& add(const sighting& seen);
+
+    /// Says that the fiber of an entry still sleeps there.
+    void remind(int place, std::chrono::nanoseconds held);
+
+    /// Delivers every report, with the counts of the table that they were added from, and logs a summary.
+    void finish(const sighting_table& seen);
+
+private:
+    bool may_log();
+    void summarise(std::uint64_t left_out);
+    void deliver(const blocking_report& report);
+    void append_line(std::string line);
+    [[nodiscard]] std::string shorten(std::string text) const;
+
+    const settings& how_;
+    suppressions suppressed_;
+    unique_fd file_;
+    std::string current_folder_;  // with a '/': left out of what is logged
+    std::vector<entry> entries_;
+    std::chrono::steady_clock::time_point minute_began_;
+    int logged_in_minute_ = 0;
+};
+
+}  // namespace coir::detail

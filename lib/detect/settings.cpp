@@ -1,0 +1,113 @@
+#include "detect/settings.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "detect/classes.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+template <class T, std::size_t N> using choices = std::array<std::pair<std::string_view, T>, N>;
+
+constexpr choices<blocking_policy, 4> policies{{{"off", blocking_policy::off},
+                                                {"warn", blocking_policy::warn},
+                                                {"fail", blocking_policy::fail},
+                                                {"abort", blocking_policy::abort}}};
+
+constexpr choices<blocking_engine, 4> engines{{{"automatic", blocking_engine::automatic},
+                                               {"watch", blocking_engine::watch},
+                                               {"hooks", blocking_engine::hooks},
+                                               {"trap", blocking_engine::trap}}};
+
+/// A variable that is set to something.
+std::optional<std::string_view> variable(const char* name) {
+    const char* const value = std::getenv(name);
+    if (value == nullptr || *value == '\0') return std::nullopt;
+    return value;
+}
+
+[[noreturn]] void refuse(const char* name, std::string_view value, const std::string& allowed) {
+    throw std::invalid_argument{std::string{name} + " is '" + std::string{value} + "': it may be " + allowed};
+}
+
+template <class T, std::size_t N> void choose(const char* name, const choices<T, N>& from, T& chosen) {
+    const std::optional<std::string_view> value = variable(name);
+    if (!value) return;
+    std::string allowed;
+    for (const auto& [each, meaning] : from) {
+        if (each == *value) {
+            chosen = meaning;
+            return;
+        }
+        allowed.append(allowed.empty() ? "" : ", ").append(each);
+    }
+    refuse(name, *value, allowed);
+}
+
+void read_milliseconds(const char* name, std::chrono::milliseconds& into) {
+    const std::optional<std::string_view> value = variable(name);
+    if (!value) return;
+    constexpr long most = 3'600'000;
+    long count = 0;
+    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
+    if (error != std::errc{} || end != value->data() + value->size() || count < 1 || count > most) {
+        refuse(name, *value, "a number of milliseconds from 1 to " + std::to_string(most));
+    }
+    into = std::chrono::milliseconds{count};
+}
+
+/// "sleep,dns" or "-disk,-pipe".
+void read_classes(const char* name, blocking_classes& into) {
+    const std::optional<std::string_view> value = variable(name);
+    if (!value) return;
+    blocking_classes all_but;
+    blocking_classes only(std::initializer_list<blocking_class>{});
+    for (std::string_view rest = *value;;) {
+        const std::size_t comma = rest.find(',');
+        std::string_view item = rest.substr(0, comma);
+        const bool excluded = item.starts_with('-');
+        if (excluded) item.remove_prefix(1);
+        const std::optional<blocking_class> category = class_named(item);
+        const bool mixed = excluded != value->starts_with('-');
+        if (!category || mixed) {
+            refuse(name, *value,
+                   "a list like sleep,dns (these alone) or -disk,-pipe (all but these), out of " +
+                       names_of_all_classes());
+        }
+        if (excluded)
+            all_but.erase(*category);
+        else
+            only.insert(*category);
+        if (comma == rest.npos) break;
+        rest.remove_prefix(comma + 1);
+    }
+    into = value->starts_with('-') ? all_but : only;
+}
+
+}  // namespace
+
+settings read_settings(const blocking_options& asked) {
+    settings read{.options = asked};
+    blocking_options& options = read.options;
+    choose("COIR_BLOCKING", policies, options.policy);
+    choose("COIR_BLOCKING_ENGINE", engines, options.engine);
+    read_milliseconds("COIR_BLOCKING_STALL_MS", options.stall_threshold);
+    read_classes("COIR_BLOCKING_CLASSES", options.classes);
+    if (const auto path = variable("COIR_BLOCKING_SUPPRESSIONS")) options.suppressions = *path;
+    if (const auto path = variable("COIR_BLOCKING_REPORT")) read.report_path = *path;
+    if (options.stall_threshold < std::chrono::milliseconds{1}) {
+        throw std::invalid_argument{"blocking_options::stall_threshold is less than a millisecond"};
+    }
+    read.trap_was_asked_for = options.engine == blocking_engine::trap;
+    if (options.engine != blocking_engine::watch) options.engine = blocking_engine::hooks;
+    return read;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,221 @@
+#include "detect/watchdog.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "detect/watched_thread.hpp"
+
+namespace coir::detail::watchdog {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto idle_after = 1s;
+
+thread_local constinit bool is_watchdog = false;
+
+void leave_stack(int, siginfo_t*, void*) {
+    const int saved = errno;
+    if (monitor* const here = monitor::current()) here->leave_sample();
+    errno = saved;
+}
+
+/// A real-time signal that the program does not use, and its handler.
+class stack_signal {
+public:
+    stack_signal() noexcept {
+        for (number_ = SIGRTMAX; number_ >= SIGRTMIN; --number_) {
+            struct sigaction ours {};
+            if (::sigaction(number_, nullptr, &before_) != 0 || before_.sa_handler != SIG_DFL) continue;
+            ours.sa_sigaction = leave_stack;
+            ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+            ::sigfillset(&ours.sa_mask);
+            ::sigaction(number_, &ours, nullptr);
+            return;
+        }
+        number_ = 0;
+    }
+    ~stack_signal() {
+        if (is_ours()) ::sigaction(number_, &before_, nullptr);
+    }
+    stack_signal(const stack_signal&) = delete;
+    stack_signal& operator=(const stack_signal&) = delete;
+
+    /// 0 when there is none, or the program has taken it for itself.
+    [[nodiscard]] int usable() const noexcept { return is_ours() ? number_ : 0; }
+    [[nodiscard]] int number() const noexcept { return number_; }
+
+private:
+    [[nodiscard]] bool is_ours() const noexcept {
+        struct sigaction now {};
+        return number_ != 0 && ::sigaction(number_, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+               now.sa_sigaction == leave_stack;
+    }
+
+    int number_ = 0;
+    struct sigaction before_ {};
+};
+
+/// The watchdog at work. Made with the first thread to be watched, in the process that it serves.
+class patrol {
+public:
+    patrol() : process_{::getpid()} {
+        // What is sent to the process is for the program's own threads.
+        sigset_t all;
+        sigset_t before;
+        ::sigfillset(&all);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before);
+        struct restored {
+            sigset_t& mask;
+            ~restored() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
+        } const at_end{before};
+        thread_ = std::thread{[this] { run(); }};
+        ::pthread_setname_np(thread_.native_handle(), "coir-watchdog");
+    }
+    ~patrol() {
+        ending_.store(true);
+        doorbell().ring();
+        thread_.join();
+    }
+    patrol(const patrol&) = delete;
+    patrol& operator=(const patrol&) = delete;
+
+    [[nodiscard]] pid_t process() const noexcept { return process_; }
+    [[nodiscard]] const stack_signal& signal() const noexcept { return signal_; }
+
+    void add(watched_thread& added) {
+        const std::lock_guard lock{mutex_};
+        added_.push_back(&added);
+        doorbell().ring();
+    }
+    void remove(watched_thread& removed) {
+        {
+            const std::lock_guard lock{mutex_};
+            removed_.push_back(&removed);
+        }
+        doorbell().ring();
+    }
+
+private:
+    void run() {
+        is_watchdog = true;
+        while (!ending_.load()) {
+            take_orders();
+            const auto now = std::chrono::steady_clock::now();
+            for (watched_thread* each : watched_) each->look(now, signal_.usable());
+            sleep(now);
+        }
+    }
+
+    void take_orders() {
+        std::vector<watched_thread*> gone;
+        {
+            const std::lock_guard lock{mutex_};
+            watched_.insert(watched_.end(), added_.begin(), added_.end());
+            added_.clear();
+            gone.swap(removed_);
+        }
+        for (watched_thread* each : gone) {
+            std::erase(watched_, each);
+            each->finish();
+            each->let_go();
+        }
+    }
+
+    /// Until the next look. A thread that is idle for long need not be looked at: its hub rings when it is busy again.
+    void sleep(std::chrono::steady_clock::time_point now) {
+        const bool all_idle = std::ranges::all_of(
+            watched_, [&](const watched_thread* each) { return now - each->last_busy() >= idle_after; });
+        const bool was_told = std::exchange(told_, all_idle);
+        for (watched_thread* each : watched_) {
+            each->shared().thread().unwatched.store(all_idle, std::memory_order_relaxed);
+        }
+        // A hub that went to work while it was being told may not have seen it: only at the next look, when it has been
+        // idle ever since, is it sure to ring.
+        if (all_idle && was_told) {
+            doorbell().wait();
+            told_ = false;
+            return;
+        }
+        std::chrono::nanoseconds interval = 1s;
+        for (const watched_thread* each : watched_) interval = std::min(interval, each->interval());
+        doorbell().wait_for(interval);
+    }
+
+    const pid_t process_;
+    const stack_signal signal_;
+    std::mutex mutex_;  // of what follows
+    std::vector<watched_thread*> added_;
+    std::vector<watched_thread*> removed_;
+    std::atomic<bool> ending_{false};
+    std::vector<watched_thread*> watched_;  // the thread's own
+    bool told_ = false;                     // the hubs, that nobody looks
+    std::thread thread_;
+};
+
+std::mutex mutex;  // of what follows
+patrol* at_work = nullptr;
+int watched_count = 0;
+
+/// A signal that is still on its way would end the process once its handler is gone.
+void take_back(int signal) noexcept {
+    if (signal == 0) return;
+    sigset_t only;
+    sigset_t before;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, signal);
+    ::pthread_sigmask(SIG_BLOCK, &only, &before);
+    const timespec at_once{};
+    while (::sigtimedwait(&only, nullptr, &at_once) == signal) {}
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+
+bell& doorbell() noexcept {
+    static bell one;
+    return one;
+}
+
+bool is_this_thread() noexcept { return is_watchdog; }
+
+void watch(watched_thread& added) {
+    const std::lock_guard lock{mutex};
+    if (at_work != nullptr && at_work->process() != ::getpid()) {
+        // A child of fork has the parent's memory and none of its threads.
+        at_work = nullptr;
+        watched_count = 0;
+    }
+    if (at_work == nullptr) at_work = new patrol;
+    ++watched_count;
+    added.shared().thread().on_busy = [](vitals& thread) noexcept {
+        thread.unwatched.store(false, std::memory_order_relaxed);
+        doorbell().ring();
+    };
+    at_work->add(added);
+}
+
+void leave(watched_thread& removed) noexcept {
+    // In a child of fork nobody is at work who could let go.
+    if (at_work->process() != ::getpid()) return;
+    at_work->remove(removed);
+    removed.wait_for_let_go();
+    take_back(at_work->signal().number());
+    const std::lock_guard lock{mutex};
+    if (--watched_count > 0) return;
+    delete at_work;
+    at_work = nullptr;
+}
+
+}  // namespace coir::detail::watchdog

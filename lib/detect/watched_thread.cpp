@@ -1,0 +1,203 @@
+#include "detect/watched_thread.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+#include "core/task.hpp"
+#include "detect/classes.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int looks_a_threshold = 4;
+constexpr int reminder_after = 20;    // thresholds
+constexpr auto sample_patience = 1s;  // for a signal that the thread blocks, or that the machine is too busy for
+constexpr int sleeps_in_a_row = 4;    // many short sleeps look like one that goes on
+
+/// Reads the record of a task of another thread, which may come to its end meanwhile: the memory stays mapped, and the
+/// caller finds by `vitals.slices` whether it was still the same task. Not for the thread sanitizer to see.
+__attribute__((no_sanitize("thread"))) bool peek(const vitals& thread, std::uint64_t slice, fiber_label& into,
+                                                 bool& permitted) noexcept {
+    const auto still = [&] { return thread.slices.load(std::memory_order_acquire) == slice; };
+    const task* const running = thread.running.load(std::memory_order_relaxed);
+    into.id = running->id;
+    into.spawn_site = running->spawn_site;
+    const volatile char* const name = running->name;
+    const unsigned bytes = running->name_bytes;
+    permitted = running->permits > 0;
+    // Only now is it known that `name` was one, and then it points into the slab for ever.
+    if (!still()) return false;
+    into.name_bytes = std::min(bytes, fiber_label::name_max);
+    for (unsigned i = 0; i < into.name_bytes; ++i) into.bytes[i] = name[i];
+    return still();
+}
+
+}  // namespace
+
+watched_thread::watched_thread(vitals& thread, settings how, bell& watchdog)
+    : shared_{thread, std::move(how), watchdog}, book_{shared_.how()}, probe_{thread.tid},
+      last_busy_{std::chrono::steady_clock::now()} {}
+
+std::chrono::nanoseconds watched_thread::interval() const noexcept {
+    const std::chrono::nanoseconds threshold = shared_.how().options.stall_threshold;
+    return std::clamp<std::chrono::nanoseconds>(threshold / looks_a_threshold, 1ms, 1s);
+}
+
+void watched_thread::look(time_point now, int stack_signal) {
+    log_new_sightings();
+    vitals& thread = shared_.thread();
+    const bool busy = thread.selector.load(std::memory_order_relaxed) == vitals::block;
+    const std::uint64_t number = thread.slices.load(std::memory_order_acquire);
+    if (busy || number != slice_.number) last_busy_ = now;
+    if (busy && in_slice_ && number == slice_.number) {
+        examine(now, stack_signal);
+    } else {
+        end_slice();
+        begin_slice(number, now, busy);
+    }
+}
+
+void watched_thread::begin_slice(std::uint64_t number, time_point now, bool busy) {
+    slice_ = {};
+    slice_.number = number;
+    slice_.began = now;
+    in_slice_ = busy;
+    if (busy) slice_.cpu_at_begin = slice_.cpu_at_last = probe_.cpu_time();
+}
+
+void watched_thread::end_slice() {
+    if (!in_slice_) return;
+    in_slice_ = false;
+    // It came to its end before the stack came.
+    if (slice_.sample_asked && !slice_.reported) report_hog();
+    if (slice_.reported) shared_.sightings().lengthen(slice_.place, slice_.said, slice_.lasted);
+    shared_.forget_sample();
+}
+
+void watched_thread::examine(time_point now, int stack_signal) {
+    const std::chrono::nanoseconds threshold = shared_.how().options.stall_threshold;
+    slice_.lasted = now - slice_.began;
+    if (slice_.lasted < threshold) return;
+    if (!slice_.reported) {
+        bool permitted = false;
+        if (!peek(shared_.thread(), slice_.number, slice_.fiber, permitted)) return;
+        if (permitted) {
+            // What a permit has covered does not count once it is gone.
+            begin_slice(slice_.number, now, true);
+            return;
+        }
+    }
+    switch (probe_.now()) {
+    case thread_probe::state::asleep: examine_sleep(now); break;
+    case thread_probe::state::running: examine_work(now, stack_signal); break;
+    // Whether it sleeps is not known: nothing may be sent that could wake it.
+    case thread_probe::state::unknown: examine_work(now, 0); break;
+    }
+}
+
+void watched_thread::examine_sleep(time_point now) {
+    slice_.seen_running = 0;
+    const std::chrono::nanoseconds cpu = probe_.cpu_time();
+    const bool same_sleep = slice_.seen_asleep > 0 && cpu == slice_.cpu_at_last;
+    slice_.cpu_at_last = cpu;
+    ++slice_.seen_asleep;
+    if (!same_sleep && slice_.seen_asleep < sleeps_in_a_row) return;
+
+    const bool for_long = now - slice_.began >= reminder_after * shared_.how().options.stall_threshold;
+    if (slice_.reported) {
+        if (for_long && !std::exchange(slice_.reminded, true) && slice_.place >= 0)
+            book_.remind(slice_.place, slice_.lasted);
+        return;
+    }
+    sighting seen;
+    const monitor::call hooked = shared_.current_call();
+    if (hooked.name != nullptr) {
+        // The hook reports the call when it is over, with the stack: unless that may never be.
+        if (!for_long) return;
+        shared_.claim_call();
+        seen.call = hooked.name;
+        seen.category = hooked.category;
+        seen.stack.frames[static_cast<std::size_t>(seen.stack.depth++)] = hooked.site;
+    } else {
+        const thread_probe::sleep where = probe_.where_asleep();
+        const system_call& call = system_call_numbered(where.system_call);
+        seen.call = call.name;
+        seen.category = call.category;
+        seen.waits_for_itself = where.on_own_mutex;
+    }
+    seen.kind = blocking_kind::blocked;
+    report(seen);
+}
+
+void watched_thread::examine_work(time_point now, int stack_signal) {
+    slice_.seen_asleep = 0;
+    const std::chrono::nanoseconds cpu = probe_.cpu_time();
+    const bool advanced = cpu > slice_.cpu_at_last;
+    slice_.cpu_at_last = cpu;
+    // Ready to run and not running: the machine is busy, the fiber is not to blame.
+    if (slice_.reported || !advanced || cpu - slice_.cpu_at_begin < shared_.how().options.stall_threshold) return;
+    if (!shared_.wants(blocking_class::cpu)) return;
+    if (!slice_.sample_asked) {
+        // A thread that was seen running once may be about to sleep, and the signal would cut the sleep short.
+        if (++slice_.seen_running < 2) return;
+        slice_.sample_asked = true;
+        slice_.asked_at = now;
+        if (stack_signal != 0) {
+            shared_.ask_for_sample(slice_.number);
+            ::syscall(SYS_tgkill, ::getpid(), shared_.thread().tid, stack_signal);
+            return;
+        }
+    }
+    const bool waiting = shared_.sample_state() == monitor::sample::asked && now - slice_.asked_at < sample_patience;
+    if (!waiting) report_hog();
+}
+
+void watched_thread::report_hog() {
+    sighting seen;
+    seen.kind = blocking_kind::hog;
+    seen.category = blocking_class::cpu;
+    if (shared_.sample_state() == monitor::sample::taken) seen.stack = shared_.sampled_stack();
+    report(seen);
+}
+
+void watched_thread::report(sighting& seen) {
+    slice_.reported = true;
+    if (!shared_.wants(seen.category)) return;
+    seen.longest = seen.total = slice_.said = slice_.lasted;
+    seen.goes_on = in_slice_;
+    seen.fiber = slice_.fiber;
+    slice_.place = shared_.sightings().record(seen).place;
+    log_new_sightings();
+    if (shared_.how().options.policy == blocking_policy::fail && slice_.place >= 0) {
+        shared_.make_due(seen.fiber.id, slice_.place);
+    }
+}
+
+void watched_thread::log_new_sightings() {
+    sighting next;
+    for (const int size = shared_.sightings().size(); logged_ < size; ++logged_) {
+        shared_.sightings().copy(logged_, next);
+        const report_book::entry& made = book_.add(next);
+        const bool matters = !made.suppressed && next.kind != blocking_kind::latent;
+        if (matters && shared_.how().options.policy == blocking_policy::abort) {
+            book_.finish(shared_.sightings());
+            std::abort();
+        }
+        shared_.judged(matters ? made.text : std::string{});
+    }
+}
+
+void watched_thread::finish() {
+    end_slice();
+    log_new_sightings();
+    book_.finish(shared_.sightings());
+}
+
+}  // namespace coir::detail
