@@ -1,0 +1,39 @@
+// What happens when a fiber calls a function that blocks its thread; and how coir tells you.
+//
+//     asyncio                                        coir
+//     await asyncio.sleep(1)                         coir::this_fiber::sleep_for(1s)
+//     time.sleep(1), by mistake                      std::this_thread::sleep_for(1s), by mistake
+//     debug mode: "Executing <Task> took 1.0 s"      a warning in the log, in every build: who, where, what to use
+//     instead
+//
+// COIR_BLOCKING=off in the environment silences the warnings, COIR_BLOCKING=fail makes exceptions of them. Where
+// blocking is meant, `coir::allow_blocking permit{"why"};` says so in the code.
+
+#include <chrono>
+#include <coir/coir.hpp>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+// Ten fibers that sleep for a second each, and how long it takes until the last one has.
+template <class Sleep> double seconds_for_ten(const std::string& name, Sleep sleep) {
+    const auto began = coir::clock::now();
+    coir::task_group group;
+    for (int i = 1; i <= 10; ++i) group.spawn({.name = name + " " + std::to_string(i)}, sleep);
+    group.wait();
+    return std::chrono::duration<double>(coir::clock::now() - began).count();
+}
+
+int main() {
+    std::setbuf(stdout, nullptr);  // each line at once: this takes 11 seconds
+    coir::run([] {
+        const double good = seconds_for_ten("good", [] { coir::this_fiber::sleep_for(1s); });
+        std::printf("10 fibers in coir::this_fiber::sleep_for(1s) took %.2f s: they sleep side by side\n", good);
+
+        std::printf("now 10 fibers in std::this_thread::sleep_for(1s); expect warnings:\n");
+        const double bad = seconds_for_ten("bad", [] { std::this_thread::sleep_for(1s); });
+        std::printf("10 fibers in std::this_thread::sleep_for(1s) took %.2f s: each stopped all the others\n", bad);
+    });
+}

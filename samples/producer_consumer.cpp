@@ -1,0 +1,87 @@
+// Fibers that hand values to each other through channels.
+//
+//     asyncio                          coir
+//     q = asyncio.Queue(maxsize=2)     coir::channel<T> q{2}
+//     await q.put(x)                   q.send(x): waits while the channel is full
+//     await q.get()                    q.recv(): std::optional<T>, empty once closed and drained
+//     while True: x = await q.get()    for (T& x : q)
+//     a None in the queue, to end      q.close()
+//     asyncio.TaskGroup()              coir::task_group
+//
+// Only fibers of one thread use such a channel, so there is no lock in it. A capacity of 0 is a rendezvous: send()
+// returns when somebody has taken the value. Here a queue of asyncio would have no limit at all.
+
+#include <chrono>
+#include <coir/coir.hpp>
+#include <cstdio>
+#include <numeric>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+
+// The producer could make thousands of values a millisecond; the channel holds it back to the consumer's pace.
+void show_back_pressure() {
+    std::printf("a fast producer, a channel for 2 values, a consumer that takes 10 ms for each:\n");
+    coir::channel<int> numbers{2};
+    auto producer = coir::spawn([&] {
+        for (int i = 1; i <= 6; ++i) {
+            numbers.send(i);
+            std::printf("  sent %d  (%zu in the channel)\n", i, numbers.size());
+        }
+        numbers.close();
+    });
+    for (const int number : numbers) {  // until the channel is closed and empty
+        std::printf("        received %d\n", number);
+        coir::this_fiber::sleep_for(10ms);
+    }
+    producer.get();
+}
+
+// Many to many: jobs go to whichever worker is free, first come, first served.
+void show_workers() {
+    constexpr int jobs_each = 1000;
+    coir::channel<int> jobs{16};
+    coir::channel<long> results;  // capacity 0
+    std::vector<int> done(4);
+
+    coir::task_group workers;
+    for (std::size_t me = 0; me < done.size(); ++me) {
+        workers.spawn({.name = "worker " + std::to_string(me)}, [&, me] {
+            for (const int job : jobs) {
+                if (job % 100 == 0) coir::this_fiber::sleep_for(1ms);  // a hard one
+                results.send(2L * job);
+                ++done[me];
+            }
+        });
+    }
+    coir::task_group producers;
+    for (int first = 1; first <= 3; ++first) {
+        producers.spawn([&jobs, first] {
+            for (int i = 0; i < jobs_each; ++i) jobs.send(first + 3 * i);
+        });
+    }
+    // Who closes: the one that knows when the last value is sent. Closing lets the next stage drain and end by itself.
+    auto closer = coir::spawn([&] {
+        producers.wait();
+        jobs.close();
+        workers.wait();
+        results.close();
+    });
+
+    long sum = 0;
+    for (const long result : results) sum += result;
+    closer.get();
+
+    const long n = 3L * jobs_each;
+    std::printf("3 producers, %zu workers, %d jobs done\n", done.size(), std::accumulate(done.begin(), done.end(), 0));
+    for (std::size_t me = 0; me < done.size(); ++me) std::printf("  worker %zu did %d\n", me, done[me]);
+    std::printf("  the results add up to %ld, and should to %ld\n", sum, n * (n + 1));
+}
+
+int main() {
+    coir::run([] {
+        show_back_pressure();
+        show_workers();
+    });
+}
