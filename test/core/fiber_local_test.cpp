@@ -1,0 +1,133 @@
+#include <coir/fiber_local.hpp>
+
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+
+#include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using coir::test::in_scheduler;
+
+namespace {
+
+coir::fiber_local<int> number;
+coir::fiber_local<std::string> text{"initial"};
+
+/// Calls when it is destroyed.
+struct at_end {
+    ~at_end() {
+        if (call) call();
+    }
+    std::function<void()> call;
+};
+
+coir::fiber_local<at_end> first_made;
+coir::fiber_local<at_end> second_made;
+coir::fiber_local<std::unique_ptr<int>> only_moves;
+
+}  // namespace
+
+TEST_CASE("fiber_local: each fiber begins with the initial value and keeps its own") {
+    in_scheduler([] {
+        CHECK(*number == 0);
+        CHECK(*text == "initial");
+        *number = 1;
+        *text = "main";
+        std::vector<coir::fiber<bool>> fibers;
+        for (int i = 2; i < 6; ++i) {
+            fibers.push_back(coir::spawn([i] {
+                const bool fresh = *number == 0 && *text == "initial";
+                *number = i;
+                text->assign(std::to_string(i));
+                coir::this_fiber::yield();
+                return fresh && *number == i && text.get() == std::to_string(i);
+            }));
+        }
+        for (auto& each : fibers) CHECK(each.get());
+        CHECK(*number == 1);
+        CHECK(*text == "main");
+    });
+}
+
+TEST_CASE("fiber_local: a fiber that takes over the stack of another finds none of its values") {
+    in_scheduler([] {
+        for (int i = 0; i < 3; ++i) {
+            CHECK(coir::spawn([] { return ++*number; }).get() == 1);
+        }
+    });
+}
+
+TEST_CASE("fiber_local: a value that only moves may be kept, and is destroyed with its fiber") {
+    in_scheduler([] {
+        CHECK(*only_moves == nullptr);
+        *only_moves = std::make_unique<int>(4);
+        CHECK(**only_moves == 4);
+    });
+    in_scheduler([] { CHECK(*only_moves == nullptr); });
+}
+
+TEST_CASE("fiber_local: values are destroyed in their fiber when it ends, the last made first") {
+    in_scheduler([] {
+        std::string order;
+        std::uint64_t destroyed_in = 0;
+        auto fiber = coir::spawn([&] {
+            first_made->call = [&] {
+                order += "first";
+                destroyed_in = coir::this_fiber::id();
+            };
+            second_made->call = [&] { order += "second "; };
+            order += "body ";
+        });
+        const auto id = fiber.id();
+        fiber.join();
+        CHECK(order == "body second first");
+        CHECK(destroyed_in == id);
+    });
+}
+
+TEST_CASE("fiber_local: values are destroyed also when the fiber fails, and their destructors may suspend") {
+    in_scheduler([] {
+        bool destroyed = false;
+        auto fiber = coir::spawn([&] {
+            first_made->call = [&] {
+                coir::this_fiber::yield();
+                destroyed = true;
+            };
+            throw std::runtime_error{"fails"};
+        });
+        CHECK_THROWS_AS(fiber.get(), std::runtime_error);
+        CHECK(destroyed);
+    });
+}
+
+TEST_CASE("fiber_local: a destructor that touches a variable makes it anew, and that one is destroyed too") {
+    in_scheduler([] {
+        std::string order;
+        auto fiber = coir::spawn([&] {
+            second_made->call = [&] {
+                order += "second ";
+                first_made->call = [&] { order += "first"; };
+            };
+        });
+        fiber.join();
+        CHECK(order == "second first");
+    });
+}
+
+TEST_CASE("fiber_local: a value that cannot be made leaves the fiber as it was") {
+    struct fails {
+        fails() { throw std::runtime_error{"no"}; }
+    };
+    coir::fiber_local<fails> never_made;
+    in_scheduler([&] {
+        CHECK_THROWS_WITH(*never_made, "no");
+        CHECK_THROWS_WITH(*never_made, "no");
+    });
+}

@@ -1,0 +1,397 @@
+#include "core/reactor.hpp"
+
+#include "base/sys.hpp"
+#include "core/scheduler.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using coir::detail::direction;
+using coir::detail::outcome;
+using coir::detail::reactor;
+using coir::detail::scheduler;
+using coir::detail::unique_fd;
+using coir::detail::waiter;
+using coir::test::in_scheduler;
+namespace sys = coir::detail::sys;
+
+namespace {
+
+struct pair {
+    unique_fd one;
+    unique_fd two;
+};
+
+pair make_pipe() {
+    int fds[2];
+    REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+    return {unique_fd{fds[0]}, unique_fd{fds[1]}};
+}
+
+pair make_sockets() {
+    int fds[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
+    return {unique_fd{fds[0]}, unique_fd{fds[1]}};
+}
+
+reactor& here() {
+    return scheduler::get("test").reactor();
+}
+
+/// Watches a descriptor for as long as it lives.
+struct watched {
+    explicit watched(const unique_fd& of) : fd{of.get()} { here().add(fd); }
+    ~watched() { here().remove(fd); }
+    int fd;
+};
+
+outcome park(waiter& me, coir::deadline until) {
+    scheduler& scheduler = scheduler::get("test");
+    struct counted {
+        counted() { here().count_waiter(); }
+        ~counted() { here().discount_waiter(); }
+    } const while_parked;
+    return scheduler.park(me, until);
+}
+
+outcome wait(int fd, direction towards, coir::deadline until = coir::never) {
+    waiter me{scheduler::enter("test").running(), "a descriptor"};
+    here().prepare(fd, me, towards);
+    return park(me, until);
+}
+
+outcome wait_borrowed(int fd, direction towards, coir::deadline until = coir::never) {
+    waiter me{scheduler::enter("test").running(), "a descriptor"};
+    if (!here().prepare_borrowed(fd, me, towards)) return outcome::woken;
+    struct finished {
+        ~finished() { here().finish_borrowed(fd); }
+        int fd;
+    } const at_end{fd};
+    return park(me, until);
+}
+
+void write_byte(const unique_fd& to) {
+    REQUIRE(sys::write(to.get(), "x", 1) == 1);
+}
+
+void fill(const unique_fd& with) {
+    const std::array<char, 4096> block{};
+    while (sys::write(with.get(), block.data(), block.size()) > 0) {
+    }
+}
+
+void drain(const unique_fd& from) {
+    std::array<char, 4096> block{};
+    while (sys::read(from.get(), block.data(), block.size()) > 0) {
+    }
+}
+
+}  // namespace
+
+TEST_CASE("reactor: a fiber waits for an owned descriptor while others run") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const watched both{read};
+        std::string order;
+        auto reader = coir::spawn([&, fd = read.get()] {
+            order += "waits ";
+            CHECK(wait(fd, direction::read) == outcome::woken);
+            order += "reads";
+        });
+        coir::this_fiber::yield();
+        order += "writes ";
+        write_byte(write);
+        reader.join();
+        CHECK(order == "waits writes reads");
+    });
+}
+
+TEST_CASE("reactor: a descriptor of ours counts as ready both ways until a call says otherwise") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const watched both{read};
+        CHECK(here()[read.get()].readable);
+        CHECK(here()[read.get()].writable);
+        CHECK_FALSE(here()[read.get()].eagain_alone_clears);
+    });
+}
+
+TEST_CASE("reactor: an event marks the descriptor readable, also when nobody waits") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const auto [other_read, other_write] = make_pipe();
+        const watched first{read}, second{other_read};
+        here()[read.get()].readable = false;
+        write_byte(write);
+        write_byte(other_write);
+        CHECK(wait(other_read.get(), direction::read) == outcome::woken);
+        CHECK(here()[read.get()].readable);
+    });
+}
+
+TEST_CASE("reactor: writability is waited for from the first wait on, and was not missed before") {
+    in_scheduler([] {
+        const auto [one, two] = make_sockets();
+        const watched ours{one};
+        fill(one);
+        CHECK(wait(one.get(), direction::write, 1ms) == outcome::timed_out);
+        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        coir::this_fiber::yield();
+        drain(two);
+        CHECK(writer.get() == outcome::woken);
+
+        // Drained before the wait begins.
+        fill(one);
+        drain(two);
+        CHECK(wait(one.get(), direction::write) == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: two fibers wait for the two directions of one descriptor") {
+    in_scheduler([] {
+        const auto [one, two] = make_sockets();
+        const watched ours{one};
+        fill(one);
+        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        coir::this_fiber::yield();
+        write_byte(two);
+        CHECK(reader.get() == outcome::woken);
+        CHECK_FALSE(writer.done());
+        drain(two);
+        CHECK(writer.get() == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: the peer's end of writing makes readable, never writable") {
+    in_scheduler([] {
+        const auto [one, two] = make_sockets();
+        const watched ours{one};
+        fill(one);
+        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write, 20ms); });
+        coir::this_fiber::yield();
+        REQUIRE(::shutdown(two.get(), SHUT_WR) == 0);
+        CHECK(reader.get() == outcome::woken);
+        CHECK(here()[one.get()].eagain_alone_clears);
+        CHECK(writer.get() == outcome::timed_out);
+    });
+}
+
+TEST_CASE("reactor: a hang-up wakes both directions, and from then on only EAGAIN says empty") {
+    in_scheduler([] {
+        auto [one, two] = make_sockets();
+        const watched ours{one};
+        fill(one);
+        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        coir::this_fiber::yield();
+        two = unique_fd{};
+        CHECK(reader.get() == outcome::woken);
+        CHECK(writer.get() == outcome::woken);
+        CHECK(here()[one.get()].eagain_alone_clears);
+    });
+}
+
+TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
+    in_scheduler([] {
+        const auto [one, two] = make_sockets();
+        here().add(one.get());
+        fill(one);
+        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        coir::this_fiber::yield();
+        here().remove(one.get());
+        CHECK(reader.get() == outcome::closed);
+        CHECK(writer.get() == outcome::closed);
+    });
+}
+
+TEST_CASE("reactor: an event of a descriptor that was closed does not reach the next one of its number") {
+    in_scheduler([] {
+        auto [old_read, old_write] = make_pipe();
+        const int number = old_read.get();
+        here().add(number);
+        write_byte(old_write);  // on its way, for nobody
+        here().remove(number);
+        const auto [new_read, new_write] = make_pipe();
+        REQUIRE(::dup3(new_read.get(), number, O_CLOEXEC) == number);
+        here().add(number);
+        CHECK(wait(number, direction::read, 5ms) == outcome::timed_out);
+        write_byte(new_write);
+        CHECK(wait(number, direction::read) == outcome::woken);
+        here().remove(number);
+    });
+}
+
+TEST_CASE("reactor: what epoll cannot watch is refused, naming the descriptor, and may be closed as it is") {
+    in_scheduler([] {
+        char name[] = "/tmp/coir-test-XXXXXX";
+        const unique_fd file{::mkstemp(name)};
+        REQUIRE(file);
+        ::unlink(name);
+        try {
+            here().add(file.get());
+            FAIL("a regular file was taken");
+        } catch (const std::system_error& refused) {
+            CHECK(refused.code() == std::errc::operation_not_permitted);
+            CHECK(std::string{refused.what()}.find("descriptor " + std::to_string(file.get())) != std::string::npos);
+        }
+        CHECK_THROWS_AS(here().add(54'321), std::system_error);
+    });
+}
+
+TEST_CASE("reactor: adding a descriptor twice aborts") {
+    const auto how = coir::test::in_child([] {
+        in_scheduler([] {
+            const auto [read, write] = make_pipe();
+            here().add(read.get());
+            here().add(read.get());
+        });
+    });
+    CHECK(how.signal == SIGABRT);
+    CHECK(how.says("a descriptor is added twice"));
+}
+
+TEST_CASE("reactor: descriptors of large numbers are like others") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const unique_fd large{::fcntl(read.get(), F_DUPFD_CLOEXEC, 900)};
+        REQUIRE(large);
+        const watched ours{large};
+        write_byte(write);
+        CHECK(wait(large.get(), direction::read) == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: a wait that timed out is gone, and its event wakes the next one") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const watched ours{read};
+        CHECK(wait(read.get(), direction::read, 1ms) == outcome::timed_out);
+        auto next = coir::spawn([fd = read.get()] { return wait(fd, direction::read); });
+        coir::this_fiber::yield();
+        write_byte(write);
+        CHECK(next.get() == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: borrowed descriptors are waited for as they are, ready or not yet") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        CHECK(wait_borrowed(write.get(), direction::write) == outcome::woken);
+        CHECK(wait_borrowed(read.get(), direction::read, 1ms) == outcome::timed_out);
+        auto reader = coir::spawn([fd = read.get()] { return wait_borrowed(fd, direction::read); });
+        coir::this_fiber::yield();
+        write_byte(write);
+        CHECK(reader.get() == outcome::woken);
+        // Still readable: a wait is about what holds, not about what changes.
+        CHECK(wait_borrowed(read.get(), direction::read) == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: all who wait for a borrowed descriptor are woken, each for its own direction") {
+    in_scheduler([] {
+        const auto [one, two] = make_sockets();
+        fill(one);
+        std::vector<coir::fiber<outcome>> readers;
+        for (int i = 0; i < 3; ++i) {
+            readers.push_back(coir::spawn([fd = one.get()] { return wait_borrowed(fd, direction::read); }));
+        }
+        auto writer = coir::spawn([fd = one.get()] { return wait_borrowed(fd, direction::write); });
+        coir::this_fiber::yield();
+        write_byte(two);
+        for (auto& each : readers) CHECK(each.get() == outcome::woken);
+        CHECK_FALSE(writer.done());
+        drain(two);
+        CHECK(writer.get() == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: one of two who wait for a borrowed descriptor gives up, and the other is still woken") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        auto patient = coir::spawn([fd = read.get()] { return wait_borrowed(fd, direction::read); });
+        coir::this_fiber::yield();
+        CHECK(wait_borrowed(read.get(), direction::read, 1ms) == outcome::timed_out);
+        write_byte(write);
+        CHECK(patient.get() == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: a borrowed number that was closed and given to another file behind our back is found") {
+    in_scheduler([] {
+        auto [old_read, old_write] = make_pipe();
+        const int number = old_read.get();
+        CHECK(wait_borrowed(number, direction::read, 1ms) == outcome::timed_out);
+        old_read = unique_fd{};
+        const auto [new_read, new_write] = make_pipe();
+        const unique_fd again{new_read.get() == number ? ::dup(number) : ::dup2(new_read.get(), number)};
+        write_byte(new_write);
+        CHECK(wait_borrowed(number, direction::read) == outcome::woken);
+    });
+}
+
+TEST_CASE("reactor: a regular file is always ready, and a closed or negative number is an error") {
+    in_scheduler([] {
+        char name[] = "/tmp/coir-test-XXXXXX";
+        const unique_fd file{::mkstemp(name)};
+        ::unlink(name);
+        CHECK(wait_borrowed(file.get(), direction::read) == outcome::woken);
+        CHECK(wait_borrowed(file.get(), direction::write) == outcome::woken);
+        for (const int bad : {-1, 54'321}) {
+            try {
+                wait_borrowed(bad, direction::read);
+                FAIL("waited for ", bad);
+            } catch (const std::system_error& refused) {
+                CHECK(refused.code() == std::errc::bad_file_descriptor);
+            }
+        }
+    });
+}
+
+TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
+    in_scheduler([] {
+        const auto [read, write] = make_pipe();
+        const watched ours{read};
+        std::thread other{[&] {
+            std::this_thread::sleep_for(5ms);
+            write_byte(write);
+        }};
+        CHECK(wait(read.get(), direction::read) == outcome::woken);
+        other.join();
+    });
+}
+
+TEST_CASE("reactor: more descriptors become ready at once than one look takes") {
+    in_scheduler([] {
+        constexpr int many = 400;
+        std::vector<pair> pipes;
+        std::vector<coir::fiber<outcome>> readers;
+        for (int i = 0; i < many; ++i) {
+            pipes.push_back(make_pipe());
+            readers.push_back(coir::spawn([fd = pipes.back().one.get()] { return wait_borrowed(fd, direction::read); }));
+        }
+        coir::this_fiber::yield();
+        for (const auto& each : pipes) write_byte(each.two);
+        for (auto& each : readers) CHECK(each.get() == outcome::woken);
+    });
+}

@@ -1,0 +1,352 @@
+#include "core/scheduler.hpp"
+
+#include "support/in_scheduler.hpp"
+#include "support/limits.hpp"
+
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+using namespace std::chrono_literals;
+using coir::detail::direction;
+using coir::detail::letter;
+using coir::detail::outcome;
+using coir::detail::scheduler;
+using coir::detail::unique_fd;
+using coir::detail::vitals;
+using coir::detail::waiter;
+using coir::test::in_scheduler;
+
+namespace {
+
+scheduler& here() {
+    return scheduler::get("test");
+}
+
+/// Wakes its waiter when it arrives.
+struct call : letter {
+    explicit call(waiter& who) : letter{[](letter& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
+    waiter& me;
+};
+
+/// Parks until another thread has posted a letter, after `delay`.
+void wait_for_other_thread(std::chrono::milliseconds delay) {
+    waiter me{here().running(), "another thread"};
+    call sent{me};
+    coir::detail::inbox& box = here().inbox();
+    box.expect();
+    std::thread sender{[&] {
+        std::this_thread::sleep_for(delay);
+        box.post(sent);
+    }};
+    here().park(me, coir::never);
+    box.expect_no_more();
+    sender.join();
+}
+
+void spin_for(std::chrono::nanoseconds length) {
+    const auto end = std::chrono::steady_clock::now() + length;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+}
+
+/// Three fibers that yield and nothing else until told otherwise.
+struct storm {
+    storm() {
+        for (int i = 0; i < 3; ++i) {
+            fibers.push_back(coir::spawn([this] {
+                while (!over) coir::this_fiber::yield();
+            }));
+        }
+    }
+    ~storm() { over = true; }
+
+    bool over = false;
+    std::vector<coir::fiber<void>> fibers;
+};
+
+}  // namespace
+
+TEST_CASE("scheduler: a fiber begins at the next suspension of its spawner, in the order of spawning") {
+    in_scheduler([] {
+        std::string order;
+        auto a = coir::spawn([&] { order += 'a'; });
+        auto b = coir::spawn([&] { order += 'b'; });
+        auto c = coir::spawn([&] { order += 'c'; });
+        CHECK(order.empty());
+        coir::this_fiber::yield();
+        CHECK(order == "abc");
+    });
+}
+
+TEST_CASE("scheduler: fibers that are ready run first come, first served") {
+    in_scheduler([] {
+        std::string order;
+        std::vector<coir::fiber<void>> fibers;
+        for (const char name : {'a', 'b', 'c'}) {
+            fibers.push_back(coir::spawn([&, name] {
+                for (int i = 0; i < 3; ++i) {
+                    order += name;
+                    coir::this_fiber::yield();
+                }
+            }));
+        }
+        for (auto& each : fibers) each.join();
+        CHECK(order == "abcabcabc");
+    });
+}
+
+TEST_CASE("scheduler: a fiber spawned by a fiber runs behind those already ready") {
+    in_scheduler([] {
+        std::string order;
+        auto outer = coir::spawn([&] {
+            order += "outer ";
+            auto inner = coir::spawn([&] { order += "inner "; });
+            inner.join();
+            order += "joined";
+        });
+        auto other = coir::spawn([&] { order += "other "; });
+        outer.join();
+        CHECK(order == "outer other inner joined");
+    });
+}
+
+TEST_CASE("scheduler: a yield with nobody else ready comes back") {
+    in_scheduler([] {
+        for (int i = 0; i < 1000; ++i) coir::this_fiber::yield();
+        CHECK(coir::this_fiber::in_fiber());
+    });
+}
+
+TEST_CASE("scheduler: more fibers run at once than the hub lets through between two looks") {
+    in_scheduler([] {
+        int alive = 0, most = 0;
+        std::vector<coir::fiber<void>> fibers;
+        for (int i = 0; i < 1000; ++i) {
+            fibers.push_back(coir::spawn([&] {
+                most = std::max(most, ++alive);
+                coir::this_fiber::yield();
+                --alive;
+            }));
+        }
+        for (auto& each : fibers) each.join();
+        CHECK(most == 1000);
+        CHECK(alive == 0);
+    });
+}
+
+TEST_CASE("scheduler: a storm of yields does not starve timers") {
+    in_scheduler([] {
+        const storm others;
+        coir::this_fiber::sleep_for(1ms);
+        coir::this_fiber::sleep_for(1ms);
+        CHECK(true);  // or the test hangs
+    });
+}
+
+TEST_CASE("scheduler: a storm of yields does not starve descriptors") {
+    in_scheduler([] {
+        int fds[2];
+        REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
+        const unique_fd read{fds[0]}, write{fds[1]};
+        const storm others;
+        auto reader = coir::spawn([&] {
+            waiter me{here().running(), "a pipe"};
+            REQUIRE(here().reactor().prepare_borrowed(read.get(), me, direction::read));
+            here().reactor().count_waiter();
+            const outcome how = here().park(me, coir::never);
+            here().reactor().discount_waiter();
+            here().reactor().finish_borrowed(read.get());
+            return how;
+        });
+        coir::this_fiber::yield();
+        REQUIRE(::write(write.get(), "x", 1) == 1);
+        CHECK(reader.get() == outcome::woken);
+    });
+}
+
+TEST_CASE("scheduler: a storm of yields does not starve what other threads post") {
+    in_scheduler([] {
+        const storm others;
+        wait_for_other_thread(1ms);
+        CHECK(true);  // or the test hangs
+    });
+}
+
+TEST_CASE("scheduler: what another thread posts wakes a hub that sleeps") {
+    in_scheduler([] {
+        for (int i = 0; i < 20; ++i) wait_for_other_thread(std::chrono::milliseconds{i % 3});
+        CHECK(true);  // or the test hangs
+    });
+}
+
+TEST_CASE("scheduler: where slices are long, the hub looks after fewer of them") {
+    in_scheduler([] {
+        using time = std::chrono::steady_clock::time_point;
+        bool over = false;
+        std::vector<time> slices;
+        std::vector<coir::fiber<void>> fibers;
+        for (int i = 0; i < 10; ++i) {
+            fibers.push_back(coir::spawn([&] {
+                while (!over) {
+                    slices.push_back(std::chrono::steady_clock::now());
+                    spin_for(1ms);
+                    coir::this_fiber::yield();
+                }
+            }));
+        }
+        coir::this_fiber::sleep_for(1ms);  // a round of the full length: now the hub knows
+        const time due = std::chrono::steady_clock::now() + 5ms;
+        coir::this_fiber::sleep_until(due);
+        over = true;
+        const auto too_many = std::count_if(slices.begin(), slices.end(), [&](time each) { return each > due; });
+        // One look's worth and a turn of the ten, not the 128 of a full round.
+        CHECK(too_many < 40);
+    });
+}
+
+TEST_CASE("scheduler: sleepers wake in the order of their time, and at one time in the order they came") {
+    in_scheduler([] {
+        std::string order;
+        const auto begin = std::chrono::steady_clock::now();
+        std::vector<coir::fiber<void>> fibers;
+        const auto sleeper = [&](char name, std::chrono::milliseconds length) {
+            fibers.push_back(coir::spawn([&order, name, at = begin + length] {
+                coir::this_fiber::sleep_until(at);
+                order += name;
+            }));
+        };
+        sleeper('d', 6ms);
+        sleeper('b', 4ms);
+        sleeper('a', 2ms);
+        sleeper('e', 6ms);
+        sleeper('c', 4ms);
+        for (auto& each : fibers) each.join();
+        CHECK(order == "abcde");
+    });
+}
+
+TEST_CASE("scheduler: many fibers sleep at once, and none wakes early") {
+    in_scheduler([] {
+        std::vector<coir::fiber<bool>> fibers;
+        for (std::size_t i = 0; i < coir::test::many_fibers; ++i) {
+            fibers.push_back(coir::spawn([i] {
+                const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds{(i * 7919) % 50'000};
+                coir::this_fiber::sleep_until(until);
+                return std::chrono::steady_clock::now() >= until;
+            }));
+        }
+        bool all = true;
+        for (auto& each : fibers) all = each.get() && all;
+        CHECK(all);
+    });
+}
+
+TEST_CASE("scheduler: a burst of short fibers uses a handful of stacks") {
+    in_scheduler([] {
+        std::set<const void*> stacks;
+        std::vector<coir::fiber<void>> fibers;
+        for (int i = 0; i < 10'000; ++i) {
+            fibers.push_back(coir::spawn([&] { stacks.insert(__builtin_frame_address(0)); }));
+        }
+        for (auto& each : fibers) each.join();
+        CHECK(stacks.size() < 10);
+    });
+}
+
+TEST_CASE("scheduler: an ended fiber that nobody joined has no stack") {
+    in_scheduler([] {
+        std::set<const void*> stacks;
+        std::vector<coir::fiber<void>> ended;
+        for (int i = 0; i < 100; ++i) {
+            ended.push_back(coir::spawn([&] { stacks.insert(__builtin_frame_address(0)); }));
+            coir::this_fiber::yield();
+        }
+        CHECK(stacks.size() < 5);
+        for (const auto& each : ended) CHECK(each.done());
+    });
+}
+
+TEST_CASE("scheduler: fibers of different stack sizes share a burst") {
+    in_scheduler([] {
+        std::vector<coir::fiber<std::size_t>> fibers;
+        for (std::size_t i = 0; i < 300; ++i) {
+            fibers.push_back(coir::spawn({.stack_size = (64 + 64 * (i % 4)) << 10}, [i] {
+                if (i % 3 == 0) coir::this_fiber::yield();
+                return coir::this_fiber::stack_remaining();
+            }));
+        }
+        for (std::size_t i = 0; i < 300; ++i) {
+            const std::size_t whole = (64 + 64 * (i % 4)) << 10;
+            const std::size_t left = fibers[i].get();
+            CHECK(left < whole);
+            CHECK(left > whole / 2);
+        }
+    });
+}
+
+TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
+    CHECK(coir::detail::this_thread_vitals() == nullptr);
+    in_scheduler([] {
+        vitals* const seen = coir::detail::this_thread_vitals();
+        REQUIRE(seen == &here().vitals());
+        CHECK(seen->tid == ::gettid());
+        CHECK(seen->selector == vitals::block);
+        CHECK(seen->running.load()->id == coir::this_fiber::id());
+        auto other = coir::spawn([&] {
+            CHECK(seen->running.load()->id == coir::this_fiber::id());
+            CHECK(seen->selector == vitals::block);
+        });
+        const auto before = seen->slices.load();
+        other.join();
+        CHECK(seen->slices.load() > before);
+        CHECK(seen->running.load()->id == coir::this_fiber::id());
+    });
+    CHECK(coir::detail::this_thread_vitals() == nullptr);
+}
+
+TEST_CASE("scheduler: the selector says that no fiber runs while the hub sleeps") {
+    in_scheduler([] {
+        // Seen from a letter's arrival, which the hub calls.
+        struct looks : call {
+            looks(waiter& who, const vitals& at) : call{who}, thread{at} {
+                arrive = [](letter& self) noexcept {
+                    auto& mine = static_cast<looks&>(self);
+                    mine.selector = mine.thread.selector;
+                    mine.me.wake(outcome::woken);
+                };
+            }
+            const vitals& thread;
+            unsigned char selector = vitals::block;
+        };
+        waiter me{here().running(), "a letter"};
+        looks sent{me, here().vitals()};
+        here().inbox().post(sent);
+        here().park(me, coir::never);
+        CHECK(sent.selector == vitals::allow);
+    });
+}
+
+TEST_CASE("scheduler: each has a serial number of its own, which is alive while it runs") {
+    std::uint64_t first = 0, second = 0;
+    in_scheduler([&] {
+        first = here().serial();
+        CHECK(scheduler::is_alive(first));
+    });
+    CHECK_FALSE(scheduler::is_alive(first));
+    in_scheduler([&] { second = here().serial(); });
+    CHECK(second != first);
+    CHECK(second != 0);
+}

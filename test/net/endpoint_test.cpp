@@ -1,0 +1,72 @@
+#include <doctest/doctest.h>
+
+#include <coir/net/endpoint.hpp>
+#include <set>
+#include <sstream>
+#include <string>
+
+using coir::net::endpoint;
+
+TEST_CASE("endpoint: an IPv4 address and a port, and back to text") {
+    const endpoint at{"192.168.1.20", 8080};
+    CHECK(at.is_v4());
+    CHECK(at.address() == "192.168.1.20");
+    CHECK(at.port() == 8080);
+    CHECK(at.to_string() == "192.168.1.20:8080");
+    CHECK(endpoint::parse(at.to_string()) == at);
+}
+
+TEST_CASE("endpoint: an IPv6 address stands in brackets beside its port") {
+    const endpoint at{"2001:db8:0:0::1", 443};
+    CHECK(at.is_v6());
+    CHECK(at.address() == "2001:db8::1");
+    CHECK(at.to_string() == "[2001:db8::1]:443");
+    CHECK(endpoint::parse("[2001:db8::1]:443") == at);
+}
+
+TEST_CASE("endpoint: the interface of a link-local address is kept") {
+    const auto at = endpoint::parse("[fe80::1%1]:22");
+    CHECK(at.to_string() == "[fe80::1%1]:22");
+    CHECK(endpoint{"fe80::1%lo", 22}.is_v6());
+    CHECK(at != endpoint{"fe80::1", 22});
+}
+
+TEST_CASE("endpoint: the default is any address and any port") {
+    CHECK(endpoint{}.to_string() == "0.0.0.0:0");
+}
+
+TEST_CASE("endpoint: text that is no endpoint is refused, and named") {
+    for (const char* text : {"", ":", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:8o",
+                             "127.0.0.1 :80", "localhost:80", "::1:80", "[::1]80", "[127.0.0.1]:80", "[::1:80",
+                             "[fe80::1%nowhere]:1", "1.2.3.4%lo:80", "127.0.0.1:80 "}) {
+        CAPTURE(text);
+        std::error_code ec;
+        CHECK(endpoint::parse(text, ec) == endpoint{});
+        CHECK(ec == std::errc::invalid_argument);
+        try {
+            static_cast<void>(endpoint::parse(text));
+            FAIL("no exception");
+        } catch (const std::system_error& refused) {
+            CHECK(std::string{refused.what()}.find(std::string{"'"} + text + "'") != std::string::npos);
+        }
+    }
+    CHECK_THROWS_AS((endpoint{"localhost", 80}), std::system_error);
+    CHECK_THROWS_AS((endpoint{std::string_view{"127.0.0.1\0.2", 12}, 80}), std::system_error);
+}
+
+TEST_CASE("endpoint: what a system call returned, unless it is of another family") {
+    const endpoint v4{"127.0.0.1", 1};
+    const endpoint v6{"::1", 2};
+    CHECK(endpoint{v4.data(), v4.size()} == v4);
+    CHECK(endpoint{v6.data(), v6.size()} == v6);
+    const sockaddr unix_socket{.sa_family = AF_UNIX, .sa_data = {}};
+    CHECK_THROWS_AS((endpoint{&unix_socket, sizeof unix_socket}), std::system_error);
+    CHECK_THROWS_AS((endpoint{v4.data(), 4}), std::system_error);
+}
+
+TEST_CASE("endpoint: ordered by family, address and port") {
+    const std::set<endpoint> all{{"::1", 1}, {"10.0.0.2", 1}, {"10.0.0.1", 300}, {"10.0.0.1", 2}, {"10.0.0.1", 2}};
+    std::ostringstream text;
+    for (const endpoint& each : all) text << each << ' ';
+    CHECK(text.str() == "10.0.0.1:2 10.0.0.1:300 10.0.0.2:1 [::1]:1 ");
+}

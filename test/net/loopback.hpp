@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <coir/coir.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace coir::test {
+
+inline net::tcp_listener listen_on_loopback() {
+    return net::tcp_listener::bind({"127.0.0.1", 0});
+}
+
+/// Both ends of a connection.
+struct connection {
+    static connection make() {
+        auto listener = listen_on_loopback();
+        // The system completes a connection before it is accepted.
+        auto near = net::tcp_stream::connect(listener.local_endpoint());
+        auto far = listener.accept();
+        return {std::move(near), std::move(far)};
+    }
+
+    net::tcp_stream near;
+    net::tcp_stream far;
+};
+
+/// A port of the loopback interface that nobody listens on.
+inline net::endpoint deserted() {
+    return listen_on_loopback().local_endpoint();
+}
+
+/// What one read brings, as text.
+inline std::string read_text(net::tcp_stream& from, deadline until = never) {
+    std::array<char, 4096> buffer;
+    const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}), until);
+    return {buffer.data(), n};
+}
+
+/// The peer of a stream closed so reads that its connection was reset.
+inline void reset(net::tcp_stream& stream) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    stream.close();
+}
+
+}  // namespace coir::test

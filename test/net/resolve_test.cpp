@@ -1,0 +1,98 @@
+#include <doctest/doctest.h>
+#include <netdb.h>
+
+#include <algorithm>
+#include <coir/coir.hpp>
+#include <string>
+
+#include "support/in_scheduler.hpp"
+
+using namespace std::chrono_literals;
+using coir::net::endpoint;
+using coir::net::resolve;
+using coir::test::in_scheduler;
+
+namespace {
+
+/// Of a form that the resolver refuses by itself, without asking anyone.
+const std::string no_name = std::string(64, 'x') + ".invalid";
+
+}  // namespace
+
+TEST_CASE("resolve: numbers are understood as they are") {
+    in_scheduler([] {
+        CHECK(resolve("192.0.2.1", "80") == std::vector{endpoint{"192.0.2.1", 80}});
+        CHECK(resolve("2001:db8::1", "443") == std::vector{endpoint{"2001:db8::1", 443}});
+    });
+}
+
+TEST_CASE("resolve: a name of this machine, each address once") {
+    in_scheduler([] {
+        const auto found = resolve("localhost", "80");
+        REQUIRE_FALSE(found.empty());
+        for (const endpoint& each : found) {
+            CHECK((each.address() == "127.0.0.1" || each.address() == "::1"));
+            CHECK(each.port() == 80);
+            CHECK(std::count(found.begin(), found.end(), each) == 1);
+        }
+    });
+}
+
+TEST_CASE("resolve: the service may be a name as well") {
+    in_scheduler([] {
+        std::error_code ec;
+        const auto found = resolve("127.0.0.1", "http", coir::never, ec);
+        // Where there is no /etc/services nobody knows it.
+        if (ec) CHECK(ec == std::error_code(EAI_SERVICE, coir::net::resolve_category()));
+        else CHECK(found == std::vector{endpoint{"127.0.0.1", 80}});
+    });
+}
+
+TEST_CASE("resolve: other fibers run meanwhile") {
+    in_scheduler([] {
+        bool ran = false;
+        auto other = coir::spawn([&] { ran = true; });
+        static_cast<void>(resolve("localhost", "80"));
+        CHECK(ran);
+        other.join();
+    });
+}
+
+TEST_CASE("resolve: a name that does not resolve is an error of its own category that names it") {
+    in_scheduler([] {
+        try {
+            static_cast<void>(resolve(no_name, "80"));
+            FAIL("resolved");
+        } catch (const std::system_error& failure) {
+            CHECK(failure.code().category() == coir::net::resolve_category());
+            CHECK(std::string{failure.what()}.find(no_name) != std::string::npos);
+            CHECK(std::string{failure.what()}.find(::gai_strerror(failure.code().value())) != std::string::npos);
+        }
+        std::error_code ec;
+        CHECK(resolve("localhost", "no-such-service", coir::never, ec).empty());
+        CHECK(ec.category() == coir::net::resolve_category());
+        CHECK(resolve(std::string_view{"localhost\0x", 11}, "80", coir::never, ec).empty());
+        CHECK(ec == std::error_code(EAI_NONAME, coir::net::resolve_category()));
+        CHECK_THROWS_AS(coir::net::tcp_stream::connect(no_name, 80), std::system_error);
+    });
+}
+
+TEST_CASE("resolve: outside a fiber it throws not_in_fiber") {
+    CHECK_THROWS_AS(static_cast<void>(resolve("127.0.0.1", "80")), coir::not_in_fiber);
+}
+
+TEST_CASE("resolve: left at its deadline or by a stop, at any moment, the look-up harms nobody") {
+    for (int round = 0; round < 50; ++round) {
+        in_scheduler([&] {
+            std::error_code ec;
+            static_cast<void>(resolve("localhost", "80", std::chrono::microseconds{round * 4}, ec));
+            CHECK((!ec || ec == std::errc::timed_out));
+            auto stopped = coir::spawn([] { static_cast<void>(resolve("localhost", "80")); });
+            coir::this_fiber::yield();
+            stopped.request_stop();
+            CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+            auto left_behind = coir::spawn([] { static_cast<void>(resolve("localhost", "80")); });
+            coir::this_fiber::yield();
+        });
+    }
+}

@@ -1,0 +1,301 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <coir/detail/throw_if.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "net/loopback.hpp"
+#include "support/captured_log.hpp"
+#include "support/in_scheduler.hpp"
+
+using namespace std::chrono_literals;
+using namespace coir::test;
+using coir::net::tcp_listener;
+using coir::net::tcp_stream;
+
+namespace {
+
+void echo(tcp_stream peer) {
+    std::array<std::byte, 4096> buffer;
+    while (const std::size_t n = peer.read_some(buffer)) peer.write_all(std::span{buffer}.first(n));
+}
+
+/// Leaves the process with no descriptor to spare.
+class no_descriptors {
+public:
+    no_descriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int next = ::dup(0);
+        ::close(next);
+        rlimit none = before_;
+        none.rlim_cur = static_cast<rlim_t>(next);
+        ::setrlimit(RLIMIT_NOFILE, &none);
+    }
+    ~no_descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+    no_descriptors(const no_descriptors&) = delete;
+    no_descriptors& operator=(const no_descriptors&) = delete;
+
+private:
+    rlimit before_{};
+};
+
+}  // namespace
+
+TEST_CASE("tcp_listener: port 0 is a free one, which local_endpoint tells") {
+    const auto listener = tcp_listener::bind({"127.0.0.1", 0});
+    CHECK(listener.local_endpoint().address() == "127.0.0.1");
+    CHECK(listener.local_endpoint().port() != 0);
+}
+
+TEST_CASE("tcp_listener: a port in use is refused, and the error names it") {
+    const auto listener = tcp_listener::bind({"127.0.0.1", 0});
+    const auto taken = listener.local_endpoint();
+    try {
+        static_cast<void>(tcp_listener::bind(taken));
+        FAIL("bound");
+    } catch (const std::system_error& failure) {
+        CHECK(failure.code() == std::errc::address_in_use);
+        CHECK(std::string{failure.what()}.find(taken.to_string()) != std::string::npos);
+    }
+    std::error_code ec;
+    CHECK_FALSE(tcp_listener::bind(taken, {}, ec).is_open());
+    CHECK(ec == std::errc::address_in_use);
+}
+
+TEST_CASE("tcp_listener: a port can be shared on request") {
+    const auto first = tcp_listener::bind({"127.0.0.1", 0}, {.reuse_port = true});
+    CHECK(tcp_listener::bind(first.local_endpoint(), {.reuse_port = true}).is_open());
+}
+
+TEST_CASE("tcp_listener: a port is free again at once when its listener has ended, connections or not") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        const auto at = listener.local_endpoint();
+        auto near = tcp_stream::connect(at);
+        auto far = listener.accept();
+        listener.close();
+        far.close();
+        CHECK(read_text(near).empty());
+        CHECK(tcp_listener::bind(at).is_open());
+    });
+}
+
+TEST_CASE("tcp_listener: IPv6") {
+    in_scheduler([] {
+        auto listener = tcp_listener::bind({"::1", 0});
+        auto near = tcp_stream::connect(listener.local_endpoint());
+        auto far = listener.accept();
+        CHECK(far.remote_endpoint() == near.local_endpoint());
+        CHECK(far.remote_endpoint().is_v6());
+    });
+}
+
+TEST_CASE("tcp_listener: accept waits for a connection") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto accepting = coir::spawn([&] { return listener.accept().remote_endpoint(); });
+        coir::this_fiber::yield();
+        CHECK_FALSE(accepting.done());
+        auto near = tcp_stream::connect(listener.local_endpoint());
+        CHECK(accepting.get() == near.local_endpoint());
+    });
+}
+
+TEST_CASE("tcp_listener: several fibers may accept, each its own connection") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        int accepted = 0;
+        coir::task_group group;
+        for (int i = 0; i < 3; ++i) {
+            group.spawn([&] {
+                auto peer = listener.accept();
+                ++accepted;
+            });
+        }
+        coir::this_fiber::yield();
+        std::vector<tcp_stream> nears;
+        for (int i = 0; i < 3; ++i) nears.push_back(tcp_stream::connect(listener.local_endpoint()));
+        group.wait();
+        CHECK(accepted == 3);
+    });
+}
+
+TEST_CASE("tcp_listener: accept gives up at its deadline, is cancelled, and ended by close") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        CHECK_THROWS_AS(static_cast<void>(listener.accept(1ms)), coir::timed_out);
+        auto stopped = coir::spawn([&] { static_cast<void>(listener.accept()); });
+        auto ended = coir::spawn([&] {
+            std::error_code ec;
+            CHECK_FALSE(listener.accept(coir::never, ec).is_open());
+            return ec;
+        });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        listener.close();
+        CHECK(ended.get() == std::errc::operation_canceled);
+        std::error_code ec;
+        static_cast<void>(listener.accept(coir::never, ec));
+        CHECK(ec == std::errc::bad_file_descriptor);
+    });
+}
+
+TEST_CASE("tcp_listener: without a descriptor accept says so, and works again later") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto near = tcp_stream::connect(listener.local_endpoint());
+        coir::this_fiber::yield();
+        std::error_code ec;
+        {
+            const no_descriptors now;
+            static_cast<void>(listener.accept(coir::never, ec));
+        }
+        CHECK(ec == std::errc::too_many_files_open);
+        CHECK(listener.accept(1s).is_open());
+    });
+}
+
+// ---- serve -------------------------------------------------------------------------------------------------------
+
+TEST_CASE("serve: a hundred connections at once, each in a fiber of its own") {
+    in_scheduler([] {
+        constexpr int connections = 100;
+        constexpr int requests = 20;
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] { listener.serve(echo); });
+        int answered = 0;
+        coir::task_group clients;
+        for (int c = 0; c < connections; ++c) {
+            clients.spawn([&, c] {
+                auto stream = tcp_stream::connect(listener.local_endpoint());
+                for (int r = 0; r < requests; ++r) {
+                    const std::string question = "client " + std::to_string(c) + " request " + std::to_string(r);
+                    stream.write_all(question);
+                    std::string answer(question.size(), ' ');
+                    REQUIRE(stream.read_exactly(std::as_writable_bytes(std::span{answer})) == answer.size());
+                    if (answer == question) ++answered;
+                }
+            });
+        }
+        clients.wait();
+        CHECK(answered == connections * requests);
+    });
+}
+
+TEST_CASE("serve: stopped, it stops its connections and waits for them") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        int ended = 0;
+        auto server = coir::spawn([&] {
+            listener.serve([&](tcp_stream peer) {
+                struct count {
+                    int& at;
+                    ~count() { ++at; }
+                } const counted{ended};
+                echo(std::move(peer));
+            });
+        });
+        auto first = tcp_stream::connect(listener.local_endpoint());
+        auto second = tcp_stream::connect(listener.local_endpoint());
+        first.write_all("x");
+        second.write_all("y");
+        CHECK(read_text(first) == "x");
+        CHECK(read_text(second) == "y");
+        server.request_stop();
+        server.join();
+        CHECK(ended == 2);
+        CHECK(read_text(first).empty());
+    });
+}
+
+TEST_CASE("serve: when its listener is closed it lets the connections end, and returns") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] { listener.serve(echo); });
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        stream.write_all("a");
+        CHECK(read_text(stream) == "a");
+        listener.close();
+        stream.write_all("b");
+        CHECK(read_text(stream) == "b");
+        CHECK_FALSE(server.done());
+        stream.close();
+        server.get();
+    });
+}
+
+TEST_CASE("serve: on a listener that is closed from the start it throws, and at its deadline") {
+    in_scheduler([] {
+        tcp_listener closed;
+        CHECK_THROWS_AS(closed.serve(echo), std::system_error);
+        auto listener = listen_on_loopback();
+        CHECK_THROWS_AS(listener.serve(echo, 1ms), coir::timed_out);
+    });
+}
+
+TEST_CASE("serve: a handler that throws ends its own connection, and is reported") {
+    std::vector<std::string> reported;
+    coir::run_options options;
+    options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& what) {
+            reported.emplace_back(what.what());
+        } catch (int number) { reported.push_back(std::to_string(number)); }
+    };
+    coir::run(options, [] {
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] {
+            listener.serve([](tcp_stream peer) {
+                const std::string request = read_text(peer);
+                if (request == "throw") throw std::runtime_error{"a bug"};
+                if (request == "throw 42") throw 42;
+                if (request == "reset") throw std::system_error{std::make_error_code(std::errc::connection_reset)};
+                peer.write_all(request);
+            });
+        });
+        for (const char* request : {"throw", "throw 42", "reset"}) {
+            auto stream = tcp_stream::connect(listener.local_endpoint());
+            stream.write_all(request);
+            CHECK(read_text(stream).empty());
+        }
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        stream.write_all("fine");
+        CHECK(read_text(stream) == "fine");
+    });
+    CHECK(reported == std::vector<std::string>{"a bug", "42"});
+}
+
+TEST_CASE("serve: names each fiber after its peer") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        std::string name;
+        auto server = coir::spawn([&] { listener.serve([&](tcp_stream) { name = coir::this_fiber::name(); }); });
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        CHECK(read_text(stream).empty());
+        CHECK(name == stream.local_endpoint().to_string());
+    });
+}
+
+TEST_CASE("serve: without descriptors it waits by timer, says so once, and goes on") {
+    const captured_log log;
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        auto server = coir::spawn([&] { listener.serve(echo); });
+        {
+            const no_descriptors now;
+            coir::this_fiber::sleep_for(120ms);
+        }
+        stream.write_all("at last");
+        CHECK(read_text(stream) == "at last");
+    });
+    CHECK(log.count("tcp_listener::serve") == 1);
+    CHECK(log.count("[warning]") == 1);
+}

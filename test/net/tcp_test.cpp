@@ -1,0 +1,557 @@
+#include <doctest/doctest.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/loopback.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using namespace std::chrono_literals;
+using namespace coir::test;
+using coir::net::tcp_listener;
+using coir::net::tcp_stream;
+
+namespace {
+
+/// The code of what `f` throws.
+template <class F>
+std::error_code failure_of(F&& f) {
+    try {
+        f();
+    } catch (const std::system_error& failure) {
+        return failure.code();
+    }
+    return {};
+}
+
+/// Sends what the peer does not read, until the system takes no more.
+void fill(tcp_stream& stream) {
+    const std::vector<std::byte> plenty(1 << 20);
+    std::error_code ec;
+    while (!ec) stream.write_some(plenty, 20ms, ec);
+    REQUIRE(ec == std::errc::timed_out);
+}
+
+}  // namespace
+
+// ---- transfers ---------------------------------------------------------------------------------------------------
+
+TEST_CASE("tcp_stream: what one end writes the other end reads, in both directions") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("question");
+        CHECK(read_text(far) == "question");
+        far.write_all("answer");
+        CHECK(read_text(near) == "answer");
+    });
+}
+
+TEST_CASE("tcp_stream: a read waits for data, and the other fibers run meanwhile") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return read_text(far); });
+        coir::this_fiber::yield();
+        CHECK_FALSE(reader.done());
+        near.write_all("late");
+        CHECK(reader.get() == "late");
+    });
+}
+
+TEST_CASE("tcp_stream: read_some gives 0 at the end of the stream, again and again") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("last words");
+        near.close();
+        CHECK(read_text(far) == "last words");
+        CHECK(read_text(far).empty());
+        CHECK(read_text(far).empty());
+    });
+}
+
+TEST_CASE("tcp_stream: data and the end of the stream that come in one event are both seen") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] {
+            std::string all = read_text(far);
+            while (true) {
+                const std::string more = read_text(far, 5s);
+                if (more.empty()) return all;
+                all += more;
+            }
+        });
+        coir::this_fiber::yield();  // it waits: the hub's next look finds both at once
+        near.write_all("bye");
+        near.close();
+        CHECK(reader.get() == "bye");
+    });
+}
+
+TEST_CASE("tcp_stream: read_exactly fills its buffer from as many pieces as it takes") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto writer = coir::spawn([&] {
+            for (const char* piece : {"a", "bc", "def", "ghij"}) {
+                near.write_all(piece);
+                coir::this_fiber::sleep_for(1ms);
+            }
+        });
+        std::array<char, 10> buffer;
+        CHECK(far.read_exactly(std::as_writable_bytes(std::span{buffer})) == 10);
+        CHECK(std::string_view{buffer.data(), 10} == "abcdefghij");
+        writer.join();
+    });
+}
+
+TEST_CASE("tcp_stream: read_exactly gives less where the stream ends before") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("abc");
+        near.close();
+        std::array<std::byte, 10> buffer;
+        CHECK(far.read_exactly(buffer) == 3);
+    });
+}
+
+TEST_CASE("tcp_stream: read_exactly with an error_code tells what it had read before the failure") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("abc");
+        std::array<std::byte, 10> buffer;
+        std::error_code ec;
+        CHECK(far.read_exactly(buffer, 10ms, ec) == 3);
+        CHECK(ec == std::errc::timed_out);
+    });
+}
+
+TEST_CASE("tcp_stream: write_all of megabytes waits for a slow reader, and all arrives in order") {
+    in_scheduler([] {
+        constexpr std::size_t words = 1 << 20;
+        auto [near, far] = connection::make();
+        auto writer = coir::spawn([&] {
+            std::vector<std::uint32_t> numbers(words);
+            for (std::uint32_t i = 0; i < words; ++i) numbers[i] = i;
+            near.write_all(std::as_bytes(std::span{numbers}));
+            near.shutdown();
+        });
+        coir::this_fiber::sleep_for(5ms);
+        CHECK_FALSE(writer.done());
+        std::vector<std::uint32_t> got(words);
+        CHECK(far.read_exactly(std::as_writable_bytes(std::span{got})) == words * 4);
+        bool in_order = true;
+        for (std::uint32_t i = 0; i < words; ++i) in_order = in_order && got[i] == i;
+        CHECK(in_order);
+        CHECK(read_text(far).empty());
+        writer.join();
+    });
+}
+
+TEST_CASE("tcp_stream: one fiber reads while another one writes the same stream") {
+    in_scheduler([] {
+        constexpr std::size_t bytes = 4 << 20;
+        auto [near, far] = connection::make();
+        auto echo = coir::spawn([&] {
+            std::vector<std::byte> buffer(64 << 10);
+            while (const std::size_t n = far.read_some(buffer)) far.write_all(std::span{buffer}.first(n));
+        });
+        auto writer = coir::spawn([&] { near.write_all(std::vector<std::byte>(bytes, std::byte{7})); });
+        std::vector<std::byte> got(bytes);
+        CHECK(near.read_exactly(got) == bytes);
+        CHECK(got == std::vector<std::byte>(bytes, std::byte{7}));
+        writer.join();
+        near.close();
+        echo.join();
+    });
+}
+
+TEST_CASE("tcp_stream: after shutdown the peer reads the end, and can still answer") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("request");
+        near.shutdown();
+        CHECK(read_text(far) == "request");
+        CHECK(read_text(far).empty());
+        far.write_all("response");
+        CHECK(read_text(near) == "response");
+    });
+}
+
+TEST_CASE("tcp_stream: shutdown of the reading half ends a read that waits") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return read_text(far); });
+        coir::this_fiber::yield();
+        far.shutdown(coir::net::shut::read);
+        CHECK(reader.get().empty());
+    });
+}
+
+TEST_CASE("tcp_stream: an urgent byte neither hangs a reader nor costs it data") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        std::string got;
+        auto reader = coir::spawn([&] {
+            for (std::string more = read_text(far); !more.empty(); more = read_text(far)) got += more;
+        });
+        coir::this_fiber::yield();
+        near.write_all("before");
+        CHECK(::send(near.native_handle(), "!", 1, MSG_OOB) == 1);
+        near.write_all("after");
+        coir::this_fiber::sleep_for(1ms);
+        near.write_all(", later");
+        near.shutdown();
+        reader.join();
+        CHECK(got == "beforeafter, later");
+    });
+}
+
+TEST_CASE("tcp_stream: a fiber whose stream is always ready lets the others run") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all(std::string(20'000, 'x'));
+        coir::this_fiber::sleep_for(1ms);
+        bool stop = false;
+        auto other = coir::spawn([&] { stop = true; });
+        int reads = 0;
+        std::array<std::byte, 1> byte;
+        while (!stop && reads < 20'000) reads += static_cast<int>(far.read_some(byte));
+        CHECK(reads < 200);
+        other.join();
+    });
+}
+
+// ---- connecting --------------------------------------------------------------------------------------------------
+
+TEST_CASE("tcp_stream: connect to a port that nobody listens on is refused, and the error names it") {
+    in_scheduler([] {
+        const auto nobody = deserted();
+        try {
+            tcp_stream::connect(nobody);
+            FAIL("connected");
+        } catch (const std::system_error& failure) {
+            CHECK(failure.code() == std::errc::connection_refused);
+            CHECK(std::string{failure.what()}.find(nobody.to_string()) != std::string::npos);
+        }
+        std::error_code ec;
+        CHECK_FALSE(tcp_stream::connect(nobody, coir::never, ec).is_open());
+        CHECK(ec == std::errc::connection_refused);
+    });
+}
+
+TEST_CASE("tcp_stream: connect by name tries the addresses in turn") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();  // 127.0.0.1 alone: where localhost is ::1 first, that is refused
+        auto stream = tcp_stream::connect("localhost", listener.local_endpoint().port());
+        CHECK(stream.remote_endpoint() == listener.local_endpoint());
+        CHECK(failure_of([] { tcp_stream::connect("localhost", deserted().port()); }) == std::errc::connection_refused);
+    });
+}
+
+TEST_CASE("tcp_stream: connect gives up at its deadline") {
+    in_scheduler([] {
+        // A full backlog: the system answers no more.
+        auto listener = tcp_listener::bind({"127.0.0.1", 0}, {.backlog = 0});
+        std::vector<tcp_stream> waiting;
+        std::error_code ec;
+        while (!ec) waiting.push_back(tcp_stream::connect(listener.local_endpoint(), 20ms, ec));
+        CHECK(ec == std::errc::timed_out);
+        CHECK_THROWS_AS(tcp_stream::connect(listener.local_endpoint(), 5ms), coir::timed_out);
+    });
+}
+
+TEST_CASE("tcp_stream: a connect that waits can be cancelled") {
+    in_scheduler([] {
+        auto listener = tcp_listener::bind({"127.0.0.1", 0}, {.backlog = 0});
+        std::vector<tcp_stream> waiting;
+        std::error_code ec;
+        while (!ec) waiting.push_back(tcp_stream::connect(listener.local_endpoint(), 20ms, ec));
+        auto fiber = coir::spawn([&] { tcp_stream::connect(listener.local_endpoint()); });
+        coir::this_fiber::yield();
+        fiber.request_stop();
+        CHECK_THROWS_AS(fiber.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("tcp_stream: knows both its ends") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        CHECK(near.local_endpoint() == far.remote_endpoint());
+        CHECK(near.remote_endpoint() == far.local_endpoint());
+    });
+}
+
+TEST_CASE("tcp_stream: sends at once by default, connected or accepted, and on request waits to gather more") {
+    in_scheduler([] {
+        const auto no_delay = [](const tcp_stream& of) {
+            int on = -1;
+            socklen_t size = sizeof on;
+            ::getsockopt(of.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, &size);
+            return on != 0;
+        };
+        auto [near, far] = connection::make();
+        CHECK(no_delay(near));
+        CHECK(no_delay(far));
+        near.set_no_delay(false);
+        CHECK_FALSE(no_delay(near));
+    });
+}
+
+// ---- failures ----------------------------------------------------------------------------------------------------
+
+TEST_CASE("tcp_stream: a peer that resets ends a read that waits, and writes, and kills nobody") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return failure_of([&] { read_text(far); }); });
+        coir::this_fiber::yield();
+        reset(near);
+        CHECK(reader.get() == std::errc::connection_reset);
+        CHECK(failure_of([&] { far.write_all("anyone?"); }) == std::errc::broken_pipe);
+        CHECK(failure_of([&] { far.shutdown(); }) == std::errc::not_connected);
+        std::error_code ec;
+        static_cast<void>(far.remote_endpoint(ec));
+        CHECK(ec == std::errc::not_connected);
+    });
+}
+
+TEST_CASE("tcp_stream: a peer that resets ends a write that waits") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        fill(near);
+        auto writer = coir::spawn([&] { return failure_of([&] { near.write_all("more"); }); });
+        coir::this_fiber::yield();
+        reset(far);
+        const std::error_code ec = writer.get();
+        CHECK((ec == std::errc::connection_reset || ec == std::errc::broken_pipe));
+    });
+}
+
+TEST_CASE("tcp_stream: a call on a closed one says so") {
+    in_scheduler([] {
+        tcp_stream closed;
+        CHECK_FALSE(closed.is_open());
+        CHECK(closed.native_handle() == -1);
+        CHECK(failure_of([&] { read_text(closed); }) == std::errc::bad_file_descriptor);
+        CHECK(failure_of([&] { closed.write_all("x"); }) == std::errc::bad_file_descriptor);
+        CHECK(failure_of([&] { closed.shutdown(); }) == std::errc::bad_file_descriptor);
+        CHECK(failure_of([&] { closed.set_no_delay(true); }) == std::errc::bad_file_descriptor);
+        CHECK(failure_of([&] { static_cast<void>(closed.local_endpoint()); }) == std::errc::bad_file_descriptor);
+        CHECK(closed.release() == -1);
+        closed.close();
+    });
+}
+
+TEST_CASE("tcp_stream: the message of a failure names the operation") {
+    in_scheduler([] {
+        try {
+            read_text(*std::make_unique<tcp_stream>());
+            FAIL("read");
+        } catch (const std::system_error& failure) {
+            CHECK(std::string{failure.what()}.find("tcp_stream::read_some") != std::string::npos);
+        }
+    });
+}
+
+TEST_CASE("tcp_stream: a read gives up at its deadline, by exception or error_code, and loses nothing") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        CHECK_THROWS_AS(read_text(far, 1ms), coir::timed_out);
+        std::array<std::byte, 8> buffer;
+        std::error_code ec;
+        CHECK(far.read_some(buffer, 1ms, ec) == 0);
+        CHECK(ec == std::errc::timed_out);
+        near.write_all("here");
+        CHECK(far.read_some(buffer, coir::never, ec) == 4);
+        CHECK_FALSE(ec);
+    });
+}
+
+TEST_CASE("tcp_stream: a deadline that has passed gives what is there, and else ends the call") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("here");
+        CHECK(read_text(far, 0s) == "here");
+        CHECK_THROWS_AS(read_text(far, -1s), coir::timed_out);
+    });
+}
+
+TEST_CASE("tcp_stream: a write gives up at its deadline") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        fill(near);
+        CHECK_THROWS_AS(near.write_all("more", 1ms), coir::timed_out);
+        static_cast<void>(read_text(far));
+    });
+}
+
+TEST_CASE("tcp_stream: a timeout scope reaches a read, also one that reports by error_code") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        std::array<std::byte, 8> buffer;
+        std::error_code ec;
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { far.read_some(buffer, coir::never, ec); }), coir::timed_out);
+    });
+}
+
+// ---- interruption ------------------------------------------------------------------------------------------------
+
+TEST_CASE("tcp_stream: a stop ends a read that waits, and the stream can be used on") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] {
+            std::array<std::byte, 8> buffer;
+            std::error_code ec;
+            far.read_some(buffer, coir::never, ec);
+        });
+        coir::this_fiber::yield();
+        reader.request_stop();
+        CHECK_THROWS_AS(reader.get(), coir::fiber_stopped);
+        near.write_all("still here");
+        CHECK(read_text(far) == "still here");
+    });
+}
+
+TEST_CASE("tcp_stream: a fiber that is to stop reads no more, though there is data") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("data");
+        auto reader = coir::spawn([&] { read_text(far); });
+        reader.request_stop();
+        CHECK_THROWS_AS(reader.get(), coir::fiber_stopped);
+        CHECK(read_text(far) == "data");
+    });
+}
+
+TEST_CASE("tcp_stream: close ends the reads and writes that wait") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        fill(near);
+        auto writer = coir::spawn([&] { return failure_of([&] { near.write_all("more"); }); });
+        auto reader = coir::spawn([&] { return failure_of([&] { read_text(near); }); });
+        coir::this_fiber::yield();
+        near.close();
+        CHECK(writer.get() == std::errc::operation_canceled);
+        CHECK(reader.get() == std::errc::operation_canceled);
+    });
+}
+
+TEST_CASE("tcp_stream: close counts also when data comes before the reader runs") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return failure_of([&] { read_text(far); }); });
+        auto closer = coir::spawn([&] {
+            near.write_all("too late");
+            while (true) {
+                int bytes = 0;
+                ::ioctl(far.native_handle(), FIONREAD, &bytes);
+                if (bytes > 0) break;
+            }
+            coir::this_fiber::sleep_for(1ms);  // the hub looks, wakes this fiber by its timer and the reader by its data
+            far.close();
+        });
+        const std::error_code ec = reader.get();
+        CHECK((!ec || ec == std::errc::operation_canceled));
+        closer.join();
+    });
+}
+
+TEST_CASE("tcp_stream: release gives the descriptor away, open") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return failure_of([&] { read_text(near); }); });
+        coir::this_fiber::yield();
+        const int fd = near.release();
+        CHECK_FALSE(near.is_open());
+        CHECK(reader.get() == std::errc::operation_canceled);
+        far.write_all("for you");
+        coir::io::wait_readable(fd);
+        char buffer[8];
+        CHECK(::read(fd, buffer, sizeof buffer) == 7);
+        ::close(fd);
+    });
+}
+
+TEST_CASE("tcp_stream: two fibers in the same direction are told so") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        auto reader = coir::spawn([&] { return read_text(far); });
+        coir::this_fiber::yield();
+        CHECK(failure_of([&] { read_text(far); }) == std::errc::operation_in_progress);
+        near.write_all("mine");
+        CHECK(reader.get() == "mine");
+    });
+}
+
+TEST_CASE("tcp_stream: destroyed or moved while a fiber is inside, it aborts with a message") {
+    const auto with_a_reader_inside = [](auto&& end_of) {
+        return in_child([&] {
+            in_scheduler([&] {
+                auto ends = connection::make();
+                std::optional<tcp_stream> far{std::move(ends.far)};
+                auto reader = coir::spawn([&] { read_text(*far); });
+                coir::this_fiber::yield();
+                end_of(far);
+            });
+        });
+    };
+    const auto destroyed = with_a_reader_inside([](std::optional<tcp_stream>& far) { far.reset(); });
+    CHECK(destroyed.died());
+    CHECK(destroyed.says("while a fiber is suspended in one of its calls"));
+    const auto moved = with_a_reader_inside([](std::optional<tcp_stream>& far) { tcp_stream other{std::move(*far)}; });
+    CHECK(moved.died());
+    CHECK(moved.says("while a fiber is suspended in one of its calls"));
+}
+
+// ---- belonging ---------------------------------------------------------------------------------------------------
+
+TEST_CASE("tcp_stream: outside a fiber its calls throw not_in_fiber") {
+    tcp_stream closed;
+    CHECK_THROWS_AS(read_text(closed), coir::not_in_fiber);
+    CHECK_THROWS_AS(tcp_stream::connect({"127.0.0.1", 1}), coir::not_in_fiber);
+}
+
+TEST_CASE("tcp_stream: belongs to the scheduler that uses it first, as long as that runs") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("x");
+        CHECK(read_text(far) == "x");
+        coir::offload([&] { in_scheduler([&] { CHECK_THROWS_AS(read_text(far), coir::wrong_scheduler); }); });
+    });
+}
+
+TEST_CASE("tcp_stream: one that outlives its run is used by the next, or just closed") {
+    std::optional<connection> kept;
+    in_scheduler([&] {
+        kept = connection::make();
+        kept->near.write_all("first");
+        CHECK(read_text(kept->far) == "first");
+    });
+    in_scheduler([&] {
+        auto reader = coir::spawn([&] { return read_text(kept->far); });
+        coir::this_fiber::yield();
+        kept->near.write_all("second");
+        CHECK(reader.get() == "second");
+    });
+    kept.reset();
+}
+
+TEST_CASE("tcp_stream: a moved one takes its connection along, registered as it is") {
+    in_scheduler([] {
+        auto [near, far] = connection::make();
+        near.write_all("a");
+        CHECK(read_text(far) == "a");
+        tcp_stream moved{std::move(far)};
+        CHECK_FALSE(far.is_open());
+        far = std::move(moved);
+        auto reader = coir::spawn([&] { return read_text(far); });
+        coir::this_fiber::yield();
+        near.write_all("b");
+        CHECK(reader.get() == "b");
+        far = tcp_stream{};
+        CHECK(read_text(near).empty());
+    });
+}

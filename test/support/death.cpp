@@ -1,0 +1,70 @@
+#include "support/death.hpp"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <system_error>
+
+namespace coir::test {
+
+namespace {
+
+constexpr unsigned seconds_max = 30;
+
+[[noreturn]] void be_the_child(const std::function<void()>& body, int output) {
+    ::dup2(output, STDOUT_FILENO);
+    ::dup2(output, STDERR_FILENO);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    std::signal(SIGALRM, SIG_DFL);
+    ::alarm(seconds_max);
+    int code = 0;
+    try {
+        body();
+    } catch (const std::exception& thrown) {
+        std::fprintf(stderr, "thrown: %s\n", thrown.what());
+        code = 3;
+    } catch (...) {
+        std::fprintf(stderr, "thrown: not a std::exception\n");
+        code = 3;
+    }
+    std::fflush(nullptr);
+    ::_exit(code);
+}
+
+}  // namespace
+
+ending in_child(const std::function<void()>& body) {
+    std::fflush(nullptr);  // or the child writes it again
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
+    const pid_t child = ::fork();
+    if (child < 0) throw std::system_error{errno, std::generic_category(), "fork"};
+    if (child == 0) {
+        ::close(ends[0]);
+        be_the_child(body, ends[1]);
+    }
+    ::close(ends[1]);
+    ending how;
+    std::array<char, 4096> buffer;
+    for (;;) {
+        const ssize_t got = ::read(ends[0], buffer.data(), buffer.size());
+        if (got > 0) how.output.append(buffer.data(), static_cast<std::size_t>(got));
+        else if (got == 0 || errno != EINTR) break;
+    }
+    ::close(ends[0]);
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status)) how.signal = WTERMSIG(status);
+    else how.exit_code = WEXITSTATUS(status);
+    return how;
+}
+
+}  // namespace coir::test

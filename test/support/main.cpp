@@ -1,0 +1,52 @@
+// The main of every test binary. A test case that hangs prints where each fiber stands, and ends the binary.
+#include "support/limits.hpp"
+
+#include "core/scheduler.hpp"
+
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // doctest would put up an alternate signal stack of its own
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <unistd.h>
+
+namespace {
+
+/// Nothing here is safe in a signal's handler; but the process has hung and ends with it, and this tells why.
+void tell_and_abort(int) {
+    std::cerr << "\nthis test case hangs";
+    if (const auto* scheduler = coir::detail::scheduler::current()) {
+        std::cerr << "; its fibers:\n";
+        scheduler->dump(std::cerr);
+    }
+    std::cerr << std::endl;
+    std::abort();
+}
+
+class hang_listener : public doctest::IReporter {
+public:
+    explicit hang_listener(const doctest::ContextOptions&) {}
+
+    void test_case_start(const doctest::TestCaseData&) override {
+        std::signal(SIGALRM, tell_and_abort);
+        ::alarm(coir::test::seconds_until_hung);
+    }
+    void test_case_end(const doctest::CurrentTestCaseStats&) override { ::alarm(0); }
+
+    void report_query(const doctest::QueryData&) override {}
+    void test_run_start() override {}
+    void test_run_end(const doctest::TestRunStats&) override {}
+    void test_case_reenter(const doctest::TestCaseData&) override {}
+    void test_case_exception(const doctest::TestCaseException&) override {}
+    void subcase_start(const doctest::SubcaseSignature&) override {}
+    void subcase_end() override {}
+    void log_assert(const doctest::AssertData&) override {}
+    void log_message(const doctest::MessageData&) override {}
+    void test_case_skipped(const doctest::TestCaseData&) override {}
+};
+
+DOCTEST_REGISTER_LISTENER("hang", 1, hang_listener);
+
+}  // namespace

@@ -1,0 +1,262 @@
+#include <coir/condition_variable.hpp>
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What every test here needs: a mutex and its condition.
+struct monitor {
+    coir::mutex mutex;
+    coir::condition_variable changed;
+};
+
+/// Waits in a fiber of its own, says how that ended, and checks that the lock is held afterwards.
+auto waiting(monitor& on, std::string& log, char name) {
+    return coir::spawn([&, name] {
+        std::unique_lock lock{on.mutex};
+        on.changed.wait(lock);
+        CHECK(lock.owns_lock());
+        log += name;
+    });
+}
+
+}  // namespace
+
+TEST_CASE("condition_variable: notify_one wakes the one who has waited longest") {
+    in_scheduler([] {
+        monitor on;
+        std::string log;
+        auto a = waiting(on, log, 'a');
+        auto b = waiting(on, log, 'b');
+        coir::this_fiber::yield();
+        on.changed.notify_one();
+        a.get();
+        CHECK(log == "a");
+        on.changed.notify_one();
+        b.get();
+        CHECK(log == "ab");
+    });
+}
+
+TEST_CASE("condition_variable: notify_all wakes all who wait, in the order they came") {
+    in_scheduler([] {
+        monitor on;
+        std::string log;
+        auto a = waiting(on, log, 'a');
+        auto b = waiting(on, log, 'b');
+        auto c = waiting(on, log, 'c');
+        coir::this_fiber::yield();
+        on.changed.notify_all();
+        c.get();
+        CHECK(log == "abc");
+    });
+}
+
+TEST_CASE("condition_variable: a notification that nobody waits for is forgotten") {
+    in_scheduler([] {
+        monitor on;
+        on.changed.notify_one();
+        on.changed.notify_all();
+        std::unique_lock lock{on.mutex};
+        CHECK(on.changed.wait_for(lock, 1ms) == std::cv_status::timeout);
+    });
+}
+
+TEST_CASE("condition_variable: the mutex is free while a fiber waits, and held when the wait returns") {
+    in_scheduler([] {
+        monitor on;
+        std::string log;
+        auto a = waiting(on, log, 'a');
+        coir::this_fiber::yield();
+        on.mutex.lock();
+        on.changed.notify_one();
+        coir::this_fiber::yield();
+        CHECK(log.empty());  // woken, and waiting for the mutex
+        on.mutex.unlock();
+        a.get();
+        CHECK(log == "a");
+    });
+}
+
+TEST_CASE("condition_variable: with a predicate, a wait goes on until it holds") {
+    in_scheduler([] {
+        monitor on;
+        int stock = 0;
+        auto buyer = coir::spawn([&] {
+            std::unique_lock lock{on.mutex};
+            on.changed.wait(lock, [&] { return stock >= 2; });
+            return stock;
+        });
+        for (int i = 0; i < 3; ++i) {
+            coir::this_fiber::yield();
+            coir::this_fiber::yield();
+            ++stock;
+            on.changed.notify_one();
+        }
+        CHECK(buyer.get() >= 2);
+    });
+}
+
+TEST_CASE("condition_variable: a predicate that holds at once needs no wait, and is no cancellation point") {
+    in_scheduler([] {
+        monitor on;
+        auto stopped = coir::spawn([&] {
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+            std::unique_lock lock{on.mutex};
+            on.changed.wait(lock, [] { return true; });
+            return on.changed.wait_for(lock, 1h, [] { return true; });
+        });
+        stopped.request_stop();
+        CHECK(stopped.get());
+    });
+}
+
+TEST_CASE("condition_variable: wait_for and wait_until say whether they were notified or the time was up") {
+    in_scheduler([] {
+        monitor on;
+        std::unique_lock lock{on.mutex};
+        const auto before = std::chrono::steady_clock::now();
+        CHECK(on.changed.wait_for(lock, 2ms) == std::cv_status::timeout);
+        CHECK(std::chrono::steady_clock::now() - before >= 2ms);
+        CHECK(on.changed.wait_until(lock, std::chrono::steady_clock::now() + 1ms) == std::cv_status::timeout);
+        CHECK_FALSE(on.changed.wait_for(lock, 1ms, [] { return false; }));
+        CHECK_FALSE(on.changed.wait_until(lock, std::chrono::steady_clock::now(), [] { return false; }));
+        CHECK(lock.owns_lock());
+
+        auto notifier = coir::spawn([&] { on.changed.notify_one(); });
+        CHECK(on.changed.wait_for(lock, 1h) == std::cv_status::no_timeout);
+        notifier.get();
+    });
+}
+
+TEST_CASE("condition_variable: wait with a deadline throws timed_out, with the mutex held") {
+    in_scheduler([] {
+        monitor on;
+        std::unique_lock lock{on.mutex};
+        CHECK_THROWS_AS(on.changed.wait(lock, 1ms), coir::timed_out);
+        CHECK_THROWS_AS(on.changed.wait(
+                            lock, [] { return false; }, 1ms),
+                        coir::timed_out);
+        CHECK(lock.owns_lock());
+        CHECK_FALSE(on.mutex.try_lock());
+    });
+}
+
+TEST_CASE("condition_variable: a stopped wait takes the mutex first, shielded, and then throws") {
+    in_scheduler([] {
+        monitor on;
+        bool held_in_handler = false;
+        auto waiter = coir::spawn([&] {
+            std::unique_lock lock{on.mutex};
+            try {
+                on.changed.wait(lock);
+            } catch (const coir::cancelled&) {
+                held_in_handler = lock.owns_lock();
+                throw;
+            }
+        });
+        coir::this_fiber::yield();
+        on.mutex.lock();
+        waiter.request_stop();
+        for (int i = 0; i < 5; ++i) coir::this_fiber::yield();
+        CHECK_FALSE(waiter.done());  // waits for the mutex, whatever it was told
+        on.mutex.unlock();
+        CHECK_THROWS_AS(waiter.get(), coir::fiber_stopped);
+        CHECK(held_in_handler);
+        CHECK(on.mutex.try_lock());
+        on.mutex.unlock();
+    });
+}
+
+TEST_CASE("condition_variable: an expiring scope around a wait leaves it with the mutex held") {
+    in_scheduler([] {
+        monitor on;
+        std::unique_lock lock{on.mutex};
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { on.changed.wait(lock); }), coir::timed_out);
+        CHECK(lock.owns_lock());
+    });
+}
+
+TEST_CASE("condition_variable: a notification is not lost to a waiter that gave up") {
+    in_scheduler([] {
+        monitor on;
+        std::string log;
+        auto late = coir::spawn([&] {
+            std::unique_lock lock{on.mutex};
+            CHECK(on.changed.wait_for(lock, 1ms) == std::cv_status::timeout);
+        });
+        auto stopped = waiting(on, log, 's');
+        auto next = waiting(on, log, 'n');
+        late.get();
+        stopped.request_stop();
+        on.changed.notify_one();
+        next.get();
+        CHECK(log == "n");
+    });
+}
+
+TEST_CASE("condition_variable: a waiter that was notified before it was stopped returns") {
+    in_scheduler([] {
+        monitor on;
+        std::string log;
+        auto a = waiting(on, log, 'a');
+        coir::this_fiber::yield();
+        on.changed.notify_one();
+        a.request_stop();
+        a.get();
+        CHECK(log == "a");
+    });
+}
+
+TEST_CASE("condition_variable: a lock that holds nothing throws operation_not_permitted") {
+    in_scheduler([] {
+        monitor on;
+        std::unique_lock lock{on.mutex, std::defer_lock};
+        try {
+            on.changed.wait(lock);
+            FAIL("waited");
+        } catch (const std::system_error& thrown) { CHECK(thrown.code() == std::errc::operation_not_permitted); }
+        CHECK_FALSE(lock.owns_lock());
+    });
+}
+
+TEST_CASE("condition_variable: notified from a thread without its scheduler, it throws wrong_scheduler") {
+    in_scheduler([] {
+        monitor on;
+        on.changed.notify_one();
+        std::thread{[&] {
+            CHECK_THROWS_AS(on.changed.notify_one(), coir::wrong_scheduler);
+            CHECK_THROWS_AS(on.changed.notify_all(), coir::wrong_scheduler);
+        }}.join();
+    });
+}
+
+TEST_CASE("condition_variable: destroyed with a fiber waiting on it, it says so and aborts") {
+    const auto ending = coir::test::in_child([] {
+        in_scheduler([] {
+            coir::mutex mutex;
+            auto changed = std::make_unique<coir::condition_variable>();
+            auto waiter = coir::spawn([&] {
+                std::unique_lock lock{mutex};
+                changed->wait(lock);
+            });
+            coir::this_fiber::yield();
+            changed.reset();
+        });
+    });
+    CHECK(ending.died());
+    CHECK(ending.says("destroyed while fibers wait on it"));
+}

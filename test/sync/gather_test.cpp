@@ -1,0 +1,338 @@
+#include <coir/event.hpp>
+#include <coir/fiber.hpp>
+#include <coir/gather.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using coir::this_fiber::sleep_for;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct square {
+    int operator()() const {
+        coir::this_fiber::yield();
+        return *root * *root;
+    }
+
+    std::unique_ptr<int> root;
+};
+
+/// The squares below `count`: each is made when it is asked for.
+struct made_as_it_goes {
+    struct iterator {
+        using value_type = square;
+        using difference_type = std::ptrdiff_t;
+
+        square operator*() const { return {std::make_unique<int>(at)}; }
+        iterator& operator++() {
+            ++at;
+            return *this;
+        }
+        iterator operator++(int) { return {at++}; }
+        bool operator==(const iterator&) const = default;
+
+        int at = 0;
+    };
+    [[nodiscard]] iterator begin() const { return {0}; }
+    [[nodiscard]] iterator end() const { return {count}; }
+
+    int count;
+};
+
+}  // namespace
+
+TEST_CASE("gather: results are a tuple in the order of the functions, whoever ends first") {
+    in_scheduler([] {
+        const auto results = coir::gather(
+            [] {
+                sleep_for(2ms);
+                return 1;
+            },
+            [] { return std::string{"two"}; }, [] { coir::this_fiber::yield(); });
+        static_assert(std::same_as<decltype(results), const std::tuple<int, std::string, std::monostate>>);
+        CHECK(std::get<0>(results) == 1);
+        CHECK(std::get<1>(results) == "two");
+    });
+}
+
+TEST_CASE("gather: all run at the same time") {
+    in_scheduler([] {
+        coir::event go;
+        const auto [waited, went] = coir::gather(
+            [&] {
+                go.wait();
+                return true;
+            },
+            [&] {
+                go.set();
+                return true;
+            });
+        CHECK(waited);
+        CHECK(went);
+    });
+}
+
+TEST_CASE("gather: results that can only be moved, and references, come out as they are") {
+    in_scheduler([] {
+        int number = 1;
+        auto [pointer, reference] =
+            coir::gather([] { return std::make_unique<int>(7); }, [&]() -> int& { return number; });
+        CHECK(*pointer == 7);
+        CHECK(&reference == &number);
+    });
+}
+
+TEST_CASE("gather: the functions are used where they are") {
+    in_scheduler([] {
+        struct counts {
+            int calls = 0;
+            int operator()() { return ++calls; }
+            counts() = default;
+            counts(const counts&) = delete;
+        } counter;
+        coir::gather(counter, counter);
+        CHECK(counter.calls == 2);
+        std::vector<std::unique_ptr<int>> owned;
+        coir::gather([&owned, own = std::make_unique<int>(1)]() mutable { owned.push_back(std::move(own)); });
+        CHECK(*owned.front() == 1);
+    });
+}
+
+TEST_CASE("gather: of nothing gives nothing") {
+    in_scheduler([] {
+        static_assert(std::same_as<decltype(coir::gather()), std::tuple<>>);
+        coir::gather();
+        CHECK(coir::gather(std::vector<int (*)()>{}).empty());
+    });
+}
+
+TEST_CASE("gather: the first failure stops the others, and comes out after all have ended") {
+    in_scheduler([] {
+        bool stopped = false;
+        const auto others = [&] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) {
+                stopped = true;
+                throw;
+            }
+        };
+        CHECK_THROWS_AS(coir::gather(others, [] { throw std::domain_error{"mine"}; }), std::domain_error);
+        CHECK(stopped);
+    });
+}
+
+TEST_CASE("gather: a stop or an expiry stops them all, and waits for them") {
+    in_scheduler([] {
+        int ended = 0;
+        const auto member = [&] {
+            struct counts {
+                int& ended;
+                ~counts() { ++ended; }
+            } const at_end{ended};
+            sleep_for(1h);
+        };
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { coir::gather(member, member); }), coir::timed_out);
+        CHECK(ended == 2);
+        auto stopped = coir::spawn([&] { coir::gather(member, member, member); });
+        coir::this_fiber::yield();
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK(ended == 5);
+    });
+}
+
+TEST_CASE("gather: a function that let cancelled pass leaves no result: fiber_stopped") {
+    in_scheduler([] {
+        CHECK_THROWS_AS(coir::gather([] { return 1; }, []() -> int { throw coir::cancelled{}; }), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("gather: a range gives a vector in its order") {
+    in_scheduler([] {
+        std::vector<std::function<int()>> work;
+        for (int i = 0; i < 20; ++i) {
+            work.push_back([i] {
+                for (int turn = i; turn < 20; ++turn) coir::this_fiber::yield();
+                return i;
+            });
+        }
+        const std::vector<int> results = coir::gather(work);
+        for (int i = 0; i < 20; ++i) CHECK(results[static_cast<std::size_t>(i)] == i);
+    });
+}
+
+TEST_CASE("gather: a range that makes its functions as it goes") {
+    in_scheduler([] { CHECK(coir::gather(made_as_it_goes{5}) == std::vector{0, 1, 4, 9, 16}); });
+}
+
+TEST_CASE("gather: a range of functions that return nothing gives as many std::monostate") {
+    in_scheduler([] {
+        int ran = 0;
+        const std::vector<std::function<void()>> work(3, [&] { ++ran; });
+        const std::vector<std::monostate> results = coir::gather(work);
+        CHECK(results.size() == 3);
+        CHECK(ran == 3);
+    });
+}
+
+TEST_CASE("gather: a range takes a deadline, and stops its fibers when it has passed") {
+    in_scheduler([] {
+        int stopped = 0;
+        const std::vector<std::function<void()>> work(3, [&] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) {
+                ++stopped;
+                throw;
+            }
+        });
+        CHECK_THROWS_AS(coir::gather(work, 1ms), coir::timed_out);
+        CHECK(stopped == 3);
+    });
+}
+
+TEST_CASE("gather: a hundred sleeps take as long as one") {
+    in_scheduler([] {
+        const auto before = std::chrono::steady_clock::now();
+        coir::gather(std::vector<std::function<void()>>(100, [] { sleep_for(10ms); }));
+        const auto took = std::chrono::steady_clock::now() - before;
+        CHECK(took >= 10ms);
+        CHECK(took < 1s);
+    });
+}
+
+TEST_CASE("gather: outside a fiber it throws not_in_fiber") {
+    CHECK_THROWS_AS(coir::gather([] {}), coir::not_in_fiber);
+}
+
+TEST_CASE("first_of: the first to finish, and the others are stopped and have ended") {
+    in_scheduler([] {
+        std::string log;
+        const auto slow = [&] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) {
+                const coir::shield_scope shield;
+                coir::this_fiber::yield();
+                log += "ended";
+                throw;
+            }
+            return 1;
+        };
+        const auto first = coir::first_of(slow, [] {
+            sleep_for(1ms);
+            return 2;
+        });
+        CHECK(first.index == 1);
+        CHECK(first.value == 2);
+        CHECK(log == "ended");
+    });
+}
+
+TEST_CASE("first_of: where the types differ, a variant with an alternative for each") {
+    in_scheduler([] {
+        const auto slow = [] {
+            sleep_for(1h);
+            return 1;
+        };
+        const auto first = coir::first_of(
+            slow, [] { return std::string{"quick"}; }, slow);
+        static_assert(std::same_as<decltype(first.value), const std::variant<int, std::string, int>> ||
+                      std::same_as<decltype(first.value), std::variant<int, std::string, int>>);
+        CHECK(first.index == 1);
+        CHECK(std::get<1>(first.value) == "quick");
+
+        const auto last = coir::first_of(
+            slow, [] { sleep_for(1h); }, [] { return 3; });
+        CHECK(last.index == 2);
+        CHECK(last.value.index() == 2);
+        CHECK(std::get<2>(last.value) == 3);
+    });
+}
+
+TEST_CASE("first_of: functions that return nothing, and one alone") {
+    in_scheduler([] {
+        const auto first = coir::first_of([] { sleep_for(1h); }, [] {});
+        static_assert(std::same_as<decltype(first.value), std::monostate>);
+        CHECK(first.index == 1);
+        CHECK(*coir::first_of([] { return std::make_unique<int>(5); }).value == 5);
+    });
+}
+
+TEST_CASE("first_of: two that are ready together, the first of them wins and the other is dropped") {
+    in_scheduler([] {
+        const auto first = coir::first_of([] { return 1; }, [] { return 2; });
+        CHECK(first.index == 0);
+        CHECK(first.value == 1);
+    });
+}
+
+TEST_CASE("first_of: when the first to finish fails, that comes out, whatever the others do about it") {
+    in_scheduler([] {
+        CHECK_THROWS_AS(coir::first_of(
+                            [] {
+                                try {
+                                    sleep_for(1h);
+                                } catch (const coir::cancelled&) {}
+                                return 1;
+                            },
+                            []() -> int { throw std::domain_error{"mine"}; }),
+                        std::domain_error);
+    });
+}
+
+TEST_CASE("first_of: what another throws while it is stopped is reported, and the result counts") {
+    std::string reported;
+    coir::run_options options;
+    options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& thrown) { reported += thrown.what(); }
+    };
+    in_scheduler(options, [] {
+        const auto first = coir::first_of([] { return 1; },
+                                          [] {
+                                              try {
+                                                  sleep_for(1h);
+                                              } catch (const coir::cancelled&) { throw std::domain_error{"late"}; }
+                                              return 2;
+                                          });
+        CHECK(first.value == 1);
+    });
+    CHECK(reported == "late");
+}
+
+TEST_CASE("first_of: one that is stopped by itself has not finished; if all are, fiber_stopped") {
+    in_scheduler([] {
+        const auto gives_up = []() -> int { throw coir::cancelled{}; };
+        CHECK(coir::first_of(gives_up, [] { return 2; }).index == 1);
+        CHECK_THROWS_AS(coir::first_of(gives_up, gives_up), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("first_of: a stop or an expiry stops them all, and waits for them") {
+    in_scheduler([] {
+        int ended = 0;
+        const auto member = [&] {
+            struct counts {
+                int& ended;
+                ~counts() { ++ended; }
+            } const at_end{ended};
+            sleep_for(1h);
+        };
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { coir::first_of(member, member); }), coir::timed_out);
+        CHECK(ended == 2);
+    });
+}

@@ -1,0 +1,293 @@
+#include <coir/event.hpp>
+#include <coir/fiber.hpp>
+#include <coir/mutex.hpp>
+#include <coir/semaphore.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::errc error_of(auto&& body) {
+    try {
+        body();
+    } catch (const std::system_error& thrown) { return static_cast<std::errc>(thrown.code().value()); }
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("mutex: one fiber at a time is between lock and unlock, also across suspensions") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        int inside = 0;
+        int most = 0;
+        std::vector<coir::fiber<void>> crowd;
+        for (int i = 0; i < 10; ++i) {
+            crowd.push_back(coir::spawn([&] {
+                const std::scoped_lock lock{mutex};
+                most = std::max(most, ++inside);
+                coir::this_fiber::yield();
+                --inside;
+            }));
+        }
+        for (auto& each : crowd) each.get();
+        CHECK(most == 1);
+    });
+}
+
+TEST_CASE("mutex: waiters get it in the order they came, also when its last holder asks again at once") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        std::string order;
+        mutex.lock();
+        auto first = coir::spawn([&] {
+            const std::scoped_lock lock{mutex};
+            order += '1';
+        });
+        auto second = coir::spawn([&] {
+            const std::scoped_lock lock{mutex};
+            order += '2';
+        });
+        coir::this_fiber::yield();
+        mutex.unlock();
+        CHECK_FALSE(mutex.try_lock());  // handed over, although nobody else has run yet
+        mutex.lock();
+        order += '3';
+        mutex.unlock();
+        first.get();
+        second.get();
+        CHECK(order == "123");
+    });
+}
+
+TEST_CASE("mutex: try_lock takes a free one and leaves a held one alone") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        CHECK(mutex.try_lock());
+        CHECK_FALSE(mutex.try_lock());
+        coir::spawn([&] { CHECK_FALSE(mutex.try_lock()); }).get();
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: std::unique_lock, std::scoped_lock of several and std::lock work with it") {
+    in_scheduler([] {
+        coir::mutex one;
+        coir::mutex other;
+        int turns = 0;
+        auto forth = coir::spawn([&] {
+            for (int i = 0; i < 10; ++i) {
+                const std::scoped_lock both{one, other};
+                coir::this_fiber::yield();
+                ++turns;
+            }
+        });
+        auto back = coir::spawn([&] {
+            for (int i = 0; i < 10; ++i) {
+                std::unique_lock first{other, std::defer_lock};
+                std::unique_lock second{one, std::defer_lock};
+                std::lock(first, second);
+                coir::this_fiber::yield();
+                ++turns;
+            }
+        });
+        forth.get();
+        back.get();
+        CHECK(turns == 20);
+    });
+}
+
+TEST_CASE("mutex: a deadline that passes throws timed_out, and the mutex was not taken") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        auto late = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(1ms), coir::timed_out); });
+        late.get();
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: a waiter that gave up is passed over, and the next one gets the mutex") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        bool served = false;
+        mutex.lock();
+        auto late = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(1ms), coir::timed_out); });
+        auto stopped = coir::spawn([&] { mutex.lock(); });
+        auto next = coir::spawn([&] {
+            mutex.lock();
+            served = true;
+            mutex.unlock();
+        });
+        late.get();
+        stopped.request_stop();
+        mutex.unlock();
+        next.get();
+        CHECK(served);
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("mutex: a fiber that was handed it before it was stopped has it") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        auto waiting = coir::spawn([&] {
+            const std::scoped_lock lock{mutex};
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+        });
+        coir::this_fiber::yield();
+        mutex.unlock();
+        waiting.request_stop();
+        waiting.get();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: a fiber that was stopped before it would be handed over does not get it") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        auto waiting = coir::spawn([&] { mutex.lock(); });
+        coir::this_fiber::yield();
+        waiting.request_stop();
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+        CHECK_THROWS_AS(waiting.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("mutex: ready and timed out in the same round, the one that came first counts") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        bool got = false;
+        bool gave_up = false;
+        auto waiting = coir::spawn([&] {
+            try {
+                mutex.lock(2ms);
+                got = true;
+                mutex.unlock();
+            } catch (const coir::timed_out&) { gave_up = true; }
+        });
+        // This fiber's timer, the later one, and the waiter's fire in one look of the hub: the waiter's is first.
+        coir::this_fiber::yield();
+        const auto until = std::chrono::steady_clock::now() + 4ms;
+        while (std::chrono::steady_clock::now() < until) {}
+        mutex.unlock();  // before the hub has looked: handed over in time
+        waiting.get();
+        CHECK(got);
+        CHECK_FALSE(gave_up);
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: taking a free one is no cancellation point, waiting for one is") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        coir::mutex held;
+        held.lock();
+        auto stopped = coir::spawn([&] {
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+            mutex.lock();
+            mutex.unlock();
+            CHECK_THROWS_AS(held.lock(), coir::cancelled);
+            return true;
+        });
+        stopped.request_stop();
+        CHECK(stopped.get());
+        held.unlock();
+    });
+}
+
+TEST_CASE("mutex: locking what the fiber holds already throws resource_deadlock_would_occur") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        CHECK(error_of([&] { mutex.lock(); }) == std::errc::resource_deadlock_would_occur);
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: unlocking what another fiber holds, or nobody, throws operation_not_permitted") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted);
+        mutex.lock();
+        coir::spawn([&] { CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted); }).get();
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: outside a fiber it throws not_in_fiber") {
+    coir::mutex mutex;
+    CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
+    CHECK_THROWS_AS((void)mutex.try_lock(), coir::not_in_fiber);
+    CHECK_THROWS_AS(mutex.unlock(), coir::not_in_fiber);
+}
+
+TEST_CASE("mutex: a fiber of another thread gets wrong_scheduler, free or held") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        const auto elsewhere = [&] {
+            std::thread{[&] {
+                in_scheduler([&] {
+                    CHECK_THROWS_AS(mutex.lock(), coir::wrong_scheduler);
+                    CHECK_THROWS_AS((void)mutex.try_lock(), coir::wrong_scheduler);
+                    CHECK_THROWS_AS(mutex.unlock(), coir::wrong_scheduler);
+                });
+            }}.join();
+        };
+        elsewhere();
+        mutex.unlock();
+        elsewhere();
+    });
+}
+
+TEST_CASE("mutex: an idle one is adopted by a later run, also on another thread") {
+    coir::mutex mutex;
+    const auto use = [&] {
+        in_scheduler([&] {
+            const std::scoped_lock lock{mutex};
+            coir::this_fiber::yield();
+        });
+    };
+    use();
+    use();
+    std::thread{use}.join();
+}
+
+TEST_CASE("mutex: destroyed with a fiber waiting for it, it says so and aborts") {
+    const auto ending = coir::test::in_child([] {
+        in_scheduler([] {
+            auto mutex = std::make_unique<coir::mutex>();
+            mutex->lock();
+            auto waiting = coir::spawn([&] { mutex->lock(); });
+            coir::this_fiber::yield();
+            mutex.reset();
+        });
+    });
+    CHECK(ending.died());
+    CHECK(ending.says("destroyed while fibers wait on it"));
+}

@@ -1,0 +1,219 @@
+#include <coir/fiber.hpp>
+#include <coir/semaphore.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using namespace std::chrono_literals;
+
+TEST_CASE("semaphore: lets in as many as it has permits") {
+    in_scheduler([] {
+        coir::counting_semaphore<> slots{3};
+        int inside = 0;
+        int most = 0;
+        std::vector<coir::fiber<void>> crowd;
+        for (int i = 0; i < 10; ++i) {
+            crowd.push_back(coir::spawn([&] {
+                slots.acquire();
+                most = std::max(most, ++inside);
+                coir::this_fiber::yield();
+                --inside;
+                slots.release();
+            }));
+        }
+        for (auto& each : crowd) each.get();
+        CHECK(most == 3);
+    });
+}
+
+TEST_CASE("semaphore: waiters are served in the order they came, whoever else asks in between") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        std::string order;
+        const auto waiting = [&](char name) {
+            return coir::spawn([&, name] {
+                s.acquire();
+                order += name;
+            });
+        };
+        auto a = waiting('a');
+        auto b = waiting('b');
+        coir::this_fiber::yield();
+        s.release();
+        CHECK_FALSE(s.try_acquire());  // a's, although a has not run yet
+        s.release();
+        a.get();
+        b.get();
+        CHECK(order == "ab");
+    });
+}
+
+TEST_CASE("semaphore: release of several serves several, and keeps what is left") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        int served = 0;
+        const auto waiting = [&] {
+            s.acquire();
+            ++served;
+        };
+        auto a = coir::spawn(waiting);
+        auto b = coir::spawn(waiting);
+        coir::this_fiber::yield();
+        s.release(3);
+        a.get();
+        b.get();
+        CHECK(served == 2);
+        CHECK(s.try_acquire());
+        CHECK_FALSE(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: release of none changes nothing") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        s.release(0);
+        CHECK_FALSE(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: a waiter that gave up is passed over, and the next one gets the permit") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        bool served = false;
+        auto late = coir::spawn([&] { CHECK_FALSE(s.try_acquire_for(5ms)); });
+        auto next = coir::spawn([&] {
+            s.acquire();
+            served = true;
+        });
+        late.join();
+        s.release();
+        next.join();
+        CHECK(served);
+    });
+}
+
+TEST_CASE("semaphore: a permit handed over before a stop stays with the fiber, after it goes to the next") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        auto served = coir::spawn([&] { s.acquire(); });
+        auto stopped = coir::spawn([&] { s.acquire(); });
+        coir::this_fiber::yield();
+        s.release();
+        served.request_stop();
+        served.get();
+        stopped.request_stop();
+        s.release();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: an expiry in the same round as a release loses no permit") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        auto waiter = coir::spawn([&] { return s.try_acquire_for(2ms); });
+        coir::this_fiber::yield();
+        const auto until = std::chrono::steady_clock::now() + 4ms;
+        while (std::chrono::steady_clock::now() < until) {}
+        s.release();  // its time is up, but the hub has not looked
+        CHECK(waiter.get());
+        CHECK_FALSE(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: acquire with a deadline throws timed_out; the std-shaped ones say false") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        CHECK_THROWS_AS(s.acquire(1ms), coir::timed_out);
+        const auto before = std::chrono::steady_clock::now();
+        CHECK_FALSE(s.try_acquire_for(2ms));
+        CHECK(std::chrono::steady_clock::now() - before >= 2ms);
+        CHECK_FALSE(s.try_acquire_until(std::chrono::steady_clock::now()));
+        CHECK_FALSE(s.try_acquire_for(-1h));
+        s.release();
+        CHECK(s.try_acquire_for(0s));
+    });
+}
+
+TEST_CASE("semaphore: taking a permit that is there is no cancellation point, waiting for one is") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{1};
+        auto stopped = coir::spawn([&] {
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+            s.acquire();
+            CHECK_THROWS_AS(s.acquire(), coir::cancelled);
+            return true;
+        });
+        stopped.request_stop();
+        CHECK(stopped.get());
+    });
+}
+
+TEST_CASE("semaphore: max is the template's parameter, and a binary one has one permit") {
+    CHECK(coir::counting_semaphore<5>::max() == 5);
+    CHECK(coir::binary_semaphore::max() == 1);
+    in_scheduler([] {
+        coir::binary_semaphore s{1};
+        CHECK(s.try_acquire());
+        CHECK_FALSE(s.try_acquire());
+        s.release();
+        CHECK(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: outside a fiber acquire throws not_in_fiber, release wrong_scheduler") {
+    coir::counting_semaphore<> s{1};
+    CHECK_THROWS_AS(s.acquire(), coir::not_in_fiber);
+    CHECK_THROWS_AS((void)s.try_acquire_for(1ms), coir::not_in_fiber);
+    CHECK_THROWS_AS(s.release(), coir::wrong_scheduler);
+}
+
+TEST_CASE("semaphore: a fiber of another thread gets wrong_scheduler") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{1};
+        s.acquire();
+        std::thread{[&] {
+            in_scheduler([&] {
+                CHECK_THROWS_AS(s.acquire(), coir::wrong_scheduler);
+                CHECK_THROWS_AS((void)s.try_acquire(), coir::wrong_scheduler);
+                CHECK_THROWS_AS(s.release(), coir::wrong_scheduler);
+            });
+        }}.join();
+    });
+}
+
+TEST_CASE("semaphore: more permits than its most abort with a message") {
+    const auto released = coir::test::in_child([] {
+        in_scheduler([] {
+            coir::binary_semaphore s{1};
+            s.release();
+        });
+    });
+    CHECK(released.died());
+    CHECK(released.says("more permits are released than the semaphore can hold"));
+
+    const auto begun = coir::test::in_child([] { const coir::counting_semaphore<2> s{3}; });
+    CHECK(begun.died());
+    CHECK(begun.says("a semaphore begins with"));
+}
+
+TEST_CASE("semaphore: destroyed with a fiber waiting on it, it says so and aborts") {
+    const auto ending = coir::test::in_child([] {
+        in_scheduler([] {
+            auto s = std::make_unique<coir::counting_semaphore<>>(0);
+            auto waiting = coir::spawn([&] { s->acquire(); });
+            coir::this_fiber::yield();
+            s.reset();
+        });
+    });
+    CHECK(ending.died());
+    CHECK(ending.says("destroyed while fibers wait on it"));
+}

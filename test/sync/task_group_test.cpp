@@ -1,0 +1,325 @@
+#include <coir/event.hpp>
+#include <coir/fiber.hpp>
+#include <coir/task_group.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using coir::this_fiber::sleep_for;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// What a run reports as thrown by fibers that nobody asked.
+std::vector<std::string> reported_by(auto&& body) {
+    std::vector<std::string> messages;
+    coir::run_options options;
+    options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& thrown) { messages.push_back(thrown.what()); }
+    };
+    in_scheduler(options, body);
+    return messages;
+}
+
+}  // namespace
+
+TEST_CASE("task_group: wait returns when all its fibers have ended") {
+    in_scheduler([] {
+        int ended = 0;
+        coir::task_group group;
+        for (int i = 0; i < 10; ++i) {
+            group.spawn([&ended, i] {
+                for (int turn = 0; turn < i; ++turn) coir::this_fiber::yield();
+                ++ended;
+            });
+        }
+        CHECK(ended == 0);  // they begin at the next suspension
+        group.wait();
+        CHECK(ended == 10);
+    });
+}
+
+TEST_CASE("task_group: an empty one has nothing to wait for") {
+    in_scheduler([] {
+        coir::task_group group;
+        group.wait();
+        group.wait(-1h);
+    });
+}
+
+TEST_CASE("task_group: arguments are moved into the fiber, and its result is dropped") {
+    in_scheduler([] {
+        int seen = 0;
+        coir::task_group group;
+        group.spawn(
+            [&seen](std::unique_ptr<int> number) {
+                seen = *number;
+                return number;
+            },
+            std::make_unique<int>(42));
+        group.wait();
+        CHECK(seen == 42);
+    });
+}
+
+TEST_CASE("task_group: fiber_options name a fiber and choose its stack") {
+    in_scheduler([] {
+        std::string name;
+        coir::task_group group;
+        group.spawn({.name = "member", .stack_size = 1 << 20}, [&] {
+            name = coir::this_fiber::name();
+            CHECK(coir::this_fiber::stack_remaining() > 512 << 10);
+        });
+        group.wait();
+        CHECK(name == "member");
+    });
+}
+
+TEST_CASE("task_group: the first failure stops the others, and wait throws it after all have ended") {
+    in_scheduler([] {
+        std::string log;
+        coir::task_group group;
+        group.spawn([&] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) {
+                const coir::shield_scope shield;
+                coir::this_fiber::yield();
+                log += "stopped ";
+                throw;
+            }
+        });
+        group.spawn([] { throw std::domain_error{"first"}; });
+        try {
+            group.wait();
+            FAIL("no failure");
+        } catch (const std::domain_error& thrown) { log += thrown.what(); }
+        CHECK(log == "stopped first");
+    });
+}
+
+TEST_CASE("task_group: a fiber that ends by a stop of its own is no failure") {
+    in_scheduler([] {
+        bool ended = false;
+        coir::task_group group;
+        group.spawn([] { throw coir::cancelled{}; });
+        group.spawn([&] {
+            sleep_for(1ms);
+            ended = true;
+        });
+        group.wait();
+        CHECK(ended);
+    });
+}
+
+TEST_CASE("task_group: request_stop stops those there are and those that come") {
+    in_scheduler([] {
+        int stopped = 0;
+        coir::task_group group;
+        const auto member = [&] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) {
+                ++stopped;
+                throw;
+            }
+        };
+        group.spawn(member);
+        coir::this_fiber::yield();
+        group.request_stop();
+        group.request_stop();
+        group.spawn(member);
+        group.wait();
+        CHECK(stopped == 2);
+
+        bool ran = false;
+        group.spawn([&] {
+            coir::this_fiber::yield();
+            ran = true;
+        });
+        group.wait();
+        CHECK(ran);  // as new, once wait has returned
+    });
+}
+
+TEST_CASE("task_group: the destructor stops its fibers and waits until they have ended, shielded") {
+    in_scheduler([] {
+        std::string log;
+        auto owner = coir::spawn([&] {
+            coir::task_group group;
+            group.spawn([&] {
+                try {
+                    sleep_for(1h);
+                } catch (const coir::cancelled&) {
+                    const coir::shield_scope shield;
+                    sleep_for(1ms);
+                    log += "child ";
+                    throw;
+                }
+            });
+            coir::this_fiber::yield();
+        });
+        coir::this_fiber::yield();
+        coir::this_fiber::yield();
+        owner.request_stop();
+        owner.join();
+        log += "owner";
+        CHECK(log == "child owner");
+    });
+}
+
+TEST_CASE("task_group: a stopped or expired wait throws, and its fibers end before the group does") {
+    in_scheduler([] {
+        int ended = 0;
+        const auto member = [&] {
+            struct counts {
+                int& ended;
+                ~counts() { ++ended; }
+            } const at_end{ended};
+            sleep_for(1h);
+        };
+        CHECK_THROWS_AS(coir::with_timeout(1ms,
+                                           [&] {
+                                               coir::task_group group;
+                                               group.spawn(member);
+                                               group.spawn(member);
+                                               group.wait();
+                                           }),
+                        coir::timed_out);
+        CHECK(ended == 2);
+        auto stopped = coir::spawn([&] {
+            coir::task_group group;
+            group.spawn(member);
+            group.wait();
+        });
+        coir::this_fiber::yield();
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK(ended == 3);
+    });
+}
+
+TEST_CASE("task_group: wait with a deadline throws timed_out, and its fibers go on") {
+    in_scheduler([] {
+        coir::event go;
+        bool ended = false;
+        coir::task_group group;
+        group.spawn([&] {
+            go.wait();
+            ended = true;
+        });
+        CHECK_THROWS_AS(group.wait(1ms), coir::timed_out);
+        go.set();
+        group.wait();
+        CHECK(ended);
+    });
+}
+
+TEST_CASE("task_group: its fibers may spawn into it") {
+    in_scheduler([] {
+        int ran = 0;
+        coir::task_group group;
+        group.spawn([&] {
+            ++ran;
+            group.spawn([&] {
+                ++ran;
+                group.spawn([&] { ++ran; });
+            });
+        });
+        group.wait();
+        CHECK(ran == 3);
+    });
+}
+
+TEST_CASE("task_group: several fibers may wait for it") {
+    in_scheduler([] {
+        coir::event go;
+        coir::task_group group;
+        group.spawn([&] { go.wait(); });
+        int returned = 0;
+        const auto waiting = [&] {
+            group.wait();
+            ++returned;
+        };
+        auto a = coir::spawn(waiting);
+        auto b = coir::spawn(waiting);
+        coir::this_fiber::yield();
+        coir::this_fiber::yield();
+        go.set();
+        a.get();
+        b.get();
+        CHECK(returned == 2);
+    });
+}
+
+TEST_CASE("task_group: the failures that wait has not thrown are reported, and none twice") {
+    const auto messages = reported_by([] {
+        const auto fails_when_stopped = [](const char* what) {
+            return [what] {
+                try {
+                    sleep_for(1h);
+                } catch (const coir::cancelled&) { throw std::runtime_error{what}; }
+            };
+        };
+        coir::task_group group;
+        group.spawn(fails_when_stopped("second"));
+        group.spawn(fails_when_stopped("third"));
+        group.spawn([] { throw std::runtime_error{"first"}; });
+        CHECK_THROWS_WITH(group.wait(), "first");
+        group.wait();
+        group.spawn([] { throw std::runtime_error{"unseen"}; });
+        coir::this_fiber::yield();
+    });
+    CHECK(messages == std::vector<std::string>{"second", "third", "unseen"});
+}
+
+TEST_CASE("task_group: a fiber that gets no stack fails like any other") {
+    struct no_stacks {
+        boost::context::stack_context allocate() { throw std::bad_alloc{}; }
+        void deallocate(boost::context::stack_context&) noexcept {}
+    };
+    coir::run_options options;
+    options.stack_allocator = no_stacks{};
+    in_scheduler(options, [] {
+        coir::task_group group;
+        group.spawn([] {});
+        CHECK_THROWS_AS(group.wait(), std::bad_alloc);
+    });
+}
+
+TEST_CASE("task_group: thousands in a group cost no more than their records when they have ended") {
+    in_scheduler([] {
+        coir::task_group group;
+        int ran = 0;
+        for (int i = 0; i < 10'000; ++i) group.spawn([&ran] { ++ran; });
+        group.wait();
+        CHECK(ran == 10'000);
+    });
+}
+
+TEST_CASE("task_group: outside its scheduler it throws") {
+    coir::task_group group;
+    CHECK_THROWS_AS(group.spawn([] {}), coir::not_in_fiber);
+    in_scheduler([&] {
+        group.spawn([] {});
+        std::thread{[&] {
+            in_scheduler([&] {
+                CHECK_THROWS_AS(group.spawn([] {}), coir::wrong_scheduler);
+                CHECK_THROWS_AS(group.request_stop(), coir::wrong_scheduler);
+            });
+        }}.join();
+        group.wait();
+    });
+}

@@ -1,0 +1,318 @@
+#include <coir/event.hpp>
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using coir::this_fiber::sleep_for;
+using namespace std::chrono_literals;
+
+TEST_CASE("timeout_scope: when its time is up every suspension throws, until it is left") {
+    in_scheduler([] {
+        const auto before = std::chrono::steady_clock::now();
+        {
+            const coir::timeout_scope scope{2ms};
+            CHECK_FALSE(scope.expired());
+            CHECK_THROWS_AS(sleep_for(1h), coir::scope_expired);
+            CHECK(std::chrono::steady_clock::now() - before >= 2ms);
+            CHECK(scope.expired());
+            CHECK_THROWS_AS(sleep_for(1h), coir::scope_expired);
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::scope_expired);
+        }
+        coir::this_fiber::yield();
+        sleep_for(1us);
+    });
+}
+
+TEST_CASE("timeout_scope: left in time it leaves nothing behind") {
+    in_scheduler([] {
+        { const coir::timeout_scope scope{1ms}; }
+        sleep_for(3ms);
+        { const coir::timeout_scope scope{coir::never}; }
+        coir::this_fiber::yield();
+    });
+}
+
+TEST_CASE("timeout_scope: a limit that is past is known to the first suspension") {
+    in_scheduler([] {
+        const coir::timeout_scope scope{-1s};
+        CHECK(scope.expired());
+        CHECK_THROWS_AS(coir::this_fiber::yield(), coir::scope_expired);
+    });
+}
+
+TEST_CASE("timeout_scope: an outer one expires through the inner, and a handler can tell them apart") {
+    in_scheduler([] {
+        const coir::timeout_scope outer{1ms};
+        {
+            const coir::timeout_scope inner{1h};
+            try {
+                sleep_for(1h);
+                FAIL("slept");
+            } catch (const coir::scope_expired& expiry) {
+                CHECK(expiry.belongs_to(outer));
+                CHECK_FALSE(expiry.belongs_to(inner));
+                CHECK_FALSE(inner.expired());
+            }
+        }
+        CHECK_THROWS_AS(coir::this_fiber::yield(), coir::scope_expired);
+    });
+}
+
+TEST_CASE("timeout_scope: an inner one expires alone") {
+    in_scheduler([] {
+        const coir::timeout_scope outer{1h};
+        {
+            const coir::timeout_scope inner{1ms};
+            CHECK_THROWS_AS(sleep_for(1h), coir::scope_expired);
+        }
+        CHECK_FALSE(outer.expired());
+        coir::this_fiber::yield();
+    });
+}
+
+TEST_CASE("timeout_scope: it limits its own fiber only") {
+    in_scheduler([] {
+        const coir::timeout_scope scope{1ms};
+        auto other = coir::spawn([] {
+            sleep_for(3ms);
+            return true;
+        });
+        CHECK_THROWS_AS(sleep_for(1h), coir::scope_expired);
+        const coir::shield_scope shield;
+        CHECK(other.get());
+    });
+}
+
+TEST_CASE("timeout_scope: an expiry waits while a destructor suspends on the way out") {
+    in_scheduler([] {
+        bool whole = false;
+        struct tidies_up {
+            bool& whole;
+            ~tidies_up() {
+                sleep_for(1ms);
+                coir::this_fiber::yield();
+                whole = true;
+            }
+        };
+        CHECK_THROWS_AS(coir::with_timeout(1ms,
+                                           [&] {
+                                               const tidies_up at_end{whole};
+                                               sleep_for(1h);
+                                           }),
+                        coir::timed_out);
+        CHECK(whole);
+    });
+}
+
+TEST_CASE("timeout_scope: a stop comes before an expiry") {
+    in_scheduler([] {
+        auto both = coir::spawn([] {
+            const coir::timeout_scope scope{-1s};
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+        });
+        both.request_stop();
+        both.get();
+    });
+}
+
+TEST_CASE("timeout_scope: outside a fiber it throws not_in_fiber") {
+    CHECK_THROWS_AS([] { const coir::timeout_scope scope{1ms}; }(), coir::not_in_fiber);
+    CHECK_THROWS_AS([] { const coir::shield_scope shield; }(), coir::not_in_fiber);
+    CHECK_THROWS_AS(coir::with_timeout(1ms, [] {}), coir::not_in_fiber);
+}
+
+TEST_CASE("timeout_scope: left before one further in, it says so and aborts") {
+    const auto ending = coir::test::in_child([] {
+        in_scheduler([] {
+            auto outer = std::make_unique<coir::timeout_scope>(1h);
+            const coir::timeout_scope inner{1h};
+            outer.reset();
+        });
+    });
+    CHECK(ending.died());
+    CHECK(ending.says("a timeout_scope is not left as the innermost one of its fiber"));
+}
+
+TEST_CASE("shield_scope: holds back a stop, which comes at the first suspension after it") {
+    in_scheduler([] {
+        std::string log;
+        coir::event go;
+        auto shielded = coir::spawn([&] {
+            {
+                const coir::shield_scope shield;
+                go.wait();
+                coir::this_fiber::yield();
+                sleep_for(1ms);
+                coir::this_fiber::throw_if_stopped();
+                log += "whole ";
+            }
+            try {
+                coir::this_fiber::yield();
+            } catch (const coir::cancelled&) {
+                log += "stopped";
+                throw;
+            }
+        });
+        coir::this_fiber::yield();
+        shielded.request_stop();
+        coir::this_fiber::yield();
+        CHECK_FALSE(shielded.done());
+        go.set();
+        CHECK_THROWS_AS(shielded.get(), coir::fiber_stopped);
+        CHECK(log == "whole stopped");
+    });
+}
+
+TEST_CASE("shield_scope: shields nest") {
+    in_scheduler([] {
+        auto shielded = coir::spawn([] {
+            const coir::shield_scope outer;
+            { const coir::shield_scope inner; }
+            coir::this_fiber::yield();
+            return true;
+        });
+        shielded.request_stop();
+        CHECK(shielded.get());
+    });
+}
+
+TEST_CASE("shield_scope: holds back the scopes around it, and not those inside") {
+    in_scheduler([] {
+        const coir::timeout_scope around{1ms};
+        {
+            const coir::shield_scope shield;
+            sleep_for(3ms);
+            CHECK(around.expired());
+            CHECK_THROWS_AS(coir::with_timeout(1ms, [] { sleep_for(1h); }), coir::timed_out);
+            coir::this_fiber::yield();
+        }
+        CHECK_THROWS_AS(coir::this_fiber::yield(), coir::scope_expired);
+    });
+}
+
+TEST_CASE("with_timeout: gives the result of what ends in time") {
+    in_scheduler([] {
+        CHECK(coir::with_timeout(1h, [] { return 42; }) == 42);
+        int number = 1;
+        CHECK(&coir::with_timeout(1h, [&]() -> int& { return number; }) == &number);
+        coir::with_timeout(coir::never, [] { coir::this_fiber::yield(); });
+        CHECK(*coir::with_timeout(1h, [] { return std::make_unique<int>(7); }) == 7);
+    });
+}
+
+TEST_CASE("with_timeout: throws timed_out, a std::system_error, when the time is up") {
+    in_scheduler([] {
+        try {
+            coir::with_timeout(1ms, [] { sleep_for(1h); });
+            FAIL("slept");
+        } catch (const std::system_error& thrown) { CHECK(thrown.code() == std::errc::timed_out); }
+        coir::this_fiber::yield();
+    });
+}
+
+TEST_CASE("with_timeout: a result that is there is returned, however late") {
+    in_scheduler([] {
+        const auto late = [] {
+            const coir::shield_scope shield;
+            sleep_for(3ms);
+            return 42;
+        };
+        CHECK(coir::with_timeout(1ms, late) == 42);
+    });
+}
+
+TEST_CASE("with_timeout: a handler for std::exception inside does not swallow the expiry") {
+    in_scheduler([] {
+        CHECK_THROWS_AS(coir::with_timeout(1ms,
+                                           [] {
+                                               for (;;) {
+                                                   try {
+                                                       sleep_for(1h);
+                                                   } catch (const std::exception&) {}
+                                               }
+                                           }),
+                        coir::timed_out);
+    });
+}
+
+TEST_CASE("with_timeout: swallowed once, an expiry comes again") {
+    in_scheduler([] {
+        int swallowed = 0;
+        CHECK_THROWS_AS(coir::with_timeout(1ms,
+                                           [&] {
+                                               while (swallowed < 3) {
+                                                   try {
+                                                       sleep_for(1h);
+                                                   } catch (...) { ++swallowed; }
+                                               }
+                                               sleep_for(1h);
+                                           }),
+                        coir::timed_out);
+        CHECK(swallowed == 3);
+    });
+}
+
+TEST_CASE("with_timeout: of two, the one whose time is up throws at its own boundary") {
+    in_scheduler([] {
+        bool inner_timed_out = false;
+        CHECK_THROWS_AS(coir::with_timeout(1ms,
+                                           [&] {
+                                               try {
+                                                   coir::with_timeout(1h, [] { sleep_for(1h); });
+                                               } catch (const coir::timed_out&) { inner_timed_out = true; }
+                                           }),
+                        coir::timed_out);
+        CHECK_FALSE(inner_timed_out);
+
+        CHECK(coir::with_timeout(1h, [] { return coir::try_with_timeout(1ms, [] { sleep_for(1h); }); }) == false);
+    });
+}
+
+TEST_CASE("with_timeout: what the function throws comes out as it is") {
+    in_scheduler([] {
+        CHECK_THROWS_AS(coir::with_timeout(1h, [] { throw std::domain_error{"mine"}; }), std::domain_error);
+        auto stopped = coir::spawn([] { coir::with_timeout(1h, [] { sleep_for(1h); }); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("try_with_timeout: an optional, or bool where there is no result") {
+    in_scheduler([] {
+        CHECK(coir::try_with_timeout(1h, [] { return 42; }) == 42);
+        CHECK(coir::try_with_timeout(1ms, [] {
+                  sleep_for(1h);
+                  return 42;
+              }) == std::nullopt);
+        CHECK(coir::try_with_timeout(1h, [] {}));
+        CHECK_FALSE(coir::try_with_timeout(1ms, [] { sleep_for(1h); }));
+        CHECK_THROWS_AS((void)coir::try_with_timeout(1h, [] { throw std::domain_error{"mine"}; }), std::domain_error);
+    });
+}
+
+TEST_CASE("timeout_scope: woken before it expired, a wait returns") {
+    in_scheduler([] {
+        coir::event happened;
+        bool returned = false;
+        auto waiting = coir::spawn([&] {
+            const coir::timeout_scope scope{2ms};
+            happened.wait();
+            returned = true;
+        });
+        coir::this_fiber::yield();
+        const auto until = std::chrono::steady_clock::now() + 4ms;
+        while (std::chrono::steady_clock::now() < until) {}
+        happened.set();  // the hub has not looked at its timers
+        waiting.get();
+        CHECK(returned);
+    });
+}

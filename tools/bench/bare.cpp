@@ -1,0 +1,168 @@
+// What the machine itself can do: switches without a scheduler, and stacks without fibers.
+
+#include <sys/mman.h>
+
+#include <boost/context/detail/fcontext.hpp>
+#include <climits>
+#include <cstdint>
+#include <memory>
+
+#include "contender.hpp"
+
+namespace {
+
+namespace context = boost::context::detail;
+
+constexpr std::size_t ring_stack_bytes = 64 * 1024;
+
+/// Fibers in a ring, each of which switches to the next one. The first is main itself.
+struct member {
+    void* position = nullptr;  // the saved stack pointer or fcontext
+    member* next = nullptr;
+};
+
+member* current = nullptr;
+bool over = false;  // a ring ends with its process
+
+/// Tops of stacks laid out one behind the other. Shifted by 0 to 15 cache lines: else they would all fall on the same cache sets.
+class stacks {
+public:
+    explicit stacks(std::size_t count)
+        : base_(static_cast<char*>(mmap(nullptr, count * ring_stack_bytes, PROT_READ | PROT_WRITE,
+                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+        if (base_ == MAP_FAILED) std::perror("mmap"), std::exit(EXIT_FAILURE);
+        madvise(base_, count * ring_stack_bytes, MADV_NOHUGEPAGE);
+    }
+
+    void* top(std::size_t i) const { return base_ + (i + 1) * ring_stack_bytes - (i % 16) * 64; }
+
+private:
+    char* base_;  // unmapped by the end of the process
+};
+
+std::unique_ptr<member[]> make_ring(std::size_t count) {
+    auto ring = std::make_unique<member[]>(count);
+    for (std::size_t i = 0; i < count; ++i) ring[i].next = &ring[(i + 1) % count];
+    current = &ring[0];
+    return ring;
+}
+
+/// Goes `switches` switches round a ring of `count`. All members move on together, so main's share is enough to time.
+template <void (*outer)()> void time_ring(long count, long switches) {
+    const long rounds = switches / count + 1;
+    bench::take_turns<outer>(rounds / 10 + 2, over);
+    const double start = bench::cpu_seconds();
+    bench::take_turns<outer>(rounds, over);
+    bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(rounds * count));
+}
+
+extern "C" void balanced_switch(void** save, void* load);
+
+[[gnu::noinline]] void balanced_yield() {
+    member* self = current;
+    current = self->next;
+    balanced_switch(&self->position, current->position);
+}
+
+[[gnu::noinline]] void balanced_outer() {
+    balanced_yield();
+    bench::keep_frame();
+}
+
+void balanced_member() { bench::take_turns<balanced_outer>(LONG_MAX, over); }
+
+void yield_balanced(bench::arguments args) {
+    const auto count = static_cast<std::size_t>(args[0]);
+    const auto ring = make_ring(count);
+    const stacks memory{count};
+    for (std::size_t i = 1; i < count; ++i) {
+        auto* frame = static_cast<std::uintptr_t*>(memory.top(i)) - 1;  // as a call leaves it: eight below an alignment by sixteen
+        *--frame = reinterpret_cast<std::uintptr_t>(&balanced_member);
+        frame -= 6;  // the six registers that the switch pops
+        ring[i].position = frame;
+    }
+    time_ring<balanced_outer>(args[0], args[1]);
+}
+
+[[gnu::noinline]] void fcontext_yield() {
+    member* self = current;
+    current = self->next;
+    const auto from = context::jump_fcontext(current->position, self);
+    static_cast<member*>(from.data)->position = from.fctx;
+}
+
+[[gnu::noinline]] void fcontext_outer() {
+    fcontext_yield();
+    bench::keep_frame();
+}
+
+void fcontext_member(context::transfer_t from) {
+    static_cast<member*>(from.data)->position = from.fctx;
+    bench::take_turns<fcontext_outer>(LONG_MAX, over);
+}
+
+void yield_fcontext(bench::arguments args) {
+    const auto count = static_cast<std::size_t>(args[0]);
+    const auto ring = make_ring(count);
+    const stacks memory{count};
+    for (std::size_t i = 1; i < count; ++i)
+        ring[i].position = context::make_fcontext(memory.top(i), ring_stack_bytes / 2, fcontext_member);
+    time_ring<fcontext_outer>(args[0], args[1]);
+}
+
+void run_and_return(context::transfer_t from) {
+    ++*static_cast<long*>(from.data);
+    context::jump_fcontext(from.fctx, nullptr);
+}
+
+/// The least that a fiber can cost: a context made on a stack at hand, a jump there and one back.
+void spawn(bench::arguments args) {
+    const stacks memory{1};
+    long ran = 0;
+    const double start = bench::cpu_seconds();
+    for (long i = 0; i < args[0]; ++i)
+        context::jump_fcontext(context::make_fcontext(memory.top(0), ring_stack_bytes / 2, run_and_return), &ran);
+    bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(ran));
+}
+
+void guard(char* low, std::size_t bytes) {
+    constexpr int guard_install = 102;  // MADV_GUARD_INSTALL, Linux 6.13; Debian 12's headers do not know it
+    static bool by_madvise = true;
+    if (by_madvise && madvise(low, bytes, guard_install) == 0) return;
+    by_madvise = false;
+    if (mprotect(low, 4096, PROT_NONE) != 0) std::perror("mprotect"), std::exit(EXIT_FAILURE);
+}
+
+/// Maps `args[0]` stacks of `args[1]` bytes in slabs of 1,024, guards each by `args[2]` bytes below it and touches its top page.
+void map_stacks(bench::arguments args) {
+    const auto count = static_cast<std::size_t>(args[0]);
+    const auto guard_bytes = static_cast<std::size_t>(args[2]);
+    const auto stride = static_cast<std::size_t>(args[1]) + guard_bytes;
+    constexpr std::size_t slab = 1024;
+
+    const auto start = bench::wall_clock::now();
+    for (std::size_t made = 0; made < count;) {
+        const std::size_t here = std::min(slab, count - made);
+        auto* base = static_cast<char*>(mmap(nullptr, here * stride, PROT_READ | PROT_WRITE,
+                                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0));
+        if (base == MAP_FAILED) std::perror("mmap"), std::exit(EXIT_FAILURE);
+        madvise(base, here * stride, MADV_NOHUGEPAGE);
+        for (std::size_t i = 0; i < here; ++i) {
+            char* low = base + i * stride;
+            guard(low, guard_bytes);
+            *static_cast<volatile char*>(low + stride - 8) = 1;
+        }
+        made += here;
+    }
+    bench::report("seconds", bench::seconds_since(start));
+    bench::report("bytes", bench::memory_bytes() / static_cast<double>(count));
+    bench::report("mappings", bench::count_mappings());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    constexpr bench::scenario scenarios[] = {
+        {"yield", yield_balanced}, {"yield-fcontext", yield_fcontext}, {"spawn", spawn}, {"stacks", map_stacks}};
+    return bench::run_scenario(argc, argv, scenarios);
+}

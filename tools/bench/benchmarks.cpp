@@ -1,0 +1,137 @@
+#include "benchmarks.hpp"
+
+namespace bench {
+namespace {
+
+benchmark yield(const std::string& fibers, std::optional<double> bare_limit, std::optional<double> boost_limit) {
+    const auto contest = [&](const std::string& name, const std::string& program) {
+        return contender{name, program + " " + fibers + " 4000000", program + " " + fibers + " 20000"};
+    };
+    return {.name = "yield, " + fibers + " fibers",
+            .contenders = {contest("coir", "bench_coir_fiber yield"), contest("bare switch", "bench_bare yield"),
+                           contest("fcontext", "bench_bare yield-fcontext"),
+                           contest("Boost.Fiber", "bench_boost_fiber yield")},
+            .lines = {{.label = "ns",
+                       .metric = "ns",
+                       .against = {{"bare switch", bare_limit}, {"fcontext"}, {"Boost.Fiber", boost_limit}}}}};
+}
+
+/// A scenario that coir and Boost.Fiber share, in ns.
+benchmark against_boost(const std::string& name, const std::string& coir_program, const std::string& scenario,
+                        const std::string& full, const std::string& smoke, double limit) {
+    const auto contest = [&](const std::string& who, const std::string& program) {
+        return contender{who, program + " " + scenario + " " + full, program + " " + scenario + " " + smoke};
+    };
+    return {.name = name,
+            .contenders = {contest("coir", coir_program), contest("Boost.Fiber", "bench_boost_fiber")},
+            .lines = {{.label = "ns", .metric = "ns", .against = {{"Boost.Fiber", limit}}}}};
+}
+
+benchmark spawn_and_join() {
+    return {.name = "spawn+join, one at a time",
+            .contenders = {{"coir", "bench_coir_fiber spawn 1000000", "bench_coir_fiber spawn 1000"},
+                           {"make_fcontext", "bench_bare spawn 2000000", "bench_bare spawn 1000"},
+                           {"Boost.Fiber", "bench_boost_fiber spawn 300000", "bench_boost_fiber spawn 1000"}},
+            .lines = {{.label = "ns", .metric = "ns", .against = {{"make_fcontext", 5}, {"Boost.Fiber"}}}}};
+}
+
+/// A million asleep at once. The bare loop guards with 64 KiB, as coir does where madvise guards.
+benchmark asleep(const std::string& stack_name, const std::string& stack_bytes, double limit_bytes) {
+    const std::string sizes = " 1000000 " + stack_bytes, small = " 2000 " + stack_bytes;
+    const std::string guard_bytes = " 65536";
+    return {.name = "1,000,000 asleep, " + stack_name,
+            .contenders = {{"coir", "bench_coir_fiber asleep" + sizes, "bench_coir_fiber asleep" + small},
+                           {"bare stacks", "bench_bare stacks" + sizes + guard_bytes, "bench_bare stacks" + small + guard_bytes},
+                           {"Boost, no guards", "bench_boost_fiber asleep" + sizes, "bench_boost_fiber asleep" + small}},
+            .lines = {{.label = "bytes each",
+                       .metric = "bytes",
+                       .against = {{"bare stacks"}, {"Boost, no guards"}},
+                       .limit = limit_bytes},
+                      {.label = "mappings", .metric = "mappings", .against = {}, .limit = 4999},
+                      {.label = "spawn, s", .metric = "seconds", .against = {{"bare stacks", 1.4}, {"Boost, no guards"}}}}};
+}
+
+/// A million sleeps of 1 to 1,000 ms, begun one after the other.
+benchmark sleepers() {
+    return {.name = "1,000,000 sleepers of 1..1000 ms",
+            .contenders = {{"coir", "bench_coir_fiber sleepers 1000000 65536", "bench_coir_fiber sleepers 2000 65536"},
+                           {"bare stacks", "bench_bare stacks 1000000 65536 65536", "bench_bare stacks 2000 65536 65536"},
+                           {"Boost.Fiber", "bench_boost_fiber sleepers 1000000 65536", "bench_boost_fiber sleepers 2000 65536"}},
+            .lines = {{.label = "s beyond 1", .metric = "beyond", .against = {{"bare stacks", {}, "seconds"}, {"Boost.Fiber"}}},
+                      {.label = "woken early", .metric = "early", .against = {}, .limit = 0}}};
+}
+
+benchmark hundred_sleeps() {
+    return {.name = "100 sleeps of 1 s",
+            .contenders = {{"coir", "bench_coir_fiber naps 100 1000", "bench_coir_fiber naps 100 20"}},
+            .lines = {{.label = "s", .metric = "first", .against = {}, .limit = 1.01},
+                      {.label = "woken early", .metric = "early", .against = {}, .limit = 0}}};
+}
+
+benchmark many_sleeps() {
+    return {.name = "10,000 sleeps of 1 s",
+            .contenders = {{"coir", "bench_coir_fiber naps 10000 1000", "bench_coir_fiber naps 1000 20"},
+                           {"bare stacks", "bench_bare stacks 10000 262144 65536", "bench_bare stacks 1000 262144 65536"}},
+            .lines = {{.label = "s beyond 1", .metric = "beyond", .against = {{"bare stacks", 1.5, "seconds"}}},
+                      {.label = "second round, s", .metric = "second", .against = {}, .limit = 1.02},
+                      {.label = "woken early", .metric = "early", .against = {}, .limit = 0}}};
+}
+
+benchmark storm() {
+    return {.name = "system calls in a storm of yields",
+            .contenders = {{"coir", "count_storm_calls bench_coir_fiber 1000 3000000", "count_storm_calls bench_coir_fiber 10 10000"}},
+            .lines = {{.label = "fibers' thread", .metric = "thread", .against = {}, .limit = 0},
+                      {.label = "whole process", .metric = "process", .against = {}}}};
+}
+
+benchmark echo() {
+    const auto contest = [](const std::string& name, const std::string& server) {
+        return contender{name, "bench_echo_load " + server + " 100 200000", "bench_echo_load " + server + " 10 1000"};
+    };
+    return {.name = "TCP echo, 100 connections",
+            .contenders = {contest("coir", "bench_echo_coir"), contest("epoll loop", "bench_echo_epoll"),
+                           contest("Asio callbacks", "bench_echo_asio")},
+            .lines = {{.label = "us of CPU a request",
+                       .metric = "us",
+                       .against = {{"epoll loop", 1.05}, {"Asio callbacks"}}}}};
+}
+
+benchmark echo_calls() {
+    const auto contest = [](const std::string& name, const std::string& server) {
+        return contender{name, "bench_echo_load --count-calls " + server + " 100 20000",
+                         "bench_echo_load --count-calls " + server + " 10 500"};
+    };
+    return {.name = "TCP echo, 100 connections",
+            .contenders = {contest("coir", "bench_echo_coir"), contest("epoll loop", "bench_echo_epoll"),
+                           contest("Asio callbacks", "bench_echo_asio")},
+            .lines = {{.label = "system calls a request",
+                       .metric = "calls",
+                       .against = {{"epoll loop"}, {"Asio callbacks"}},
+                       .limit = 2.2}}};
+}
+
+}  // namespace
+
+std::vector<benchmark> all_benchmarks() {
+    constexpr double third = 1 / 3.;
+    return {yield("2", 2, third),
+            yield("100", 2, 1 / 2.),
+            yield("1000", 2, 1 / 1.6),
+            yield("10000", {}, {}),
+            spawn_and_join(),
+            against_boost("burst of 10,000, each", "bench_coir_fiber", "burst", "10000 20", "100 2", 0.5),
+            against_boost("unbuffered channel, round trip", "bench_coir_sync", "rendezvous", "500000", "1000", 0.45),
+            against_boost("buffered channel of 64, per item", "bench_coir_sync", "buffered", "5000000 64", "1000 64", 0.6),
+            against_boost("mutex, uncontended pair", "bench_coir_sync", "mutex-pair", "10000000", "1000", 0.5),
+            against_boost("mutex, handed over", "bench_coir_sync", "mutex-handover", "500000", "1000", 0.5),
+            hundred_sleeps(),
+            many_sleeps(),
+            sleepers(),
+            asleep("64 KiB stacks", "65536", 4700),
+            asleep("256 KiB stacks", "262144", 5000),
+            storm(),
+            echo(),
+            echo_calls()};
+}
+
+}  // namespace bench

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <time.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <vector>
+
+/// What every contender of the table shares: its command line, its clocks and the way it reports.
+/// A contender is a program that runs one case a process, `contender <case> <number>...`, and prints one
+/// `metric value` a line, so that no case inherits another's heap, warm caches or page tables.
+namespace bench {
+
+using arguments = std::span<const long>;
+
+struct scenario {
+    std::string_view name;
+    void (*run)(arguments);
+};
+
+inline void report(const char* metric, double value) {
+    std::printf("%s %.9g\n", metric, value);
+    std::fflush(stdout);
+}
+
+/// Seconds of processor time that this process, all its threads together, has used. What other programs do on a
+/// shared machine changes it far less than it changes the wall clock.
+inline double cpu_seconds() {
+    timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+using wall_clock = std::chrono::steady_clock;
+
+inline double seconds_since(wall_clock::time_point start) {
+    return std::chrono::duration<double>(wall_clock::now() - start).count();
+}
+
+/// Keeps the frame that it stands in: the call before it cannot become a jump.
+inline void keep_frame() { asm volatile("" ::: "memory"); }
+
+/// Yields through `outer` until `times` are done or the benchmark is over. All fibers of a ring go through this one
+/// loop: one call site, so that the return predictor sees the same stack of callers in each of them.
+template <void (*outer)()> [[gnu::noinline]] void take_turns(long times, const bool& over) {
+    for (; times > 0 && !over; --times) outer();
+    keep_frame();
+}
+
+/// Resident memory and page tables of this process.
+inline double memory_bytes() {
+    double kilobytes = 0;
+    if (std::FILE* status = std::fopen("/proc/self/status", "r")) {
+        char line[256];
+        long value = 0;
+        while (std::fgets(line, sizeof line, status))
+            if (std::sscanf(line, "VmRSS: %ld", &value) == 1 || std::sscanf(line, "VmPTE: %ld", &value) == 1)
+                kilobytes += static_cast<double>(value);
+        std::fclose(status);
+    }
+    return kilobytes * 1024;
+}
+
+inline double count_mappings() {
+    double lines = 0;
+    if (std::FILE* maps = std::fopen("/proc/self/maps", "r")) {
+        for (int c; (c = std::fgetc(maps)) != EOF;) lines += c == '\n';
+        std::fclose(maps);
+    }
+    return lines;
+}
+
+/// The lengths of a crowd's sleeps, 1 to 1,000 ms: the same numbers for every contender, whatever the order of calls.
+class random_naps {
+public:
+    std::chrono::milliseconds next() {
+        state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+        return std::chrono::milliseconds(1 + (state_ >> 33) % 1000);
+    }
+
+private:
+    unsigned long long state_ = 42;
+};
+
+inline int run_scenario(int argc, char** argv, std::span<const scenario> scenarios) {
+    const std::string_view wanted = argc > 1 ? argv[1] : "";
+    std::vector<long> numbers;
+    for (int i = 2; i < argc; ++i) numbers.push_back(std::atol(argv[i]));
+    for (const auto& each : scenarios) {
+        if (each.name != wanted) continue;
+        each.run(numbers);
+        return EXIT_SUCCESS;
+    }
+    std::fprintf(stderr, "%s: no scenario '%s'; there are:", argv[0], argc > 1 ? argv[1] : "");
+    for (const auto& each : scenarios) std::fprintf(stderr, " %.*s", static_cast<int>(each.name.size()), each.name.data());
+    std::fputc('\n', stderr);
+    return EXIT_FAILURE;
+}
+
+}  // namespace bench
