@@ -9,5 +9,7 @@ endif()
 
 if(COIR_SANITIZE)
     add_compile_options(-fsanitize=${coir_sanitizers} -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+    # vptr: spdlog's and fmt's shared libraries hide the type information that it looks for.
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
     add_link_options(-fsanitize=${coir_sanitizers})
 endif()

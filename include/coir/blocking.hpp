@@ -129,7 +129,7 @@ public:
 ///
 /// @code
 /// coir::allow_blocking permit{"the configuration is read once, before anyone else runs"};
-/// ::usleep(1);
+/// std::this_thread::sleep_for(1ms);
 /// @endcode
 class [[nodiscard]] allow_blocking {
 public:

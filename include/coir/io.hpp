@@ -10,10 +10,11 @@
 /// Descriptors that stay the program's own: pipes, terminals, sockets of a non-blocking client. Nothing is kept of them
 /// between calls, so they may be closed, and their numbers used again, whenever no fiber waits for them.
 ///
-/// All calls are cancellation points and throw `cancelled`, `scope_expired`, `not_in_fiber`; `timed_out` once `until` has
-/// passed; and `std::system_error` naming the descriptor: `bad_file_descriptor` when it is negative or closed,
-/// `invalid_argument` for transfers on one without O_NONBLOCK (fcntl(2)). The overloads with a trailing `std::error_code` report
-/// the latter two there. Any number of fibers may wait for one descriptor: all are woken, and try again.
+/// All calls are cancellation points and throw `cancelled`, `scope_expired`, `not_in_fiber`; `timed_out` once `until`
+/// has passed; and `std::system_error` naming the descriptor: `bad_file_descriptor` when it is negative or closed,
+/// `invalid_argument` for transfers on one without O_NONBLOCK (fcntl(2)). The overloads with a trailing
+/// `std::error_code` report the latter two there. Any number of fibers may wait for one descriptor: all are woken, and
+/// try again.
 ///
 /// @code
 /// #include <unistd.h>
@@ -29,8 +30,8 @@
 /// @endcode
 namespace coir::io {
 
-/// Waits until read(2) would not: for data, the end of the stream, an error. At once for what is always ready: a regular
-/// file, /dev/null.
+/// Waits until read(2) would not: for data, the end of the stream, an error. At once for what is always ready: a
+/// regular file, /dev/null.
 void wait_readable(int fd, deadline until, std::error_code& ec);
 inline void wait_readable(int fd, deadline until = never) {
     std::error_code ec;
@@ -46,8 +47,9 @@ inline void wait_writable(int fd, deadline until = never) {
     detail::throw_if(ec, "io::wait_writable", fd);
 }
 
-/// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end. A regular file is
-/// read where its offset stands, by a thread of the offload pool; the read is then waited for, whatever `until` says.
+/// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end. A regular
+/// file is read where its offset stands, by a thread of the offload pool; the read is then waited for, whatever `until`
+/// says.
 std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_some(int fd, std::span<std::byte> into, deadline until = never) {
     std::error_code ec;

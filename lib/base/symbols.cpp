@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -39,19 +40,6 @@ std::string demangle(const char* name) {
     const std::unique_ptr<char, decltype(&std::free)> plain{abi::__cxa_demangle(name, nullptr, nullptr, &status),
                                                             &std::free};
     return status == 0 && plain != nullptr ? plain.get() : name;
-}
-
-/// The folder that this library's sources lie in, ending in '/'; empty when the compiler was told to hide it.
-std::string_view source_root() {
-    constexpr std::string_view here = __FILE__;
-    constexpr std::string_view end = "lib/base/symbols.cpp";
-    return here.ends_with(end) ? here.substr(0, here.size() - end.size()) : std::string_view{};
-}
-
-bool is_plumbing_file(std::string_view file) {
-    if (file.find("/include/coir/") != file.npos || file.find("/include/c++/") != file.npos) return true;
-    const std::string_view root = source_root();
-    return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
 }
 
 /// By the mangled name, whose beginning is the namespace; what a lambda of the user's main is called begins otherwise.
@@ -166,6 +154,19 @@ loaded_module module_of(std::uintptr_t address) {
 
 #if defined(COIR_HAVE_LIBDW)
 
+/// The folder that this library's sources lie in, ending in '/'; empty when the compiler was told to hide it.
+std::string_view source_root() {
+    constexpr std::string_view here = __FILE__;
+    constexpr std::string_view end = "lib/base/symbols.cpp";
+    return here.ends_with(end) ? here.substr(0, here.size() - end.size()) : std::string_view{};
+}
+
+bool is_plumbing_file(std::string_view file) {
+    if (file.find("/include/coir/") != file.npos || file.find("/include/c++/") != file.npos) return true;
+    const std::string_view root = source_root();
+    return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
+}
+
 /// elfutils' view of this process. It never asks the network: separate debug files are found by their build id alone.
 class debug_information {
 public:
@@ -202,23 +203,17 @@ public:
 
         symbol here = base;
         if (const char* file = dwfl_lineinfo(source, nullptr, &here.line, nullptr, nullptr, nullptr)) here.file = file;
-        // By address come the scopes around the innermost function's definition; by its entry those that it is inlined
-        // in.
-        Dwarf_Die* innermost = nullptr;
-        Dwarf_Die* scopes = nullptr;
-        if (dwarf_getscopes(unit, address - bias, &innermost) <= 0) return;
-        const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned_innermost{innermost, &std::free};
-        const int count = dwarf_getscopes_die(innermost, &scopes);
-        const std::unique_ptr<Dwarf_Die, decltype(&std::free)> owned_scopes{scopes, &std::free};
-        for (int i = 0; i < count; ++i) {
-            Dwarf_Die& scope = scopes[i];
-            const int tag = dwarf_tag(&scope);
-            if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram) continue;
+        Dwarf_Die function;
+        if (!find_function(*unit, address - bias, function)) return;
+        std::vector<Dwarf_Die> scopes{function};
+        while (find_inlined(scopes.back(), address - bias, function)) scopes.push_back(function);
+        for (auto scope = scopes.rbegin(); scope != scopes.rend(); ++scope) {
             here.is_plumbing = is_plumbing_file(here.file);
-            name_it(here, name_of(scope));
+            name_it(here, name_of(*scope));
+            // What was not inlined has a symbol, which says more than a lambda's bare "operator()".
+            if (scope == std::prev(scopes.rend())) name_it(here, dwfl_module_addrname(module, address));
             found.push_back(here);
-            if (tag == DW_TAG_subprogram) break;
-            go_to_call(*unit, scope, here);
+            go_to_call(*unit, *scope, here);
         }
     }
 
@@ -227,6 +222,56 @@ private:
         dwfl_report_begin(session_);
         dwfl_linux_proc_report(session_, ::getpid());
         dwfl_report_end(session_, nullptr, nullptr);
+    }
+
+    // libdw's own dwarf_getscopes overlooks a function that belongs to a class within another function, a lambda's,
+    // say.
+
+    /// The function whose code holds `address`, anywhere within `scope`.
+    static bool find_function(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
+        // Most stand at the top of their unit.
+        return any_child(scope, found, [&](Dwarf_Die& child) { return is_function_at(child, address); }) ||
+               any_child(scope, found, [&](Dwarf_Die& child) {
+                   if (!may_hold_functions(child)) return false;
+                   Dwarf_Die within = child;
+                   return find_function(within, address, child);
+               });
+    }
+
+    /// The call that was inlined next into `scope` and holds `address`.
+    static bool find_inlined(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
+        return any_child(scope, found, [&](Dwarf_Die& child) {
+            if (dwarf_haspc(&child, address) <= 0) return false;
+            if (dwarf_tag(&child) == DW_TAG_inlined_subroutine) return true;
+            Dwarf_Die within = child;
+            return dwarf_tag(&child) == DW_TAG_lexical_block && find_inlined(within, address, child);
+        });
+    }
+
+    /// The first child that `wanted` accepts, or puts in its place.
+    template <class Wanted> static bool any_child(Dwarf_Die& parent, Dwarf_Die& found, Wanted wanted) {
+        Dwarf_Die child;
+        for (int end = dwarf_child(&parent, &child); end == 0; end = dwarf_siblingof(&child, &child)) {
+            found = child;
+            if (wanted(found)) return true;
+        }
+        return false;
+    }
+
+    static bool is_function_at(Dwarf_Die& entry, Dwarf_Addr address) {
+        return dwarf_tag(&entry) == DW_TAG_subprogram && dwarf_haspc(&entry, address) > 0;
+    }
+
+    static bool may_hold_functions(Dwarf_Die& entry) {
+        switch (dwarf_tag(&entry)) {
+        case DW_TAG_namespace:
+        case DW_TAG_class_type:
+        case DW_TAG_structure_type:
+        case DW_TAG_union_type:
+        case DW_TAG_subprogram:
+        case DW_TAG_lexical_block: return dwarf_haschildren(&entry) > 0;
+        default: return false;
+        }
     }
 
     static const char* name_of(Dwarf_Die& function) {

@@ -45,6 +45,10 @@ void adopt_thread([[maybe_unused]] context& thread) noexcept {
 }
 
 void forget_context([[maybe_unused]] context& made) noexcept {
+#if defined(COIR_ASAN)
+    // As in make_context: whoever maps this memory next would find the red zones.
+    if (made.stack_bottom != nullptr) __asan_unpoison_memory_region(made.stack_bottom, made.stack_bytes);
+#endif
 #if defined(COIR_TSAN)
     if (made.tsan_fiber != nullptr) __tsan_destroy_fiber(made.tsan_fiber);
     made.tsan_fiber = nullptr;

@@ -61,6 +61,10 @@ void describe_running(int fd) noexcept {
               static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
 }
 
+void end_locals(task& of) noexcept {
+    while (of.locals != nullptr) destroy_local_values(std::exchange(of.locals, nullptr));
+}
+
 struct deadline_timer : timer_node {
     deadline_timer(std::int64_t when, waiter& whose) noexcept
         : timer_node{when, [](timer_node& self) noexcept {
@@ -162,6 +166,7 @@ void scheduler::mark_running(task& next) noexcept {
     task& next = choose_next();
     if (next.state == task_state::unstarted) [[unlikely]] begin(self, next);
     else if (&next != &self) switch_to(self, next);
+    else mark_running(self);  // a fiber that yields and is alone holds its thread in slices all the same
 }
 
 void scheduler::yield() noexcept {
@@ -262,11 +267,12 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::failed;
         self.failure = std::current_exception();
     }
-    while (self.locals != nullptr) destroy_local_values(std::exchange(self.locals, nullptr));
+    end_locals(self);
     if (self.failure != nullptr && !self.handle_alive) {
         // While the fiber still lives: the program's handler may suspend.
         report_failure(self, settings_.on_unhandled_exception);
         self.failure_seen = true;
+        end_locals(self);  // that the handler has touched
     }
 }
 
@@ -425,7 +431,10 @@ void scheduler::run(task& main) {
         scheduler* here;
     } main_ends;
     main_ends.here = this;
-    main_ends.done = [](completion& self, task&) noexcept { static_cast<ending&>(self).here->stop_all(); };
+    main_ends.done = [](completion& self, task& main) noexcept {
+        static_cast<ending&>(self).here->stop_all();
+        end_locals(main);  // stop callbacks have run in it, and may have touched some anew
+    };
     main.observer = &main_ends;
     round_began_ = period_began_ = now_ns();
     while (!alive_.empty()) {

@@ -31,7 +31,7 @@ struct vitals {
     /// another thread looks, but its memory stays mapped: read, then compare `slices`.
     std::atomic<task*> running{nullptr};
 
-    /// Counts each time that control passes from one task to another. Unchanged: the same one still holds the thread.
+    /// Counts each time that a task suspends, if only to go on itself. Unchanged: the same one still holds the thread.
     std::atomic<std::uint64_t> slices{0};
 
     /// Called in a fiber that is about to suspend while `pending` is set. It may throw: that is how a detector's policy

@@ -39,7 +39,8 @@ std::string text_of(std::chrono::nanoseconds length) {
     return text.data();
 }
 
-/// The frame to look at first: the innermost of the program's own code; nullptr for no stack.
+/// The frame to look at first: the innermost of the program's own code. None when the stack is not known, or a tail
+/// call has replaced the user's frame.
 const symbol* users_frame(std::span<const symbol> stack) {
     const auto first = [&](auto&& wanted) {
         const auto found = std::ranges::find_if(stack, wanted);
@@ -50,8 +51,7 @@ const symbol* users_frame(std::span<const symbol> stack) {
         return own(each) && !each.file.empty() && !each.file.starts_with("/usr/");
     };
     if (const symbol* found = first(with_source)) return found;
-    if (const symbol* found = first(own)) return found;
-    return stack.empty() ? nullptr : &stack.front();
+    return first(own);
 }
 
 std::string label_of(const blocking_report& report) {
@@ -130,7 +130,8 @@ const report_book::entry& report_book::add(const sighting& seen) {
     made.suppressed = suppressed_.match(report);
     made.text = headline(made, seen);
     if (!report.spawn_site.empty()) made.text += "\n  spawned at " + shorten(report.spawn_site);
-    if (!stack.empty()) made.text += "\n  stack:" + shorten(stack_text(stack));
+    const std::string frames = stack_text(stack);
+    if (!frames.empty()) made.text += "\n  stack:" + shorten(frames);
     if (made.suppressed || report.kind == blocking_kind::latent || !may_log()) return made;
     made.logged = true;
     log::warning(made.text);

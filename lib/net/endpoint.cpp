@@ -14,16 +14,14 @@ namespace coir::net {
 namespace {
 
 /// For calls that want a string to end in a zero. Empty when there is a zero in it already: no address, no interface.
-template <std::size_t Size>
-std::optional<std::array<char, Size>> terminated(std::string_view text) noexcept {
+template <std::size_t Size> std::optional<std::array<char, Size>> terminated(std::string_view text) noexcept {
     std::array<char, Size> copy{};
     if (text.size() >= Size || text.find('\0') != text.npos) return std::nullopt;
     text.copy(copy.data(), text.size());
     return copy;
 }
 
-template <class Number>
-std::optional<Number> number(std::string_view text) noexcept {
+template <class Number> std::optional<Number> number(std::string_view text) noexcept {
     Number value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
@@ -117,9 +115,7 @@ std::string endpoint::address() const {
     return text;
 }
 
-std::uint16_t endpoint::port() const noexcept {
-    return ntohs(is_v4() ? v4_.sin_port : v6_.sin6_port);
-}
+std::uint16_t endpoint::port() const noexcept { return ntohs(is_v4() ? v4_.sin_port : v6_.sin6_port); }
 
 std::string endpoint::to_string() const {
     const std::string port_text = ":" + std::to_string(port());
@@ -134,13 +130,12 @@ std::strong_ordering operator<=>(const endpoint& left, const endpoint& right) no
     } else {
         const int order = std::memcmp(&left.v6_.sin6_addr, &right.v6_.sin6_addr, sizeof left.v6_.sin6_addr);
         if (order != 0) return order <=> 0;
-        if (left.v6_.sin6_scope_id != right.v6_.sin6_scope_id) return left.v6_.sin6_scope_id <=> right.v6_.sin6_scope_id;
+        if (left.v6_.sin6_scope_id != right.v6_.sin6_scope_id)
+            return left.v6_.sin6_scope_id <=> right.v6_.sin6_scope_id;
     }
     return left.port() <=> right.port();
 }
 
-std::ostream& operator<<(std::ostream& out, const endpoint& written) {
-    return out << written.to_string();
-}
+std::ostream& operator<<(std::ostream& out, const endpoint& written) { return out << written.to_string(); }
 
 }  // namespace coir::net

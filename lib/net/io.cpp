@@ -16,9 +16,9 @@ std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& 
         reactor& at;
     } const counted{here.reactor()};
     switch (here.park(me, until)) {
-        case outcome::woken: return {};
-        case outcome::timed_out: return std::make_error_code(std::errc::timed_out);
-        default: return std::make_error_code(std::errc::operation_canceled);
+    case outcome::woken: return {};
+    case outcome::timed_out: return std::make_error_code(std::errc::timed_out);
+    default: return std::make_error_code(std::errc::operation_canceled);
     }
 }
 
@@ -48,8 +48,7 @@ using detail::scheduler;
 /// Waits for what may be closed behind our back at any time: it is registered anew by each wait.
 std::error_code wait_for(scheduler& here, int fd, direction towards, const deadline& until) try {
     detail::reactor& reactor = here.reactor();
-    detail::waiter me{here.running(),
-                      towards == direction::read ? "input from descriptor" : "output to descriptor"};
+    detail::waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
     me.descriptor = fd;
     if (!reactor.prepare_borrowed(fd, me, towards)) {
         if (detail::is_time_to_yield(here)) here.yield();
@@ -61,9 +60,7 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
         int fd;
     } const at_end{reactor, fd};
     return detail::park_on_descriptor(here, me, until);
-} catch (const std::system_error& refused) {
-    return refused.code();
-}
+} catch (const std::system_error& refused) { return refused.code(); }
 
 /// What a transfer has to know of a descriptor.
 enum class nature { pollable, file };
@@ -113,24 +110,11 @@ std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, 
 }
 
 std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec) {
-    std::size_t done = 0;
-    ec.clear();
-    while (done < into.size()) {
-        const std::size_t n = read_some(fd, into.subspan(done), until, ec);
-        if (n == 0) break;
-        done += n;
-    }
-    return done;
+    return detail::repeat(into, ec, [&](std::span<std::byte> rest) { return read_some(fd, rest, until, ec); });
 }
 
 std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec) {
-    std::size_t done = 0;
-    ec.clear();
-    while (done < from.size()) {
-        done += write_some(fd, from.subspan(done), until, ec);
-        if (ec) break;
-    }
-    return done;
+    return detail::repeat(from, ec, [&](std::span<const std::byte> rest) { return write_some(fd, rest, until, ec); });
 }
 
 }  // namespace coir::io

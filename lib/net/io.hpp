@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <coir/deadline.hpp>
+#include <cstddef>
+#include <span>
 #include <system_error>
 
 #include "core/scheduler.hpp"
@@ -13,14 +15,14 @@ inline std::error_code error_of(long result) noexcept {
     return result < 0 ? std::error_code{static_cast<int>(-result), std::system_category()} : std::error_code{};
 }
 
-/// The one loop of all input and output. `attempt` makes the system call and returns its result, -errno for an error; where
-/// it says EAGAIN, `wait` suspends the fiber, and returns why it must not be tried again. Negative with an `ec`.
-template <class Attempt, class Wait>
-long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
+/// The one loop of all input and output. `attempt` makes the system call and returns its result, -errno for an error;
+/// where it says EAGAIN, `wait` suspends the fiber, and returns why it must not be tried again. Negative with an `ec`.
+template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
     ec.clear();
     for (;;) {
         const long result = attempt();
-        if (result >= 0) [[likely]] return result;
+        if (result >= 0) [[likely]]
+            return result;
         if (result == -EAGAIN) {
             ec = wait();
             if (ec) return -1;
@@ -29,6 +31,19 @@ long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
             return -1;
         }
     }
+}
+
+/// Has `some` transfer one part after the other, each said by the number of bytes, until `all` is done, one fails or
+/// one is empty: the stream has ended. How much was done, also in front of a failure.
+template <class Byte, class Some> std::size_t repeat(std::span<Byte> all, std::error_code& ec, Some some) {
+    std::size_t done = 0;
+    ec.clear();
+    while (done < all.size()) {
+        const std::size_t n = some(all.subspan(done));
+        done += n;
+        if (ec || n == 0) break;
+    }
+    return done;
 }
 
 /// Parks on the descriptor that `me` was left with, and says how that ended: nothing when it is ready.

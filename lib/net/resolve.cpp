@@ -21,8 +21,8 @@ using detail::scheduler;
 using detail::thread_pool;
 using detail::waiter;
 
-/// A question to the resolver: goes to the pool as work and comes back as a letter. It owns all that it touches and keeps
-/// itself alive, so whoever asked may leave before the answer is there.
+/// A question to the resolver: goes to the pool as work and comes back as a letter. It owns all that it touches and
+/// keeps itself alive, so whoever asked may leave before the answer is there.
 class question : pool_work, letter {
 public:
     question(scheduler& home, std::string_view host, std::string_view service)
@@ -65,8 +65,10 @@ private:
         const std::shared_ptr<question> alive = self.alive_;
         self.look_up();
         const std::lock_guard lock{self.mutex_};
-        if (self.abandoned_) self.alive_.reset();
-        else self.home_.inbox().post(self);
+        if (self.abandoned_)
+            self.alive_.reset();
+        else
+            self.home_.inbox().post(self);
     }
 
     static void come_back(letter& arrived) noexcept {  // in the hub
@@ -98,12 +100,11 @@ private:
         }
         const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> freed{first, &::freeaddrinfo};
         for (const addrinfo* each = first; each != nullptr; each = each->ai_next) {
-            if (each->ai_family == AF_INET || each->ai_family == AF_INET6) found_.emplace_back(each->ai_addr, each->ai_addrlen);
+            if (each->ai_family == AF_INET || each->ai_family == AF_INET6)
+                found_.emplace_back(each->ai_addr, each->ai_addrlen);
         }
         if (found_.empty()) failure_ = {EAI_NONAME, resolve_category()};
-    } catch (const std::bad_alloc&) {
-        failure_ = {EAI_MEMORY, resolve_category()};
-    }
+    } catch (const std::bad_alloc&) { failure_ = {EAI_MEMORY, resolve_category()}; }
 
     scheduler& home_;
     const std::string host_;
@@ -152,7 +153,9 @@ std::vector<endpoint> resolve(std::string_view host, std::string_view service, d
 std::vector<endpoint> resolve(std::string_view host, std::string_view service, deadline until) {
     std::error_code ec;
     std::vector<endpoint> found = resolve(host, service, until, ec);
-    if (ec) detail::throw_error(ec, "net::resolve of host '" + std::string{host} + "' service '" + std::string{service} + "'");
+    if (ec)
+        detail::throw_error(ec,
+                            "net::resolve of host '" + std::string{host} + "' service '" + std::string{service} + "'");
     return found;
 }
 

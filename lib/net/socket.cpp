@@ -24,8 +24,8 @@ private:
 
 // ---- what every call shares --------------------------------------------------------------------------------------
 
-/// Completes `attempt`, which is given what is known of the descriptor: it answers EAGAIN by itself where nothing can have come
-/// since the last one, so that a socket known to be empty costs no call.
+/// Completes `attempt`, which is given what is known of the descriptor: it answers EAGAIN by itself where nothing can
+/// have come since the last one, so that a socket known to be empty costs no call.
 template <class Attempt>
 long socket::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                       Attempt attempt) {
@@ -40,7 +40,8 @@ long socket::complete(direction towards, const deadline& until, std::error_code&
 
 std::error_code socket::admit(scheduler& here, const char* operation) {
     if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
-    if (owner_.is(here)) [[likely]] return {};
+    if (owner_.is(here)) [[likely]]
+        return {};
     owner_.claim(here, operation);
     try {
         here.reactor().add(fd_);
@@ -80,8 +81,8 @@ std::size_t socket::receive(std::span<std::byte> into, const deadline& until, st
     const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.readable) return -EAGAIN;
         const long n = sys::recv(fd_, into.data(), into.size(), 0);
-        // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event. Not so
-        // once the end, an error or an urgent byte is about: it may have been in the same event as the data.
+        // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event.
+        // Not so once the end, an error or an urgent byte is about: it may have been in the same event as the data.
         const bool short_read = n > 0 && static_cast<std::size_t>(n) < into.size();
         if (n == -EAGAIN || (short_read && !at.eagain_alone_clears)) at.readable = false;
         return n;
@@ -91,14 +92,7 @@ std::size_t socket::receive(std::span<std::byte> into, const deadline& until, st
 
 std::size_t socket::receive_all(std::span<std::byte> into, const deadline& until, std::error_code& ec,
                                 const char* operation) {
-    std::size_t done = 0;
-    ec.clear();
-    while (done < into.size()) {
-        const std::size_t n = receive(into.subspan(done), until, ec, operation);
-        if (n == 0) break;
-        done += n;
-    }
-    return done;
+    return repeat(into, ec, [&](std::span<std::byte> rest) { return receive(rest, until, ec, operation); });
 }
 
 std::size_t socket::send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
@@ -115,17 +109,12 @@ std::size_t socket::send(std::span<const std::byte> from, const deadline& until,
 
 std::size_t socket::send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                              const char* operation) {
-    std::size_t done = 0;
-    ec.clear();
-    while (done < from.size()) {
-        done += send(from.subspan(done), until, ec, operation);
-        if (ec) break;
-    }
-    return done;
+    return repeat(from, ec, [&](std::span<const std::byte> rest) { return send(rest, until, ec, operation); });
 }
 
 bool socket::is_visited(direction towards, std::error_code& ec) const noexcept {
-    if (visitors_[static_cast<int>(towards)] == 0) [[likely]] return false;
+    if (visitors_[static_cast<int>(towards)] == 0) [[likely]]
+        return false;
     ec = std::make_error_code(std::errc::operation_in_progress);
     return true;
 }
@@ -137,16 +126,16 @@ namespace {
 /// accept(2): Linux passes on errors of the new connection, which says nothing about the listening socket.
 bool is_of_the_connection(long result) noexcept {
     switch (-result) {
-        case ECONNABORTED:
-        case EPROTO:
-        case ENOPROTOOPT:
-        case ENETDOWN:
-        case ENETUNREACH:
-        case EHOSTDOWN:
-        case EHOSTUNREACH:
-        case ENONET:
-        case EOPNOTSUPP: return true;
-        default: return false;
+    case ECONNABORTED:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case EOPNOTSUPP: return true;
+    default: return false;
     }
 }
 
@@ -199,8 +188,8 @@ socket::~socket() {
 }
 
 void socket::check_unvisited() const noexcept {
-    COIR_CHECK(visitors_[0] + visitors_[1] == 0,
-               "a socket is destroyed or moved while a fiber is suspended in one of its calls: close() it, and join the fiber");
+    COIR_CHECK(visitors_[0] + visitors_[1] == 0, "a socket is destroyed or moved while a fiber is suspended in one of "
+                                                 "its calls: close() it, and join the fiber");
 }
 
 void socket::close() noexcept {

@@ -149,20 +149,14 @@ bool is_peer_gone(const std::error_code& ec) noexcept {
     return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
 }
 
-void report_failure() noexcept {
-    detail::scheduler::current()->report_unhandled(std::current_exception());
-}
+void report_failure() noexcept { detail::scheduler::current()->report_unhandled(std::current_exception()); }
 
 void attend(const std::function<void(tcp_stream)>& handler, tcp_stream peer) {
     try {
         handler(std::move(peer));
-    } catch (const cancelled&) {
-        throw;
-    } catch (const std::system_error& failure) {
+    } catch (const cancelled&) { throw; } catch (const std::system_error& failure) {
         if (!is_peer_gone(failure.code())) report_failure();
-    } catch (...) {
-        report_failure();
-    }
+    } catch (...) { report_failure(); }
 }
 
 }  // namespace
@@ -178,9 +172,8 @@ void tcp_listener::serve(const std::function<void(tcp_stream)>& handler, deadlin
             std::error_code gone;
             const endpoint from = peer.remote_endpoint(gone);
             const std::string name = gone ? "" : from.to_string();
-            connections.spawn({.name = name}, [&handler, peer = std::move(peer)]() mutable {
-                attend(handler, std::move(peer));
-            });
+            connections.spawn({.name = name},
+                              [&handler, peer = std::move(peer)]() mutable { attend(handler, std::move(peer)); });
         } else if (was_open && !is_open()) {
             connections.wait();
             return;

@@ -22,13 +22,9 @@ namespace {
 
 constexpr int signals_max = 64;
 
-constexpr std::uint64_t bit_of(int signal) noexcept {
-    return std::uint64_t{1} << (signal - 1);
-}
+constexpr std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} << (signal - 1); }
 
-constexpr int lowest(std::uint64_t signals) noexcept {
-    return std::countr_zero(signals) + 1;
-}
+constexpr int lowest(std::uint64_t signals) noexcept { return std::countr_zero(signals) + 1; }
 
 /// A fiber that waits, and the signal that is handed to it.
 struct signal_waiter : detail::waiter {
@@ -42,8 +38,7 @@ struct signal_waiter : detail::waiter {
 /// nobody waits on may outlive its scheduler, and is no one who might yet wake a fiber.
 class signal_set::subscription : detail::letter {
 public:
-    subscription() noexcept
-        : letter{[](letter& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
+    subscription() noexcept : letter{[](letter& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
     ~subscription() { end(); }
 
     /// From now on the handler knows of the set, and gets this signal.
@@ -93,9 +88,7 @@ signal_set::~signal_set() {
     if (subscription_->let_go()) static_cast<void>(subscription_.release());
 }
 
-int signal_set::wait(deadline until) {
-    return subscription_->wait(until);
-}
+int signal_set::wait(deadline until) { return subscription_->wait(until); }
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +167,8 @@ void signal_set::subscription::notify(int signal) noexcept {
     if (to != nullptr && !posted_.exchange(true)) to->post(*this);
 }
 
-/// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its end.
+/// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its
+/// end.
 void signal_set::subscription::let_handlers_leave() noexcept {
     while (handlers_.load() != 0) ::sched_yield();
 }
@@ -197,14 +191,14 @@ std::array<disposition, signals_max + 1> table;
 /// Whether a handler that returns goes on where it should: not for what tells of a fault in the running code.
 bool may_be_awaited(int signal) noexcept {
     switch (signal) {
-        case SIGSEGV:
-        case SIGBUS:
-        case SIGFPE:
-        case SIGILL:
-        case SIGTRAP:
-        case SIGSYS:
-        case SIGABRT: return false;
-        default: return signal >= 1 && signal <= signals_max;
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS:
+    case SIGABRT: return false;
+    default: return signal >= 1 && signal <= signals_max;
     }
 }
 

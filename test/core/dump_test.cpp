@@ -4,11 +4,13 @@
 #include <coir/this_fiber.hpp>
 
 #include "base/symbols.hpp"
+#include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <csignal>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -83,4 +85,17 @@ TEST_CASE("dump: names the line that spawned, where the program has debug inform
         const bool found = line.find(coir::detail::has_source_lines() ? expected : "spawned at ") != std::string::npos;
         CHECK(found);
     });
+}
+
+TEST_CASE("dump: a test case that hangs prints where each fiber stands, and ends") {
+    const auto how = coir::test::in_child([] {
+        in_scheduler([] {
+            auto fiber = coir::spawn({.name = "culprit"}, [] { coir::this_fiber::sleep_for(1h); });
+            coir::this_fiber::yield();
+            std::raise(SIGALRM);  // as the alarm of main.cpp does in time
+        });
+    });
+    CHECK(how.signal == SIGABRT);
+    CHECK(how.says("this test case hangs"));
+    CHECK(how.says("fiber #2 \"culprit\": parked on sleep"));
 }

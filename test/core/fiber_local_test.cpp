@@ -7,10 +7,12 @@
 
 #include <doctest/doctest.h>
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using coir::test::in_scheduler;
@@ -119,6 +121,19 @@ TEST_CASE("fiber_local: a destructor that touches a variable makes it anew, and 
         fiber.join();
         CHECK(order == "second first");
     });
+}
+
+TEST_CASE("fiber_local: values that on_unhandled_exception touches are destroyed too") {
+    bool destroyed = false;
+    coir::run_options options;
+    options.on_unhandled_exception = [&](const std::exception_ptr&, std::string_view) {
+        first_made->call = [&] { destroyed = true; };
+    };
+    in_scheduler(options, [] {
+        coir::spawn([] { throw 1; }).detach();
+        coir::this_fiber::yield();
+    });
+    CHECK(destroyed);
 }
 
 TEST_CASE("fiber_local: a value that cannot be made leaves the fiber as it was") {

@@ -421,6 +421,19 @@ TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from 
     });
 }
 
+TEST_CASE("fiber: a plain thread can neither join nor stop one that runs") {
+    in_scheduler([] {
+        auto mine = coir::spawn(wait_for_stop);
+        std::thread other{[&] {
+            CHECK_THROWS_AS(mine.join(), coir::not_in_fiber);
+            CHECK_THROWS_AS(mine.wait_for(1ms), coir::not_in_fiber);
+            CHECK_THROWS_AS(mine.request_stop(), coir::not_in_fiber);
+        }};
+        other.join();
+        CHECK(mine.joinable());
+    });
+}
+
 // ---- ownership ---------------------------------------------------------------------------------------------------
 
 TEST_CASE("fiber: a handle that is moved from has no fiber") {

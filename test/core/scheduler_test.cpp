@@ -13,8 +13,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -297,6 +300,38 @@ TEST_CASE("scheduler: fibers of different stack sizes share a burst") {
     });
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their shadow memory is in the figure, and stays
+TEST_CASE("scheduler: the memory of a burst is given back while the scheduler idles") {
+    const auto pages_in_memory = [] {
+        std::ifstream statm{"/proc/self/statm"};
+        std::size_t whole = 0, resident = 0;
+        statm >> whole >> resident;
+        return resident;
+    };
+    in_scheduler([&] {
+        const std::size_t before = pages_in_memory();
+        {
+            std::vector<coir::fiber<void>> fibers;
+            for (int i = 0; i < 2'000; ++i) {
+                fibers.push_back(coir::spawn([] {
+                    volatile char used[100'000];
+                    for (std::size_t at = 0; at < sizeof used; at += 4096) used[at] = 1;
+                    coir::this_fiber::yield();
+                }));
+            }
+            for (auto& each : fibers) each.join();
+        }
+        const std::size_t burst = pages_in_memory() - before;
+        CHECK(burst > 2'000 * 20);
+        // Half of what is too much goes each second that does not need it.
+        for (int seconds = 0; seconds < 20 && pages_in_memory() > before + burst / 2; ++seconds) {
+            coir::this_fiber::sleep_for(500ms);
+        }
+        CHECK(pages_in_memory() <= before + burst / 2);
+    });
+}
+#endif
+
 TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
     CHECK(coir::detail::this_thread_vitals() == nullptr);
     in_scheduler([] {
@@ -315,6 +350,46 @@ TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
         CHECK(seen->running.load()->id == coir::this_fiber::id());
     });
     CHECK(coir::detail::this_thread_vitals() == nullptr);
+}
+
+TEST_CASE("scheduler: what a detector asks for is called once at the next suspension, and may throw there") {
+    in_scheduler([] {
+        vitals& thread = here().vitals();
+        thread.on_pending = [](vitals& of) {
+            of.pending = false;
+            throw std::runtime_error{"you have blocked"};
+        };
+        thread.pending = true;
+        CHECK_THROWS_WITH(coir::this_fiber::yield(), "you have blocked");
+        coir::this_fiber::yield();
+        thread.pending = true;
+        CHECK_THROWS_WITH(coir::this_fiber::sleep_for(1ms), "you have blocked");
+    });
+}
+
+TEST_CASE("scheduler: what a detector asks for waits until the unwinding, or a destructor that joins, is over") {
+    in_scheduler([] {
+        struct yields_when_destroyed {
+            ~yields_when_destroyed() { coir::this_fiber::yield(); }
+        };
+        vitals& thread = here().vitals();
+        thread.on_pending = [](vitals& of) {
+            of.pending = false;
+            throw std::runtime_error{"you have blocked"};
+        };
+        thread.pending = true;
+        CHECK_THROWS_WITH(
+            [] {
+                const yields_when_destroyed local;
+                throw std::logic_error{"unwinds"};
+            }(),
+            "unwinds");
+        {
+            const auto joined_by_destructor = coir::spawn([] {});
+        }
+        CHECK(thread.pending);
+        CHECK_THROWS_WITH(coir::this_fiber::yield(), "you have blocked");
+    });
 }
 
 TEST_CASE("scheduler: the selector says that no fiber runs while the hub sleeps") {

@@ -31,14 +31,12 @@ TEST_CASE("endpoint: the interface of a link-local address is kept") {
     CHECK(at != endpoint{"fe80::1", 22});
 }
 
-TEST_CASE("endpoint: the default is any address and any port") {
-    CHECK(endpoint{}.to_string() == "0.0.0.0:0");
-}
+TEST_CASE("endpoint: the default is any address and any port") { CHECK(endpoint{}.to_string() == "0.0.0.0:0"); }
 
 TEST_CASE("endpoint: text that is no endpoint is refused, and named") {
-    for (const char* text : {"", ":", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:8o",
-                             "127.0.0.1 :80", "localhost:80", "::1:80", "[::1]80", "[127.0.0.1]:80", "[::1:80",
-                             "[fe80::1%nowhere]:1", "1.2.3.4%lo:80", "127.0.0.1:80 "}) {
+    for (const char* text : {"", ":", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+                             "127.0.0.1:8o", "127.0.0.1 :80", "localhost:80", "::1:80", "[::1]80", "[127.0.0.1]:80",
+                             "[::1:80", "[fe80::1%nowhere]:1", "1.2.3.4%lo:80", "127.0.0.1:80 "}) {
         CAPTURE(text);
         std::error_code ec;
         CHECK(endpoint::parse(text, ec) == endpoint{});

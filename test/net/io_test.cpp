@@ -3,8 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <coir/coir.hpp>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -32,13 +32,10 @@ struct pipe_ends {
     unique_fd in;
 };
 
-template <class F>
-std::system_error failure_of(F&& f) {
+template <class F> std::system_error failure_of(F&& f) {
     try {
         f();
-    } catch (const std::system_error& failure) {
-        return failure;
-    }
+    } catch (const std::system_error& failure) { return failure; }
     return std::system_error{std::error_code{}};
 }
 
@@ -127,9 +124,10 @@ TEST_CASE("io: a closed or negative descriptor is refused by name") {
         for (const int fd : {-1, -7, closed, 1 << 20}) {
             CAPTURE(fd);
             std::array<std::byte, 4> buffer;
-            for (const auto& failure : {failure_of([&] { io::wait_readable(fd); }), failure_of([&] { io::wait_writable(fd); }),
-                                        failure_of([&] { static_cast<void>(io::read_some(fd, buffer)); }),
-                                        failure_of([&] { io::write_all(fd, "x"); })}) {
+            for (const auto& failure :
+                 {failure_of([&] { io::wait_readable(fd); }), failure_of([&] { io::wait_writable(fd); }),
+                  failure_of([&] { static_cast<void>(io::read_some(fd, buffer)); }),
+                  failure_of([&] { io::write_all(fd, "x"); })}) {
                 CHECK(failure.code() == std::errc::bad_file_descriptor);
                 CHECK(std::string{failure.what()}.find("descriptor " + std::to_string(fd)) != std::string::npos);
             }

@@ -10,9 +10,7 @@
 
 namespace coir::test {
 
-inline net::tcp_listener listen_on_loopback() {
-    return net::tcp_listener::bind({"127.0.0.1", 0});
-}
+inline net::tcp_listener listen_on_loopback() { return net::tcp_listener::bind({"127.0.0.1", 0}); }
 
 /// Both ends of a connection.
 struct connection {
@@ -29,9 +27,7 @@ struct connection {
 };
 
 /// A port of the loopback interface that nobody listens on.
-inline net::endpoint deserted() {
-    return listen_on_loopback().local_endpoint();
-}
+inline net::endpoint deserted() { return listen_on_loopback().local_endpoint(); }
 
 /// What one read brings, as text.
 inline std::string read_text(net::tcp_stream& from, deadline until = never) {

@@ -43,8 +43,10 @@ TEST_CASE("resolve: the service may be a name as well") {
         std::error_code ec;
         const auto found = resolve("127.0.0.1", "http", coir::never, ec);
         // Where there is no /etc/services nobody knows it.
-        if (ec) CHECK(ec == std::error_code(EAI_SERVICE, coir::net::resolve_category()));
-        else CHECK(found == std::vector{endpoint{"127.0.0.1", 80}});
+        if (ec)
+            CHECK(ec == std::error_code(EAI_SERVICE, coir::net::resolve_category()));
+        else
+            CHECK(found == std::vector{endpoint{"127.0.0.1", 80}});
     });
 }
 

@@ -245,9 +245,9 @@ TEST_CASE("serve: a handler that throws ends its own connection, and is reported
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
         try {
             std::rethrow_exception(failure);
-        } catch (const std::exception& what) {
-            reported.emplace_back(what.what());
-        } catch (int number) { reported.push_back(std::to_string(number)); }
+        } catch (const std::exception& what) { reported.emplace_back(what.what()); } catch (int number) {
+            reported.push_back(std::to_string(number));
+        }
     };
     coir::run(options, [] {
         auto listener = listen_on_loopback();

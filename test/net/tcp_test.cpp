@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "net/loopback.hpp"
-#include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
@@ -20,13 +19,10 @@ using coir::net::tcp_stream;
 namespace {
 
 /// The code of what `f` throws.
-template <class F>
-std::error_code failure_of(F&& f) {
+template <class F> std::error_code failure_of(F&& f) {
     try {
         f();
-    } catch (const std::system_error& failure) {
-        return failure.code();
-    }
+    } catch (const std::system_error& failure) { return failure.code(); }
     return {};
 }
 
@@ -450,7 +446,8 @@ TEST_CASE("tcp_stream: close counts also when data comes before the reader runs"
                 ::ioctl(far.native_handle(), FIONREAD, &bytes);
                 if (bytes > 0) break;
             }
-            coir::this_fiber::sleep_for(1ms);  // the hub looks, wakes this fiber by its timer and the reader by its data
+            coir::this_fiber::sleep_for(
+                1ms);  // the hub looks, wakes this fiber by its timer and the reader by its data
             far.close();
         });
         const std::error_code ec = reader.get();
@@ -484,26 +481,6 @@ TEST_CASE("tcp_stream: two fibers in the same direction are told so") {
         near.write_all("mine");
         CHECK(reader.get() == "mine");
     });
-}
-
-TEST_CASE("tcp_stream: destroyed or moved while a fiber is inside, it aborts with a message") {
-    const auto with_a_reader_inside = [](auto&& end_of) {
-        return in_child([&] {
-            in_scheduler([&] {
-                auto ends = connection::make();
-                std::optional<tcp_stream> far{std::move(ends.far)};
-                auto reader = coir::spawn([&] { read_text(*far); });
-                coir::this_fiber::yield();
-                end_of(far);
-            });
-        });
-    };
-    const auto destroyed = with_a_reader_inside([](std::optional<tcp_stream>& far) { far.reset(); });
-    CHECK(destroyed.died());
-    CHECK(destroyed.says("while a fiber is suspended in one of its calls"));
-    const auto moved = with_a_reader_inside([](std::optional<tcp_stream>& far) { tcp_stream other{std::move(*far)}; });
-    CHECK(moved.died());
-    CHECK(moved.says("while a fiber is suspended in one of its calls"));
 }
 
 // ---- belonging ---------------------------------------------------------------------------------------------------

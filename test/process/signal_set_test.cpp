@@ -8,7 +8,6 @@
 #include <thread>
 #include <vector>
 
-#include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
@@ -202,31 +201,4 @@ TEST_CASE("signal_set: of another scheduler it is refused") {
         CHECK_THROWS_AS(signals.wait(1ms), coir::timed_out);
         coir::offload([&] { in_scheduler([&] { CHECK_THROWS_AS(signals.wait(1ms), coir::wrong_scheduler); }); });
     });
-}
-
-TEST_CASE("signal_set: destroyed while a fiber waits, it aborts with a message") {
-    const auto child = in_child([] {
-        in_scheduler([] {
-            std::optional<signal_set> signals{std::in_place, std::initializer_list<int>{SIGUSR1}};
-            auto waiting = coir::spawn([&] { signals->wait(); });
-            coir::this_fiber::yield();
-            signals.reset();
-        });
-    });
-    CHECK(child.died());
-    CHECK(child.says("destroyed while a fiber waits on it"));
-}
-
-TEST_CASE("signal_set: Ctrl-C ends a server cleanly") {
-    const auto child = in_child([] {
-        coir::run([] {
-            signal_set interrupt{SIGINT, SIGTERM};
-            auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
-            auto server = coir::spawn([&] { listener.serve([](coir::net::tcp_stream) {}); });
-            coir::this_fiber::yield();
-            ::kill(::getpid(), SIGINT);
-            interrupt.wait();
-        });
-    });
-    CHECK_FALSE(child.died());
 }

@@ -27,6 +27,7 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -153,6 +154,25 @@ TEST_CASE("run: fibers left alive are stopped and waited for, in whatever state 
     });
     CHECK(ended.size() == 4);
     CHECK(std::set<char>{ended.begin(), ended.end()} == std::set{'a', 'b', 'c', 'd'});
+}
+
+TEST_CASE("run: stop callbacks run at its end may do what any code may that does not suspend") {
+    static coir::fiber_local<std::string> local{std::string(1000, 'x')};
+    std::size_t length = 0;
+    bool spawned_began = false;
+    coir::run([&] {
+        coir::spawn([&] {
+            const std::stop_callback callback{coir::this_fiber::stop_token(), [&] {
+                                                  length = local->size();
+                                                  CHECK(coir::this_fiber::stop_token().stop_possible());
+                                                  coir::spawn([&] { spawned_began = true; }).detach();
+                                              }};
+            coir::this_fiber::sleep_for(1h);
+        }).detach();
+        coir::this_fiber::yield();
+    });
+    CHECK(length == 1000);
+    CHECK(spawned_began);
 }
 
 TEST_CASE("run: what is spawned while draining is born stopped, and waited for") {

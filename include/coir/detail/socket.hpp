@@ -37,10 +37,12 @@ public:
     std::size_t receive(std::span<std::byte> into, const deadline& until, std::error_code& ec, const char* operation);
 
     /// Until `into` is full or the stream ends; how much was read, also in front of an error.
-    std::size_t receive_all(std::span<std::byte> into, const deadline& until, std::error_code& ec, const char* operation);
+    std::size_t receive_all(std::span<std::byte> into, const deadline& until, std::error_code& ec,
+                            const char* operation);
 
     /// One send(2) that took something.
-    std::size_t send(std::span<const std::byte> from, const deadline& until, std::error_code& ec, const char* operation);
+    std::size_t send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
+                     const char* operation);
 
     /// Until all is taken; how much was, also in front of an error.
     std::size_t send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
@@ -58,7 +60,8 @@ public:
 private:
     class visit;
     template <class Attempt>
-    long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation, Attempt attempt);
+    long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
+                  Attempt attempt);
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
     std::error_code let_others_run(scheduler& here, direction towards);

@@ -12,7 +12,8 @@ namespace coir::detail {
 
 /// Nothing when there is no failure.
 inline void throw_if(const std::error_code& failure, std::string_view operation) {
-    if (failure) [[unlikely]] throw_error(failure, operation);
+    if (failure) [[unlikely]]
+        throw_error(failure, operation);
 }
 
 /// The same for what concerns one descriptor, which the message names.

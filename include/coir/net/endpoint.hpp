@@ -13,8 +13,8 @@
 
 namespace coir::net {
 
-/// Where a socket is reached: a numeric IPv4 or IPv6 address and a port. Names are for `resolve`. A value: no system call is
-/// made but to look up the interface in `fe80::1%eth0`.
+/// Where a socket is reached: a numeric IPv4 or IPv6 address and a port. Names are for `resolve`. A value: no system
+/// call is made but to look up the interface in `fe80::1%eth0`.
 ///
 /// @code
 /// const coir::net::endpoint local{"127.0.0.1", 7000};

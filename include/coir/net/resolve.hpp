@@ -8,12 +8,13 @@
 
 namespace coir::net {
 
-/// The endpoints of a host's service, in the order in which to try them (getaddrinfo(3), RFC 6724). `host` is a name or a
-/// numeric address, `service` a port or a name from /etc/services; the look-up blocks a thread of the offload pool and never
-/// this one. Numbers alone are understood without it.
+/// The endpoints of a host's service, in the order in which to try them (getaddrinfo(3), RFC 6724). `host` is a name or
+/// a numeric address, `service` a port or a name from /etc/services; the look-up blocks a thread of the offload pool
+/// and never this one. Numbers alone are understood without it.
 ///
-/// A stop, a timeout scope or the deadline ends the wait at once; the look-up is then left to itself. Throws `timed_out`, and
-/// `std::system_error` naming host and service, in `resolve_category()` for what the resolver says (EAI_NONAME: no such name).
+/// A stop, a timeout scope or the deadline ends the wait at once; the look-up is then left to itself. Throws
+/// `timed_out`, and `std::system_error` naming host and service, in `resolve_category()` for what the resolver says
+/// (EAI_NONAME: no such name).
 ///
 /// @code
 /// for (const coir::net::endpoint& found : coir::net::resolve("127.0.0.1", "80")) {

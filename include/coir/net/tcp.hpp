@@ -20,14 +20,15 @@ enum class shut : int { read = SHUT_RD, write = SHUT_WR, both = SHUT_RDWR };
 
 /// A TCP connection, with TCP_NODELAY on (`set_no_delay`). Move-only; the destructor closes it.
 ///
-/// One fiber may read while another writes; two in the same direction are refused with `operation_in_progress`. It belongs to
-/// the scheduler whose fiber first uses it (another one: `wrong_scheduler`), and may outlive it. Destroyed or moved while
-/// a fiber is suspended in one of its calls, it aborts with a message.
+/// One fiber may read while another writes; two in the same direction are refused with `operation_in_progress`. It
+/// belongs to the scheduler whose fiber first uses it (another one: `wrong_scheduler`), and may outlive it. Destroyed
+/// or moved while a fiber is suspended in one of its calls, it aborts with a message.
 ///
-/// Calls that transfer data suspend the fiber until the socket is ready, and let others run from time to time if it always is.
-/// They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and `std::system_error` with what the
-/// system says: `connection_reset`, `broken_pipe` (never the signal), `bad_file_descriptor` once closed. The overloads with a
-/// trailing `std::error_code` report all but `cancelled` and `scope_expired` there, and return what was transferred.
+/// Calls that transfer data suspend the fiber until the socket is ready, and let others run from time to time if it
+/// always is. They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and `std::system_error`
+/// with what the system says: `connection_reset`, `broken_pipe` (never the signal), `bad_file_descriptor` once closed.
+/// The overloads with a trailing `std::error_code` report all but `cancelled` and `scope_expired` there, and return
+/// what was transferred.
 ///
 /// @code
 /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
@@ -52,11 +53,13 @@ public:
     static tcp_stream connect(const endpoint& to, deadline until = never);
     static tcp_stream connect(const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Resolves the name (see `resolve`) and tries its addresses in turn, all within `until`. The failure is the last one's.
+    /// Resolves the name (see `resolve`) and tries its addresses in turn, all within `until`. The failure is the last
+    /// one's.
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until = never);
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until, std::error_code& ec);
 
-    /// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end of the stream.
+    /// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end of the
+    /// stream.
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
@@ -101,9 +104,7 @@ public:
     std::size_t write_all(std::span<const std::byte> from, deadline until, std::error_code& ec) {
         return socket_.send_all(from, until, ec, "tcp_stream::write_all");
     }
-    void write_all(std::string_view text, deadline until = never) {
-        write_all(std::as_bytes(std::span{text}), until);
-    }
+    void write_all(std::string_view text, deadline until = never) { write_all(std::as_bytes(std::span{text}), until); }
 
     /// Ends one half, or both: after `shut::write` the peer reads the end of the stream, while its own data still
     /// comes. Never waits. `not_connected` when the peer has reset.
@@ -146,8 +147,8 @@ struct listen_options {
     bool reuse_port = false;  // SO_REUSEPORT: several listeners share the port, and the system spreads connections
 };
 
-/// A listening TCP socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved or
-/// destroyed while in use, as `tcp_stream`.
+/// A listening TCP socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved
+/// or destroyed while in use, as `tcp_stream`.
 class tcp_listener {
 public:
     /// A closed one.
@@ -159,8 +160,8 @@ public:
     static tcp_listener bind(const endpoint& at, listen_options options, std::error_code& ec);
 
     /// Waits for a connection. Those that end before they are taken are passed over. Throws as the calls of a
-    /// `tcp_stream`, and `std::system_error` with `too_many_files_open` when there is no descriptor left; it may then be tried
-    /// again later.
+    /// `tcp_stream`, and `std::system_error` with `too_many_files_open` when there is no descriptor left; it may then
+    /// be tried again later.
     [[nodiscard]] tcp_stream accept(deadline until = never) {
         std::error_code ec;
         tcp_stream peer = accept(until, ec);
@@ -174,9 +175,9 @@ public:
     /// reported as a detached fiber is (`run_options::on_unhandled_exception`), unless it threw that the peer
     /// is gone (`connection_reset`, `broken_pipe`), which is a server's everyday life.
     ///
-    /// Goes on until it is stopped or `until` passes: then the connections are stopped and joined, and it throws. When the
-    /// listener is closed it lets the connections come to their ends, and returns. While no descriptor is left it tries
-    /// again by timer, with one line in the log.
+    /// Goes on until it is stopped or `until` passes: then the connections are stopped and joined, and it throws. When
+    /// the listener is closed it lets the connections come to their ends, and returns. While no descriptor is left it
+    /// tries again by timer, with one line in the log.
     ///
     /// @code
     /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});

@@ -1,0 +1,69 @@
+#include "base/symbols.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+using coir::detail::describe_call_site;
+using coir::detail::symbol;
+using coir::detail::symbolise;
+
+namespace {
+
+[[gnu::noinline]] const void* where() { return __builtin_return_address(0); }
+
+std::string after(const std::string& text, char mark) { return text.substr(text.rfind(mark) + 1); }
+
+}  // namespace
+
+TEST_CASE("symbols: a return address gives the module, the offset in it and the function") {
+    const std::vector<symbol> found = symbolise(where());
+    REQUIRE_FALSE(found.empty());
+    CHECK(found.back().module.starts_with("coir_test_base"));
+    CHECK(found.back().offset > 0);
+    CHECK_FALSE(found.back().function.empty());
+}
+
+TEST_CASE("symbols: with debug information, the line of the call") {
+    const void* const here = where();
+    const int line = __LINE__;
+    const std::string place = describe_call_site(here);
+    if (coir::detail::has_source_lines()) {
+        CHECK(after(place, '/') == "symbols_test.cpp:" + std::to_string(line - 1));
+    } else {
+        CHECK(place.find("coir_test_base+0x") != std::string::npos);
+    }
+}
+
+TEST_CASE("symbols: a call that the standard library's templates make for the user is placed in the user's code") {
+    const void* here = nullptr;
+    const std::function<void()> indirect = [&] { here = where(); };
+    indirect();
+    const std::string place = describe_call_site(here);
+    if (coir::detail::has_source_lines()) CHECK(after(place, '/').starts_with("symbols_test.cpp:"));
+}
+
+TEST_CASE("symbols: a function of a shared library has its name") {
+    const std::vector<symbol> found = symbolise(reinterpret_cast<const char*>(&std::qsort) + 1);
+    CHECK(std::ranges::any_of(found,
+                              [](const symbol& each) { return each.function.find("qsort") != each.function.npos; }));
+}
+
+TEST_CASE("symbols: an address that lies nowhere is described all the same") {
+    CHECK(describe_call_site(nullptr) == "unknown");
+    CHECK(symbolise(nullptr).size() == 1);
+}
+
+TEST_CASE("symbols: may be asked from several threads") {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([] {
+            for (int n = 0; n < 50; ++n) CHECK_FALSE(describe_call_site(where()).empty());
+        });
+    }
+}

@@ -1,0 +1,340 @@
+#include <coir/blocking.hpp>
+#include <coir/fiber.hpp>
+#include <coir/offload.hpp>
+#include <coir/this_fiber.hpp>
+#include <doctest/doctest.h>
+
+#include <netdb.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fcntl.h>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "base/symbols.hpp"
+#include "base/unique_fd.hpp"
+#include "detect/reports.hpp"
+#include "support/captured_log.hpp"
+
+using namespace std::chrono_literals;
+using coir::test::reports;
+
+namespace {
+
+struct socket_pair {
+    socket_pair() {
+        std::array<int, 2> made{};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, made.data()) == 0);
+        here = coir::detail::unique_fd{made[0]};
+        there = coir::detail::unique_fd{made[1]};
+    }
+    coir::detail::unique_fd here;
+    coir::detail::unique_fd there;
+};
+
+/// Runs `body` as a fiber and returns what was reported of it.
+reports reports_of(const std::function<void()>& body) {
+    const coir::test::captured_log quiet;
+    reports seen;
+    coir::run(seen.options(), body);
+    return seen;
+}
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+TEST_CASE(
+    "hooks: a fiber that sleeps with std::this_thread::sleep_for is reported with the call, the line and the fiber") {
+    const coir::test::captured_log log;
+    reports seen;
+    int line = 0;
+    int spawn_line = 0;
+    coir::run(seen.options(), [&] {
+        // clang-format off
+        auto fiber = coir::spawn({.name = "sleeper"}, [&] {
+            line = __LINE__; std::this_thread::sleep_for(20ms);
+        }); spawn_line = __LINE__ - 2;
+        // clang-format on
+        fiber.get();
+    });
+
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    const coir::blocking_report report = seen.blocked("nanosleep").front();
+    CHECK(report.category == coir::blocking_class::sleep);
+    CHECK(report.held >= 20ms);
+    CHECK(report.count == 1);
+    CHECK(report.fiber_name == "sleeper");
+    CHECK(report.fiber_id == 2);
+    CHECK_FALSE(report.stack.empty());
+    CHECK(log.count("[warning]") == 1);
+    CHECK(log.count("\"sleeper\" held its thread for ") == 1);
+    CHECK(log.count("asleep in nanosleep (sleep); use coir::this_fiber::sleep_for") == 1);
+    if (coir::detail::has_source_lines()) {
+        CHECK(log.count("hooks_test.cpp:" + std::to_string(line) + ": fiber #2") == 1);
+        const int spawned_at = std::stoi(report.spawn_site.substr(report.spawn_site.rfind(':') + 1));
+        CHECK(file_name(report.spawn_site).starts_with("hooks_test.cpp:"));
+        CHECK(spawned_at >= spawn_line);
+        CHECK(spawned_at <= spawn_line + 2);
+    }
+}
+
+TEST_CASE("hooks: the same stack is logged once, and counted") {
+    const coir::test::captured_log log;
+    reports seen;
+    coir::run(seen.options(), [] {
+        for (int i = 0; i < 5; ++i) {
+            coir::spawn([] { std::this_thread::sleep_for(2ms); }).get();
+        }
+    });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    CHECK(seen.blocked("nanosleep").front().count == 5);
+    CHECK(seen.blocked("nanosleep").front().total >= 10ms);
+    CHECK(log.count("held its thread for ") == 1);
+    CHECK(log.count("fibers held their thread 5 times") == 1);
+}
+
+TEST_CASE("hooks: different lines are different reports") {
+    const reports seen = reports_of([] {
+        std::this_thread::sleep_for(1ms);
+        ::usleep(1000);
+        ::usleep(1000);
+    });
+    CHECK(seen.blocked("nanosleep").size() == 1);
+    CHECK(seen.blocked("usleep").size() == 2);
+}
+
+TEST_CASE("hooks: coir's own sleep, yield and offload are never reported") {
+    const reports seen = reports_of([] {
+        coir::this_fiber::sleep_for(5ms);
+        coir::this_fiber::yield();
+        coir::offload([] { std::this_thread::sleep_for(5ms); });
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("hooks: outside of a run nothing is reported, and a call does what it always did") {
+    const coir::test::captured_log log;
+    const auto before = std::chrono::steady_clock::now();
+    std::this_thread::sleep_for(2ms);
+    CHECK(std::chrono::steady_clock::now() - before >= 2ms);
+    CHECK(log.text().empty());
+}
+
+TEST_CASE("hooks: a receive that waits for its peer is reported, with what to use instead") {
+    const socket_pair pair;
+    const coir::test::captured_log log;
+    reports seen;
+    coir::run(seen.options(), [&] {
+        std::thread peer{[&] {
+            std::this_thread::sleep_for(20ms);
+            CHECK(::send(pair.there.get(), "x", 1, 0) == 1);
+        }};
+        char got = 0;
+        CHECK(::recv(pair.here.get(), &got, 1, 0) == 1);
+        CHECK(got == 'x');
+        const coir::allow_blocking permit{"the thread has ended by now"};
+        peer.join();
+    });
+    REQUIRE(seen.blocked("recv").size() == 1);
+    CHECK(seen.blocked("recv").front().category == coir::blocking_class::network);
+    CHECK(log.count("use coir::net::tcp_stream") >= 1);
+}
+
+TEST_CASE("hooks: a receive from a non-blocking socket, or with MSG_DONTWAIT, is not reported") {
+    const socket_pair pair;
+    const reports seen = reports_of([&] {
+        char got = 0;
+        CHECK(::recv(pair.here.get(), &got, 1, MSG_DONTWAIT) == -1);
+        CHECK(errno == EAGAIN);
+        REQUIRE(::fcntl(pair.here.get(), F_SETFL, O_NONBLOCK) == 0);
+        CHECK(::recv(pair.here.get(), &got, 1, 0) == -1);
+        CHECK(errno == EAGAIN);
+        CHECK(::read(pair.here.get(), &got, 1) == -1);
+        CHECK(errno == EAGAIN);
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("hooks: a call that could have slept and did not is latent, and not logged") {
+    const socket_pair pair;
+    REQUIRE(::send(pair.there.get(), "x", 1, 0) == 1);
+    const coir::test::captured_log log;
+    reports seen;
+    coir::run(seen.options(), [&] {
+        char got = 0;
+        CHECK(::recv(pair.here.get(), &got, 1, 0) == 1);
+    });
+    REQUIRE(seen.of(coir::blocking_kind::latent, "recv").size() == 1);
+    CHECK_FALSE(seen.of(coir::blocking_kind::latent, "recv").front().stack.empty());
+    CHECK(log.text().empty());
+}
+
+TEST_CASE("hooks: poll with a limit of zero is a question and not a wait") {
+    const reports seen = reports_of([] {
+        CHECK(::poll(nullptr, 0, 0) == 0);
+        CHECK(::poll(nullptr, 0, 5) == 0);
+    });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.blocked("poll").front().category == coir::blocking_class::sleep);
+}
+
+TEST_CASE("hooks: reading a regular file is not reported, an eventfd that nobody has written is") {
+    const coir::test::temporary_file file{"content"};
+    const reports seen = reports_of([&] {
+        const coir::detail::unique_fd fd{::open(file.path().c_str(), O_RDONLY)};
+        std::array<char, 16> into;
+        CHECK(::read(fd.get(), into.data(), into.size()) == 7);
+
+        const coir::detail::unique_fd event{::eventfd(0, 0)};
+        std::thread writer{[&] {
+            std::this_thread::sleep_for(10ms);
+            CHECK(::eventfd_write(event.get(), 1) == 0);
+        }};
+        std::uint64_t count = 0;
+        CHECK(::read(event.get(), &count, sizeof count) == sizeof count);
+        const coir::allow_blocking permit{"the thread has ended by now"};
+        writer.join();
+    });
+    REQUIRE(seen.all().size() == 1);
+    REQUIRE(seen.blocked("read").size() == 1);
+    CHECK(seen.blocked("read").front().category == coir::blocking_class::pipe);
+}
+
+TEST_CASE("hooks: commands, children, threads and semaphores that are waited for are reported by name") {
+    const reports seen = reports_of([] {
+        CHECK(std::system("sleep 0.02") == 0);
+
+        const pid_t child = ::fork();
+        if (child == 0) {
+            timespec length{0, 20'000'000};
+            ::nanosleep(&length, nullptr);
+            ::_exit(7);
+        }
+        int status = 0;
+        CHECK(::waitpid(child, &status, 0) == child);
+        CHECK(WEXITSTATUS(status) == 7);
+
+        std::thread{[] { std::this_thread::sleep_for(20ms); }}.join();
+
+        sem_t semaphore;
+        ::sem_init(&semaphore, 0, 1);
+        CHECK(::sem_wait(&semaphore) == 0);
+        std::thread poster{[&] {
+            std::this_thread::sleep_for(20ms);
+            ::sem_post(&semaphore);
+        }};
+        CHECK(::sem_wait(&semaphore) == 0);
+        const coir::allow_blocking permit{"the thread has ended by now"};
+        poster.join();
+    });
+    REQUIRE(seen.blocked("system").size() == 1);
+    CHECK(seen.blocked("system").front().category == coir::blocking_class::process);
+    CHECK(seen.blocked("waitpid").size() == 1);
+    CHECK(seen.blocked("pthread_join").size() == 1);
+    REQUIRE(seen.blocked("sem_wait").size() == 1);
+    CHECK(seen.blocked("sem_wait").front().category == coir::blocking_class::lock);
+}
+
+TEST_CASE("hooks: a lock on a file that another holds is reported, one that is free is not") {
+    const coir::test::temporary_file file;
+    const coir::detail::unique_fd mine{::open(file.path().c_str(), O_RDWR)};
+    const coir::detail::unique_fd other{::open(file.path().c_str(), O_RDWR)};
+    REQUIRE(::flock(other.get(), LOCK_EX) == 0);
+    const reports seen = reports_of([&] {
+        CHECK(::flock(mine.get(), LOCK_EX | LOCK_NB) == -1);
+        CHECK(errno == EWOULDBLOCK);
+        std::thread holder{[&] {
+            std::this_thread::sleep_for(20ms);
+            ::flock(other.get(), LOCK_UN);
+        }};
+        CHECK(::flock(mine.get(), LOCK_EX) == 0);
+        CHECK(::flock(mine.get(), LOCK_UN) == 0);
+        const coir::allow_blocking permit{"the thread has ended by now"};
+        holder.join();
+    });
+    CHECK(seen.blocked("flock").size() == 1);
+    CHECK(seen.all().size() == 1);
+}
+
+TEST_CASE(
+    "hooks: a name that is looked up in a fiber is seen, and what the C library does for it is not reported as well") {
+    const reports seen = reports_of([] {
+        addrinfo* found = nullptr;
+        REQUIRE(::getaddrinfo("localhost", "80", nullptr, &found) == 0);
+        ::freeaddrinfo(found);
+    });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.all().front().call == "getaddrinfo");
+    CHECK(seen.all().front().category == coir::blocking_class::dns);
+}
+
+TEST_CASE("hooks: allow_blocking permits what its fiber does, and no one else") {
+    const reports seen = reports_of([] {
+        auto permitted = coir::spawn([] {
+            const coir::allow_blocking outer{"a test"};
+            {
+                const coir::allow_blocking inner{"a test"};
+                ::usleep(1000);
+            }
+            coir::this_fiber::yield();
+            ::usleep(1000);
+        });
+        auto other = coir::spawn({.name = "other"}, [] { ::usleep(1000); });
+        permitted.get();
+        other.get();
+    });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.all().front().fiber_name == "other");
+}
+
+TEST_CASE("hooks: errno is the call's own") {
+    const socket_pair pair;
+    const reports seen = reports_of([&] {
+        errno = ENOTTY;
+        ::usleep(1000);
+        CHECK(errno == ENOTTY);
+        char into = 0;
+        CHECK(::recv(-1, &into, 1, 0) == -1);
+        CHECK(errno == EBADF);
+    });
+    CHECK(seen.blocked("usleep").size() == 1);
+}
+
+TEST_CASE("hooks: the engine watch has none") {
+    const coir::test::captured_log log;
+    reports seen{{.engine = coir::blocking_engine::watch}};
+    coir::run(seen.options(), [] {
+        CHECK(coir::active_engine().on);
+        CHECK(coir::active_engine().engine == coir::blocking_engine::watch);
+        ::usleep(1000);
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("hooks: are what a run has by default, and what the engine trap falls back to") {
+    const coir::test::captured_log log;
+    CHECK_FALSE(coir::active_engine().on);
+    coir::run([] {
+        const coir::engine_status now = coir::active_engine();
+        CHECK(now.on);
+        CHECK(now.engine == coir::blocking_engine::hooks);
+        CHECK(now.missing.empty());
+    });
+    CHECK(log.text().empty());
+    const reports seen{{.engine = coir::blocking_engine::trap}};
+    for (int i = 0; i < 2; ++i) {
+        coir::run(seen.options(), [] { CHECK(coir::active_engine().engine == coir::blocking_engine::hooks); });
+    }
+    CHECK(log.count("the blocking engine 'trap' is not part of this version") == 1);
+}

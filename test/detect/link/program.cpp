@@ -1,0 +1,71 @@
+// A program that says for itself whether the hooks work in it, however it was linked.
+#include <coir/blocking.hpp>
+#include <coir/run.hpp>
+
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace {
+
+int failures = 0;
+
+void check(bool holds, const char* claim) {
+    std::printf("%s: %s\n", holds ? "ok" : "FAILED", claim);
+    if (!holds) ++failures;
+}
+
+/// Sized at run time, as the checking function of a fortified build is called then.
+ssize_t receive(int socket, std::array<char, 16>& into, std::size_t bytes) {
+    return ::recv(socket, into.data(), bytes, 0);
+}
+
+void block_in_many_ways() {
+    ::usleep(1000);
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    check(std::system("sleep 0.01") == 0, "system runs its command");
+    FILE* const pipe = ::popen("echo from the shell", "r");
+    std::array<char, 32> line{};
+    check(pipe != nullptr && std::fgets(line.data(), line.size(), pipe) != nullptr, "popen runs its command");
+    check(std::string{line.data()} == "from the shell\n", "and its output can be read");
+    check(::pclose(pipe) == 0, "and it ends well");
+    addrinfo* found = nullptr;
+    check(::getaddrinfo("127.0.0.1", "80", nullptr, &found) == 0 && found != nullptr, "getaddrinfo finds an address");
+    if (found != nullptr) ::freeaddrinfo(found);
+
+    std::array<int, 2> sockets{};
+    check(::socketpair(AF_UNIX, SOCK_STREAM, 0, sockets.data()) == 0, "there are sockets");
+    std::thread peer{[&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds{20});
+        check(::send(sockets[1], "x", 1, 0) == 1, "the peer sends");
+    }};
+    std::array<char, 16> into{};
+    check(receive(sockets[0], into, static_cast<std::size_t>(::getpid() > 0)) == 1, "the fiber receives");
+    peer.join();
+    ::close(sockets[0]);
+    ::close(sockets[1]);
+}
+
+}  // namespace
+
+int main() {
+    std::set<std::string> seen;
+    std::string missing;
+    coir::run_options options;
+    options.blocking.on_report = [&](const coir::blocking_report& report) { seen.insert(report.call); };
+    coir::run(options, [&] {
+        missing = coir::active_engine().missing;
+        block_in_many_ways();
+    });
+    std::printf("missing: %s\n", missing.empty() ? "nothing" : missing.c_str());
+    for (const char* call : {"usleep", "nanosleep", "system", "recv"}) check(seen.contains(call), call);
+    check(seen.contains("getaddrinfo") == missing.empty(), "getaddrinfo is seen unless it is said to be missing");
+    return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,231 @@
+#include <coir/blocking.hpp>
+#include <coir/error.hpp>
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "detect/reports.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+
+using namespace std::chrono_literals;
+using coir::blocking_policy;
+using coir::test::burn;
+using coir::test::reports;
+using coir::test::variable;
+
+namespace {
+
+bool has_watchdog() {
+    namespace fs = std::filesystem;
+    for (const fs::directory_entry& each : fs::directory_iterator{"/proc/self/task"}) {
+        std::string name(64, '\0');
+        const int fd = ::open((each.path() / "comm").c_str(), O_RDONLY);
+        const auto got = ::read(fd, name.data(), name.size());
+        ::close(fd);
+        if (got > 0 && name.starts_with("coir-watchdog")) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+TEST_CASE("policy fail: blocking_call is thrown at the fiber's next suspension, after it was logged, and once") {
+    const coir::test::captured_log log;
+    reports seen{{.policy = blocking_policy::fail}};
+    std::string thrown;
+    bool others_run = false;
+    coir::run(seen.options(), [&] {
+        auto culprit = coir::spawn({.name = "culprit"}, [&] {
+            ::usleep(1000);
+            try {
+                coir::this_fiber::yield();
+            } catch (const coir::blocking_call& what) {
+                thrown = what.what();
+                CHECK(log.count("\"culprit\"") == 1);
+            }
+            coir::this_fiber::yield();
+        });
+        auto other = coir::spawn([&] {
+            coir::this_fiber::yield();
+            others_run = true;
+        });
+        culprit.get();
+        other.get();
+    });
+    CHECK(thrown.find("\"culprit\" held its thread") != std::string::npos);
+    CHECK(thrown.find("usleep") != std::string::npos);
+    CHECK(others_run);
+    CHECK(seen.blocked("usleep").size() == 1);
+}
+
+TEST_CASE("policy fail: a hog fails as well, and what nobody catches comes out of get") {
+    const coir::test::captured_log log;
+    reports seen{{.policy = blocking_policy::fail, .stall_threshold = 20ms}};
+    coir::run(seen.options(), [] {
+        auto hog = coir::spawn([] {
+            burn(500ms);
+            coir::this_fiber::yield();
+        });
+        CHECK_THROWS_AS(hog.get(), coir::blocking_call);
+    });
+}
+
+TEST_CASE("policy fail: what is suppressed or permitted or latent does not fail") {
+    const coir::test::temporary_file rules{"function-name-matches:^usleep$\n"};
+    const coir::test::captured_log log;
+    reports seen{{.policy = blocking_policy::fail, .suppressions = rules.path()}};
+    CHECK_NOTHROW(coir::run(seen.options(), [] {
+        ::usleep(1000);
+        coir::this_fiber::yield();
+        const coir::allow_blocking permit{"a test"};
+        std::this_thread::sleep_for(1ms);
+        coir::this_fiber::yield();
+    }));
+    CHECK(seen.all().empty());
+    CHECK(log.text().empty());
+}
+
+TEST_CASE("policy abort: it is logged and written down, then the program ends") {
+    const coir::test::temporary_file lines;
+    const coir::test::ending child = coir::test::in_child([&] {
+        const variable report{"COIR_BLOCKING_REPORT", lines.path()};
+        coir::run(reports{{.policy = blocking_policy::abort}}.options(), [] {
+            ::usleep(1000);
+            coir::this_fiber::sleep_for(20s);
+        });
+    });
+    CHECK(child.died());
+    CHECK(child.says("asleep in usleep"));
+    CHECK(lines.content().find("\"call\":\"usleep\"") != std::string::npos);
+}
+
+TEST_CASE("policy off: nobody looks, and no thread is started for it") {
+    const coir::test::captured_log log;
+    reports seen{{.policy = blocking_policy::off}};
+    coir::run(seen.options(), [] {
+        CHECK_FALSE(coir::active_engine().on);
+        CHECK_FALSE(has_watchdog());
+        ::usleep(1000);
+    });
+    CHECK(seen.all().empty());
+    CHECK(log.text().empty());
+}
+
+TEST_CASE("policy: the watchdog's thread lives as long as a run") {
+    CHECK_FALSE(has_watchdog());
+    coir::run([] {
+        for (int i = 0; i < 1000 && !has_watchdog(); ++i) coir::this_fiber::sleep_for(1ms);
+        CHECK(has_watchdog());
+    });
+    CHECK_FALSE(has_watchdog());
+}
+
+TEST_CASE("policy: on_report is called on a thread of its own before run returns, and may throw") {
+    const coir::test::captured_log log;
+    const std::thread::id here = std::this_thread::get_id();
+    std::thread::id there = here;
+    coir::run_options options;
+    options.blocking.on_report = [&](const coir::blocking_report&) {
+        there = std::this_thread::get_id();
+        throw std::runtime_error{"no more paper"};
+    };
+    coir::run(options, [] { ::usleep(1000); });
+    CHECK(there != here);
+    CHECK(log.count("on_report has thrown: no more paper") == 1);
+}
+
+TEST_CASE("policy: classes that are not asked for are not reported") {
+    const coir::test::captured_log log;
+    reports seen{{.stall_threshold = 20ms, .classes = {coir::blocking_class::poll}}};
+    coir::run(seen.options(), [] {
+        ::usleep(1000);
+        burn(300ms);
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("environment: COIR_BLOCKING=off silences a program that asks for more") {
+    const variable off{"COIR_BLOCKING", "off"};
+    const coir::test::captured_log log;
+    reports seen{{.policy = blocking_policy::abort}};
+    coir::run(seen.options(), [] { ::usleep(1000); });
+    CHECK(seen.all().empty());
+    CHECK(log.text().empty());
+}
+
+TEST_CASE("environment: the engine, the threshold and the classes of a program are overruled") {
+    const coir::test::captured_log log;
+    {
+        const variable engine{"COIR_BLOCKING_ENGINE", "watch"};
+        coir::run([] { CHECK(coir::active_engine().engine == coir::blocking_engine::watch); });
+    }
+    {
+        const variable classes{"COIR_BLOCKING_CLASSES", "-sleep,-cpu"};
+        reports seen;
+        coir::run(seen.options(), [] { ::usleep(1000); });
+        CHECK(seen.all().empty());
+    }
+    {
+        const variable threshold{"COIR_BLOCKING_STALL_MS", "20"};
+        reports seen{{.stall_threshold = 1h}};
+        coir::run(seen.options(), [] { burn(400ms); });
+        CHECK(seen.hogs().size() == 1);
+    }
+}
+
+TEST_CASE("environment: a malformed variable is an error that names it and what it may be") {
+    const auto error_of = [](const char* name, const char* value) -> std::string {
+        const variable malformed{name, value};
+        try {
+            coir::run([] {});
+        } catch (const std::invalid_argument& what) { return what.what(); }
+        return "none";
+    };
+    CHECK(error_of("COIR_BLOCKING", "loud") == "COIR_BLOCKING is 'loud': it may be off, warn, fail, abort");
+    CHECK(error_of("COIR_BLOCKING_ENGINE", "steam") ==
+          "COIR_BLOCKING_ENGINE is 'steam': it may be automatic, watch, hooks, trap");
+    CHECK(
+        error_of("COIR_BLOCKING_STALL_MS", "soon").starts_with("COIR_BLOCKING_STALL_MS is 'soon': it may be a number"));
+    CHECK(error_of("COIR_BLOCKING_STALL_MS", "0").starts_with("COIR_BLOCKING_STALL_MS is '0'"));
+    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,naps").starts_with("COIR_BLOCKING_CLASSES is 'sleep,naps'"));
+    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,-poll").starts_with("COIR_BLOCKING_CLASSES is 'sleep,-poll'"));
+    CHECK(error_of("COIR_BLOCKING", "") == "none");
+}
+
+TEST_CASE("environment: files that cannot be opened are an error that names them") {
+    {
+        const variable path{"COIR_BLOCKING_REPORT", "/nowhere/at/all"};
+        CHECK_THROWS_WITH_AS(coir::run([] {}), "COIR_BLOCKING_REPORT: /nowhere/at/all: No such file or directory",
+                             std::system_error);
+    }
+    const variable path{"COIR_BLOCKING_SUPPRESSIONS", "/nowhere/at/all"};
+    CHECK_THROWS_AS(coir::run([] {}), std::system_error);
+}
+
+TEST_CASE("environment: COIR_BLOCKING_REPORT gets a line of JSON for each report") {
+    const coir::test::temporary_file lines;
+    const variable path{"COIR_BLOCKING_REPORT", lines.path()};
+    const coir::test::captured_log log;
+    for (int i = 0; i < 2; ++i) {
+        coir::run([] { coir::spawn({.name = "a \"name\""}, [] { ::usleep(1000); }).get(); });
+    }
+    const std::string text = lines.content();
+    CHECK(std::ranges::count(text, '\n') == 2);
+    const std::string line = text.substr(0, text.find('\n'));
+    CHECK(line.starts_with("{\"kind\":\"blocked\",\"class\":\"sleep\",\"call\":\"usleep\",\"held_ns\":"));
+    CHECK(line.find("\"count\":1,") != std::string::npos);
+    CHECK(line.find("\"fiber_name\":\"a \\\"name\\\"\"") != std::string::npos);
+    CHECK(line.find("\"stack\":[{\"address\":\"0x") != std::string::npos);
+    CHECK(line.ends_with("]}"));
+}

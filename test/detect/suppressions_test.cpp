@@ -1,0 +1,75 @@
+#include "detect/suppressions.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include "detect/reports.hpp"
+
+using coir::blocking_class;
+using coir::blocking_report;
+using coir::detail::glob_matches;
+
+namespace {
+
+bool suppressed(const std::string& rules, const blocking_report& report) {
+    const coir::test::temporary_file file{rules};
+    return coir::detail::suppressions{file.path()}.match(report);
+}
+
+blocking_report sample() {
+    blocking_report report;
+    report.category = blocking_class::disk;
+    report.call = "fsync";
+    report.fiber_name = "writer-7";
+    report.stack = {
+        {.module = "app", .function = "legacy::save(int)", .file = "/src/third_party/legacy.cpp", .line = 3},
+        {.module = "libpq.so.5", .function = "main", .file = "/src/main.cpp", .line = 9}};
+    return report;
+}
+
+}  // namespace
+
+TEST_CASE("suppressions: a star stands for anything, also nothing") {
+    CHECK(glob_matches("", ""));
+    CHECK(glob_matches("*", ""));
+    CHECK(glob_matches("a*c", "ac"));
+    CHECK(glob_matches("a*c", "abbc"));
+    CHECK(glob_matches("*b*b", "abcbb"));
+    CHECK_FALSE(glob_matches("a*c", "acd"));
+    CHECK_FALSE(glob_matches("", "a"));
+}
+
+TEST_CASE("suppressions: each kind of rule looks at its part of the report") {
+    CHECK(suppressed("call-stack-contains:legacy::*", sample()));
+    CHECK_FALSE(suppressed("call-stack-contains:modern::*", sample()));
+    CHECK(suppressed("function-name-matches:sync", sample()));
+    CHECK_FALSE(suppressed("function-name-matches:^sync", sample()));
+    CHECK(suppressed("called-from-lib:libpq", sample()));
+    CHECK(suppressed("src:*/third_party/*", sample()));
+    CHECK(suppressed("class:disk", sample()));
+    CHECK_FALSE(suppressed("class:sleep", sample()));
+    CHECK(suppressed("fiber:^writer-*$", sample()));
+    CHECK_FALSE(suppressed("fiber:^writer$", sample()));
+}
+
+TEST_CASE("suppressions: rules joined by && must all hold, lines are alternatives") {
+    CHECK(suppressed("class:disk && fiber:writer-*", sample()));
+    CHECK_FALSE(suppressed("class:disk && fiber:reader-*", sample()));
+    CHECK(suppressed("# what we know of\n\nclass:sleep\n  class:disk  \n", sample()));
+    CHECK_FALSE(suppressed("# class:disk\n", sample()));
+}
+
+TEST_CASE("suppressions: a line that is no rule is an error that names the file and the line") {
+    const coir::test::temporary_file file{"class:disk\nclas:disk\n"};
+    CHECK_THROWS_WITH_AS(coir::detail::suppressions{file.path()},
+                         (file.path() + ":2: 'clas:disk' is no rule: it begins with call-stack-contains:, "
+                                        "function-name-matches:, called-from-lib:, src:, class: or fiber:")
+                             .c_str(),
+                         std::invalid_argument);
+    const coir::test::temporary_file unknown{"class:naps\n"};
+    CHECK_THROWS_AS(coir::detail::suppressions{unknown.path()}, std::invalid_argument);
+    CHECK_THROWS_AS(coir::detail::suppressions{"/nowhere/at/all"}, std::system_error);
+}

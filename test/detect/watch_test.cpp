@@ -1,0 +1,247 @@
+#include <coir/blocking.hpp>
+#include <coir/event.hpp>
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+#include <doctest/doctest.h>
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "detect/reports.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+#include "support/limits.hpp"
+
+using namespace std::chrono_literals;
+using coir::test::burn;
+using coir::test::reports;
+
+namespace {
+
+const coir::blocking_options alert{.engine = coir::blocking_engine::watch, .stall_threshold = 20ms};
+
+/// How many tests run at once on this machine is not known: long enough to be seen.
+constexpr auto long_time = 400ms;
+
+int signals_blocked_and_pending() {
+    sigset_t pending;
+    ::sigpending(&pending);
+    int count = 0;
+    for (int each = SIGRTMIN; each <= SIGRTMAX; ++each) count += ::sigismember(&pending, each);
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("watch: a fiber that computes for longer than the threshold is reported as a hog, with its stack") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] { coir::spawn({.name = "busy"}, [] { burn(long_time); }).get(); });
+    REQUIRE(seen.hogs().size() == 1);
+    const coir::blocking_report hog = seen.hogs().front();
+    CHECK(hog.category == coir::blocking_class::cpu);
+    CHECK(hog.fiber_name == "busy");
+    CHECK(hog.held >= 20ms);
+    CHECK(hog.count == 1);
+    CHECK(log.count("\"busy\" has held its thread for ") == 1);
+    CHECK(log.count("computing; use coir::offload, or coir::this_fiber::yield now and then") == 1);
+#if !defined(__SANITIZE_THREAD__)  // which delivers signals when it sees fit, not where the thread is
+    if (!coir::test::sanitized) {
+        CHECK(std::ranges::any_of(
+            hog.stack, [](const coir::stack_frame& each) { return each.function.find("burn") != std::string::npos; }));
+    }
+#endif
+}
+
+TEST_CASE("watch: a fiber that yields often enough is not reported") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] {
+        auto other = coir::spawn([] {
+            for (int i = 0; i < 100; ++i) coir::this_fiber::yield();
+        });
+        for (int i = 0; i < 100; ++i) {
+            burn(1ms);
+            coir::this_fiber::yield();
+        }
+        other.get();
+    });
+    CHECK(seen.hogs().empty());
+}
+
+TEST_CASE("watch: on a busy machine a fiber that only waits for its processor is not reported") {
+    // Before the run: a child that competes for the one processor that both may use.
+    cpu_set_t before;
+    REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    int first = 0;
+    while (!CPU_ISSET(first, &before)) ++first;
+    CPU_SET(first, &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+    const pid_t rival = ::fork();
+    if (rival == 0) {
+        ::alarm(30);
+        burn(1h);
+    }
+
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] {
+        for (int i = 0; i < 50; ++i) {
+            burn(4ms);
+            coir::this_fiber::yield();
+        }
+    });
+    ::kill(rival, SIGKILL);
+    ::waitpid(rival, nullptr, 0);
+    ::sched_setaffinity(0, sizeof before, &before);
+    CHECK(seen.hogs().empty());
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("watch: a fiber asleep on a mutex of another thread is reported as blocked, and its sleep not disturbed") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] {
+        std::mutex contended;
+        contended.lock();
+        std::thread holder;
+        auto waits = coir::spawn({.name = "waits"}, [&] {
+            holder = std::thread{[&] {
+                std::this_thread::sleep_for(long_time);
+                contended.unlock();
+            }};
+            contended.lock();
+            contended.unlock();
+        });
+        waits.get();
+        const coir::allow_blocking permit{"the thread has ended by now"};
+        holder.join();
+    });
+    REQUIRE(seen.blocked("futex").size() == 1);
+    const coir::blocking_report report = seen.blocked("futex").front();
+    CHECK(report.category == coir::blocking_class::lock);
+    CHECK(report.fiber_name == "waits");
+    CHECK(report.held >= 20ms);
+    CHECK_FALSE(report.spawn_site.empty());
+    CHECK(log.count("use coir::mutex") >= 1);
+}
+
+TEST_CASE("watch: a sleep that nobody hooked lasts its full time, and is reported by its system call") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    bool interrupted = false;
+    const auto before = std::chrono::steady_clock::now();
+    coir::run(seen.options(), [&] {
+        const timespec length{0, 300'000'000};
+        interrupted = ::nanosleep(&length, nullptr) != 0;
+    });
+    CHECK(std::chrono::steady_clock::now() - before >= 300ms);
+    CHECK_FALSE(interrupted);
+    CHECK(seen.all().size() == 1);
+    CHECK(seen.all().front().category == coir::blocking_class::sleep);
+}
+
+TEST_CASE(
+    "watch: a fiber that waits for a mutex of a fiber of its own thread is said to wait for itself, while it does") {
+    const coir::test::ending child = coir::test::in_child([] {
+        std::thread{[] {
+            std::this_thread::sleep_for(coir::test::sanitized ? 5s : 2s);
+            ::_exit(0);  // nothing else ends this
+        }}.detach();
+        coir::run(reports{alert}.options(), [] {
+            std::mutex held;
+            coir::event never;
+            auto holder = coir::spawn([&] {
+                held.lock();
+                never.wait();
+            });
+            coir::this_fiber::yield();
+            coir::spawn({.name = "locked out"}, [&] { held.lock(); }).get();
+        });
+    });
+    CHECK(child.says("\"locked out\""));
+    CHECK(child.says("it waits for itself"));
+}
+
+TEST_CASE("watch: a hooked call that does not come back is reported while it lasts, and counted once") {
+    const coir::test::captured_log log;
+    reports seen{{.stall_threshold = 10ms}};
+    coir::run(seen.options(), [] { std::this_thread::sleep_for(700ms); });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    CHECK(seen.blocked("nanosleep").front().count == 1);
+    CHECK(seen.blocked("nanosleep").front().held >= 700ms);
+    CHECK(log.count("so far, asleep in nanosleep") == 1);
+}
+
+TEST_CASE("watch: finds a hog again after the scheduler was idle for long") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] {
+        coir::this_fiber::sleep_for(2500ms);
+        burn(long_time);
+    });
+    CHECK(seen.hogs().size() == 1);
+}
+
+TEST_CASE("watch: a hog that is permitted is not reported") {
+    const coir::test::captured_log log;
+    reports seen{alert};
+    coir::run(seen.options(), [] {
+        const coir::allow_blocking permit{"a test"};
+        burn(long_time);
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("watch: schedulers of several threads are watched at once") {
+    const coir::test::captured_log log;
+    reports first{alert};
+    reports second{alert};
+    std::thread one{
+        [&] { coir::run(first.options(), [] { coir::spawn({.name = "one"}, [] { burn(long_time); }).get(); }); }};
+    std::thread two{
+        [&] { coir::run(second.options(), [] { coir::spawn({.name = "two"}, [] { burn(long_time); }).get(); }); }};
+    one.join();
+    two.join();
+    REQUIRE(first.hogs().size() == 1);
+    REQUIRE(second.hogs().size() == 1);
+    CHECK(first.hogs().front().fiber_name == "one");
+    CHECK(second.hogs().front().fiber_name == "two");
+}
+
+TEST_CASE("watch: leaves no signal, handler or thread behind") {
+    const coir::test::captured_log log;
+    struct sigaction before {};
+    ::sigaction(SIGRTMAX, nullptr, &before);
+    sigset_t all;
+    sigset_t mask;
+    ::sigfillset(&all);
+    // Its signal cannot get through, and is still on its way when the run ends.
+    coir::run(reports{alert}.options(), [&] {
+        ::pthread_sigmask(SIG_BLOCK, &all, &mask);
+        burn(long_time);
+    });
+    CHECK(signals_blocked_and_pending() == 0);
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    struct sigaction after {};
+    ::sigaction(SIGRTMAX, nullptr, &after);
+    CHECK((after.sa_handler == before.sa_handler));
+}
+
+TEST_CASE("watch: many short runs in a row, and runs without a fiber to report") {
+    const coir::test::captured_log log;
+    reports seen;
+    for (int i = 0; i < 100; ++i) coir::run(seen.options(), [] { coir::this_fiber::yield(); });
+    CHECK(seen.all().empty());
+    CHECK(log.text().empty());
+}

@@ -1,0 +1,32 @@
+// Named so as to come first: these fork, which is sound only while this process has no other thread.
+#include <doctest/doctest.h>
+
+#include <coir/coir.hpp>
+#include <optional>
+
+#include "net/loopback.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using namespace coir::test;
+using coir::net::tcp_stream;
+
+TEST_CASE("tcp_stream: destroyed or moved while a fiber is inside, it aborts with a message") {
+    const auto with_a_reader_inside = [](auto&& end_of) {
+        return in_child([&] {
+            in_scheduler([&] {
+                auto ends = connection::make();
+                std::optional<tcp_stream> far{std::move(ends.far)};
+                auto reader = coir::spawn([&] { read_text(*far); });
+                coir::this_fiber::yield();
+                end_of(far);
+            });
+        });
+    };
+    const auto destroyed = with_a_reader_inside([](std::optional<tcp_stream>& far) { far.reset(); });
+    CHECK(destroyed.died());
+    CHECK(destroyed.says("while a fiber is suspended in one of its calls"));
+    const auto moved = with_a_reader_inside([](std::optional<tcp_stream>& far) { tcp_stream other{std::move(*far)}; });
+    CHECK(moved.died());
+    CHECK(moved.says("while a fiber is suspended in one of its calls"));
+}

@@ -1,0 +1,40 @@
+// Named so as to come first: these fork, which is sound only while this process has no other thread.
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <optional>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using namespace coir::test;
+using coir::signal_set;
+
+TEST_CASE("signal_set: destroyed while a fiber waits, it aborts with a message") {
+    const auto child = in_child([] {
+        in_scheduler([] {
+            std::optional<signal_set> signals{std::in_place, std::initializer_list<int>{SIGUSR1}};
+            auto waiting = coir::spawn([&] { signals->wait(); });
+            coir::this_fiber::yield();
+            signals.reset();
+        });
+    });
+    CHECK(child.died());
+    CHECK(child.says("destroyed while a fiber waits on it"));
+}
+
+TEST_CASE("signal_set: Ctrl-C ends a server cleanly") {
+    const auto child = in_child([] {
+        coir::run([] {
+            signal_set interrupt{SIGINT, SIGTERM};
+            auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
+            auto server = coir::spawn([&] { listener.serve([](coir::net::tcp_stream) {}); });
+            coir::this_fiber::yield();
+            ::kill(::getpid(), SIGINT);
+            interrupt.wait();
+        });
+    });
+    CHECK_FALSE(child.died());
+}
