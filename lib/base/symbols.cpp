@@ -197,12 +197,14 @@ public:
         }
         if (module == nullptr) return;
         Dwarf_Addr bias = 0;
-        Dwarf_Die* const unit = dwfl_module_addrdie(module, address, &bias);
-        Dwfl_Line* const source = dwfl_module_getsrc(module, address);
-        if (unit == nullptr || source == nullptr) return;
+        Dwarf_Die* const unit = unit_of(*module, address, bias);
+        if (unit == nullptr) return;
+        Dwarf_Line* const source = dwarf_getsrc_die(unit, address - bias);
+        if (source == nullptr) return;
 
         symbol here = base;
-        if (const char* file = dwfl_lineinfo(source, nullptr, &here.line, nullptr, nullptr, nullptr)) here.file = file;
+        if (const char* file = dwarf_linesrc(source, nullptr, nullptr)) here.file = file;
+        dwarf_lineno(source, &here.line);
         Dwarf_Die function;
         if (!find_function(*unit, address - bias, function)) return;
         std::vector<Dwarf_Die> scopes{function};
@@ -222,6 +224,17 @@ private:
         dwfl_report_begin(session_);
         dwfl_linux_proc_report(session_, ::getpid());
         dwfl_report_end(session_, nullptr, nullptr);
+    }
+
+    /// The compilation unit that `address` lies in; `bias` is what the module is moved by. g++ writes a table of them;
+    /// clang++ does not, and there each has to be asked.
+    static Dwarf_Die* unit_of(Dwfl_Module& module, Dwarf_Addr address, Dwarf_Addr& bias) {
+        if (Dwarf_Die* const listed = dwfl_module_addrdie(&module, address, &bias)) return listed;
+        Dwarf_Die* unit = nullptr;
+        while ((unit = dwfl_module_nextcu(&module, unit, &bias)) != nullptr) {
+            if (dwarf_haspc(unit, address - bias) > 0) return unit;
+        }
+        return nullptr;
     }
 
     // libdw's own dwarf_getscopes overlooks a function that belongs to a class within another function, a lambda's,

@@ -431,9 +431,9 @@ void scheduler::run(task& main) {
         scheduler* here;
     } main_ends;
     main_ends.here = this;
-    main_ends.done = [](completion& self, task& main) noexcept {
+    main_ends.done = [](completion& self, task& ended) noexcept {
         static_cast<ending&>(self).here->stop_all();
-        end_locals(main);  // stop callbacks have run in it, and may have touched some anew
+        end_locals(ended);  // stop callbacks have run in it, and may have touched some anew
     };
     main.observer = &main_ends;
     round_began_ = period_began_ = now_ns();

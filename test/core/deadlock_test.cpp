@@ -5,6 +5,7 @@
 
 #include "core/scheduler.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
 
 #include <doctest/doctest.h>
 
@@ -102,13 +103,12 @@ TEST_CASE("deadlock: a wake that another thread owes is waited for") {
         waiter me{here.running(), "a thread"};
         call sent{me};
         here.inbox().expect();
-        std::thread other{[&sent, &box = here.inbox()] {
+        const coir::test::other_thread other{[&sent, &box = here.inbox()] {
             std::this_thread::sleep_for(5ms);
             box.post(sent);
         }};
         here.park(me, coir::never);
         here.inbox().expect_no_more();
-        other.join();
     });
     CHECK(what == "no deadlock");
 }

@@ -5,6 +5,7 @@
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
 
 #include <doctest/doctest.h>
 
@@ -19,13 +20,13 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
 using coir::test::in_scheduler;
+using coir::test::other_thread;
 
 namespace {
 
@@ -44,8 +45,9 @@ void wait_for_stop() {
 }
 
 /// Asked of the address alone: of an object, the compiler would take it for granted.
-[[gnu::noipa]] bool is_aligned(const void* at, std::size_t to) {
-    return reinterpret_cast<std::uintptr_t>(at) % to == 0;
+bool is_aligned(const void* at, std::size_t to) {
+    const void* volatile address = at;
+    return reinterpret_cast<std::uintptr_t>(address) % to == 0;
 }
 
 /// A scheduler whose unhandled exceptions are collected.
@@ -112,7 +114,8 @@ TEST_CASE("fiber: an exception thrown while the result is made comes out of get"
     in_scheduler([] {
         auto fails = coir::spawn([] {
             fails_to_move made;
-            return fails_to_move{std::move(made)};
+            fails_to_move& moved = made;  // not elided
+            return fails_to_move{std::move(moved)};
         });
         CHECK_THROWS_WITH_AS(fails.get(), "stays here", std::logic_error);
     });
@@ -410,13 +413,12 @@ TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from 
     in_scheduler([] {
         auto mine = coir::spawn(wait_for_stop);
         coir::this_fiber::yield();
-        std::thread other{[&] {
+        const other_thread other{[&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(mine.join(), coir::wrong_scheduler);
                 CHECK_THROWS_AS(mine.request_stop(), coir::wrong_scheduler);
             });
         }};
-        other.join();
         CHECK_FALSE(mine.done());
     });
 }
@@ -424,12 +426,11 @@ TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from 
 TEST_CASE("fiber: a plain thread can neither join nor stop one that runs") {
     in_scheduler([] {
         auto mine = coir::spawn(wait_for_stop);
-        std::thread other{[&] {
+        const other_thread other{[&] {
             CHECK_THROWS_AS(mine.join(), coir::not_in_fiber);
             CHECK_THROWS_AS(mine.wait_for(1ms), coir::not_in_fiber);
             CHECK_THROWS_AS(mine.request_stop(), coir::not_in_fiber);
         }};
-        other.join();
         CHECK(mine.joinable());
     });
 }

@@ -4,6 +4,7 @@
 #include "core/scheduler.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
 
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
@@ -372,12 +373,11 @@ TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
     in_scheduler([] {
         const auto [read, write] = make_pipe();
         const watched ours{read};
-        std::thread other{[&] {
+        const coir::test::other_thread other{[&write = write] {
             std::this_thread::sleep_for(5ms);
             write_byte(write);
         }};
         CHECK(wait(read.get(), direction::read) == outcome::woken);
-        other.join();
     });
 }
 

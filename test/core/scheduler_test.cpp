@@ -2,6 +2,7 @@
 
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
+#include "support/other_thread.hpp"
 
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
@@ -50,13 +51,12 @@ void wait_for_other_thread(std::chrono::milliseconds delay) {
     call sent{me};
     coir::detail::inbox& box = here().inbox();
     box.expect();
-    std::thread sender{[&] {
+    const coir::test::other_thread sender{[&] {
         std::this_thread::sleep_for(delay);
         box.post(sent);
     }};
     here().park(me, coir::never);
     box.expect_no_more();
-    sender.join();
 }
 
 void spin_for(std::chrono::nanoseconds length) {

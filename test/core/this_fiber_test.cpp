@@ -6,6 +6,7 @@
 #include <coir/fiber_local.hpp>
 
 #include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +14,6 @@
 #include <functional>
 #include <sstream>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -26,7 +26,7 @@ TEST_CASE("this_fiber: in_fiber tells the inside of run from the outside") {
     in_scheduler([] {
         CHECK(this_fiber::in_fiber());
         CHECK(coir::spawn([] { return this_fiber::in_fiber(); }).get());
-        std::thread{[] { CHECK_FALSE(this_fiber::in_fiber()); }}.join();
+        const coir::test::other_thread plain{[] { CHECK_FALSE(this_fiber::in_fiber()); }};
     });
     CHECK_FALSE(this_fiber::in_fiber());
 }
@@ -118,13 +118,13 @@ TEST_CASE("this_fiber: each call that needs a fiber throws not_in_fiber outside,
         {"dump_fibers", [&] { coir::dump_fibers(out); }},
         {"fiber_local", [&] { *local = 1; }},
     };
-    for (const auto& [name, call] : calls) {
-        INFO(name);
+    for (const auto& each : calls) {
+        INFO(each.first);
         try {
-            call();
+            each.second();
             FAIL_CHECK("does not throw");
         } catch (const coir::not_in_fiber& thrown) {
-            CHECK(std::string{thrown.what()} == name + " was called outside a fiber: call it within coir::run");
+            CHECK(std::string{thrown.what()} == each.first + " was called outside a fiber: call it within coir::run");
         }
     }
 }

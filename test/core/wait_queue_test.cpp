@@ -5,18 +5,19 @@
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <csignal>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace std::chrono_literals;
 using coir::detail::wait_queue;
 using coir::test::in_scheduler;
+using coir::test::other_thread;
 
 namespace {
 
@@ -93,11 +94,12 @@ TEST_CASE("wait_queue: belongs to the scheduler that first used it, while that r
     in_scheduler([] {
         wait_queue queue{"the test"};
         queue.claim("test");
-        std::thread other{[&] {
-            CHECK_THROWS_AS(queue.claim("test"), coir::wrong_scheduler);  // a plain thread
-            in_scheduler([&] { CHECK_THROWS_AS(static_cast<void>(queue.wait("test")), coir::wrong_scheduler); });
-        }};
-        other.join();
+        {
+            const other_thread other{[&] {
+                CHECK_THROWS_AS(queue.claim("test"), coir::wrong_scheduler);  // a plain thread
+                in_scheduler([&] { CHECK_THROWS_AS(static_cast<void>(queue.wait("test")), coir::wrong_scheduler); });
+            }};
+        }
         queue.claim("test");
     });
 }
@@ -112,8 +114,7 @@ TEST_CASE("wait_queue: is adopted by the next scheduler when its own has ended")
             CHECK(waits.get());
         });
     }
-    std::thread other{[&] { in_scheduler([&] { CHECK_FALSE(queue.wait("test", 1ms)); }); }};
-    other.join();
+    const other_thread other{[&] { in_scheduler([&] { CHECK_FALSE(queue.wait("test", 1ms)); }); }};
 }
 
 TEST_CASE("wait_queue: destroying it with fibers in it aborts") {

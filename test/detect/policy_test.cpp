@@ -105,6 +105,7 @@ TEST_CASE("policy abort: it is logged and written down, then the program ends") 
             coir::this_fiber::sleep_for(20s);
         });
     });
+    INFO(child.output);
     CHECK(child.died());
     CHECK(child.says("asleep in usleep"));
     CHECK(lines.content().find("\"call\":\"usleep\"") != std::string::npos);

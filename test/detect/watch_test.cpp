@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <ctime>
 #include <mutex>
 #include <string>
@@ -113,16 +114,14 @@ TEST_CASE("watch: a fiber asleep on a mutex of another thread is reported as blo
     reports seen{alert};
     coir::run(seen.options(), [] {
         std::mutex contended;
-        contended.lock();
-        std::thread holder;
-        auto waits = coir::spawn({.name = "waits"}, [&] {
-            holder = std::thread{[&] {
-                std::this_thread::sleep_for(long_time);
-                contended.unlock();
-            }};
-            contended.lock();
-            contended.unlock();
-        });
+        std::atomic<bool> locked = false;
+        std::thread holder{[&] {
+            const std::lock_guard lock{contended};
+            locked = true;
+            std::this_thread::sleep_for(long_time);
+        }};
+        while (!locked) coir::this_fiber::yield();
+        auto waits = coir::spawn({.name = "waits"}, [&] { const std::lock_guard lock{contended}; });
         waits.get();
         const coir::allow_blocking permit{"the thread has ended by now"};
         holder.join();
@@ -169,6 +168,7 @@ TEST_CASE(
             coir::spawn({.name = "locked out"}, [&] { held.lock(); }).get();
         });
     });
+    INFO(child.output);
     CHECK(child.says("\"locked out\""));
     CHECK(child.says("it waits for itself"));
 }

@@ -193,7 +193,9 @@ TEST_CASE("io: a number that was closed and used again is found anew") {
 
 TEST_CASE("io: a stream's descriptor can be waited for, also when its data came long ago") {
     in_scheduler([] {
-        auto [near, far] = connection::make();
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
         near.write_all("ab");
         std::array<std::byte, 1> byte;
         CHECK(far.read_some(byte) == 1);
@@ -270,7 +272,9 @@ TEST_CASE("io: a write that nobody reads is an error, and never the signal") {
         pipe_ends pipe;
         pipe.out = unique_fd{};
         CHECK(failure_of([&] { io::write_all(pipe.in.get(), "x"); }).code() == std::errc::broken_pipe);
-        auto [near, far] = connection::make();
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
         reset(near);
         CHECK(failure_of([&] {
                   for (;;) far.write_all("x");

@@ -10,6 +10,8 @@
 #include <exception>
 #include <system_error>
 
+#include "sync/thread_pool.hpp"
+
 namespace coir::test {
 
 namespace {
@@ -40,6 +42,8 @@ constexpr unsigned seconds_max = 30;
 
 ending in_child(const std::function<void()>& body) {
     std::fflush(nullptr);  // or the child writes it again
+    // ThreadSanitizer ends the child of a process with several threads when it makes one of its own.
+    detail::thread_pool::of_process().end();
     int ends[2];
     if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
     const pid_t child = ::fork();
@@ -53,15 +57,18 @@ ending in_child(const std::function<void()>& body) {
     std::array<char, 4096> buffer;
     for (;;) {
         const ssize_t got = ::read(ends[0], buffer.data(), buffer.size());
-        if (got > 0) how.output.append(buffer.data(), static_cast<std::size_t>(got));
-        else if (got == 0 || errno != EINTR) break;
+        if (got > 0)
+            how.output.append(buffer.data(), static_cast<std::size_t>(got));
+        else if (got == 0 || errno != EINTR)
+            break;
     }
     ::close(ends[0]);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
-    if (WIFSIGNALED(status)) how.signal = WTERMSIG(status);
-    else how.exit_code = WEXITSTATUS(status);
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (WIFSIGNALED(status))
+        how.signal = WTERMSIG(status);
+    else
+        how.exit_code = WEXITSTATUS(status);
     return how;
 }
 

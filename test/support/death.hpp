@@ -16,8 +16,9 @@ struct ending {
     [[nodiscard]] bool says(const std::string& text) const { return output.find(text) != std::string::npos; }
 };
 
-/// Runs `body` in a forked child: exit code 0 when it returns, 3 when it throws. Aborts after half a minute, and says where
-/// its fibers stand. The calling process must have one thread, so it is for the outside of a scheduler.
+/// Runs `body` in a forked child: exit code 0 when it returns, 3 when it throws. Aborts after half a minute, and says
+/// where its fibers stand. The calling process must have one thread, besides those of offload: it is
+/// for the outside of a scheduler.
 ending in_child(const std::function<void()>& body);
 
 }  // namespace coir::test

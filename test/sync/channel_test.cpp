@@ -1,5 +1,6 @@
 #include <coir/channel.hpp>
 #include <coir/fiber.hpp>
+#include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
@@ -8,7 +9,6 @@
 #include <numeric>
 #include <ranges>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/death.hpp"
@@ -357,7 +357,7 @@ TEST_CASE("channel: outside its scheduler it throws") {
     CHECK_THROWS_AS(numbers.recv(), coir::not_in_fiber);
     in_scheduler([&] {
         numbers.send(1);
-        std::thread{[&] {
+        coir::offload([&] {
             CHECK_THROWS_AS((void)numbers.try_recv(), coir::wrong_scheduler);
             CHECK_THROWS_AS(numbers.close(), coir::wrong_scheduler);
             in_scheduler([&] {
@@ -365,7 +365,7 @@ TEST_CASE("channel: outside its scheduler it throws") {
                 CHECK_THROWS_AS(numbers.recv(), coir::wrong_scheduler);
                 CHECK_THROWS_AS((void)numbers.try_send(2), coir::wrong_scheduler);
             });
-        }}.join();
+        });
         CHECK(numbers.recv() == 1);
     });
 }

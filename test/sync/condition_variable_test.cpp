@@ -1,12 +1,12 @@
 #include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
+#include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/death.hpp"
@@ -237,10 +237,10 @@ TEST_CASE("condition_variable: notified from a thread without its scheduler, it 
     in_scheduler([] {
         monitor on;
         on.changed.notify_one();
-        std::thread{[&] {
+        coir::offload([&] {
             CHECK_THROWS_AS(on.changed.notify_one(), coir::wrong_scheduler);
             CHECK_THROWS_AS(on.changed.notify_all(), coir::wrong_scheduler);
-        }}.join();
+        });
     });
 }
 

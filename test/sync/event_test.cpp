@@ -1,10 +1,10 @@
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
+#include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
@@ -100,13 +100,13 @@ TEST_CASE("event: outside its scheduler it throws") {
     CHECK_THROWS_AS(happened.set(), coir::wrong_scheduler);
     in_scheduler([&] {
         happened.set();
-        std::thread{[&] {
+        coir::offload([&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(happened.wait(), coir::wrong_scheduler);
                 CHECK_THROWS_AS(happened.set(), coir::wrong_scheduler);
                 CHECK_THROWS_AS(happened.reset(), coir::wrong_scheduler);
             });
-        }}.join();
+        });
     });
 }
 

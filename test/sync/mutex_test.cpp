@@ -1,6 +1,7 @@
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/mutex.hpp>
+#include <coir/offload.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
@@ -251,13 +252,13 @@ TEST_CASE("mutex: a fiber of another thread gets wrong_scheduler, free or held")
         coir::mutex mutex;
         mutex.lock();
         const auto elsewhere = [&] {
-            std::thread{[&] {
+            coir::offload([&] {
                 in_scheduler([&] {
                     CHECK_THROWS_AS(mutex.lock(), coir::wrong_scheduler);
                     CHECK_THROWS_AS((void)mutex.try_lock(), coir::wrong_scheduler);
                     CHECK_THROWS_AS(mutex.unlock(), coir::wrong_scheduler);
                 });
-            }}.join();
+            });
         };
         elsewhere();
         mutex.unlock();

@@ -1,11 +1,11 @@
 #include <coir/fiber.hpp>
+#include <coir/offload.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/death.hpp"
@@ -180,13 +180,13 @@ TEST_CASE("semaphore: a fiber of another thread gets wrong_scheduler") {
     in_scheduler([] {
         coir::counting_semaphore<> s{1};
         s.acquire();
-        std::thread{[&] {
+        coir::offload([&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(s.acquire(), coir::wrong_scheduler);
                 CHECK_THROWS_AS((void)s.try_acquire(), coir::wrong_scheduler);
                 CHECK_THROWS_AS(s.release(), coir::wrong_scheduler);
             });
-        }}.join();
+        });
     });
 }
 

@@ -1,5 +1,6 @@
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
+#include <coir/offload.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
@@ -8,7 +9,6 @@
 #include <new>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/in_scheduler.hpp"
@@ -314,12 +314,12 @@ TEST_CASE("task_group: outside its scheduler it throws") {
     CHECK_THROWS_AS(group.spawn([] {}), coir::not_in_fiber);
     in_scheduler([&] {
         group.spawn([] {});
-        std::thread{[&] {
+        coir::offload([&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(group.spawn([] {}), coir::wrong_scheduler);
                 CHECK_THROWS_AS(group.request_stop(), coir::wrong_scheduler);
             });
-        }}.join();
+        });
         group.wait();
     });
 }

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <boost/context/detail/fcontext.hpp>
-#include <climits>
 #include <cstdint>
 #include <memory>
 
@@ -24,7 +23,8 @@ struct member {
 member* current = nullptr;
 bool over = false;  // a ring ends with its process
 
-/// Tops of stacks laid out one behind the other. Shifted by 0 to 15 cache lines: else they would all fall on the same cache sets.
+/// Tops of stacks laid out one behind the other. Shifted by 0 to 15 cache lines: else they would all fall on the same
+/// cache sets.
 class stacks {
 public:
     explicit stacks(std::size_t count)
@@ -69,14 +69,15 @@ extern "C" void balanced_switch(void** save, void* load);
     bench::keep_frame();
 }
 
-void balanced_member() { bench::take_turns<balanced_outer>(LONG_MAX, over); }
+void balanced_member() { bench::take_turns<balanced_outer>(bench::forever, over); }
 
 void yield_balanced(bench::arguments args) {
     const auto count = static_cast<std::size_t>(args[0]);
     const auto ring = make_ring(count);
     const stacks memory{count};
     for (std::size_t i = 1; i < count; ++i) {
-        auto* frame = static_cast<std::uintptr_t*>(memory.top(i)) - 1;  // as a call leaves it: eight below an alignment by sixteen
+        // As a call leaves it: eight below an alignment by sixteen.
+        auto* frame = static_cast<std::uintptr_t*>(memory.top(i)) - 1;
         *--frame = reinterpret_cast<std::uintptr_t>(&balanced_member);
         frame -= 6;  // the six registers that the switch pops
         ring[i].position = frame;
@@ -98,7 +99,7 @@ void yield_balanced(bench::arguments args) {
 
 void fcontext_member(context::transfer_t from) {
     static_cast<member*>(from.data)->position = from.fctx;
-    bench::take_turns<fcontext_outer>(LONG_MAX, over);
+    bench::take_turns<fcontext_outer>(bench::forever, over);
 }
 
 void yield_fcontext(bench::arguments args) {
@@ -133,27 +134,30 @@ void guard(char* low, std::size_t bytes) {
     if (mprotect(low, 4096, PROT_NONE) != 0) std::perror("mprotect"), std::exit(EXIT_FAILURE);
 }
 
-/// Maps `args[0]` stacks of `args[1]` bytes in slabs of 1,024, guards each by `args[2]` bytes below it and touches its top page.
+/// Maps `args[0]` stacks of `args[1]` bytes in slabs of 1,024, guards the lowest `args[2]` bytes of each and touches
+/// its top page.
 void map_stacks(bench::arguments args) {
     const auto count = static_cast<std::size_t>(args[0]);
+    const auto stack_bytes = static_cast<std::size_t>(args[1]);
     const auto guard_bytes = static_cast<std::size_t>(args[2]);
-    const auto stride = static_cast<std::size_t>(args[1]) + guard_bytes;
     constexpr std::size_t slab = 1024;
 
     const auto start = bench::wall_clock::now();
+    const double cpu_start = bench::cpu_seconds();
     for (std::size_t made = 0; made < count;) {
         const std::size_t here = std::min(slab, count - made);
-        auto* base = static_cast<char*>(mmap(nullptr, here * stride, PROT_READ | PROT_WRITE,
+        auto* base = static_cast<char*>(mmap(nullptr, here * stack_bytes, PROT_READ | PROT_WRITE,
                                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0));
         if (base == MAP_FAILED) std::perror("mmap"), std::exit(EXIT_FAILURE);
-        madvise(base, here * stride, MADV_NOHUGEPAGE);
+        madvise(base, here * stack_bytes, MADV_NOHUGEPAGE);
         for (std::size_t i = 0; i < here; ++i) {
-            char* low = base + i * stride;
+            char* low = base + i * stack_bytes;
             guard(low, guard_bytes);
-            *static_cast<volatile char*>(low + stride - 8) = 1;
+            *static_cast<volatile char*>(low + stack_bytes - 8) = 1;
         }
         made += here;
     }
+    bench::report("cpu", bench::cpu_seconds() - cpu_start);
     bench::report("seconds", bench::seconds_since(start));
     bench::report("bytes", bench::memory_bytes() / static_cast<double>(count));
     bench::report("mappings", bench::count_mappings());

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <boost/fiber/all.hpp>
-#include <climits>
 #include <memory>
 
 #include "contender.hpp"
@@ -31,8 +30,7 @@ void yield(bench::arguments args) {
         bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(rounds * count));
         over = true;
     });
-    for (long i = 1; i < count; ++i)
-        ring.emplace_back([&] { bench::take_turns<outer>(LONG_MAX, over); });
+    for (long i = 1; i < count; ++i) ring.emplace_back([&] { bench::take_turns<outer>(bench::forever, over); });
     for (auto& each : ring) each.join();
 }
 
@@ -148,7 +146,7 @@ void asleep(bench::arguments args) {
     fibers::fixedsize_stack stacks{static_cast<std::size_t>(args[1])};
     std::vector<fibers::fiber> crowd;
     crowd.reserve(static_cast<std::size_t>(args[0]));
-    const auto start = bench::wall_clock::now();
+    const double start = bench::cpu_seconds();
     long begun = 0;
     for (long i = 0; i < args[0]; ++i)
         crowd.emplace_back(std::allocator_arg, stacks, [&begun] {
@@ -156,7 +154,7 @@ void asleep(bench::arguments args) {
             this_fiber::sleep_for(std::chrono::hours(1));
         });
     while (begun < args[0]) this_fiber::yield();
-    bench::report("seconds", bench::seconds_since(start));
+    bench::report("cpu", bench::cpu_seconds() - start);
     bench::report("bytes", bench::memory_bytes() / static_cast<double>(args[0]));
     bench::report("mappings", bench::count_mappings());
     _exit(EXIT_SUCCESS);  // a fiber of Boost's cannot be cancelled

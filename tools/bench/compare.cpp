@@ -113,7 +113,8 @@ std::vector<entry> run_rounds(const benchmark& what, const options& how, totals&
     std::vector<entry> entries;
     for (const auto& who : what.contenders) entries.push_back({&who, {}, {}});
     for (std::size_t round = 0; round <= how.rounds; ++round) {
-        if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%s: round %zu of %zu\033[K", what.name.c_str(), round, how.rounds);
+        if (isatty(STDERR_FILENO))
+            std::fprintf(stderr, "\r%s: round %zu of %zu\033[K", what.name.c_str(), round, how.rounds);
         const bool warm_up = round == 0 && !how.smoke;  // fetches programs and memory from wherever they are
         if (round == 0 && !warm_up) continue;
         for (auto& each : entries)
@@ -163,13 +164,15 @@ struct cells {
 };
 
 void print(const cells& row) {
-    std::printf("%-46s %10s  %-17s  %-17s %10s  %-17s %7s  %-8s %s\n", row.name.c_str(), row.ours.c_str(), row.spread.c_str(),
-                row.baseline.c_str(), row.theirs.c_str(), row.their_spread.c_str(), row.ratio.c_str(), row.target.c_str(),
-                row.verdict.c_str());
+    std::printf("%-46s %10s  %-17s  %-17s %10s  %-17s %7s  %-8s %s\n", row.name.c_str(), row.ours.c_str(),
+                row.spread.c_str(), row.baseline.c_str(), row.theirs.c_str(), row.their_spread.c_str(),
+                row.ratio.c_str(), row.target.c_str(), row.verdict.c_str());
     std::fflush(stdout);
 }
 
-std::string spread(const samples& values) { return number(quantile(values, 0.25)) + " .. " + number(quantile(values, 0.75)); }
+std::string spread(const samples& values) {
+    return number(quantile(values, 0.25)) + " .. " + number(quantile(values, 0.75));
+}
 
 std::string judge(double value, double limit, const options& how, totals& sum) {
     if (how.smoke) return "-";  // tiny sizes say nothing
@@ -178,7 +181,8 @@ std::string judge(double value, double limit, const options& how, totals& sum) {
     return met ? "ok" : "MISS";
 }
 
-void print_line(const benchmark& what, const line& one, const std::vector<entry>& entries, const options& how, totals& sum) {
+void print_line(const benchmark& what, const line& one, const std::vector<entry>& entries, const options& how,
+                totals& sum) {
     cells row;
     row.name = what.name + ", " + one.label;
     const samples* ours = find(entries, "coir", one.metric);
@@ -254,6 +258,7 @@ int main(int argc, char** argv) {
         const auto entries = run_rounds(what, how, sum);
         for (const auto& one : what.lines) print_line(what, one, entries, how, sum);
     }
-    std::printf("\n%d targets met, %d missed, %d runs failed; medians of %zu rounds\n", sum.met, sum.missed, sum.failed, how.rounds);
+    std::printf("\n%d targets met, %d missed, %d runs failed; medians of %zu rounds\n", sum.met, sum.missed, sum.failed,
+                how.rounds);
     return sum.failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

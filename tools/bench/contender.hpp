@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <chrono>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -43,6 +44,10 @@ inline double seconds_since(wall_clock::time_point start) {
 
 /// Keeps the frame that it stands in: the call before it cannot become a jump.
 inline void keep_frame() { asm volatile("" ::: "memory"); }
+
+/// A number of turns that no ring reaches. Read at run time: told a constant, the compiler would make a copy of
+/// take_turns for it, and that copy would be another call site.
+inline volatile long forever = LONG_MAX;
 
 /// Yields through `outer` until `times` are done or the benchmark is over. All fibers of a ring go through this one
 /// loop: one call site, so that the return predictor sees the same stack of callers in each of them.
@@ -96,7 +101,8 @@ inline int run_scenario(int argc, char** argv, std::span<const scenario> scenari
         return EXIT_SUCCESS;
     }
     std::fprintf(stderr, "%s: no scenario '%s'; there are:", argv[0], argc > 1 ? argv[1] : "");
-    for (const auto& each : scenarios) std::fprintf(stderr, " %.*s", static_cast<int>(each.name.size()), each.name.data());
+    for (const auto& each : scenarios)
+        std::fprintf(stderr, " %.*s", static_cast<int>(each.name.size()), each.name.data());
     std::fputc('\n', stderr);
     return EXIT_FAILURE;
 }

@@ -18,9 +18,10 @@ public:
     explicit connection(tcp::socket socket) : socket_(std::move(socket)) { socket_.set_option(tcp::no_delay(true)); }
 
     void read() {
-        socket_.async_read_some(boost::asio::buffer(buffer_), [self = shared_from_this()](error_code error, std::size_t n) {
-            if (!error) self->write(n);
-        });
+        socket_.async_read_some(boost::asio::buffer(buffer_),
+                                [self = shared_from_this()](error_code error, std::size_t n) {
+                                    if (!error) self->write(n);
+                                });
     }
 
 private:

@@ -16,7 +16,8 @@ int listen_on_loopback() {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd, 4096) != 0) bench::fail("listen");
+    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd, 4096) != 0)
+        bench::fail("listen");
     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
     bench::announce_port(ntohs(address.sin_port));
     return fd;

@@ -78,7 +78,8 @@ public:
     double cpu_seconds() const {
         clockid_t clock;
         timespec used;
-        if (clock_getcpuclockid(child_, &clock) != 0 || clock_gettime(clock, &used) != 0) bench::fail("clock_getcpuclockid");
+        if (clock_getcpuclockid(child_, &clock) != 0 || clock_gettime(clock, &used) != 0)
+            bench::fail("clock_getcpuclockid");
         return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
     }
 
@@ -121,7 +122,8 @@ private:
 
     void send_request(int fd) {
         static constexpr std::array<char, message_bytes> message{'h', 'e', 'l', 'l', 'o'};
-        if (send(fd, message.data(), message.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(message.size())) bench::fail("send");
+        if (send(fd, message.data(), message.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(message.size()))
+            bench::fail("send");
     }
 
     /// 1 if that was the rest of an answer, else 0.
@@ -137,7 +139,7 @@ private:
     }
 
     int epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    std::vector<int> sockets_;            // closed by the end of the process
+    std::vector<int> sockets_;           // closed by the end of the process
     std::vector<std::size_t> received_;  // bytes of the answer that is under way, by connection
 };
 
