@@ -126,6 +126,7 @@ private:
     [[noreturn, gnu::cold]] static void throw_not_in_fiber(const char* operation);
 
     void suspend(task& self) noexcept;
+    void suspend_slowly(task& self) noexcept;
     task& choose_next() noexcept;
     void switch_to(task& from, task& to) noexcept;
     void begin(task& from, task& unstarted) noexcept;

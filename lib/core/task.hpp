@@ -23,6 +23,8 @@ struct waiter;
 struct exception_state {
     void* caught = nullptr;
     unsigned int uncaught = 0;
+
+    [[nodiscard]] bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
 /// Tasks that are ready to run, first come first served.

@@ -14,9 +14,7 @@ namespace {
 
 constexpr auto largest = std::numeric_limits<std::int64_t>::max();
 
-std::int64_t now() {
-    return coir::clock::now().time_since_epoch().count();
-}
+std::int64_t now() { return coir::clock::now().time_since_epoch().count(); }
 
 }  // namespace
 

@@ -35,7 +35,8 @@ public:
     void push(timer& added) { by_time_.emplace(added.at, &added); }
 
     void remove(timer& gone) {
-        const auto found = std::find_if(by_time_.begin(), by_time_.end(), [&](auto& each) { return each.second == &gone; });
+        const auto found =
+            std::find_if(by_time_.begin(), by_time_.end(), [&](auto& each) { return each.second == &gone; });
         REQUIRE(found != by_time_.end());
         by_time_.erase(found);
     }
@@ -131,7 +132,8 @@ TEST_CASE("timer_queue: a time that is already past comes next, behind those tha
 
 TEST_CASE("timer_queue: next_look names the time of a timer that is alone, also the last there can be") {
     timer_queue queue;
-    for (const std::int64_t at : {std::int64_t{1}, std::int64_t{63}, std::int64_t{64}, std::int64_t{1} << 40, end_of_time}) {
+    for (const std::int64_t at :
+         {std::int64_t{1}, std::int64_t{63}, std::int64_t{64}, std::int64_t{1} << 40, end_of_time}) {
         timer only{at};
         queue.push(only);
         CHECK(queue.next_look() == at);
@@ -177,7 +179,8 @@ TEST_CASE("timer_queue: does what a multimap does, over random operations") {
     CHECK(queue.empty());
 }
 
-TEST_CASE("timer_queue: timers pushed for the past come out at the next pop, all of them and before any that is not due") {
+TEST_CASE(
+    "timer_queue: timers pushed for the past come out at the next pop, all of them and before any that is not due") {
     const auto seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937_64 random{seed};
@@ -186,8 +189,7 @@ TEST_CASE("timer_queue: timers pushed for the past come out at the next pop, all
     std::int64_t now = 1'000'000'000;
     for (int round = 0; round < 2'000; ++round) {
         now += static_cast<std::int64_t>(random() % 1'000'000);
-        while (queue.pop(now) != nullptr) {
-        }
+        while (queue.pop(now) != nullptr) {}
         const auto late = random() % 5;
         for (std::uint64_t i = 0; i < late; ++i) {
             queue.push(all.emplace_back(now - static_cast<std::int64_t>(random() % 2'000'000), -1));

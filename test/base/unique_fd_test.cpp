@@ -11,13 +11,9 @@ using coir::detail::unique_fd;
 
 namespace {
 
-int open_something() {
-    return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
+int open_something() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
-bool is_open(int fd) {
-    return ::fcntl(fd, F_GETFD) != -1;
-}
+bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
 }  // namespace
 

@@ -27,15 +27,11 @@ namespace {
 std::string deadlock_of(const std::function<void()>& main) {
     try {
         in_scheduler(main);
-    } catch (const coir::deadlock& thrown) {
-        return thrown.what();
-    }
+    } catch (const coir::deadlock& thrown) { return thrown.what(); }
     return "no deadlock";
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -75,8 +71,7 @@ TEST_CASE("deadlock: is thrown also when the fibers catch their stop and return"
     const std::string what = deadlock_of([] {
         try {
             coir::this_fiber::sleep_until(coir::never);
-        } catch (const coir::cancelled&) {
-        }
+        } catch (const coir::cancelled&) {}
     });
     CHECK(contains(what, "deadlock"));
 }
@@ -116,7 +111,8 @@ TEST_CASE("deadlock: a wake that another thread owes is waited for") {
 TEST_CASE("deadlock: a stop callback may run, in a fiber") {
     bool in_fiber = false;
     const std::string what = deadlock_of([&] {
-        const std::stop_callback callback{coir::this_fiber::stop_token(), [&] { in_fiber = coir::this_fiber::id() > 1; }};
+        const std::stop_callback callback{coir::this_fiber::stop_token(),
+                                          [&] { in_fiber = coir::this_fiber::id() > 1; }};
         coir::this_fiber::sleep_until(coir::never);
     });
     CHECK(contains(what, "deadlock"));

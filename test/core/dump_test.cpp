@@ -29,9 +29,7 @@ std::vector<std::string> dump() {
     return all;
 }
 
-bool begins(const std::string& line, const std::string& with) {
-    return line.rfind(with, 0) == 0;
-}
+bool begins(const std::string& line, const std::string& with) { return line.rfind(with, 0) == 0; }
 
 }  // namespace
 

@@ -33,16 +33,12 @@ namespace {
 std::error_code code_of(const std::function<void()>& call) {
     try {
         call();
-    } catch (const std::system_error& thrown) {
-        return thrown.code();
-    }
+    } catch (const std::system_error& thrown) { return thrown.code(); }
     return {};
 }
 
 /// Never ends but by a stop.
-void wait_for_stop() {
-    coir::this_fiber::sleep_until(coir::never);
-}
+void wait_for_stop() { coir::this_fiber::sleep_until(coir::never); }
 
 /// Asked of the address alone: of an object, the compiler would take it for granted.
 bool is_aligned(const void* at, std::size_t to) {
@@ -60,9 +56,7 @@ struct collected {
                 std::rethrow_exception(failure);
             } catch (const std::exception& thrown) {
                 all.push_back(std::string{name} + ": " + thrown.what());
-            } catch (...) {
-                all.push_back(std::string{name} + ": not a std::exception");
-            }
+            } catch (...) { all.push_back(std::string{name} + ": not a std::exception"); }
         };
         return made;
     }
@@ -179,10 +173,18 @@ TEST_CASE("fiber: closures of any size and alignment") {
             // Several, so that none is aligned by luck.
             for (int i = 0; i < 3; ++i) check(made);
         };
-        struct alignas(64) line { std::array<char, 64> bytes{}; };
-        struct alignas(128) two_lines { std::array<char, 128> bytes{}; };
-        struct alignas(4096) page { std::array<char, 4096> bytes{}; };
-        struct kilobytes { std::array<char, 10'000> bytes{}; };
+        struct alignas(64) line {
+            std::array<char, 64> bytes{};
+        };
+        struct alignas(128) two_lines {
+            std::array<char, 128> bytes{};
+        };
+        struct alignas(4096) page {
+            std::array<char, 4096> bytes{};
+        };
+        struct kilobytes {
+            std::array<char, 10'000> bytes{};
+        };
         with(line{});
         with(two_lines{});
         with(page{});
@@ -191,7 +193,9 @@ TEST_CASE("fiber: closures of any size and alignment") {
 }
 
 TEST_CASE("fiber: a closure of megabytes lies beside the stack, not on it") {
-    struct megabytes { std::array<char, 3'000'000> bytes{}; };
+    struct megabytes {
+        std::array<char, 3'000'000> bytes{};
+    };
     in_scheduler([] {
         auto made = std::make_unique<megabytes>();
         made->bytes.back() = 9;
@@ -630,9 +634,7 @@ TEST_CASE("fiber: what one throws whose handle is destroyed reaches on_unhandled
             auto fiber = coir::spawn({.name = "stopped"}, [] {
                 try {
                     wait_for_stop();
-                } catch (const coir::cancelled&) {
-                    throw std::runtime_error{"two"};
-                }
+                } catch (const coir::cancelled&) { throw std::runtime_error{"two"}; }
             });
         }
     });
@@ -714,8 +716,7 @@ TEST_CASE("fiber: one that was asked to stop and returns nevertheless has its re
         auto fiber = coir::spawn([] {
             try {
                 wait_for_stop();
-            } catch (const coir::cancelled&) {
-            }
+            } catch (const coir::cancelled&) {}
             return 5;
         });
         coir::this_fiber::yield();
@@ -735,7 +736,9 @@ TEST_CASE("fiber: requesting the stop of one that has ended does nothing") {
 
 TEST_CASE("fiber: no memory for the stack of a fiber comes out of its get, and the others go on") {
     struct refuses {
-        boost::context::stack_context allocate() { throw std::system_error{ENOMEM, std::generic_category(), "no stack"}; }
+        boost::context::stack_context allocate() {
+            throw std::system_error{ENOMEM, std::generic_category(), "no stack"};
+        }
         void deallocate(boost::context::stack_context&) noexcept {}
     };
     collected failures;

@@ -23,8 +23,7 @@ struct numbered : letter {
               auto& here = static_cast<numbered&>(self);
               here.arrived.push_back(here.number);
           }},
-          number{of},
-          arrived{log} {}
+          number{of}, arrived{log} {}
 
     int number;
     std::vector<int>& arrived;

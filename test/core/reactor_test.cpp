@@ -36,26 +36,29 @@ namespace sys = coir::detail::sys;
 
 namespace {
 
-struct pair {
-    unique_fd one;
-    unique_fd two;
+struct pipe_ends {
+    unique_fd read;
+    unique_fd write;
 };
 
-pair make_pipe() {
+pipe_ends make_pipe() {
     int fds[2];
     REQUIRE(::pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0);
     return {unique_fd{fds[0]}, unique_fd{fds[1]}};
 }
 
-pair make_sockets() {
+struct socket_pair {
+    unique_fd one;
+    unique_fd two;
+};
+
+socket_pair make_sockets() {
     int fds[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     return {unique_fd{fds[0]}, unique_fd{fds[1]}};
 }
 
-reactor& here() {
-    return scheduler::get("test").reactor();
-}
+reactor& here() { return scheduler::get("test").reactor(); }
 
 /// Watches a descriptor for as long as it lives.
 struct watched {
@@ -89,37 +92,33 @@ outcome wait_borrowed(int fd, direction towards, coir::deadline until = coir::ne
     return park(me, until);
 }
 
-void write_byte(const unique_fd& to) {
-    REQUIRE(sys::write(to.get(), "x", 1) == 1);
-}
+void write_byte(const unique_fd& to) { REQUIRE(sys::write(to.get(), "x", 1) == 1); }
 
 void fill(const unique_fd& with) {
     const std::array<char, 4096> block{};
-    while (sys::write(with.get(), block.data(), block.size()) > 0) {
-    }
+    while (sys::write(with.get(), block.data(), block.size()) > 0) {}
 }
 
 void drain(const unique_fd& from) {
     std::array<char, 4096> block{};
-    while (sys::read(from.get(), block.data(), block.size()) > 0) {
-    }
+    while (sys::read(from.get(), block.data(), block.size()) > 0) {}
 }
 
 }  // namespace
 
 TEST_CASE("reactor: a fiber waits for an owned descriptor while others run") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const watched both{read};
+        const auto pipe = make_pipe();
+        const watched both{pipe.read};
         std::string order;
-        auto reader = coir::spawn([&, fd = read.get()] {
+        auto reader = coir::spawn([&, fd = pipe.read.get()] {
             order += "waits ";
             CHECK(wait(fd, direction::read) == outcome::woken);
             order += "reads";
         });
         coir::this_fiber::yield();
         order += "writes ";
-        write_byte(write);
+        write_byte(pipe.write);
         reader.join();
         CHECK(order == "waits writes reads");
     });
@@ -127,100 +126,100 @@ TEST_CASE("reactor: a fiber waits for an owned descriptor while others run") {
 
 TEST_CASE("reactor: a descriptor of ours counts as ready both ways until a call says otherwise") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const watched both{read};
-        CHECK(here()[read.get()].readable);
-        CHECK(here()[read.get()].writable);
-        CHECK_FALSE(here()[read.get()].eagain_alone_clears);
+        const auto pipe = make_pipe();
+        const watched both{pipe.read};
+        CHECK(here()[pipe.read.get()].readable);
+        CHECK(here()[pipe.read.get()].writable);
+        CHECK_FALSE(here()[pipe.read.get()].eagain_alone_clears);
     });
 }
 
 TEST_CASE("reactor: an event marks the descriptor readable, also when nobody waits") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const auto [other_read, other_write] = make_pipe();
-        const watched first{read}, second{other_read};
-        here()[read.get()].readable = false;
-        write_byte(write);
-        write_byte(other_write);
-        CHECK(wait(other_read.get(), direction::read) == outcome::woken);
-        CHECK(here()[read.get()].readable);
+        const auto pipe = make_pipe();
+        const auto other_pipe = make_pipe();
+        const watched first{pipe.read}, second{other_pipe.read};
+        here()[pipe.read.get()].readable = false;
+        write_byte(pipe.write);
+        write_byte(other_pipe.write);
+        CHECK(wait(other_pipe.read.get(), direction::read) == outcome::woken);
+        CHECK(here()[pipe.read.get()].readable);
     });
 }
 
 TEST_CASE("reactor: writability is waited for from the first wait on, and was not missed before") {
     in_scheduler([] {
-        const auto [one, two] = make_sockets();
-        const watched ours{one};
-        fill(one);
-        CHECK(wait(one.get(), direction::write, 1ms) == outcome::timed_out);
-        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        const auto sockets = make_sockets();
+        const watched ours{sockets.one};
+        fill(sockets.one);
+        CHECK(wait(sockets.one.get(), direction::write, 1ms) == outcome::timed_out);
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write); });
         coir::this_fiber::yield();
-        drain(two);
+        drain(sockets.two);
         CHECK(writer.get() == outcome::woken);
 
         // Drained before the wait begins.
-        fill(one);
-        drain(two);
-        CHECK(wait(one.get(), direction::write) == outcome::woken);
+        fill(sockets.one);
+        drain(sockets.two);
+        CHECK(wait(sockets.one.get(), direction::write) == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: two fibers wait for the two directions of one descriptor") {
     in_scheduler([] {
-        const auto [one, two] = make_sockets();
-        const watched ours{one};
-        fill(one);
-        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
-        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        const auto sockets = make_sockets();
+        const watched ours{sockets.one};
+        fill(sockets.one);
+        auto reader = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write); });
         coir::this_fiber::yield();
-        write_byte(two);
+        write_byte(sockets.two);
         CHECK(reader.get() == outcome::woken);
         CHECK_FALSE(writer.done());
-        drain(two);
+        drain(sockets.two);
         CHECK(writer.get() == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: the peer's end of writing makes readable, never writable") {
     in_scheduler([] {
-        const auto [one, two] = make_sockets();
-        const watched ours{one};
-        fill(one);
-        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
-        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write, 20ms); });
+        const auto sockets = make_sockets();
+        const watched ours{sockets.one};
+        fill(sockets.one);
+        auto reader = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write, 20ms); });
         coir::this_fiber::yield();
-        REQUIRE(::shutdown(two.get(), SHUT_WR) == 0);
+        REQUIRE(::shutdown(sockets.two.get(), SHUT_WR) == 0);
         CHECK(reader.get() == outcome::woken);
-        CHECK(here()[one.get()].eagain_alone_clears);
+        CHECK(here()[sockets.one.get()].eagain_alone_clears);
         CHECK(writer.get() == outcome::timed_out);
     });
 }
 
 TEST_CASE("reactor: a hang-up wakes both directions, and from then on only EAGAIN says empty") {
     in_scheduler([] {
-        auto [one, two] = make_sockets();
-        const watched ours{one};
-        fill(one);
-        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
-        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        auto sockets = make_sockets();
+        const watched ours{sockets.one};
+        fill(sockets.one);
+        auto reader = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write); });
         coir::this_fiber::yield();
-        two = unique_fd{};
+        sockets.two = unique_fd{};
         CHECK(reader.get() == outcome::woken);
         CHECK(writer.get() == outcome::woken);
-        CHECK(here()[one.get()].eagain_alone_clears);
+        CHECK(here()[sockets.one.get()].eagain_alone_clears);
     });
 }
 
 TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
     in_scheduler([] {
-        const auto [one, two] = make_sockets();
-        here().add(one.get());
-        fill(one);
-        auto reader = coir::spawn([fd = one.get()] { return wait(fd, direction::read); });
-        auto writer = coir::spawn([fd = one.get()] { return wait(fd, direction::write); });
+        const auto sockets = make_sockets();
+        here().add(sockets.one.get());
+        fill(sockets.one);
+        auto reader = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::read); });
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write); });
         coir::this_fiber::yield();
-        here().remove(one.get());
+        here().remove(sockets.one.get());
         CHECK(reader.get() == outcome::closed);
         CHECK(writer.get() == outcome::closed);
     });
@@ -228,16 +227,16 @@ TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
 
 TEST_CASE("reactor: an event of a descriptor that was closed does not reach the next one of its number") {
     in_scheduler([] {
-        auto [old_read, old_write] = make_pipe();
-        const int number = old_read.get();
+        auto old_pipe = make_pipe();
+        const int number = old_pipe.read.get();
         here().add(number);
-        write_byte(old_write);  // on its way, for nobody
+        write_byte(old_pipe.write);  // on its way, for nobody
         here().remove(number);
-        const auto [new_read, new_write] = make_pipe();
-        REQUIRE(::dup3(new_read.get(), number, O_CLOEXEC) == number);
+        const auto new_pipe = make_pipe();
+        REQUIRE(::dup3(new_pipe.read.get(), number, O_CLOEXEC) == number);
         here().add(number);
         CHECK(wait(number, direction::read, 5ms) == outcome::timed_out);
-        write_byte(new_write);
+        write_byte(new_pipe.write);
         CHECK(wait(number, direction::read) == outcome::woken);
         here().remove(number);
     });
@@ -263,9 +262,9 @@ TEST_CASE("reactor: what epoll cannot watch is refused, naming the descriptor, a
 TEST_CASE("reactor: adding a descriptor twice aborts") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
-            const auto [read, write] = make_pipe();
-            here().add(read.get());
-            here().add(read.get());
+            const auto pipe = make_pipe();
+            here().add(pipe.read.get());
+            here().add(pipe.read.get());
         });
     });
     CHECK(how.signal == SIGABRT);
@@ -274,79 +273,79 @@ TEST_CASE("reactor: adding a descriptor twice aborts") {
 
 TEST_CASE("reactor: descriptors of large numbers are like others") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const unique_fd large{::fcntl(read.get(), F_DUPFD_CLOEXEC, 900)};
+        const auto pipe = make_pipe();
+        const unique_fd large{::fcntl(pipe.read.get(), F_DUPFD_CLOEXEC, 900)};
         REQUIRE(large);
         const watched ours{large};
-        write_byte(write);
+        write_byte(pipe.write);
         CHECK(wait(large.get(), direction::read) == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: a wait that timed out is gone, and its event wakes the next one") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const watched ours{read};
-        CHECK(wait(read.get(), direction::read, 1ms) == outcome::timed_out);
-        auto next = coir::spawn([fd = read.get()] { return wait(fd, direction::read); });
+        const auto pipe = make_pipe();
+        const watched ours{pipe.read};
+        CHECK(wait(pipe.read.get(), direction::read, 1ms) == outcome::timed_out);
+        auto next = coir::spawn([fd = pipe.read.get()] { return wait(fd, direction::read); });
         coir::this_fiber::yield();
-        write_byte(write);
+        write_byte(pipe.write);
         CHECK(next.get() == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: borrowed descriptors are waited for as they are, ready or not yet") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        CHECK(wait_borrowed(write.get(), direction::write) == outcome::woken);
-        CHECK(wait_borrowed(read.get(), direction::read, 1ms) == outcome::timed_out);
-        auto reader = coir::spawn([fd = read.get()] { return wait_borrowed(fd, direction::read); });
+        const auto pipe = make_pipe();
+        CHECK(wait_borrowed(pipe.write.get(), direction::write) == outcome::woken);
+        CHECK(wait_borrowed(pipe.read.get(), direction::read, 1ms) == outcome::timed_out);
+        auto reader = coir::spawn([fd = pipe.read.get()] { return wait_borrowed(fd, direction::read); });
         coir::this_fiber::yield();
-        write_byte(write);
+        write_byte(pipe.write);
         CHECK(reader.get() == outcome::woken);
         // Still readable: a wait is about what holds, not about what changes.
-        CHECK(wait_borrowed(read.get(), direction::read) == outcome::woken);
+        CHECK(wait_borrowed(pipe.read.get(), direction::read) == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: all who wait for a borrowed descriptor are woken, each for its own direction") {
     in_scheduler([] {
-        const auto [one, two] = make_sockets();
-        fill(one);
+        const auto sockets = make_sockets();
+        fill(sockets.one);
         std::vector<coir::fiber<outcome>> readers;
         for (int i = 0; i < 3; ++i) {
-            readers.push_back(coir::spawn([fd = one.get()] { return wait_borrowed(fd, direction::read); }));
+            readers.push_back(coir::spawn([fd = sockets.one.get()] { return wait_borrowed(fd, direction::read); }));
         }
-        auto writer = coir::spawn([fd = one.get()] { return wait_borrowed(fd, direction::write); });
+        auto writer = coir::spawn([fd = sockets.one.get()] { return wait_borrowed(fd, direction::write); });
         coir::this_fiber::yield();
-        write_byte(two);
+        write_byte(sockets.two);
         for (auto& each : readers) CHECK(each.get() == outcome::woken);
         CHECK_FALSE(writer.done());
-        drain(two);
+        drain(sockets.two);
         CHECK(writer.get() == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: one of two who wait for a borrowed descriptor gives up, and the other is still woken") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        auto patient = coir::spawn([fd = read.get()] { return wait_borrowed(fd, direction::read); });
+        const auto pipe = make_pipe();
+        auto patient = coir::spawn([fd = pipe.read.get()] { return wait_borrowed(fd, direction::read); });
         coir::this_fiber::yield();
-        CHECK(wait_borrowed(read.get(), direction::read, 1ms) == outcome::timed_out);
-        write_byte(write);
+        CHECK(wait_borrowed(pipe.read.get(), direction::read, 1ms) == outcome::timed_out);
+        write_byte(pipe.write);
         CHECK(patient.get() == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: a borrowed number that was closed and given to another file behind our back is found") {
     in_scheduler([] {
-        auto [old_read, old_write] = make_pipe();
-        const int number = old_read.get();
+        auto old_pipe = make_pipe();
+        const int number = old_pipe.read.get();
         CHECK(wait_borrowed(number, direction::read, 1ms) == outcome::timed_out);
-        old_read = unique_fd{};
-        const auto [new_read, new_write] = make_pipe();
-        const unique_fd again{new_read.get() == number ? ::dup(number) : ::dup2(new_read.get(), number)};
-        write_byte(new_write);
+        old_pipe.read = unique_fd{};
+        const auto new_pipe = make_pipe();
+        const unique_fd again{new_pipe.read.get() == number ? ::dup(number) : ::dup2(new_pipe.read.get(), number)};
+        write_byte(new_pipe.write);
         CHECK(wait_borrowed(number, direction::read) == outcome::woken);
     });
 }
@@ -362,36 +361,35 @@ TEST_CASE("reactor: a regular file is always ready, and a closed or negative num
             try {
                 wait_borrowed(bad, direction::read);
                 FAIL("waited for ", bad);
-            } catch (const std::system_error& refused) {
-                CHECK(refused.code() == std::errc::bad_file_descriptor);
-            }
+            } catch (const std::system_error& refused) { CHECK(refused.code() == std::errc::bad_file_descriptor); }
         }
     });
 }
 
 TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
     in_scheduler([] {
-        const auto [read, write] = make_pipe();
-        const watched ours{read};
-        const coir::test::other_thread other{[&write = write] {
+        const auto pipe = make_pipe();
+        const watched ours{pipe.read};
+        const coir::test::other_thread other{[&pipe.write = write] {
             std::this_thread::sleep_for(5ms);
-            write_byte(write);
+            write_byte(pipe.write);
         }};
-        CHECK(wait(read.get(), direction::read) == outcome::woken);
+        CHECK(wait(pipe.read.get(), direction::read) == outcome::woken);
     });
 }
 
 TEST_CASE("reactor: more descriptors become ready at once than one look takes") {
     in_scheduler([] {
         constexpr int many = 400;
-        std::vector<pair> pipes;
+        std::vector<pipe_ends> pipes;
         std::vector<coir::fiber<outcome>> readers;
         for (int i = 0; i < many; ++i) {
             pipes.push_back(make_pipe());
-            readers.push_back(coir::spawn([fd = pipes.back().one.get()] { return wait_borrowed(fd, direction::read); }));
+            readers.push_back(
+                coir::spawn([fd = pipes.back().read.get()] { return wait_borrowed(fd, direction::read); }));
         }
         coir::this_fiber::yield();
-        for (const auto& each : pipes) write_byte(each.two);
+        for (const auto& each : pipes) write_byte(each.write);
         for (auto& each : readers) CHECK(each.get() == outcome::woken);
     });
 }

@@ -24,7 +24,8 @@ struct owned_slab {
 TEST_CASE("record_slab: records of every size are aligned to a cache line and can be written from end to end") {
     const owned_slab slab;
     std::vector<std::pair<void*, std::size_t>> all;
-    for (const std::size_t bytes : {1, 63, 64, 65, 127, 500, 1023, 1024, 1025, 2048, 2049, 100'000, 1'048'576, 3'000'001}) {
+    for (const std::size_t bytes :
+         {1, 63, 64, 65, 127, 500, 1023, 1024, 1025, 2048, 2049, 100'000, 1'048'576, 3'000'001}) {
         void* const memory = slab->allocate(bytes);
         CHECK(reinterpret_cast<std::uintptr_t>(memory) % 64 == 0);
         std::memset(memory, 0x5a, bytes);

@@ -21,9 +21,7 @@ using coir::test::other_thread;
 
 namespace {
 
-bool wake_one(wait_queue& queue) {
-    return static_cast<bool>(queue.wake_one());
-}
+bool wake_one(wait_queue& queue) { return static_cast<bool>(queue.wake_one()); }
 
 }  // namespace
 

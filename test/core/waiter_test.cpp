@@ -68,9 +68,7 @@ TEST_CASE("waiter: a fiber that was woken before it was stopped has what it was 
             const auto how = park(waits);
             try {
                 coir::this_fiber::yield();
-            } catch (const coir::cancelled&) {
-                thrown_later = true;
-            }
+            } catch (const coir::cancelled&) { thrown_later = true; }
             return how;
         });
         coir::this_fiber::yield();

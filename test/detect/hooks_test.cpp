@@ -137,7 +137,7 @@ TEST_CASE("hooks: a receive that waits for its peer is reported, with what to us
     reports seen;
     coir::run(seen.options(), [&] {
         std::thread peer{[&] {
-            std::this_thread::sleep_for(20ms);
+            std::this_thread::sleep_for(100ms);
             CHECK(::send(pair.there.get(), "x", 1, 0) == 1);
         }};
         char got = 0;
@@ -198,7 +198,7 @@ TEST_CASE("hooks: reading a regular file is not reported, an eventfd that nobody
 
         const coir::detail::unique_fd event{::eventfd(0, 0)};
         std::thread writer{[&] {
-            std::this_thread::sleep_for(10ms);
+            std::this_thread::sleep_for(100ms);
             CHECK(::eventfd_write(event.get(), 1) == 0);
         }};
         std::uint64_t count = 0;
@@ -217,7 +217,7 @@ TEST_CASE("hooks: commands, children, threads and semaphores that are waited for
 
         const pid_t child = ::fork();
         if (child == 0) {
-            timespec length{0, 20'000'000};
+            timespec length{0, 100'000'000};
             ::nanosleep(&length, nullptr);
             ::_exit(7);
         }
@@ -225,13 +225,13 @@ TEST_CASE("hooks: commands, children, threads and semaphores that are waited for
         CHECK(::waitpid(child, &status, 0) == child);
         CHECK(WEXITSTATUS(status) == 7);
 
-        std::thread{[] { std::this_thread::sleep_for(20ms); }}.join();
+        std::thread{[] { std::this_thread::sleep_for(100ms); }}.join();
 
         sem_t semaphore;
         ::sem_init(&semaphore, 0, 1);
         CHECK(::sem_wait(&semaphore) == 0);
         std::thread poster{[&] {
-            std::this_thread::sleep_for(20ms);
+            std::this_thread::sleep_for(100ms);
             ::sem_post(&semaphore);
         }};
         CHECK(::sem_wait(&semaphore) == 0);
@@ -255,7 +255,7 @@ TEST_CASE("hooks: a lock on a file that another holds is reported, one that is f
         CHECK(::flock(mine.get(), LOCK_EX | LOCK_NB) == -1);
         CHECK(errno == EWOULDBLOCK);
         std::thread holder{[&] {
-            std::this_thread::sleep_for(20ms);
+            std::this_thread::sleep_for(100ms);
             ::flock(other.get(), LOCK_UN);
         }};
         CHECK(::flock(mine.get(), LOCK_EX) == 0);

@@ -329,7 +329,9 @@ TEST_CASE("tcp_stream: sends at once by default, connected or accepted, and on r
 
 TEST_CASE("tcp: descriptors are closed in a program that is started") {
     in_scheduler([] {
-        auto [near, far] = connection::make();
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
         const auto listener = listen_on_loopback();
         for (const int fd : {near.native_handle(), far.native_handle(), listener.native_handle()}) {
             CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -493,7 +495,9 @@ TEST_CASE("tcp_stream: close ends the reads and writes that wait") {
 
 TEST_CASE("tcp_stream: close counts also when data has come and the reader has not run yet") {
     in_scheduler([] {
-        auto [near, far] = connection::make();
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
         auto reader = coir::spawn([&] { return failure_of([&] { read_text(far); }); });
         coir::this_fiber::yield();
         near.write_all("too late");

@@ -215,8 +215,7 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
                 try {
                     const waits_unwinding local{end};
                     throw 1;
-                } catch (int) {
-                }
+                } catch (int) {}
             }
             ended = true;
         }).detach();
@@ -314,8 +313,7 @@ TEST_CASE("run: fibers have the stack size of the options") {
 namespace {
 
 /// Counts what another allocator does.
-template <class Allocator>
-struct counting {
+template <class Allocator> struct counting {
     boost::context::stack_context allocate() {
         ++*allocated;
         return inner.allocate();
@@ -331,8 +329,8 @@ struct counting {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("run: the stacks may come from any of Boost's allocators", Allocator, boost::context::fixedsize_stack,
-                   boost::context::protected_fixedsize_stack) {
+TEST_CASE_TEMPLATE("run: the stacks may come from any of Boost's allocators", Allocator,
+                   boost::context::fixedsize_stack, boost::context::protected_fixedsize_stack) {
     const counting<Allocator> allocator{Allocator{128 << 10}};
     coir::run_options options;
     options.stack_allocator = allocator;
@@ -426,17 +424,16 @@ TEST_CASE("run: a SIGPIPE that the program kept blocked and pending stays so") {
 
 // ---- limits ------------------------------------------------------------------------------------------------------
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need descriptors of their own
-TEST_CASE("run: no descriptor left for a scheduler is a system_error that says for what") {
+// Not with a sanitizer, which needs descriptors of its own.
+TEST_CASE("run: no descriptor left for a scheduler is a system_error that says for what" *
+          doctest::skip(coir::test::sanitized)) {
     const auto how = coir::test::in_child([] {
-        while (::dup(0) >= 0) {
-        }
+        while (::dup(0) >= 0) {}
         coir::run([] {});
     });
     CHECK(how.exit_code == 3);
     CHECK(how.says("for a scheduler"));
 }
-#endif
 
 TEST_CASE("run: as many fibers as the tests may have are parked at once, and end") {
     const std::size_t ended = coir::run([] {

@@ -32,13 +32,9 @@ captured_log::captured_log() : lines_{std::make_shared<lines>()}, before_{spdlog
     spdlog::set_default_logger(std::move(logger));
 }
 
-captured_log::~captured_log() {
-    spdlog::set_default_logger(before_);
-}
+captured_log::~captured_log() { spdlog::set_default_logger(before_); }
 
-std::string captured_log::text() const {
-    return lines_->text();
-}
+std::string captured_log::text() const { return lines_->text(); }
 
 int captured_log::count(const std::string& part) const {
     const std::string all = text();

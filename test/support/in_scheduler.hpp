@@ -8,13 +8,9 @@ namespace coir::test {
 
 /// Runs the test's body as the first fiber of a scheduler of its own, and returns its result. How long it may take, and
 /// what a hang prints: see main.cpp.
-template <class F>
-decltype(auto) in_scheduler(F&& body) {
-    return coir::run(std::forward<F>(body));
-}
+template <class F> decltype(auto) in_scheduler(F&& body) { return coir::run(std::forward<F>(body)); }
 
-template <class F>
-decltype(auto) in_scheduler(const run_options& options, F&& body) {
+template <class F> decltype(auto) in_scheduler(const run_options& options, F&& body) {
     return coir::run(options, std::forward<F>(body));
 }
 

@@ -10,8 +10,7 @@ namespace coir::test {
 /// A thread that is joined at the end of its scope. In a fiber that blocks all others, on purpose.
 class other_thread {
 public:
-    template <class F>
-    explicit other_thread(F&& body) : thread_{std::forward<F>(body)} {}
+    template <class F> explicit other_thread(F&& body) : thread_{std::forward<F>(body)} {}
     ~other_thread() {
         const coir::allow_blocking permit{"the test waits for a thread"};
         thread_.join();

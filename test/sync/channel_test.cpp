@@ -11,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
+using coir::test::compute_for;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
@@ -260,15 +262,35 @@ TEST_CASE("channel: a value that was handed over before a stop, or a deadline un
     in_scheduler([] {
         coir::channel<int> numbers;
         auto stopped = coir::spawn([&] { return numbers.recv(); });
-        auto late = coir::spawn([&] { return numbers.recv(2ms); });
+        auto late = coir::spawn([&] { return numbers.recv(20ms); });
         coir::this_fiber::yield();
         numbers.send(1);
         stopped.request_stop();
-        const auto until = std::chrono::steady_clock::now() + 4ms;
-        while (std::chrono::steady_clock::now() < until) {}
+        compute_for(25ms);
         numbers.send(2);
         CHECK(stopped.get() == 1);
         CHECK(late.get() == 2);
+    });
+}
+
+TEST_CASE("channel: in the same round as their deadlines, a receiver is given nothing and a sender keeps its value") {
+    in_scheduler([] {
+        coir::channel<std::unique_ptr<int>> pointers;
+        const coir::deadline first = 2ms;
+        auto receiver = coir::spawn([&] { CHECK_THROWS_AS(pointers.recv(first), coir::timed_out); });
+        coir::this_fiber::sleep_until(first);  // one look of the hub wakes both, this fiber first
+        CHECK_FALSE(pointers.try_send(std::make_unique<int>(1)));
+        receiver.get();
+
+        const coir::deadline second = 2ms;
+        auto sender = coir::spawn([&] {
+            auto value = std::make_unique<int>(2);
+            CHECK_THROWS_AS(pointers.send(std::move(value), second), coir::timed_out);
+            CHECK(value != nullptr);
+        });
+        coir::this_fiber::sleep_until(second);
+        CHECK_FALSE(pointers.try_recv().has_value());
+        sender.get();
     });
 }
 

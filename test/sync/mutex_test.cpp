@@ -13,9 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
+using coir::test::compute_for;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
@@ -177,7 +179,22 @@ TEST_CASE("mutex: a fiber that was stopped before it would be handed over does n
     });
 }
 
-TEST_CASE("mutex: ready and timed out in the same round, the one that came first counts") {
+TEST_CASE("mutex: timed out and then unlocked in the same round, it goes to nobody") {
+    in_scheduler([] {
+        coir::mutex mutex;
+        mutex.lock();
+        const coir::deadline at = 2ms;
+        auto waiting = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(at), coir::timed_out); });
+        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        CHECK_FALSE(waiting.done());
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+        waiting.get();
+    });
+}
+
+TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub has seen it, it is handed over") {
     in_scheduler([] {
         coir::mutex mutex;
         mutex.lock();
@@ -185,16 +202,14 @@ TEST_CASE("mutex: ready and timed out in the same round, the one that came first
         bool gave_up = false;
         auto waiting = coir::spawn([&] {
             try {
-                mutex.lock(2ms);
+                mutex.lock(20ms);
                 got = true;
                 mutex.unlock();
             } catch (const coir::timed_out&) { gave_up = true; }
         });
-        // This fiber's timer, the later one, and the waiter's fire in one look of the hub: the waiter's is first.
         coir::this_fiber::yield();
-        const auto until = std::chrono::steady_clock::now() + 4ms;
-        while (std::chrono::steady_clock::now() < until) {}
-        mutex.unlock();  // before the hub has looked: handed over in time
+        compute_for(25ms);
+        mutex.unlock();  // its time is up, but the hub has not looked
         waiting.get();
         CHECK(got);
         CHECK_FALSE(gave_up);

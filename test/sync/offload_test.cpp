@@ -40,7 +40,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Keeps every thread of the pool busy, from `begin` until it is destroyed.
+/// Keeps every thread of the pool busy, until `end`.
 class occupation {
 public:
     occupation() {

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
+using coir::test::compute_for;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
@@ -116,13 +118,24 @@ TEST_CASE("semaphore: a permit handed over before a stop stays with the fiber, a
     });
 }
 
-TEST_CASE("semaphore: an expiry in the same round as a release loses no permit") {
+TEST_CASE("semaphore: a permit released in the same round as a waiter's deadline is kept") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
-        auto waiter = coir::spawn([&] { return s.try_acquire_for(2ms); });
+        const coir::deadline at = 2ms;
+        auto waiter = coir::spawn([&] { return s.try_acquire_until(at); });
+        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        s.release();
+        CHECK_FALSE(waiter.get());
+        CHECK(s.try_acquire());
+    });
+}
+
+TEST_CASE("semaphore: released after the deadline of a waiter, but before the hub has seen it, it is handed over") {
+    in_scheduler([] {
+        coir::counting_semaphore<> s{0};
+        auto waiter = coir::spawn([&] { return s.try_acquire_for(20ms); });
         coir::this_fiber::yield();
-        const auto until = std::chrono::steady_clock::now() + 4ms;
-        while (std::chrono::steady_clock::now() < until) {}
+        compute_for(25ms);
         s.release();  // its time is up, but the hub has not looked
         CHECK(waiter.get());
         CHECK_FALSE(s.try_acquire());
