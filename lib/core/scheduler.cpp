@@ -237,7 +237,9 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
         made.name_bytes = static_cast<std::uint16_t>(name.size());
     }
     constexpr std::size_t page = 4096;
-    made.stack_pages = static_cast<std::uint32_t>(stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) / page);
+    // Too much for the record is too much for the pool as well, which says so when the fiber is to run.
+    const std::size_t pages = stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) / page;
+    made.stack_pages = static_cast<std::uint32_t>(std::min<std::size_t>(pages, UINT32_MAX));
     made.id = ++last_id_;
     made.spawn_site = site;
     made.stop_requested = made.attention = draining_;

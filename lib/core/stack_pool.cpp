@@ -30,6 +30,7 @@ namespace {
 constexpr std::size_t page = 4096;
 constexpr std::size_t guard_max = std::size_t{64} << 10;
 constexpr std::size_t stack_min = std::size_t{16} << 10;
+constexpr std::size_t stack_max = std::size_t{1} << 40;  // a mistake, and not a size
 constexpr std::size_t slab_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t slab_bytes_min = std::size_t{4} << 20;
 constexpr std::size_t kept_warm = 64;  // of each size, whatever the load
@@ -255,6 +256,7 @@ stack_pool::~stack_pool() {
 }
 
 boost::context::stack_context stack_pool::allocate(std::size_t bytes) {
+    if (bytes > stack_max) throw_no_memory(ENOMEM, bytes);
     boost::context::stack_context made = class_for(round_up(bytes)).take();
     ++in_use_;
     return made;

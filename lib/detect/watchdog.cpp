@@ -81,7 +81,6 @@ public:
             ~restored() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
         } const at_end{before};
         thread_ = std::thread{[this] { run(); }};
-        ::pthread_setname_np(thread_.native_handle(), "coir-watchdog");
     }
     ~patrol() {
         ending_.store(true);
@@ -110,6 +109,7 @@ public:
 private:
     void run() {
         is_watchdog = true;
+        ::pthread_setname_np(::pthread_self(), "coir-watchdog");
         while (!ending_.load()) {
             take_orders();
             const auto now = std::chrono::steady_clock::now();

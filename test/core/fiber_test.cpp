@@ -285,6 +285,15 @@ TEST_CASE("fiber: its stack has the size asked for") {
     });
 }
 
+TEST_CASE("fiber: a stack size beyond all measure is refused, and not taken for a small one") {
+    in_scheduler([] {
+        for (const int bits : {41, 46, 63}) {
+            auto fails = coir::spawn({.stack_size = std::size_t{1} << bits}, [] {});
+            CHECK(code_of([&] { fails.get(); }) == std::errc::not_enough_memory);
+        }
+    });
+}
+
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
 TEST_CASE("fiber: join waits only, and the result stays for get") {

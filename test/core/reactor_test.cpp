@@ -370,7 +370,7 @@ TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const watched ours{pipe.read};
-        const coir::test::other_thread other{[&pipe.write = write] {
+        const coir::test::other_thread other{[&] {
             std::this_thread::sleep_for(5ms);
             write_byte(pipe.write);
         }};
