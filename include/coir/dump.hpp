@@ -5,7 +5,8 @@
 namespace coir {
 
 /// Writes a line for each fiber of the calling thread's scheduler, in the order of spawning: id, name, state
-/// (spawned, ready, running, parked), what it waits for, and where it was spawned. Does not suspend. Throws `not_in_fiber`.
+/// (spawned, ready, running, parked), what it waits for, and where it was spawned. Does not suspend. Throws
+/// `not_in_fiber`.
 ///
 /// @code
 /// auto sleeper = coir::spawn({.name = "sleeper"}, [] { coir::this_fiber::sleep_for(1h); });

@@ -9,9 +9,9 @@ namespace detail {
 struct expiry_scope;
 }
 
-/// Thrown by a suspension of a fiber that is to stop (`fiber::request_stop`, the end of `run`). Means always that *this*
-/// fiber is to stop. Not a `std::exception`, so that handlers which log and go on do not swallow it; thrown again at
-/// every suspension until the fiber ends.
+/// Thrown by a suspension of a fiber that is to stop (`fiber::request_stop`, the end of `run`). Means always that
+/// *this* fiber is to stop. Not a `std::exception`, so that handlers which log and go on do not swallow it; thrown
+/// again at every suspension until the fiber ends.
 ///
 /// @code
 /// auto fiber = coir::spawn([] {
@@ -28,8 +28,9 @@ struct expiry_scope;
 /// @endcode
 class cancelled {};
 
-/// Thrown by every suspension inside a `timeout_scope` whose time is up, until the scope is left. Catch it, ask the scope
-/// whether it has expired, and rethrow when it is not yours. Not a `std::exception`, for the reason of `cancelled`.
+/// Thrown by every suspension inside a `timeout_scope` whose time is up, until the scope is left. Catch it, ask the
+/// scope whether it has expired, and rethrow when it is not yours. Not a `std::exception`, for the reason of
+/// `cancelled`.
 class scope_expired {
 public:
     explicit scope_expired(const detail::expiry_scope& scope) noexcept : scope_{&scope} {}
@@ -71,7 +72,8 @@ public:
     channel_closed() : std::runtime_error{"channel is closed"} {}
 };
 
-/// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for each.
+/// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for
+/// each.
 class deadlock : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -49,13 +49,12 @@ public:
     /// As `join`, but says whether the fiber has ended in time: `ready` or `timeout`.
     std::future_status wait_until(deadline until);
 
-    template <class Rep, class Period>
-    std::future_status wait_for(std::chrono::duration<Rep, Period> length) {
+    template <class Rep, class Period> std::future_status wait_for(std::chrono::duration<Rep, Period> length) {
         return wait_until(deadline{length});
     }
 
-    /// From now on every suspension of the fiber throws `cancelled` (see shield_scope). Runs its stop callbacks here. Does
-    /// not wait, and does nothing to a fiber that has ended.
+    /// From now on every suspension of the fiber throws `cancelled` (see shield_scope). Runs its stop callbacks here.
+    /// Does not wait, and does nothing to a fiber that has ended.
     void request_stop();
 
     /// Lets the fiber go on alone; `run` still waits for it. What it throws goes to `on_unhandled_exception`.
@@ -81,16 +80,15 @@ private:
 
 }  // namespace detail
 
-/// Owns a fiber, as `std::jthread` owns a thread, and its result. One owner and one joiner, in the scheduler that it was
-/// spawned in (another one: `wrong_scheduler`). The destructor, and assigning to a handle that has a fiber, requests
-/// stop and joins, shielded; a failure that nobody asked for is then logged.
+/// Owns a fiber, as `std::jthread` owns a thread, and its result. One owner and one joiner, in the scheduler that it
+/// was spawned in (another one: `wrong_scheduler`). The destructor, and assigning to a handle that has a fiber,
+/// requests stop and joins, shielded; a failure that nobody asked for is then logged.
 ///
 /// @code
 /// coir::fiber<int> answer = coir::spawn([](int a, int b) { return a * b; }, 6, 7);
 /// if (answer.get() != 42) throw std::logic_error{"arithmetic"};
 /// @endcode
-template <class R>
-class [[nodiscard]] fiber : public detail::fiber_handle {
+template <class R> class [[nodiscard]] fiber : public detail::fiber_handle {
 public:
     using detail::fiber_handle::fiber_handle;
 
@@ -103,26 +101,27 @@ public:
     }
 };
 
-/// Makes a fiber that runs `f(arguments...)`, all decayed and moved into it as `std::thread` does. It begins at the next
-/// suspension of its spawner, in the order of spawning, and never changes thread. Throws `not_in_fiber`, `std::bad_alloc`; when
-/// no stack can be had at its first run, `get()` throws the `std::system_error` that names the limit.
+/// Makes a fiber that runs `f(arguments...)`, all decayed and moved into it as `std::thread` does. It begins at the
+/// next suspension of its spawner, in the order of spawning, and never changes thread. Throws `not_in_fiber`,
+/// `std::bad_alloc`; when no stack can be had at its first run, `get()` throws the `std::system_error` that names the
+/// limit.
 ///
 /// @code
 /// auto greeting = coir::spawn({.name = "greeter"}, [] { return std::string{"hello"}; });
 /// if (greeting.name() != "greeter" || greeting.get() != "hello") throw std::logic_error{"greeting"};
 /// @endcode
 template <class F, class... A>
-    requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
 [[nodiscard, gnu::always_inline]] inline auto spawn(F&& f, A&&... arguments) {
     return fiber<detail::spawn_result<F, A...>>{
         detail::spawn_task({}, 0, std::forward<F>(f), std::forward<A>(arguments)...)};
 }
 
 template <class F, class... A>
-    requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
+requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
 [[nodiscard, gnu::always_inline]] inline auto spawn(fiber_options options, F&& f, A&&... arguments) {
-    return fiber<detail::spawn_result<F, A...>>{detail::spawn_task(options.name, options.stack_size, std::forward<F>(f),
-                                                                  std::forward<A>(arguments)...)};
+    return fiber<detail::spawn_result<F, A...>>{
+        detail::spawn_task(options.name, options.stack_size, std::forward<F>(f), std::forward<A>(arguments)...)};
 }
 
 }  // namespace coir

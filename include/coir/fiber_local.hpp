@@ -14,8 +14,8 @@ void add_local(const void* variable, void* value, void (*destroy)(void*) noexcep
 }  // namespace detail
 
 /// A variable with one value per fiber, made when the fiber first touches it and destroyed when it ends, the last made
-/// first. The variable itself is static as a rule: it must outlive every fiber that touches it. Outside a fiber, `not_in_fiber`.
-/// (A `thread_local` is shared by all fibers of the thread.)
+/// first. The variable itself is static as a rule: it must outlive every fiber that touches it. Outside a fiber,
+/// `not_in_fiber`. (A `thread_local` is shared by all fibers of the thread.)
 ///
 /// @code
 /// static coir::fiber_local<int> depth{1};
@@ -23,17 +23,13 @@ void add_local(const void* variable, void* value, void (*destroy)(void*) noexcep
 /// coir::spawn([] { if (*depth != 1) throw std::logic_error{"shared"}; }).get();
 /// if (*depth != 2) throw std::logic_error{"lost"};
 /// @endcode
-template <class T>
-class fiber_local {
+template <class T> class fiber_local {
 public:
     /// Each fiber begins with a value-initialised `T`.
-    fiber_local()
-        requires std::default_initializable<T>
-        : make_{[] { return new T{}; }} {}
+    fiber_local() requires std::default_initializable<T> : make_{[] { return new T{}; }} {}
 
     /// Each fiber begins with a copy of `initial`.
-    explicit fiber_local(T initial)
-        requires std::copy_constructible<T>
+    explicit fiber_local(T initial) requires std::copy_constructible<T>
         : make_{[initial = std::move(initial)] { return new T(initial); }} {}
 
     fiber_local(const fiber_local&) = delete;

@@ -23,10 +23,11 @@ void yield();
 void sleep_until(deadline until);
 
 /// As above, from now on; a length of zero or less is a yield.
-template <class Rep, class Period>
-void sleep_for(std::chrono::duration<Rep, Period> length) {
-    if (length > length.zero()) sleep_until(deadline{length});
-    else yield();
+template <class Rep, class Period> void sleep_for(std::chrono::duration<Rep, Period> length) {
+    if (length > length.zero())
+        sleep_until(deadline{length});
+    else
+        yield();
 }
 
 [[nodiscard]] std::uint64_t id();

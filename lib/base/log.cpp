@@ -11,22 +11,15 @@ void write(spdlog::level::level_enum level, std::string_view message) noexcept {
     // A formatter or sink of the program may throw; a line that cannot be logged must not end the fiber that logs it.
     try {
         spdlog::log(level, "coir: {}", message);
-    } catch (...) {
-    }
+    } catch (...) {}
 }
 
 }  // namespace
 
-void info(std::string_view message) noexcept {
-    write(spdlog::level::info, message);
-}
+void info(std::string_view message) noexcept { write(spdlog::level::info, message); }
 
-void warning(std::string_view message) noexcept {
-    write(spdlog::level::warn, message);
-}
+void warning(std::string_view message) noexcept { write(spdlog::level::warn, message); }
 
-void error(std::string_view message) noexcept {
-    write(spdlog::level::err, message);
-}
+void error(std::string_view message) noexcept { write(spdlog::level::err, message); }
 
 }  // namespace coir::log

@@ -26,14 +26,14 @@ namespace coir::detail::sys {
 namespace {
 
 /// Every argument of a system call is a register's width.
-template <class T>
-long word(T value) noexcept {
-    if constexpr (std::is_pointer_v<T>) return reinterpret_cast<long>(value);
-    else return static_cast<long>(value);
+template <class T> long word(T value) noexcept {
+    if constexpr (std::is_pointer_v<T>)
+        return reinterpret_cast<long>(value);
+    else
+        return static_cast<long>(value);
 }
 
-template <class... Arguments>
-long call(long number, Arguments... arguments) noexcept {
+template <class... Arguments> long call(long number, Arguments... arguments) noexcept {
     const int saved = errno;
     const long result = ::syscall(number, word(arguments)...);
     if (result != -1) return result;

@@ -101,7 +101,8 @@ private:
     /// The earliest time that belongs into the slot: `last_` with the slot's digit, and zeros below.
     [[nodiscard]] std::uint64_t start_of(unsigned slot) const noexcept {
         const unsigned shift = slot / radix * digit_bits;
-        const std::uint64_t above = shift + digit_bits >= 64 ? 0 : last_ >> (shift + digit_bits) << (shift + digit_bits);
+        const std::uint64_t above =
+            shift + digit_bits >= 64 ? 0 : last_ >> (shift + digit_bits) << (shift + digit_bits);
         return above | std::uint64_t{slot % radix} << shift;
     }
 

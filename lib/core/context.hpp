@@ -96,35 +96,28 @@ inline void jump(context& from, context& to) noexcept {
     const coir_fcontext_transfer came = jump_fcontext(to.at, &from);
     static_cast<context*>(came.data)->at = came.from;
 }
-inline void jump_to_new(context& from, context& to) noexcept {
-    jump(from, to);
-}
+inline void jump_to_new(context& from, context& to) noexcept { jump(from, to); }
 [[noreturn, gnu::always_inline]] inline void jump_for_good(context& from, context& to) noexcept {
     jump_fcontext(to.at, &from);
     __builtin_unreachable();
 }
 #else
-inline void jump(context& from, context& to) noexcept {
-    coir_context_switch(&from.at, to.at);
-}
-inline void jump_to_new(context& from, context& to) noexcept {
-    coir_context_enter(&from.at, to.at);
-}
+inline void jump(context& from, context& to) noexcept { coir_context_switch(&from.at, to.at); }
+inline void jump_to_new(context& from, context& to) noexcept { coir_context_enter(&from.at, to.at); }
 /// The second half of coir_context_switch, in place: without a call, so that its `ret` meets the entry that
 /// coir_context_enter left.
 [[noreturn, gnu::always_inline]] inline void jump_for_good(context&, context& to) noexcept {
-    __asm__ volatile(
-        "movq %0, %%rsp\n\t"
-        "popq %%r15\n\t"
-        "popq %%r14\n\t"
-        "popq %%r13\n\t"
-        "popq %%r12\n\t"
-        "popq %%rbx\n\t"
-        "popq %%rbp\n\t"
-        "ret"
-        :
-        : "r"(to.at)
-        : "memory");
+    __asm__ volatile("movq %0, %%rsp\n\t"
+                     "popq %%r15\n\t"
+                     "popq %%r14\n\t"
+                     "popq %%r13\n\t"
+                     "popq %%r12\n\t"
+                     "popq %%rbx\n\t"
+                     "popq %%rbp\n\t"
+                     "ret"
+                     :
+                     : "r"(to.at)
+                     : "memory");
     __builtin_unreachable();
 }
 #endif

@@ -4,8 +4,6 @@
 
 namespace coir {
 
-void dump_fibers(std::ostream& out) {
-    detail::scheduler::get("dump_fibers").dump(out);
-}
+void dump_fibers(std::ostream& out) { detail::scheduler::get("dump_fibers").dump(out); }
 
 }  // namespace coir

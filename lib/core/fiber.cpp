@@ -26,13 +26,9 @@ task& make_task(std::size_t closure_bytes, std::size_t alignment) {
     return scheduler::get("spawn").make_task(closure_bytes, alignment);
 }
 
-void* closure_of(task& made) noexcept {
-    return made.closure();
-}
+void* closure_of(task& made) noexcept { return made.closure(); }
 
-void discard_task(task& made) noexcept {
-    scheduler::current()->discard_task(made);
-}
+void discard_task(task& made) noexcept { scheduler::current()->discard_task(made); }
 
 void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes) {
     made.ops = &ops;
@@ -49,9 +45,7 @@ fiber_handle::~fiber_handle() {
     if (task_ != nullptr) end();
 }
 
-bool fiber_handle::done() const noexcept {
-    return task_ != nullptr && task_->state == task_state::ended;
-}
+bool fiber_handle::done() const noexcept { return task_ != nullptr && task_->state == task_state::ended; }
 
 void fiber_handle::join(deadline until) {
     if (!wait("fiber::join", until)) throw timed_out{"fiber::join"};
@@ -73,9 +67,7 @@ void fiber_handle::detach() {
     if (let_go.state == task_state::ended) scheduler::release(let_go);
 }
 
-std::uint64_t fiber_handle::id() const noexcept {
-    return task_ == nullptr ? 0 : task_->id;
-}
+std::uint64_t fiber_handle::id() const noexcept { return task_ == nullptr ? 0 : task_->id; }
 
 std::string_view fiber_handle::name() const noexcept {
     return task_ == nullptr || task_->name == nullptr ? std::string_view{}

@@ -18,7 +18,8 @@ struct letter {
 };
 
 /// The only door between threads (invariant 8): any thread posts, the hub's thread takes. A sender rings the bell (an
-/// eventfd that the hub's epoll watches) only when the hub sleeps, so a busy scheduler costs its senders no system call.
+/// eventfd that the hub's epoll watches) only when the hub sleeps, so a busy scheduler costs its senders no system
+/// call.
 class inbox {
 public:
     inbox();
@@ -41,8 +42,8 @@ public:
     }
     void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
 
-    /// Whoever owes this scheduler a wake from outside (work in another thread, a signal set) counts here: what is left may
-    /// still be woken, so it is no deadlock. The scheduler's thread alone.
+    /// Whoever owes this scheduler a wake from outside (work in another thread, a signal set) counts here: what is left
+    /// may still be woken, so it is no deadlock. The scheduler's thread alone.
     void expect() noexcept { ++expected_; }
     void expect_no_more() noexcept { --expected_; }
     [[nodiscard]] bool expects() const noexcept { return expected_ > 0; }
@@ -52,7 +53,8 @@ public:
 private:
     std::atomic<letter*> first_{nullptr};  // newest first
     std::atomic<bool> asleep_{false};
-    std::atomic<int> posting_{0};  // senders in `post`: their letter may have arrived, and ended the run, before they are out
+    std::atomic<int> posting_{
+        0};  // senders in `post`: their letter may have arrived, and ended the run, before they are out
     std::size_t expected_ = 0;
     unique_fd bell_;
 };

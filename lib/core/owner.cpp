@@ -9,7 +9,8 @@ namespace coir::detail {
 void owner::claim(const scheduler& here, const char* operation) {
     // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
     std::uint64_t known = serial_.load(std::memory_order_relaxed);
-    if (known == here.serial()) [[likely]] return;
+    if (known == here.serial()) [[likely]]
+        return;
     if (known == 0 || !scheduler::is_alive(known)) {
         if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return;
     }
@@ -19,7 +20,8 @@ void owner::claim(const scheduler& here, const char* operation) {
 scheduler& owner::claim(const char* operation) {
     scheduler* const here = scheduler::current();
     if (here == nullptr) {
-        throw wrong_scheduler{std::string{operation} + ": this thread runs no scheduler, and the object belongs to one"};
+        throw wrong_scheduler{std::string{operation} +
+                              ": this thread runs no scheduler, and the object belongs to one"};
     }
     claim(*here, operation);
     return *here;

@@ -34,7 +34,8 @@ struct descriptor {
     std::uint32_t watched = 0;     // the events registered
     kind how = kind::unknown;
 
-    // Owned descriptors: what is known without asking. Try the call while the flag is set, clear it at EAGAIN, then wait.
+    // Owned descriptors: what is known without asking. Try the call while the flag is set, clear it at EAGAIN, then
+    // wait.
     bool readable = false;
     bool writable = false;
     /// PRI, RDHUP, HUP or ERR came. From now on a short read says nothing: data and end of stream can come in one
@@ -58,8 +59,8 @@ public:
     /// What is known of an owned descriptor. The reference holds as long as the reactor.
     [[nodiscard]] descriptor& operator[](int fd) noexcept { return *known(fd); }
 
-    /// Before a wait of `who` for an owned descriptor. Watches for writability from the first wait for it on: asked for from
-    /// the start, it would cost an event for every message that the peer reads.
+    /// Before a wait of `who` for an owned descriptor. Watches for writability from the first wait for it on: asked for
+    /// from the start, it would cost an event for every message that the peer reads.
     void prepare(int fd, waiter& who, direction towards);
 
     /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is ready

@@ -30,9 +30,7 @@ constexpr std::int64_t period = 1'000'000'000;          // of the stack pool, an
 constexpr std::size_t trim_batch = 256;                 // stacks returned between two looks
 constexpr std::uint16_t interruptions_in_a_row = 1000;  // before a fiber that ignores its stop is named
 
-std::int64_t now_ns() noexcept {
-    return clock::now().time_since_epoch().count();
-}
+std::int64_t now_ns() noexcept { return clock::now().time_since_epoch().count(); }
 
 /// The serial numbers of the schedulers that run. Asked only when an object meets a scheduler that is not its owner.
 struct register_of_schedulers {
@@ -67,7 +65,8 @@ void end_locals(task& of) noexcept {
 
 struct deadline_timer : timer_node {
     deadline_timer(std::int64_t when, waiter& whose) noexcept
-        : timer_node{when, [](timer_node& self) noexcept {
+        : timer_node{when,
+                     [](timer_node& self) noexcept {
                          static_cast<deadline_timer&>(self).sleeper->wake(outcome::timed_out);
                      }},
           sleeper{&whose} {}
@@ -84,13 +83,8 @@ vitals* this_thread_vitals() noexcept {
 }
 
 scheduler::scheduler(scheduler_settings settings)
-    : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())},
-      slab_{record_slab::create()},
-      hub_{ready_, *slab_},
-      dead_{ready_, *slab_},
-      settings_{std::move(settings)},
-      serial_{enrol()},
-      quota_{quota_max} {
+    : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())}, slab_{record_slab::create()},
+      hub_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, serial_{enrol()}, quota_{quota_max} {
     describe_running_fiber.store(describe_running, std::memory_order_relaxed);
     vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     vitals_.running.store(&hub_, std::memory_order_relaxed);
@@ -156,7 +150,8 @@ void scheduler::throw_not_in_fiber(const char* operation) {
         task* const next = ready_.pop();
         if (next == nullptr) break;
         --budget_;
-        if (next->state != task_state::unstarted || give_stack(*next)) [[likely]] return *next;
+        if (next->state != task_state::unstarted || give_stack(*next)) [[likely]]
+            return *next;
     }
     return hub_;
 }
@@ -170,18 +165,24 @@ void scheduler::mark_running(task& next) noexcept {
 [[gnu::always_inline]] inline void scheduler::suspend(task& self) noexcept {
     // Nearly always the first of those ready goes on where it was suspended.
     task* const first = budget_ > 0 ? ready_.front() : nullptr;
-    if (first == nullptr || first->state == task_state::unstarted) [[unlikely]] return suspend_slowly(self);
+    if (first == nullptr || first->state == task_state::unstarted) [[unlikely]]
+        return suspend_slowly(self);
     ready_.pop();
     --budget_;
-    if (first != &self) switch_to(self, *first);
-    else mark_running(self);  // a fiber that yields and is alone holds its thread in slices all the same
+    if (first != &self)
+        switch_to(self, *first);
+    else
+        mark_running(self);  // a fiber that yields and is alone holds its thread in slices all the same
 }
 
 [[gnu::noinline]] void scheduler::suspend_slowly(task& self) noexcept {
     task& next = choose_next();
-    if (next.state == task_state::unstarted) [[unlikely]] begin(self, next);
-    else if (&next != &self) switch_to(self, next);
-    else mark_running(self);
+    if (next.state == task_state::unstarted) [[unlikely]]
+        begin(self, next);
+    else if (&next != &self)
+        switch_to(self, next);
+    else
+        mark_running(self);
 }
 
 void scheduler::yield() noexcept {
@@ -224,9 +225,7 @@ task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
     return *made;
 }
 
-void scheduler::discard_task(task& unstarted) noexcept {
-    free_record(unstarted);
-}
+void scheduler::discard_task(task& unstarted) noexcept { free_record(unstarted); }
 
 void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes, const void* site) {
     if (!name.empty()) {
@@ -254,7 +253,8 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
         run_closure(self);
         keep_stack(self);
         retire(self);
-        // Straight to the next one when it is new as well: it takes over this stack, hot as it is, and no switch is paid.
+        // Straight to the next one when it is new as well: it takes over this stack, hot as it is, and no switch is
+        // paid.
         task* const next = budget_ > 0 ? ready_.front() : nullptr;
         if (next == nullptr || next->state != task_state::unstarted || !take_spare(*next)) break;
         ready_.pop();
@@ -271,16 +271,12 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
     leave_context(dead_.flow, next.flow);
 }
 
-extern "C" void coir_context_main() noexcept {
-    scheduler::current()->run_tasks();
-}
+extern "C" void coir_context_main() noexcept { scheduler::current()->run_tasks(); }
 
 void scheduler::run_closure(task& self) noexcept {
     try {
         self.ops->run(self.closure());
-    } catch (const cancelled&) {
-        self.end = task_end::stopped;
-    } catch (...) {
+    } catch (const cancelled&) { self.end = task_end::stopped; } catch (...) {
         self.end = task_end::failed;
         self.failure = std::current_exception();
     }
@@ -347,8 +343,10 @@ void scheduler::keep_stack(task& ended) noexcept {
 void scheduler::drop_spare() noexcept {
     if (spare_.memory.sp == nullptr) return;
     forget_context(spare_.flow);
-    if (spare_.pooled) stacks_.deallocate(spare_.memory);
-    else settings_.allocator.deallocate(spare_.memory);
+    if (spare_.pooled)
+        stacks_.deallocate(spare_.memory);
+    else
+        settings_.allocator.deallocate(spare_.memory);
     spare_.memory = {};
 }
 
@@ -378,14 +376,10 @@ void scheduler::report_failure(const task& of, const unhandled_exception_handler
         std::string what = "an exception that is not a std::exception";
         try {
             std::rethrow_exception(of.failure);
-        } catch (const std::exception& failure) {
-            what = failure.what();
-        } catch (...) {
+        } catch (const std::exception& failure) { what = failure.what(); } catch (...) {
         }
         log::error("fiber " + label_of(of) + " failed, and nobody asked for its result: " + what);
-    } catch (...) {
-        log::error("on_unhandled_exception has thrown");
-    }
+    } catch (...) { log::error("on_unhandled_exception has thrown"); }
 }
 
 // ---- stop and expiry ---------------------------------------------------------------------------------------------
@@ -464,7 +458,8 @@ void scheduler::run(task& main) {
 void scheduler::run_ready() noexcept {
     if (ready_.empty()) return;
     budget_ = quota_;
-    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]] vitals_.on_busy(vitals_);
+    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]]
+        vitals_.on_busy(vitals_);
     vitals_.selector.store(vitals::block, std::memory_order_relaxed);
     suspend(hub_);
     vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
@@ -500,7 +495,8 @@ void scheduler::fire_timers(std::int64_t now) noexcept {
     while (timer_node* due = timers_.pop(now)) due->fire(*due);
 }
 
-/// Where slices are long, the hub looks after fewer of them: the clock that it reads anyway tells, and a switch reads none.
+/// Where slices are long, the hub looks after fewer of them: the clock that it reads anyway tells, and a switch reads
+/// none.
 void scheduler::adapt_quota(std::int64_t now) noexcept {
     const std::int64_t took = now - round_began_;
     if (budget_ > 0 && took < round_max) {

@@ -34,10 +34,10 @@ struct scheduler_settings {
 ///
 /// A wait is written so:
 ///
-///     scheduler& here = scheduler::enter("mutex::lock");  // throws what is due: not_in_fiber, cancelled, scope_expired
-///     waiter me{here.running(), "mutex"};
-///     waiters_.push_back(me);                             // left with whoever can wake it
-///     const outcome how = here.park(me, until);           // throws when the wait was interrupted
+///     scheduler& here = scheduler::enter("mutex::lock");  // throws what is due: not_in_fiber, cancelled,
+///     scope_expired waiter me{here.running(), "mutex"}; waiters_.push_back(me);                             // left
+///     with whoever can wake it const outcome how = here.park(me, until);           // throws when the wait was
+///     interrupted
 class scheduler {
 public:
     explicit scheduler(scheduler_settings settings);
@@ -50,7 +50,8 @@ public:
 
     /// The calling fiber's. Throws `not_in_fiber`, naming the operation.
     static scheduler& get(const char* operation) {
-        if (current_ == nullptr) [[unlikely]] throw_not_in_fiber(operation);
+        if (current_ == nullptr) [[unlikely]]
+            throw_not_in_fiber(operation);
         return *current_;
     }
 
@@ -66,8 +67,8 @@ public:
     /// Never to be called by the hub.
     [[nodiscard]] task& running() const noexcept { return *vitals_.running.load(std::memory_order_relaxed); }
 
-    /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired` when
-    /// that came first; the waiter is in no queue then.
+    /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired`
+    /// when that came first; the waiter is in no queue then.
     outcome park(waiter& me, const deadline& until);
 
     /// Lets all that are ready run first.
@@ -77,7 +78,8 @@ public:
     task& make_task(std::size_t closure_bytes, std::size_t alignment);
     void discard_task(task& unstarted) noexcept;
 
-    /// Sets a task going: it runs at the next suspension, after those already ready. Throws `std::bad_alloc` for the name.
+    /// Sets a task going: it runs at the next suspension, after those already ready. Throws `std::bad_alloc` for the
+    /// name.
     void start(task& made, std::string_view name, std::size_t stack_bytes, const void* site);
 
     /// Makes a stop due to `who`, once; its stop callbacks run here and now.
@@ -89,8 +91,8 @@ public:
     /// Hands what the running task has caught, and nobody will ever ask for, to `on_unhandled_exception`.
     void report_unhandled(std::exception_ptr failure) noexcept;
 
-    /// Runs `main` and all that it starts, on this thread. When `main` ends, the others are stopped and waited for. Throws
-    /// `deadlock` when nothing can wake those that are left.
+    /// Runs `main` and all that it starts, on this thread. When `main` ends, the others are stopped and waited for.
+    /// Throws `deadlock` when nothing can wake those that are left.
     void run(task& main);
 
     /// Whether `who` belongs to this scheduler.
@@ -115,7 +117,8 @@ public:
     [[noreturn]] void run_tasks() noexcept;
 
 private:
-    /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one ends.
+    /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one
+    /// ends.
     struct spare_stack {
         boost::context::stack_context memory;
         context flow;
@@ -180,9 +183,9 @@ private:
     std::int64_t round_began_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;
-    bool draining_ = false;  // the main task has ended: all are stopped, and what is spawned is born stopped
+    bool draining_ = false;      // the main task has ended: all are stopped, and what is spawned is born stopped
     int callbacks_running_ = 0;  // stop callbacks, which must not suspend
-    std::string deadlock_;   // what was found, empty when none was
+    std::string deadlock_;       // what was found, empty when none was
 };
 
 }  // namespace coir::detail

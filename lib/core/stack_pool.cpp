@@ -107,7 +107,8 @@ struct stack_pool::slab : list_hook {  // in its class's list while it has a sta
 
 class stack_pool::size_class {
 public:
-    explicit size_class(std::size_t bytes) noexcept : bytes_{bytes}, guard_{std::min(guard_max, bytes / 4 / page * page)} {}
+    explicit size_class(std::size_t bytes) noexcept
+        : bytes_{bytes}, guard_{std::min(guard_max, bytes / 4 / page * page)} {}
     ~size_class() {
         while (slab* each = with_room_.pop_front()) {
             if (each->touched == 0) unmap(*each);
@@ -179,9 +180,7 @@ private:
     entry& carve(slab& from) {
         std::byte* const bottom = from.memory + from.carved * bytes_;
         if (!install_guard(bottom, guard_)) throw_no_memory(errno, bytes_);
-        if (RUNNING_ON_VALGRIND != 0) {
-            from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_));
-        }
+        if (RUNNING_ON_VALGRIND != 0) { from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_)); }
         entry& made = from.entries[from.carved++];
         made.home = &from;
         return made;
@@ -251,9 +250,7 @@ private:
 
 stack_pool::stack_pool() = default;
 
-stack_pool::~stack_pool() {
-    COIR_CHECK(in_use_ == 0, "a stack pool ends while fibers have their stacks in it");
-}
+stack_pool::~stack_pool() { COIR_CHECK(in_use_ == 0, "a stack pool ends while fibers have their stacks in it"); }
 
 boost::context::stack_context stack_pool::allocate(std::size_t bytes) {
     if (bytes > stack_max) throw_no_memory(ENOMEM, bytes);
@@ -288,9 +285,7 @@ std::size_t stack_pool::pooled() const noexcept {
     return count;
 }
 
-guard_kind stack_pool::guard() noexcept {
-    return guard_in_force.load(std::memory_order_relaxed);
-}
+guard_kind stack_pool::guard() noexcept { return guard_in_force.load(std::memory_order_relaxed); }
 
 std::size_t stack_pool::round_up(std::size_t bytes) noexcept {
     return (std::max(bytes, stack_min) + page - 1) / page * page;

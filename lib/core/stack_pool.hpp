@@ -16,9 +16,9 @@ enum class guard_kind : unsigned char {
 
 /// The stacks of one scheduler, used on its thread alone. A Boost.Context StackAllocator that takes the size a call.
 ///
-/// Stacks of one size are cut from large mappings (slabs) that reserve address space and no memory; what a fiber touches
-/// is its memory. The lowest quarter of a stack, 64 KiB at most, is its guard. A stack that is given back stays warm for
-/// the next fiber; what a whole period never needed is returned to the system, half of it each time (`trim`).
+/// Stacks of one size are cut from large mappings (slabs) that reserve address space and no memory; what a fiber
+/// touches is its memory. The lowest quarter of a stack, 64 KiB at most, is its guard. A stack that is given back stays
+/// warm for the next fiber; what a whole period never needed is returned to the system, half of it each time (`trim`).
 class stack_pool {
 public:
     stack_pool();

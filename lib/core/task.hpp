@@ -73,9 +73,9 @@ public:
         ready->push(*this);
     }
 
-    /// What would be thrown at a suspension now; `uncaught` exceptions are in flight in the fiber. A stop comes before an
-    /// expiry, an outer scope before an inner one; shields and destructors that run while an exception is
-    /// in flight hold back what came from around them.
+    /// What would be thrown at a suspension now; `uncaught` exceptions are in flight in the fiber. A stop comes before
+    /// an expiry, an outer scope before an inner one; shields and destructors that run while an exception is in flight
+    /// hold back what came from around them.
     [[nodiscard]] interruption due(int uncaught) const noexcept {
         if (stop_requested && shields == 0 && uncaught == 0) return {.stop = true};
         const expiry_scope* found = nullptr;
@@ -131,8 +131,10 @@ public:
 
 inline void ready_list::push(task& ready) noexcept {
     ready.next_ready = nullptr;
-    if (head_ == nullptr) head_ = &ready;
-    else tail_->next_ready = &ready;
+    if (head_ == nullptr)
+        head_ = &ready;
+    else
+        tail_->next_ready = &ready;
     tail_ = &ready;
 }
 

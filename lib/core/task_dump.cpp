@@ -12,10 +12,10 @@ namespace {
 std::string state_of(const task& fiber, bool runs) {
     if (runs) return "running";
     switch (fiber.state) {
-        case task_state::unstarted: return "spawned";
-        case task_state::ready: return "ready";
-        case task_state::ended: return "finished";
-        case task_state::parked: break;
+    case task_state::unstarted: return "spawned";
+    case task_state::ready: return "ready";
+    case task_state::ended: return "finished";
+    case task_state::parked: break;
     }
     std::string what = std::string{"parked on "} + fiber.waits->waits_for;
     if (fiber.waits->descriptor >= 0) what += " " + std::to_string(fiber.waits->descriptor);

@@ -7,9 +7,7 @@ namespace coir::this_fiber {
 using detail::scheduler;
 using detail::task;
 
-void yield() {
-    scheduler::enter("this_fiber::yield").yield();
-}
+void yield() { scheduler::enter("this_fiber::yield").yield(); }
 
 void sleep_until(deadline until) {
     scheduler& here = scheduler::enter("this_fiber::sleep_until");
@@ -17,9 +15,7 @@ void sleep_until(deadline until) {
     here.park(me, until);
 }
 
-std::uint64_t id() {
-    return scheduler::get("this_fiber::id").running().id;
-}
+std::uint64_t id() { return scheduler::get("this_fiber::id").running().id; }
 
 std::string_view name() {
     const task& self = scheduler::get("this_fiber::name").running();
@@ -35,9 +31,7 @@ std::stop_token stop_token() {
     return self.stop->get_token();
 }
 
-void throw_if_stopped() {
-    scheduler::enter("this_fiber::throw_if_stopped");
-}
+void throw_if_stopped() { scheduler::enter("this_fiber::throw_if_stopped"); }
 
 std::size_t stack_remaining() {
     const task& self = scheduler::get("this_fiber::stack_remaining").running();
@@ -45,8 +39,6 @@ std::size_t stack_remaining() {
     return static_cast<std::size_t>(static_cast<const std::byte*>(__builtin_frame_address(0)) - bottom);
 }
 
-bool in_fiber() noexcept {
-    return scheduler::current() != nullptr;
-}
+bool in_fiber() noexcept { return scheduler::current() != nullptr; }
 
 }  // namespace coir::this_fiber

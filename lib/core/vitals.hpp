@@ -15,8 +15,8 @@ struct vitals {
     static constexpr unsigned char allow = 0;  // SYSCALL_DISPATCH_FILTER_ALLOW, prctl(2)
     static constexpr unsigned char block = 1;  // SYSCALL_DISPATCH_FILTER_BLOCK
 
-    /// Whether a fiber runs, in the kernel's words, since it may be the selector of Syscall User Dispatch. Written by the
-    /// hub alone: `block` when it leaves for a fiber, `allow` when it comes back (invariant 10).
+    /// Whether a fiber runs, in the kernel's words, since it may be the selector of Syscall User Dispatch. Written by
+    /// the hub alone: `block` when it leaves for a fiber, `allow` when it comes back (invariant 10).
     std::atomic<unsigned char> selector{allow};
 
     /// Set by the detector when it wants `on_pending` called.
@@ -27,8 +27,8 @@ struct vitals {
 
     pid_t tid = 0;  // the thread, as gettid(2) names it
 
-    /// The task that runs: a fiber's, or in the hub its own (`selector` tells which). The record may be gone by the time
-    /// another thread looks, but its memory stays mapped: read, then compare `slices`.
+    /// The task that runs: a fiber's, or in the hub its own (`selector` tells which). The record may be gone by the
+    /// time another thread looks, but its memory stays mapped: read, then compare `slices`.
     std::atomic<task*> running{nullptr};
 
     /// Counts each time that a task suspends, if only to go on itself. Unchanged: the same one still holds the thread.

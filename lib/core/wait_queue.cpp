@@ -4,9 +4,7 @@
 
 namespace coir::detail {
 
-wait_queue::~wait_queue() {
-    COIR_CHECK(waiters_.empty(), "an object is destroyed while fibers wait on it");
-}
+wait_queue::~wait_queue() { COIR_CHECK(waiters_.empty(), "an object is destroyed while fibers wait on it"); }
 
 bool wait_queue::wait(const char* operation, const deadline& until) {
     scheduler& here = scheduler::enter(operation);
@@ -23,8 +21,7 @@ task* wait_queue::wake_one() noexcept {
 }
 
 void wait_queue::wake_all() noexcept {
-    while (wake_one()) {
-    }
+    while (wake_one()) {}
 }
 
 }  // namespace coir::detail

@@ -42,7 +42,8 @@ struct waiter : list_hook {
     outcome result = outcome::waiting;
 };
 
-/// Ends the wait of a parked task that has something due. Does nothing to others: they find it at their next suspension.
+/// Ends the wait of a parked task that has something due. Does nothing to others: they find it at their next
+/// suspension.
 inline void interrupt(task& parked) noexcept {
     if (parked.state != task_state::parked) return;
     if (parked.due(static_cast<int>(parked.exceptions.uncaught))) parked.waits->wake(outcome::interrupted);

@@ -1,5 +1,6 @@
 #include "detect/detector.hpp"
 
+#include <pthread.h>
 #include <sys/auxv.h>
 
 #include <mutex>
@@ -30,6 +31,12 @@ void say_once_that_trap_is_missing() {
     });
 }
 
+/// In a child of fork the watchdog is gone, and may have left a lock behind: nobody looks there.
+void look_away_after_fork() {
+    static std::once_flag arranged;
+    std::call_once(arranged, [] { ::pthread_atfork(nullptr, nullptr, [] { monitor::make_current(nullptr); }); });
+}
+
 }  // namespace
 
 /// The stack of signal handlers, for a thread that has none: a fiber's own may be too small for a walk up the stack.
@@ -54,7 +61,7 @@ attachment::attachment(vitals& thread, const blocking_options& asked) {
     // A run on the watchdog's own thread, in on_report, would have to wait for itself.
     if (how.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
     if (how.trap_was_asked_for) say_once_that_trap_is_missing();
-    if (how.options.engine == blocking_engine::hooks) (void)install_hooks();
+    look_away_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
     auto watched = std::make_unique<watched_thread>(thread, std::move(how), watchdog::doorbell());
     try {
@@ -79,7 +86,7 @@ engine_status active_engine() {
     const detail::monitor* const here = detail::monitor::current();
     if (here == nullptr) return {};
     engine_status status{.on = true, .engine = here->how().options.engine, .missing = {}};
-    if (status.engine == blocking_engine::hooks) status.missing = detail::install_hooks();
+    if (status.engine == blocking_engine::hooks) status.missing = detail::functions_without_hooks();
     return status;
 }
 

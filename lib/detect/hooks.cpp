@@ -226,7 +226,7 @@ template <class Result, class... Parameters, class Question>
 
 }  // namespace
 
-std::string_view install_hooks() noexcept {
+std::string_view functions_without_hooks() noexcept {
     return is_static_program() ? "getaddrinfo has no hook, as the program is linked statically" : "";
 }
 

@@ -4,8 +4,8 @@
 
 namespace coir::detail {
 
-/// Brings the hooks on the C library's blocking functions into the program. Returns which functions have none in this
-/// program, and why; empty: all have.
-[[nodiscard]] std::string_view install_hooks() noexcept;
+/// Which of the C library's functions that can sleep have no hook in this program, and why; empty: all have. The hooks
+/// come into a program with this function, as its reference is what brings their object file in.
+[[nodiscard]] std::string_view functions_without_hooks() noexcept;
 
 }  // namespace coir::detail

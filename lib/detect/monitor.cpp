@@ -95,7 +95,9 @@ void monitor::make_due(std::uint64_t fiber, int place) noexcept {
     thread_.pending.store(true, std::memory_order_relaxed);
 }
 
-void monitor::throw_what_is_due(vitals&) { current_->throw_due(); }
+void monitor::throw_what_is_due(vitals&) {
+    if (current_ != nullptr) current_->throw_due();
+}
 
 void monitor::throw_due() {
     const task& self = *thread_.running.load(std::memory_order_relaxed);

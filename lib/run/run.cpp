@@ -28,8 +28,7 @@ public:
     ~sigpipe_blocked() {
         const timespec at_once{};
         if (!was_pending_) {
-            while (::sigtimedwait(&only_sigpipe_, nullptr, &at_once) == SIGPIPE) {
-            }
+            while (::sigtimedwait(&only_sigpipe_, nullptr, &at_once) == SIGPIPE) {}
         }
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }

@@ -22,8 +22,7 @@ struct list_hook {
 
 /// A doubly linked ring of objects that someone else owns: nothing is allocated, and an object leaves in O(1)
 /// without knowing which list it is in. `T` derives from `list_hook`, and needs to be complete only where it is used.
-template <class T>
-class list {
+template <class T> class list {
 public:
     list() noexcept { head_.next = head_.prev = &head_; }
     ~list() { head_.next = head_.prev = nullptr; }
@@ -50,8 +49,7 @@ public:
     }
 
     /// Calls `f` for each object in order. `f` may unlink the object that it is given, and no other.
-    template <class F>
-    void for_each(F&& f) const {
+    template <class F> void for_each(F&& f) const {
         for (list_hook* at = head_.next; at != &head_;) {
             list_hook* next = at->next;
             f(*static_cast<T*>(at));

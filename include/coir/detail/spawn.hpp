@@ -29,32 +29,28 @@ void discard_task(task& made) noexcept;
 [[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes);
 
 /// The result of a fiber, first in its closure, so that a handle which knows no more than the type finds it.
-template <class R>
-struct result_slot {
+template <class R> struct result_slot {
     std::optional<R> value;
     R take() { return std::move(*value); }
 };
 
-template <class R>
-struct result_slot<R&> {
+template <class R> struct result_slot<R&> {
     R* value = nullptr;
     R& take() { return *value; }
 };
 
-template <>
-struct result_slot<void> {
+template <> struct result_slot<void> {
     void take() {}
 };
 
-template <class F, class... A>
-using spawn_result = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
+template <class F, class... A> using spawn_result = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
 
 /// What a fiber runs: a callable and its arguments, decayed and moved in as std::thread does.
-template <class F, class... A>
-struct closure : result_slot<spawn_result<F, A...>> {
+template <class F, class... A> struct closure : result_slot<spawn_result<F, A...>> {
     using result = spawn_result<F, A...>;
 
-    explicit closure(F&& f, A&&... arguments) : work{std::in_place, std::forward<F>(f), std::forward<A>(arguments)...} {}
+    explicit closure(F&& f, A&&... arguments)
+        : work{std::in_place, std::forward<F>(f), std::forward<A>(arguments)...} {}
 
     static void run(void* self) {
         closure& here = *static_cast<closure*>(self);
@@ -81,7 +77,8 @@ struct closure : result_slot<spawn_result<F, A...>> {
 };
 
 template <class F, class... A>
-[[gnu::always_inline]] inline task& spawn_task(std::string_view name, std::size_t stack_bytes, F&& f, A&&... arguments) {
+[[gnu::always_inline]] inline task& spawn_task(std::string_view name, std::size_t stack_bytes, F&& f,
+                                               A&&... arguments) {
     using made_closure = closure<F, A...>;
     task& made = make_task(sizeof(made_closure), alignof(made_closure));
     try {

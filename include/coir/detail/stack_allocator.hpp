@@ -14,14 +14,15 @@ public:
     any_stack_allocator() = default;
 
     template <class Allocator>
-        requires(!std::same_as<std::remove_cvref_t<Allocator>, any_stack_allocator>) &&
-                requires(Allocator& allocator, boost::context::stack_context& stack) {
-                    { allocator.allocate() } -> std::same_as<boost::context::stack_context>;
-                    allocator.deallocate(stack);
-                }
+    requires(!std::same_as<std::remove_cvref_t<Allocator>, any_stack_allocator>) &&
+        requires(Allocator& allocator, boost::context::stack_context& stack) {
+        { allocator.allocate() } -> std::same_as<boost::context::stack_context>;
+        allocator.deallocate(stack);
+    }
     any_stack_allocator(Allocator allocator)
-        : state_{std::make_shared<Allocator>(std::move(allocator))},
-          allocate_{[](void* state) { return static_cast<Allocator*>(state)->allocate(); }},
+        : state_{std::make_shared<Allocator>(std::move(allocator))}, allocate_{[](void* state) {
+              return static_cast<Allocator*>(state)->allocate();
+          }},
           deallocate_{[](void* state, boost::context::stack_context& stack) noexcept {
               static_cast<Allocator*>(state)->deallocate(stack);
           }} {}

@@ -22,7 +22,8 @@ public:
     /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over.
     [[nodiscard]] bool wait(const char* operation, const deadline& until = never);
 
-    /// Wakes the fiber that has waited longest, and runs it after those already ready. Which one; nullptr when none waits.
+    /// Wakes the fiber that has waited longest, and runs it after those already ready. Which one; nullptr when none
+    /// waits.
     task* wake_one() noexcept;
     void wake_all() noexcept;
 

@@ -1,4 +1,5 @@
-// A program with functions of its own by the names of the C library's, as other interposers have them: they stay in place.
+// A program with functions of its own by the names of the C library's, as other interposers have them: they stay in
+// place.
 #include <coir/blocking.hpp>
 #include <coir/run.hpp>
 
@@ -13,9 +14,7 @@ namespace {
 int connects = 0;
 }
 
-extern "C" int connect(int, const sockaddr*, socklen_t) {
-    return ++connects;
-}
+extern "C" int connect(int, const sockaddr*, socklen_t) { return ++connects; }
 
 int main() {
     bool usleep_seen = false;
