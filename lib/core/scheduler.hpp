@@ -34,10 +34,13 @@ struct scheduler_settings {
 ///
 /// A wait is written so:
 ///
-///     scheduler& here = scheduler::enter("mutex::lock");  // throws what is due: not_in_fiber, cancelled,
-///     scope_expired waiter me{here.running(), "mutex"}; waiters_.push_back(me);                             // left
-///     with whoever can wake it const outcome how = here.park(me, until);           // throws when the wait was
-///     interrupted
+///     scheduler& here = scheduler::enter("mutex::lock");
+///     waiter me{here.running(), "mutex"};
+///     waiters_.push_back(me);
+///     const outcome how = here.park(me, until);
+///
+/// `enter` throws what is due (`not_in_fiber`, `cancelled`, `scope_expired`), so it comes before the waiter is left
+/// with whoever can wake it; `park` throws when the wait was interrupted.
 class scheduler {
 public:
     explicit scheduler(scheduler_settings settings);
