@@ -131,8 +131,13 @@ watched_call::~watched_call() {
         seen.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
         seen.category = category_;
         seen.call = name_;
-        seen.count = claimed ? 0 : 1;
-        seen.longest = seen.total = held;
+        seen.longest = held;
+        if (claimed) {
+            // Counted already, and added up until the slice ends.
+            seen.count = 0;
+        } else {
+            seen.total = held;
+        }
         label_running(by_.thread(), seen.fiber);
         // The watchdog knows of the call's site alone: so that both sightings are one.
         if (slept && !claimed)

@@ -205,7 +205,7 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
     bool ended = false;
     coir::run([&] {
         coir::spawn({.name = "stubborn"}, [&] {
-            const auto end = std::chrono::steady_clock::now() + 1500ms;
+            const auto end = std::chrono::steady_clock::now() + 2500ms;
             while (std::chrono::steady_clock::now() < end) {
                 struct waits_unwinding {
                     // Held back while an exception is in flight: this wait is not cut short.
@@ -222,8 +222,8 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
         coir::this_fiber::yield();
     });
     CHECK(ended);
-    CHECK(log.count("the end of run waits for fibers that do not stop") == 1);
-    CHECK(log.count("\"stubborn\": parked on sleep, to stop") == 1);
+    CHECK(log.count("the end of run waits for fibers that do not stop") >= 1);
+    CHECK(log.count("\"stubborn\": parked on sleep, to stop") >= 1);
 }
 
 TEST_CASE("run: descriptors, threads and mappings are as before") {
