@@ -8,6 +8,15 @@
 coir_context_code_begin:
 
 #if !defined(COIR_CONTEXT_FCONTEXT)
+// Pushes the callee-saved registers, in the order in which coir_context_switch and jump_for_good pop them again.
+    .macro save_registers
+    .irp register, rbp, rbx, r12, r13, r14, r15
+    pushq %\register
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %\register, 0
+    .endr
+    .endm
+
 // void coir_context_switch(void** save, void* load)
     .globl coir_context_switch
     .hidden coir_context_switch
@@ -16,24 +25,7 @@ coir_context_code_begin:
 coir_context_switch:
     .cfi_startproc
     endbr64
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    pushq %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbx, 0
-    pushq %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
-    pushq %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r14, 0
-    pushq %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r15, 0
+    save_registers
     movq %rsp, (%rdi)
     movq %rsi, %rsp
     popq %r15
@@ -91,24 +83,7 @@ coir_context_bottom:
 coir_context_enter:
     .cfi_startproc
     endbr64
-    pushq %rbp
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbp, 0
-    pushq %rbx
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %rbx, 0
-    pushq %r12
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r12, 0
-    pushq %r13
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r13, 0
-    pushq %r14
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r14, 0
-    pushq %r15
-    .cfi_adjust_cfa_offset 8
-    .cfi_rel_offset %r15, 0
+    save_registers
     movq %rsp, (%rdi)
     movq %rsi, %rsp
     .cfi_undefined %rip
