@@ -27,7 +27,7 @@ enum class blocking_engine {
     automatic,  // hooks
     watch,      // a watchdog's thread: finds every stall that lasts longer than the threshold
     hooks,      // and hooks on the C library's blocking functions: find each call, name it and time it
-    trap,       // and every system call of a fiber, by Syscall User Dispatch: not built yet, gives hooks
+    trap,       // and every system call of a fiber, whoever makes it, by Syscall User Dispatch (x86-64, Linux 5.11)
 };
 
 enum class blocking_kind {
@@ -90,6 +90,8 @@ struct blocking_report {
 /// - `COIR_BLOCKING_CLASSES=sleep,network` (these alone) or `-disk,-pipe` (all but these)
 /// - `COIR_BLOCKING_SUPPRESSIONS=path`
 /// - `COIR_BLOCKING_REPORT=path`: a line of JSON for each report is appended to that file
+/// - `COIR_BLOCKING_RECORDS=folder`: what is seen goes into files there, for the tool `blocking-detector`, and with policy
+///   warn nothing is logged
 ///
 /// `run` throws `std::invalid_argument` for a value that it does not understand, naming the variable.
 struct blocking_options {
@@ -145,7 +147,7 @@ private:
 /// What looks for blocking, really.
 struct engine_status {
     bool on = false;
-    blocking_engine engine = blocking_engine::automatic;  // once on: watch or hooks
+    blocking_engine engine = blocking_engine::automatic;  // once on: watch, hooks or trap
     std::string missing;                                  // what it cannot see in this program, and why; empty: nothing
 };
 

@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <ctime>
+
+#include "base/system_call.hpp"
 
 #if defined(__SANITIZE_THREAD__)
 #define COIR_TSAN_CALLS 1
@@ -25,23 +26,6 @@ namespace coir::detail::sys {
 
 namespace {
 
-/// Every argument of a system call is a register's width.
-template <class T> long word(T value) noexcept {
-    if constexpr (std::is_pointer_v<T>)
-        return reinterpret_cast<long>(value);
-    else
-        return static_cast<long>(value);
-}
-
-template <class... Arguments> long call(long number, Arguments... arguments) noexcept {
-    const int saved = errno;
-    const long result = ::syscall(number, word(arguments)...);
-    if (result != -1) return result;
-    const long error = -errno;
-    errno = saved;
-    return error;
-}
-
 // A byte that one thread writes and another reads carries with it what happened before: the thread sanitizer sees that
 // through its own versions of read and write, and not through a bare system call. One mark for all descriptors.
 #if defined(COIR_TSAN_CALLS)
@@ -56,91 +40,98 @@ void take_over() noexcept {}
 }  // namespace
 
 long read(int fd, void* into, std::size_t bytes) noexcept {
-    const long got = call(SYS_read, fd, into, bytes);
+    const long got = system_call(SYS_read, fd, into, bytes);
     take_over();
     return got;
 }
 
 long write(int fd, const void* from, std::size_t bytes) noexcept {
     hand_over();
-    return call(SYS_write, fd, from, bytes);
+    return system_call(SYS_write, fd, from, bytes);
 }
 
 long readv(int fd, const iovec* into, int count) noexcept {
-    const long got = call(SYS_readv, fd, into, count);
+    const long got = system_call(SYS_readv, fd, into, count);
     take_over();
     return got;
 }
 
 long writev(int fd, const iovec* from, int count) noexcept {
     hand_over();
-    return call(SYS_writev, fd, from, count);
+    return system_call(SYS_writev, fd, from, count);
 }
 
 long recv(int fd, void* into, std::size_t bytes, int flags) noexcept {
-    const long got = call(SYS_recvfrom, fd, into, bytes, flags, 0L, 0L);
+    const long got = system_call(SYS_recvfrom, fd, into, bytes, flags, 0L, 0L);
     take_over();
     return got;
 }
 
 long send(int fd, const void* from, std::size_t bytes, int flags) noexcept {
     hand_over();
-    return call(SYS_sendto, fd, from, bytes, flags, 0L, 0L);
+    return system_call(SYS_sendto, fd, from, bytes, flags, 0L, 0L);
 }
 
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept {
     hand_over();
-    return call(SYS_connect, fd, address, length);
+    return system_call(SYS_connect, fd, address, length);
 }
 
 long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
-    const long got = call(SYS_accept4, fd, address, length, flags);
+    const long got = system_call(SYS_accept4, fd, address, length, flags);
     take_over();
     return got;
 }
 
 long close(int fd) noexcept {
     hand_over();
-    return call(SYS_close, fd);
+    return system_call(SYS_close, fd);
 }
 
-long socket(int family, int type, int protocol) noexcept { return call(SYS_socket, family, type, protocol); }
+long socket(int family, int type, int protocol) noexcept { return system_call(SYS_socket, family, type, protocol); }
 
-long bind(int fd, const sockaddr* address, socklen_t length) noexcept { return call(SYS_bind, fd, address, length); }
+long bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+    return system_call(SYS_bind, fd, address, length);
+}
 
-long listen(int fd, int backlog) noexcept { return call(SYS_listen, fd, backlog); }
+long listen(int fd, int backlog) noexcept { return system_call(SYS_listen, fd, backlog); }
 
 long shutdown(int fd, int how) noexcept {
     hand_over();
-    return call(SYS_shutdown, fd, how);
+    return system_call(SYS_shutdown, fd, how);
 }
 
 long getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
-    return call(SYS_getsockname, fd, address, length);
+    return system_call(SYS_getsockname, fd, address, length);
 }
 
 long getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
-    return call(SYS_getpeername, fd, address, length);
+    return system_call(SYS_getpeername, fd, address, length);
 }
 
 long getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
-    return call(SYS_getsockopt, fd, level, option, value, length);
+    return system_call(SYS_getsockopt, fd, level, option, value, length);
 }
 
 long setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
-    return call(SYS_setsockopt, fd, level, option, value, length);
+    return system_call(SYS_setsockopt, fd, level, option, value, length);
 }
 
-long fstat(int fd, struct stat* into) noexcept { return call(SYS_fstat, fd, into); }
+long fstat(int fd, struct stat* into) noexcept { return system_call(SYS_fstat, fd, into); }
 
-long status_flags(int fd) noexcept { return call(SYS_fcntl, fd, F_GETFL); }
+long status_flags(int fd) noexcept { return system_call(SYS_fcntl, fd, F_GETFL); }
 
 long poll_now(int fd, short events) noexcept {
     pollfd asked{fd, events, 0};
     const timespec no_time{0, 0};
-    const long result = call(SYS_ppoll, &asked, 1L, &no_time, 0L, 0L);
+    const long result = system_call(SYS_ppoll, &asked, 1L, &no_time, 0L, 0L);
     take_over();
     return result < 0 ? result : asked.revents;
+}
+
+long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+    hand_over();
+    return system_call(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept {
@@ -149,14 +140,14 @@ long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nan
     long result = -ENOSYS;
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const timespec limit{static_cast<time_t>(nanoseconds / second), static_cast<long>(nanoseconds % second)};
-        result = call(SYS_epoll_pwait2, epoll, events, events_max, nanoseconds < 0 ? nullptr : &limit, 0L, 0L);
+        result = system_call(SYS_epoll_pwait2, epoll, events, events_max, nanoseconds < 0 ? nullptr : &limit, 0L, 0L);
         if (result == -ENOSYS) has_pwait2.store(false, std::memory_order_relaxed);
     }
     if (result == -ENOSYS) {
         constexpr std::int64_t most = 3'600'000;  // an hour: waking for nothing then costs nothing
         const std::int64_t ceiled = nanoseconds / 1'000'000 + (nanoseconds % 1'000'000 > 0 ? 1 : 0);
         const std::int64_t milliseconds = nanoseconds < 0 ? -1 : ceiled < most ? ceiled : most;
-        result = call(SYS_epoll_pwait, epoll, events, events_max, milliseconds, 0L, 8L);
+        result = system_call(SYS_epoll_pwait, epoll, events, events_max, milliseconds, 0L, 8L);
     }
     take_over();
     return result;

@@ -10,7 +10,8 @@
 #include <cstdint>
 
 /// The system calls that the library makes while a fiber runs or the hub polls, by one door: they do not go through the
-/// C library's functions of the same name, which a program or the blocking detector may have put hooks on.
+/// C library's functions of the same name, which a program or the blocking detector may have put hooks on, and the
+/// detector's traps let them through.
 /// Each returns what the kernel does: a negative result is -errno, and errno stays as it is. None of them retries.
 namespace coir::detail::sys {
 
@@ -39,6 +40,8 @@ long status_flags(int fd) noexcept;
 
 /// The state of one descriptor, by poll(2) without waiting: the events of `events` that hold, or -errno.
 long poll_now(int fd, short events) noexcept;
+
+long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 
 /// Waits for `nanoseconds` (negative: for ever). By epoll_pwait2(2) where the kernel has it (5.11), else in whole
 /// milliseconds, rounded up.

@@ -8,6 +8,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/sys.hpp"
+
 namespace coir::detail {
 
 inbox::inbox() : bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
@@ -30,11 +32,9 @@ void inbox::post(letter& sent) noexcept {
 }
 
 void inbox::ring() const noexcept {
-    const int saved = errno;
     const std::uint64_t one = 1;
     // EAGAIN: 2^64-2 rings that nobody read. The descriptor is watched edge-triggered, so it need never be read.
-    [[maybe_unused]] const auto ignored = ::write(bell_.get(), &one, sizeof one);
-    errno = saved;
+    sys::write(bell_.get(), &one, sizeof one);
 }
 
 void inbox::deliver() noexcept {

@@ -29,8 +29,9 @@ void wake_all(list<waiter>& waiters, outcome how) noexcept {
     while (waiter* first = waiters.front()) first->wake(how);
 }
 
-[[noreturn]] void throw_errno(int error, const char* what, int fd) {
-    throw std::system_error{error, std::generic_category(), std::string{what} + " of descriptor " + std::to_string(fd)};
+[[noreturn]] void throw_error(long result, const char* what, int fd) {
+    throw std::system_error{static_cast<int>(-result), std::generic_category(),
+                            std::string{what} + " of descriptor " + std::to_string(fd)};
 }
 
 }  // namespace
@@ -48,17 +49,18 @@ void reactor::add(int fd) {
     added.readable = added.writable = true;
     added.eagain_alone_clears = false;
     // A borrowed descriptor that becomes ours has an entry already.
-    if (control(EPOLL_CTL_ADD, fd, added) == 0 || (errno == EEXIST && control(EPOLL_CTL_MOD, fd, added) == 0)) return;
-    const int error = errno;
+    long done = control(EPOLL_CTL_ADD, fd, added);
+    if (done == -EEXIST) done = control(EPOLL_CTL_MOD, fd, added);
+    if (done == 0) return;
     added.how = descriptor::kind::unknown;
-    throw_errno(error, "epoll_ctl", fd);
+    throw_error(done, "epoll_ctl", fd);
 }
 
 void reactor::remove(int fd) noexcept {
     descriptor& removed = *known(fd);
     ++removed.generation;
     removed.how = descriptor::kind::unknown;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    sys::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     wake_all(removed.readers, outcome::closed);
     wake_all(removed.writers, outcome::closed);
 }
@@ -68,13 +70,13 @@ void reactor::prepare(int fd, waiter& who, direction towards) {
     if (towards == direction::write && (waited.watched & EPOLLOUT) == 0) {
         waited.watched |= EPOLLOUT;
         // MOD reports what already holds, so writability that came since the EAGAIN is not missed.
-        if (control(EPOLL_CTL_MOD, fd, waited) != 0) throw_errno(errno, "epoll_ctl", fd);
+        if (const long done = control(EPOLL_CTL_MOD, fd, waited); done != 0) throw_error(done, "epoll_ctl", fd);
     }
     waited.waiters(towards).push_back(who);
 }
 
 bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
-    if (fd < 0) throw_errno(EBADF, "wait", fd);
+    if (fd < 0) throw_error(-EBADF, "wait", fd);
     descriptor& waited = know(fd);
     if (waited.how == descriptor::kind::owned) {
         // Watched edge-triggered: what came before has been reported, and would not be again.
@@ -86,8 +88,8 @@ bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
     waited.how = descriptor::kind::borrowed;
     waited.waiters(towards).push_back(who);
     waited.watched = wanted(waited);
-    if (control(EPOLL_CTL_MOD, fd, waited) == 0) return true;
-    if (errno == ENOENT) {
+    long done = control(EPOLL_CTL_MOD, fd, waited);
+    if (done == -ENOENT) {
         // Never waited for, or closed behind our back and the number given to another file. Events of the old one,
         // and its waiters, are of no use any more.
         ++waited.generation;
@@ -96,12 +98,12 @@ bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
         wake_all(waited.writers, outcome::closed);
         waited.waiters(towards).push_back(who);
         waited.watched = wanted(waited);
-        if (control(EPOLL_CTL_ADD, fd, waited) == 0) return true;
+        done = control(EPOLL_CTL_ADD, fd, waited);
     }
-    const int error = errno;
+    if (done == 0) return true;
     who.unlink();
-    if (error == EPERM) return false;
-    throw_errno(error, "wait", fd);
+    if (done == -EPERM) return false;
+    throw_error(done, "wait", fd);
 }
 
 void reactor::finish_borrowed(int fd) noexcept {
@@ -119,7 +121,8 @@ void reactor::watch_bell(int fd) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;
     event.data.u64 = bell_event;
-    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) throw_errno(errno, "epoll_ctl", fd);
+    const long done = sys::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    if (done != 0) throw_error(done, "epoll_ctl", fd);
 }
 
 void reactor::poll(std::int64_t nanoseconds) noexcept {
@@ -158,11 +161,11 @@ descriptor& reactor::know(int fd) {
     return *known(fd);
 }
 
-int reactor::control(int operation, int fd, const descriptor& what) const noexcept {
+long reactor::control(int operation, int fd, const descriptor& what) const noexcept {
     epoll_event event{};
     event.events = what.watched;
     event.data.u64 = tag(fd, what.generation);
-    return ::epoll_ctl(epoll_.get(), operation, fd, &event);
+    return sys::epoll_ctl(epoll_.get(), operation, fd, &event);
 }
 
 }  // namespace coir::detail

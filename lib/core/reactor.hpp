@@ -92,7 +92,7 @@ private:
     }
     descriptor& know(int fd);
     void dispatch(const epoll_event& event) noexcept;
-    int control(int operation, int fd, const descriptor& what) const noexcept;
+    long control(int operation, int fd, const descriptor& what) const noexcept;
 
     std::vector<std::unique_ptr<std::array<descriptor, chunk>>> chunks_;  // by number, made as needed, never moved
     std::size_t waiting_ = 0;

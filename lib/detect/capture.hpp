@@ -7,7 +7,7 @@ namespace coir::detail {
 /// Return addresses, innermost first. As an address that a call returns to is looked up one byte before it, an
 /// interrupted instruction is stored one byte on.
 struct call_stack {
-    static constexpr int depth_max = 48;
+    static constexpr int depth_max = 128;
 
     int depth = 0;
     std::array<const void*, depth_max> frames;

@@ -15,11 +15,14 @@ constexpr std::array<std::string_view, 11> class_names{"sleep",   "poll", "netwo
                                                        "process", "dns",  "signal",  "other", "cpu"};
 
 // A descriptor's kind is not known by the number alone: what is mostly meant.
-constexpr auto system_calls = std::to_array<system_call>({
+constexpr auto system_calls = std::to_array<known_system_call>({
 #if defined(SYS_poll)
     {SYS_poll, "poll", poll}, {SYS_select, "select", poll}, {SYS_epoll_wait, "epoll_wait", poll},
-        {SYS_pause, "pause", signal}, {SYS_open, "open", disk}, {SYS_rename, "rename", disk},
-        {SYS_unlink, "unlink", disk},
+        {SYS_pause, "pause", signal}, {SYS_open, "open", other}, {SYS_creat, "creat", other},
+        {SYS_rename, "rename", other}, {SYS_unlink, "unlink", other}, {SYS_rmdir, "rmdir", other},
+        {SYS_mkdir, "mkdir", other}, {SYS_link, "link", other}, {SYS_symlink, "symlink", other},
+        {SYS_stat, "stat", other}, {SYS_lstat, "lstat", other}, {SYS_access, "access", other},
+        {SYS_fork, "fork", process}, {SYS_vfork, "vfork", process},
 #endif
         {SYS_nanosleep, "nanosleep", sleep}, {SYS_clock_nanosleep, "clock_nanosleep", sleep},
         {SYS_ppoll, "ppoll", poll}, {SYS_pselect6, "pselect", poll}, {SYS_epoll_pwait, "epoll_pwait", poll},
@@ -31,16 +34,27 @@ constexpr auto system_calls = std::to_array<system_call>({
         {SYS_splice, "splice", pipe}, {SYS_sendfile, "sendfile", disk}, {SYS_pread64, "pread", disk},
         {SYS_pwrite64, "pwrite", disk}, {SYS_fsync, "fsync", disk}, {SYS_fdatasync, "fdatasync", disk},
         {SYS_sync, "sync", disk}, {SYS_syncfs, "syncfs", disk}, {SYS_sync_file_range, "sync_file_range", disk},
-        {SYS_msync, "msync", disk}, {SYS_openat, "openat", disk}, {SYS_copy_file_range, "copy_file_range", disk},
-        {SYS_fallocate, "fallocate", disk}, {SYS_futex, "futex", lock}, {SYS_flock, "flock", lock},
-        {SYS_fcntl, "fcntl", lock}, {SYS_semop, "semop", lock}, {SYS_semtimedop, "semtimedop", lock},
-        {SYS_msgrcv, "msgrcv", lock}, {SYS_msgsnd, "msgsnd", lock}, {SYS_mq_timedreceive, "mq_timedreceive", lock},
-        {SYS_mq_timedsend, "mq_timedsend", lock}, {SYS_wait4, "wait4", process}, {SYS_waitid, "waitid", process},
-        {SYS_clone, "clone", process}, {SYS_clone3, "clone3", process}, {SYS_rt_sigsuspend, "sigsuspend", signal},
+        {SYS_msync, "msync", disk}, {SYS_openat, "openat", other}, {SYS_close, "close", other},
+        {SYS_unlinkat, "unlinkat", other}, {SYS_renameat2, "renameat2", other}, {SYS_mkdirat, "mkdirat", other},
+        {SYS_linkat, "linkat", other}, {SYS_symlinkat, "symlinkat", other}, {SYS_getdents64, "getdents", other},
+        {SYS_newfstatat, "fstatat", other}, {SYS_statx, "statx", other}, {SYS_statfs, "statfs", other},
+        {SYS_truncate, "truncate", other}, {SYS_ftruncate, "ftruncate", other}, {SYS_fadvise64, "fadvise", other},
+        {SYS_ioctl, "ioctl", other}, {SYS_mmap, "mmap", other}, {SYS_munmap, "munmap", other},
+        {SYS_mprotect, "mprotect", other}, {SYS_madvise, "madvise", other}, {SYS_mlock, "mlock", other},
+        {SYS_membarrier, "membarrier", other}, {SYS_sched_yield, "sched_yield", cpu}, {SYS_execve, "execve", process},
+        {SYS_shutdown, "shutdown", network}, {SYS_preadv, "preadv", disk}, {SYS_pwritev, "pwritev", disk},
+        {SYS_preadv2, "preadv2", disk}, {SYS_pwritev2, "pwritev2", disk}, {SYS_tee, "tee", pipe},
+        {SYS_vmsplice, "vmsplice", pipe}, {SYS_readahead, "readahead", disk},
+        {SYS_copy_file_range, "copy_file_range", disk}, {SYS_fallocate, "fallocate", disk}, {SYS_futex, "futex", lock},
+        {SYS_flock, "flock", lock}, {SYS_fcntl, "fcntl", lock}, {SYS_semop, "semop", lock},
+        {SYS_semtimedop, "semtimedop", lock}, {SYS_msgrcv, "msgrcv", lock}, {SYS_msgsnd, "msgsnd", lock},
+        {SYS_mq_timedreceive, "mq_timedreceive", lock}, {SYS_mq_timedsend, "mq_timedsend", lock},
+        {SYS_wait4, "wait4", process}, {SYS_waitid, "waitid", process}, {SYS_clone, "clone", process},
+        {SYS_clone3, "clone3", process}, {SYS_rt_sigsuspend, "sigsuspend", signal},
         {SYS_rt_sigtimedwait, "sigtimedwait", signal},
 });
 
-constexpr system_call unknown_call{-1, "system call", other};
+constexpr known_system_call unknown_call{-1, "system call", other};
 
 bool is_one_of(std::string_view call, std::initializer_list<std::string_view> names) noexcept {
     return std::ranges::find(names, call) != names.end();
@@ -94,8 +108,8 @@ std::string_view advice_for(blocking_class category, std::string_view call) noex
     return "";
 }
 
-const system_call& system_call_numbered(long number) noexcept {
-    const auto found = std::ranges::find(system_calls, number, &system_call::number);
+const known_system_call& system_call_numbered(long number) noexcept {
+    const auto found = std::ranges::find(system_calls, number, &known_system_call::number);
     return found == system_calls.end() ? unknown_call : *found;
 }
 

@@ -21,13 +21,13 @@ namespace coir::detail {
 [[nodiscard]] std::string_view advice_for(blocking_class category, std::string_view call) noexcept;
 
 /// A system call that may sleep.
-struct system_call {
+struct known_system_call {
     long number;
     const char* name;
     blocking_class category;
 };
 
 /// By its number on this machine; one named "system call" of class `other` when it is not in the table.
-[[nodiscard]] const system_call& system_call_numbered(long number) noexcept;
+[[nodiscard]] const known_system_call& system_call_numbered(long number) noexcept;
 
 }  // namespace coir::detail

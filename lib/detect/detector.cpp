@@ -24,11 +24,9 @@ namespace {
 #define AT_MINSIGSTKSZ 51  // linux/auxvec.h, since 5.14
 #endif
 
-void say_once_that_trap_is_missing() {
+void say_once_that_trap_is_missing(const std::string& why) {
     static std::once_flag said;
-    std::call_once(said, [] {
-        log::info("the blocking engine 'trap' is not part of this version: 'hooks' and 'watch' look for blocking");
-    });
+    std::call_once(said, [&] { log::info("no traps look for blocking, but hooks and the watchdog: " + why); });
 }
 
 /// In a child of fork the watchdog is gone, and may have left a lock behind: nobody looks there.
@@ -39,12 +37,13 @@ void look_away_after_fork() {
 
 }  // namespace
 
-/// The stack of signal handlers, for a thread that has none: a fiber's own may be too small for a walk up the stack.
+/// The stack of signal handlers, for a thread that has none, or a small one: a fiber's own may be too small for a walk
+/// up the stack.
 attachment::signal_stack::signal_stack() {
-    ::sigaltstack(nullptr, &before_);
-    if ((before_.ss_flags & SS_DISABLE) == 0) return;
     constexpr std::size_t for_the_walk = std::size_t{64} << 10;
     const std::size_t bytes = for_the_walk + ::getauxval(AT_MINSIGSTKSZ);
+    ::sigaltstack(nullptr, &before_);
+    if ((before_.ss_flags & SS_DISABLE) == 0 && before_.ss_size >= bytes) return;
     memory_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
     stack_t ours{};
     ours.ss_sp = memory_.get();
@@ -60,7 +59,6 @@ attachment::attachment(vitals& thread, const blocking_options& asked) {
     settings how = read_settings(asked);
     // A run on the watchdog's own thread, in on_report, would have to wait for itself.
     if (how.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
-    if (how.trap_was_asked_for) say_once_that_trap_is_missing();
     look_away_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
     auto watched = std::make_unique<watched_thread>(thread, std::move(how), watchdog::doorbell());
@@ -71,11 +69,31 @@ attachment::attachment(vitals& thread, const blocking_options& asked) {
         return;
     }
     watched_ = std::move(watched);
-    monitor::make_current(&watched_->shared());
+    monitor& here = watched_->shared();
+    monitor::make_current(&here);
+    if (here.how().options.engine == blocking_engine::trap) {
+        trap_.emplace(thread);
+        if (!trap_->is_set()) say_once_that_trap_is_missing(trap_->missing());
+    }
+    here.use_engine(trap_ && !trap_->is_set() ? blocking_engine::hooks : here.how().options.engine, missing());
+}
+
+/// What is not seen in this program, and why.
+std::string attachment::missing() const {
+    const blocking_engine asked = watched_->shared().how().options.engine;
+    if (asked == blocking_engine::watch) return {};
+    std::string text = trap_ ? trap_->missing() : std::string{};
+    // Traps see what functions without hooks do, and have their names from the stack.
+    if (!trap_ || !trap_->is_set()) {
+        const std::string_view hooks = functions_without_hooks();
+        text.append(text.empty() || hooks.empty() ? "" : "; ").append(hooks);
+    }
+    return text;
 }
 
 attachment::~attachment() {
     if (watched_ == nullptr) return;
+    trap_.reset();
     monitor::make_current(nullptr);
     watchdog::leave(*watched_);
 }
@@ -85,9 +103,7 @@ attachment::~attachment() {
 engine_status active_engine() {
     const detail::monitor* const here = detail::monitor::current();
     if (here == nullptr) return {};
-    engine_status status{.on = true, .engine = here->how().options.engine, .missing = {}};
-    if (status.engine == blocking_engine::hooks) status.missing = detail::functions_without_hooks();
-    return status;
+    return {.on = true, .engine = here->engine(), .missing = here->missing()};
 }
 
 }  // namespace coir

@@ -5,6 +5,10 @@
 #include <coir/blocking.hpp>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <string>
+
+#include "detect/trap.hpp"
 
 namespace coir::detail {
 
@@ -35,8 +39,11 @@ private:
         stack_t before_{};
     };
 
+    [[nodiscard]] std::string missing() const;
+
     std::unique_ptr<signal_stack> handlers_stack_;
     std::unique_ptr<watched_thread> watched_;  // none with policy off
+    std::optional<trap> trap_;                 // of the engine of that name
 };
 
 }  // namespace coir::detail

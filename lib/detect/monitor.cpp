@@ -1,6 +1,7 @@
 #include "detect/monitor.hpp"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -8,53 +9,66 @@
 #include <exception>
 #include <utility>
 
+#include "base/system_call.hpp"
 #include "core/task.hpp"
 
 namespace coir::detail {
 
-namespace {
-
-/// How often the calling thread has gone to sleep: the kernel counts it as a voluntary context switch.
-long times_asleep() noexcept {
-    rusage usage{};
-    ::getrusage(RUSAGE_THREAD, &usage);
-    return usage.ru_nvcsw;
-}
-
-}  // namespace
-
 thread_local constinit monitor* monitor::current_ = nullptr;
 
-monitor::monitor(vitals& thread, settings how, bell& watchdog)
-    : thread_{thread}, how_{std::move(how)}, watchdog_{watchdog} {
+monitor::monitor(vitals& thread, settings how, bell& watchdog, sightings_memory& memory)
+    : thread_{thread}, how_{std::move(how)}, watchdog_{watchdog}, memory_{memory}, sightings_{memory} {
     // A hook must not allocate: it may be called by malloc's own user, anywhere.
     verdicts_.reserve(sighting_table::capacity);
     due_.reserve(sighting_table::capacity);
     thread_.on_pending = throw_what_is_due;
 }
 
-bool monitor::is_looking() const noexcept {
-    return how_.options.engine == blocking_engine::hooks &&
-           thread_.selector.load(std::memory_order_relaxed) == vitals::block &&
-           call_name_.load(std::memory_order_relaxed) == nullptr &&  // what a hooked function calls is its own affair
-           thread_.running.load(std::memory_order_relaxed)->permits == 0;
+void monitor::use_engine(blocking_engine engine, std::string_view missing) noexcept {
+    missing.copy(memory_.missing.data(), memory_.missing.size() - 1);
+    memory_.engine = engine;
 }
 
-void monitor::begin_call(const char* name, blocking_class category, const void* site) noexcept {
-    call_category_.store(category, std::memory_order_relaxed);
-    call_site_.store(site, std::memory_order_relaxed);
+bool monitor::is_curious() const noexcept {
+    // What a hooked function calls is its own affair.
+    return thread_.running.load(std::memory_order_relaxed)->permits == 0 &&
+           !is_in_call(thread_.slices.load(std::memory_order_relaxed));
+}
+
+/// A call that a fiber has left by longjmp(3) never ends: the slice tells.
+bool monitor::is_in_call(std::uint64_t slice) const noexcept {
+    return memory_.in_call.load(std::memory_order_acquire) != 0 && call_slice_.load(std::memory_order_relaxed) == slice;
+}
+
+sighting& monitor::prepare_call() noexcept {
+    sighting& call = memory_.call;
+    memory_.in_call.store(0, std::memory_order_relaxed);
+    call.kind = blocking_kind::blocked;
+    call.count = 1;
+    call.longest = call.total = {};
+    call.goes_on = call.waits_for_itself = false;
+    label_running(thread_, call.fiber);
+    return call;
+}
+
+void monitor::begin_call() noexcept {
+    memory_.call_began = std::chrono::steady_clock::now().time_since_epoch().count();
+    call_slice_.store(thread_.slices.load(std::memory_order_relaxed), std::memory_order_relaxed);
     call_claimed_.store(false, std::memory_order_relaxed);
-    call_name_.store(name, std::memory_order_release);
+    memory_.in_call.store(1, std::memory_order_release);
 }
 
 bool monitor::end_call() noexcept {
-    call_name_.store(nullptr, std::memory_order_relaxed);
+    memory_.in_call.store(0, std::memory_order_relaxed);
     return call_claimed_.load(std::memory_order_relaxed);
 }
 
-monitor::call monitor::current_call() const noexcept {
-    const char* const name = call_name_.load(std::memory_order_acquire);
-    return {name, call_category_.load(std::memory_order_relaxed), call_site_.load(std::memory_order_relaxed)};
+// The thread may come out of the call meanwhile, and is then found to be in another slice, or in no call. Not for the
+// thread sanitizer to see.
+__attribute__((no_sanitize("thread"))) bool monitor::current_call(std::uint64_t slice, sighting& into) const noexcept {
+    if (!is_in_call(slice)) return false;
+    into.copy_used(memory_.call);
+    return is_in_call(slice);
 }
 
 void monitor::record(const sighting& seen) noexcept {
@@ -100,9 +114,14 @@ void monitor::throw_what_is_due(vitals&) {
 }
 
 void monitor::throw_due() {
-    const task& self = *thread_.running.load(std::memory_order_relaxed);
+    task& self = *thread_.running.load(std::memory_order_relaxed);
     // Held back as a stop is: by shields, and while a destructor runs because of another exception.
     if (self.shields > 0 || std::uncaught_exceptions() > 0) return;
+    const struct permit {  // to wait for the watchdog is no fault of the fiber's
+        explicit permit(task& whose) noexcept : of{whose} { ++of.permits; }
+        ~permit() { --of.permits; }
+        task& of;
+    } permitted{self};
     std::unique_lock lock{mutex_};
     const auto found = std::ranges::find(due_, self.id, &due::fiber);
     if (found == due_.end()) return;
@@ -114,38 +133,36 @@ void monitor::throw_due() {
     if (!verdicts_[place].empty()) throw blocking_call{verdicts_[place]};
 }
 
+long times_asleep() noexcept {
+    rusage usage{};
+    system_call(SYS_getrusage, RUSAGE_THREAD, &usage);
+    return usage.ru_nvcsw;
+}
+
 watched_call::watched_call(monitor& by, const char* name, blocking_class category, const void* site,
                            std::chrono::nanoseconds least) noexcept
-    : by_{by}, name_{name}, category_{category}, site_{site}, least_{least},
-      sleeps_before_{times_asleep()}, began_{std::chrono::steady_clock::now()} {
-    by_.begin_call(name, category, site);
+    : by_{by}, seen_{by.prepare_call()}, site_{site}, least_{least} {
+    seen_.call = name;
+    seen_.category = category;
+    // The whole stack is taken when it is known to be wanted.
+    seen_.stack.frames[0] = site;
+    seen_.stack.depth = 1;
+    by_.begin_call();
 }
 
 watched_call::~watched_call() {
     const int saved = errno;
+    const std::chrono::nanoseconds held = outcome_.held();
+    const bool slept = outcome_.has_slept();
     const bool claimed = by_.end_call();
-    const auto held = std::chrono::steady_clock::now() - began_;
-    const bool slept = times_asleep() != sleeps_before_;
-    if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) {
-        sighting seen;
-        seen.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
-        seen.category = category_;
-        seen.call = name_;
-        seen.longest = held;
-        if (claimed) {
-            // Counted already, and added up until the slice ends.
-            seen.count = 0;
-        } else {
-            seen.total = held;
-        }
-        label_running(by_.thread(), seen.fiber);
-        // The watchdog knows of the call's site alone: so that both sightings are one.
-        if (slept && !claimed)
-            capture_from(site_, seen.stack);
-        else
-            seen.stack.frames[static_cast<std::size_t>(seen.stack.depth++)] = site_;
-        by_.record(seen);
-    }
+    seen_.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
+    seen_.longest = held;
+    // What the watchdog has spoken of is counted already, and added up until the slice ends.
+    seen_.count = claimed ? 0 : 1;
+    seen_.total = claimed ? std::chrono::nanoseconds{0} : held;
+    // It knows of the call's site alone: so that both sightings are one.
+    if (slept && !claimed) capture_from(site_, seen_.stack);
+    if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) by_.record(seen_);
     errno = saved;
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/vitals.hpp"
@@ -20,8 +21,8 @@ namespace coir::detail {
 /// What a thread that runs fibers and the watchdog tell each other about blocking.
 class monitor {
 public:
-    /// On the thread to be looked at.
-    monitor(vitals& thread, settings how, bell& watchdog);
+    /// On the thread to be looked at. What it sees goes into `memory`.
+    monitor(vitals& thread, settings how, bell& watchdog, sightings_memory& memory);
     monitor(const monitor&) = delete;
     monitor& operator=(const monitor&) = delete;
 
@@ -29,23 +30,39 @@ public:
     [[nodiscard]] vitals& thread() const noexcept { return thread_; }
     [[nodiscard]] sighting_table& sightings() noexcept { return sightings_; }
 
+    /// Says which engine there really is, and what it cannot see.
+    void use_engine(blocking_engine engine, std::string_view missing) noexcept;
+    [[nodiscard]] blocking_engine engine() const noexcept { return memory_.engine; }
+    [[nodiscard]] std::string missing() const { return memory_.missing.data(); }
+
     // ---- the thread that is looked at ----
 
     /// The calling thread's, nullptr for none.
     [[nodiscard]] static monitor* current() noexcept { return current_; }
     static void make_current(monitor* here) noexcept { current_ = here; }
 
-    /// The calling thread's while a fiber runs there whose calls are to be looked at, else nullptr. What a hook asks
-    /// first.
-    [[nodiscard]] static monitor* looking() noexcept {
+    /// The calling thread's while a fiber runs there whose calls are to be looked at, and by one of these engines; else
+    /// nullptr. What a hook asks first.
+    [[nodiscard]] static monitor* looking(blocking_engine first, blocking_engine last) noexcept {
         monitor* const here = current_;
-        return here != nullptr && here->is_looking() ? here : nullptr;
+        const bool looks = here != nullptr && first <= here->engine() && here->engine() <= last &&
+                           here->thread_.selector.load(std::memory_order_relaxed) == vitals::block;
+        return looks && here->is_curious() ? here : nullptr;
+    }
+
+    /// The same for a trap, which only a fiber can meet.
+    [[nodiscard]] static monitor* looking_by_traps() noexcept {
+        monitor* const here = current_;
+        return here != nullptr && here->engine() == blocking_engine::trap && here->is_curious() ? here : nullptr;
     }
 
     [[nodiscard]] bool wants(blocking_class category) const noexcept { return how_.options.classes.contains(category); }
 
-    /// A fiber is about to make a call that may sleep; `site` is where it returns to. The watchdog is told.
-    void begin_call(const char* name, blocking_class category, const void* site) noexcept;
+    /// The running fiber is about to make a call that may sleep: the caller fills in what it knows of it, and then lets
+    /// the watchdog see it, and whoever reads the record of a process that was killed in that call.
+    [[nodiscard]] sighting& prepare_call() noexcept;
+    void begin_call() noexcept;
+    [[nodiscard]] sighting& call() noexcept { return memory_.call; }
 
     /// That call is over. True when the watchdog has spoken of it in the meantime.
     bool end_call() noexcept;
@@ -58,13 +75,8 @@ public:
 
     // ---- the watchdog's thread ----
 
-    /// The call that a fiber is in, as `begin_call` said; `name` is nullptr when it is in none.
-    struct call {
-        const char* name = nullptr;
-        blocking_class category = blocking_class::other;
-        const void* site = nullptr;
-    };
-    [[nodiscard]] call current_call() const noexcept;
+    /// The call that the fiber of that slice is in; false: it is in none that is known of.
+    [[nodiscard]] bool current_call(std::uint64_t slice, sighting& into) const noexcept;
 
     /// The watchdog speaks of the current call: its end is then not a sighting of its own.
     void claim_call() noexcept { call_claimed_.store(true, std::memory_order_relaxed); }
@@ -89,7 +101,8 @@ private:
         int place;
     };
 
-    [[nodiscard]] bool is_looking() const noexcept;
+    [[nodiscard]] bool is_curious() const noexcept;
+    [[nodiscard]] bool is_in_call(std::uint64_t slice) const noexcept;
     static void throw_what_is_due(vitals& thread);
     void throw_due();
 
@@ -98,11 +111,10 @@ private:
     vitals& thread_;
     const settings how_;
     bell& watchdog_;
+    sightings_memory& memory_;
     sighting_table sightings_;
 
-    std::atomic<const char*> call_name_{nullptr};
-    std::atomic<blocking_class> call_category_{blocking_class::other};
-    std::atomic<const void*> call_site_{nullptr};
+    std::atomic<std::uint64_t> call_slice_{0};
     std::atomic<bool> call_claimed_{false};
 
     std::atomic<sample> sample_{sample::none};
@@ -115,10 +127,27 @@ private:
     std::vector<due> due_;
 };
 
-/// A call of the running fiber that may sleep, from before it to after: its outcome tells what it was. Keeps errno.
+/// Reads how often the calling thread has gone to sleep: the kernel counts it as a voluntary context switch.
+[[nodiscard]] long times_asleep() noexcept;
+
+/// What comes of a call of the running fiber, from before it to after.
+class outcome_of_call {
+public:
+    outcome_of_call() noexcept : sleeps_before_{times_asleep()}, began_{std::chrono::steady_clock::now()} {}
+
+    [[nodiscard]] std::chrono::nanoseconds held() const noexcept { return std::chrono::steady_clock::now() - began_; }
+    [[nodiscard]] bool has_slept() const noexcept { return times_asleep() != sleeps_before_; }
+
+private:
+    long sleeps_before_;
+    std::chrono::steady_clock::time_point began_;
+};
+
+/// A call of a hooked function by the running fiber, which may sleep: its outcome tells what it was. Keeps errno.
 class watched_call {
 public:
-    /// A sleep shorter than `least` is nothing to speak of, and with a `least` neither is a call that did not sleep.
+    /// `site` is where it returns to. A sleep shorter than `least` is nothing to speak of, and with a `least` neither
+    /// is a call that did not sleep.
     watched_call(monitor& by, const char* name, blocking_class category, const void* site,
                  std::chrono::nanoseconds least = {}) noexcept;
     ~watched_call();
@@ -127,12 +156,10 @@ public:
 
 private:
     monitor& by_;
-    const char* const name_;
-    const blocking_class category_;
+    sighting& seen_;
     const void* const site_;
     const std::chrono::nanoseconds least_;
-    const long sleeps_before_;
-    const std::chrono::steady_clock::time_point began_;
+    const outcome_of_call outcome_;
 };
 
 /// The fiber that runs; for the scheduler's own thread.

@@ -93,7 +93,9 @@ std::string stack_text(std::span<const symbol> stack) {
 
 }  // namespace
 
-report_book::report_book(const settings& how) : how_{how} {
+report_book::report_book(const settings& how)
+    : how_{how}, silent_{!how.records_folder.empty() && how.options.policy == blocking_policy::warn &&
+                         how.report_path.empty() && !how.options.on_report} {
     if (!how.options.suppressions.empty()) suppressed_ = suppressions{how.options.suppressions};
     if (!how.report_path.empty()) {
         file_ = unique_fd{::open(how.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
@@ -106,10 +108,11 @@ report_book::report_book(const settings& how) : how_{how} {
 
 const report_book::entry& report_book::add(const sighting& seen) {
     entry& made = entries_.emplace_back();
+    if (silent_) return made;
     blocking_report& report = made.report;
     report.kind = seen.kind;
     report.category = seen.category;
-    report.call = seen.call;
+    report.call = seen.call.view();
     report.held = seen.longest;
     report.total = seen.total;
     report.count = seen.count;
@@ -149,13 +152,14 @@ bool report_book::may_log() {
 
 void report_book::remind(int place, std::chrono::nanoseconds held) {
     const entry& known = entries_[static_cast<std::size_t>(place)];
-    if (known.suppressed) return;
+    if (known.suppressed || silent_) return;
     log::warning(label_of(known.report) + " still holds its thread after " + text_of(held) + ", " +
                  what_it_does(known.report) +
                  ". If another fiber of this thread has to wake it, it waits for itself, for ever.");
 }
 
 void report_book::finish(const sighting_table& seen) {
+    if (silent_) return;
     sighting last;
     for (std::size_t place = 0; place < entries_.size(); ++place) {
         blocking_report& report = entries_[place].report;

@@ -46,6 +46,7 @@ private:
     [[nodiscard]] std::string shorten(std::string text) const;
 
     const settings& how_;
+    const bool silent_;  // who reads the record file has the say: nothing is asked for here
     suppressions suppressed_;
     unique_fd file_;
     std::string current_folder_;  // with a '/': left out of what is logged

@@ -102,11 +102,11 @@ settings read_settings(const blocking_options& asked) {
     read_classes("COIR_BLOCKING_CLASSES", options.classes);
     if (const auto path = variable("COIR_BLOCKING_SUPPRESSIONS")) options.suppressions = *path;
     if (const auto path = variable("COIR_BLOCKING_REPORT")) read.report_path = *path;
+    if (const auto path = variable("COIR_BLOCKING_RECORDS")) read.records_folder = *path;
     if (options.stall_threshold < std::chrono::milliseconds{1}) {
         throw std::invalid_argument{"blocking_options::stall_threshold is less than a millisecond"};
     }
-    read.trap_was_asked_for = options.engine == blocking_engine::trap;
-    if (options.engine != blocking_engine::watch) options.engine = blocking_engine::hooks;
+    if (options.engine == blocking_engine::automatic) options.engine = blocking_engine::hooks;
     return read;
 }
 

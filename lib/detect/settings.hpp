@@ -7,9 +7,9 @@ namespace coir::detail {
 
 /// What a run does about blocking, once the environment was asked.
 struct settings {
-    blocking_options options;   // `engine` is watch or hooks
-    std::string report_path{};  // of JSON lines; empty: none
-    bool trap_was_asked_for = false;
+    blocking_options options;      // `engine` is watch, hooks or trap
+    std::string report_path{};     // of JSON lines; empty: none
+    std::string records_folder{};  // of record files; empty: none
 };
 
 /// Throws `std::invalid_argument`, naming the variable and what it may be.

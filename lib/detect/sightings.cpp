@@ -1,8 +1,8 @@
 #include "detect/sightings.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
+#include <cstddef>
+#include <cstring>
 
 namespace coir::detail {
 
@@ -14,7 +14,7 @@ std::uint64_t key_of(const sighting& seen) noexcept {
     const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
     mix(static_cast<std::uint64_t>(seen.kind));
     mix(static_cast<std::uint64_t>(seen.category));
-    mix(reinterpret_cast<std::uintptr_t>(seen.call));
+    for (const char each : seen.call.view()) mix(static_cast<unsigned char>(each));
     if (seen.stack.depth == 0) mix(reinterpret_cast<std::uintptr_t>(seen.fiber.spawn_site));
     for (int i = 0; i < seen.stack.depth; ++i) {
         mix(reinterpret_cast<std::uintptr_t>(seen.stack.frames[static_cast<std::size_t>(i)]));
@@ -24,57 +24,79 @@ std::uint64_t key_of(const sighting& seen) noexcept {
 
 }  // namespace
 
-// Untouched until a sighting is stored: a run that never blocks pays no memory for the table.
-sighting_table::sighting_table() : seen_{static_cast<sighting*>(std::malloc(sizeof(sighting) * capacity))} {
-    if (seen_ == nullptr) throw std::bad_alloc{};
+void sighting::copy_used(const sighting& from) noexcept {
+    constexpr std::size_t head = offsetof(sighting, stack) + offsetof(call_stack, frames);
+    std::memcpy(static_cast<void*>(this), &from, head);
+    const int depth = std::clamp(from.stack.depth, 0, call_stack::depth_max);
+    std::copy_n(from.stack.frames.begin(), depth, stack.frames.begin());
+    stack.depth = depth;
 }
 
-void sighting_table::freed::operator()(void* memory) const noexcept { std::free(memory); }
+/// Held for some hundred instructions, none of them a system call. A signal handler may have interrupted the very
+/// thread that holds it, so it is not waited for without end.
+class sighting_table::lock {
+public:
+    explicit lock(sightings_memory& of) noexcept : of_{of} {
+        constexpr int patience = 1'000'000;
+        for (int tries = 0; tries < patience && !held_; ++tries) {
+            held_ = of_.locked.exchange(1, std::memory_order_acquire) == 0;
+        }
+    }
+    ~lock() {
+        if (held_) of_.locked.store(0, std::memory_order_release);
+    }
+    lock(const lock&) = delete;
+    lock& operator=(const lock&) = delete;
+
+    explicit operator bool() const noexcept { return held_; }
+
+private:
+    sightings_memory& of_;
+    bool held_ = false;
+};
 
 sighting_table::result sighting_table::record(const sighting& seen) noexcept {
     const std::uint64_t key = key_of(seen);
-    const std::lock_guard lock{mutex_};
-    const auto end = keys_.begin() + size_;
-    const auto found = std::find(keys_.begin(), end, key);
-    const int place = static_cast<int>(found - keys_.begin());
+    const lock held{memory_};
+    const auto size = memory_.sightings_size.load(std::memory_order_relaxed);
+    const auto end = memory_.keys.begin() + size;
+    const auto found = held ? std::find(memory_.keys.begin(), end, key) : end;
+    const auto place = static_cast<std::size_t>(found - memory_.keys.begin());
     if (found != end) {
-        sighting& known = seen_[static_cast<std::size_t>(place)];
+        sighting& known = memory_.sightings[place];
         known.count += seen.count;
         known.total += seen.total;
         known.longest = std::max(known.longest, seen.longest);
-        return {place, false};
+        return {static_cast<int>(place), false};
     }
-    if (size_ == capacity) {
-        ++left_out_;
+    if (!held || size == capacity) {
+        memory_.left_out.fetch_add(1, std::memory_order_relaxed);
         return {};
     }
-    ::new (&seen_[static_cast<std::size_t>(place)]) sighting{seen};
-    keys_[static_cast<std::size_t>(place)] = key;
-    ++size_;
-    return {place, true};
+    memory_.sightings[place].copy_used(seen);
+    memory_.keys[place] = key;
+    // Last: a process that is killed in between leaves no half of one.
+    memory_.sightings_size.store(size + 1, std::memory_order_release);
+    return {static_cast<int>(place), true};
 }
 
 void sighting_table::lengthen(int place, std::chrono::nanoseconds said, std::chrono::nanoseconds really) noexcept {
     if (place < 0 || really <= said) return;
-    const std::lock_guard lock{mutex_};
-    sighting& known = seen_[static_cast<std::size_t>(place)];
+    const lock held{memory_};
+    sighting& known = memory_.sightings[static_cast<std::size_t>(place)];
     known.total += really - said;
     known.longest = std::max(known.longest, really);
 }
 
 int sighting_table::size() const noexcept {
-    const std::lock_guard lock{mutex_};
-    return size_;
+    return static_cast<int>(memory_.sightings_size.load(std::memory_order_acquire));
 }
 
-std::uint64_t sighting_table::left_out() const noexcept {
-    const std::lock_guard lock{mutex_};
-    return left_out_;
-}
+std::uint64_t sighting_table::left_out() const noexcept { return memory_.left_out.load(std::memory_order_relaxed); }
 
 void sighting_table::copy(int place, sighting& into) const noexcept {
-    const std::lock_guard lock{mutex_};
-    into = seen_[static_cast<std::size_t>(place)];
+    const lock held{memory_};
+    into.copy_used(memory_.sightings[static_cast<std::size_t>(place)]);
 }
 
 }  // namespace coir::detail

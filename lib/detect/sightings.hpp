@@ -1,12 +1,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <coir/blocking.hpp>
 #include <cstdint>
-#include <memory>
-#include <mutex>
 #include <string_view>
+#include <type_traits>
 
 #include "detect/capture.hpp"
 
@@ -24,11 +24,27 @@ struct fiber_label {
     [[nodiscard]] std::string_view name() const noexcept { return {bytes.data(), name_bytes}; }
 };
 
-/// A fiber was seen to hold its thread: addresses only, so that it can be stored anywhere.
+/// The name of a function or system call, by value: another process may read it.
+class call_name {
+public:
+    constexpr call_name() noexcept = default;
+    constexpr call_name(const char* text) noexcept : call_name{std::string_view{text}} {}
+    constexpr call_name(std::string_view text) noexcept {
+        for (std::size_t i = 0; i < text.size() && i + 1 < text_.size(); ++i) text_[i] = text[i];
+    }
+
+    [[nodiscard]] constexpr std::string_view view() const noexcept { return text_.data(); }
+    friend constexpr bool operator==(const call_name&, const call_name&) noexcept = default;
+
+private:
+    std::array<char, 32> text_{};
+};
+
+/// A fiber was seen to hold its thread. Addresses only and no pointer to follow, so that it can be stored anywhere.
 struct sighting {
     blocking_kind kind = blocking_kind::blocked;
     blocking_class category = blocking_class::other;
-    const char* call = "";  // a literal
+    call_name call;  // empty for a hog
     std::uint64_t count = 1;
     std::chrono::nanoseconds longest{0};
     std::chrono::nanoseconds total{0};
@@ -36,21 +52,64 @@ struct sighting {
     bool waits_for_itself = false;  // for a lock that a fiber of the same thread holds
     fiber_label fiber;
     call_stack stack;
+
+    /// Copies the members that are in use: a sighting is kilobytes, and mostly empty.
+    void copy_used(const sighting& from) noexcept;
+};
+static_assert(std::is_trivially_copyable_v<sighting>);
+
+/// A file that was mapped into the program: what an address on a stack is looked up in.
+struct loaded_module {
+    std::uint64_t begin = 0;
+    std::uint64_t end = 0;
+    std::uint64_t bias = 0;  // what its addresses are moved by
+    std::array<char, 1024> path;
 };
 
-/// The sightings of one run, merged by stack. Memory is taken once; a full table counts what it does not take.
-/// Any thread.
+/// The sightings of one run, merged by stack, with all that is needed to read them elsewhere: the layout of a record
+/// file (record_file.hpp), whose memory outlives the process. Zero bytes are an empty one.
+struct sightings_memory {
+    static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '1'};
+    static constexpr int sightings_max = 1024;
+    static constexpr int modules_max = 512;
+
+    std::array<char, 8> magic;
+    std::uint64_t bytes;  // of all this
+    std::int32_t pid;
+    std::int32_t tid;
+    blocking_engine engine;               // what really looked
+    std::array<char, 256> missing;        // what that cannot see, and why
+    std::array<char, 256> run_name;       // `run_options::name`
+    std::atomic<std::uint32_t> finished;  // the run came to its end
+
+    std::atomic<std::uint32_t> locked;
+    std::atomic<std::uint32_t> modules_size;
+    std::atomic<std::uint32_t> sightings_size;
+    std::atomic<std::uint64_t> left_out;  // places beyond `sightings_max`
+
+    /// The call that the fiber is in, with its stack: a process that is killed never comes back from it.
+    std::atomic<std::uint32_t> in_call;
+    std::int64_t call_began;  // CLOCK_MONOTONIC, ns
+    sighting call;
+
+    std::array<std::uint64_t, sightings_max> keys;
+    std::array<loaded_module, modules_max> modules;
+    std::array<sighting, sightings_max> sightings;
+};
+
+/// The sightings of one run. Any thread, and signal handlers; a full table counts what it does not take.
 class sighting_table {
 public:
-    static constexpr int capacity = 256;
+    static constexpr int capacity = sightings_memory::sightings_max;
 
-    /// `place` is that of the sighting in the table, -1 when it is full.
+    /// `place` is that of the sighting in the table, -1 when it was not taken.
     struct result {
         int place = -1;
         bool is_new = false;
     };
 
-    sighting_table();
+    /// Fills `memory`, which is all zero and outlives the table.
+    explicit sighting_table(sightings_memory& memory) noexcept : memory_{memory} {}
 
     result record(const sighting& seen) noexcept;
 
@@ -62,15 +121,9 @@ public:
     void copy(int place, sighting& into) const noexcept;
 
 private:
-    struct freed {
-        void operator()(void* memory) const noexcept;
-    };
+    class lock;
 
-    mutable std::mutex mutex_;
-    std::unique_ptr<sighting[], freed> seen_;
-    std::array<std::uint64_t, capacity> keys_;
-    int size_ = 0;
-    std::uint64_t left_out_ = 0;
+    sightings_memory& memory_;
 };
 
 }  // namespace coir::detail

@@ -8,6 +8,8 @@
 #include <limits>
 #include <type_traits>
 
+#include "detect/trap_handler.hpp"
+
 extern "C" {
 FILE* _IO_popen(const char* command, const char* mode);
 [[noreturn]] void __chk_fail();  // where the checking functions end
@@ -257,5 +259,14 @@ int fsync(int fd) { return kernel<int>(SYS_fsync, fd); }
 int fdatasync(int fd) { return kernel<int>(SYS_fdatasync, fd); }
 
 int pause() { return kernel<int>(SYS_ppoll, nullptr, 0L, nullptr, nullptr, 0L); }
+
+int sigaction(int signal, const struct sigaction* action, struct sigaction* before) {
+    const kernel_sigaction asked = action != nullptr ? as_kernel(*action) : kernel_sigaction{};
+    kernel_sigaction replaced;
+    const int done =
+        kernel<int>(SYS_rt_sigaction, signal, action != nullptr ? &asked : nullptr, &replaced, signal_set_bytes);
+    if (done == 0 && before != nullptr) *before = as_library(replaced);
+    return done;
+}
 
 }  // namespace coir::detail::twin

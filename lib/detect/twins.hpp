@@ -67,5 +67,6 @@ int pthread_join(pthread_t thread, void** result);
 int fsync(int fd);
 int fdatasync(int fd);
 int pause();
+int sigaction(int signal, const struct sigaction* action, struct sigaction* before);
 
 }  // namespace coir::detail::twin

@@ -42,8 +42,10 @@ __attribute__((no_sanitize("thread"))) bool peek(const vitals& thread, std::uint
 }  // namespace
 
 watched_thread::watched_thread(vitals& thread, settings how, bell& watchdog)
-    : shared_{thread, std::move(how), watchdog}, book_{shared_.how()}, probe_{thread.tid},
-      last_busy_{std::chrono::steady_clock::now()} {}
+    : record_{how.records_folder}, shared_{thread, std::move(how), watchdog, record_.memory()}, book_{shared_.how()},
+      probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {
+    record_.note_modules();
+}
 
 std::chrono::nanoseconds watched_thread::interval() const noexcept {
     const std::chrono::nanoseconds threshold = shared_.how().options.stall_threshold;
@@ -117,17 +119,13 @@ void watched_thread::examine_sleep(time_point now) {
         return;
     }
     sighting seen;
-    const monitor::call hooked = shared_.current_call();
-    if (hooked.name != nullptr) {
-        // The hook reports the call when it is over, with the stack: unless that may never be.
+    if (shared_.current_call(slice_.number, seen)) {
+        // Who has told of the call tells of it again when it is over: unless that may never be.
         if (!for_long) return;
         shared_.claim_call();
-        seen.call = hooked.name;
-        seen.category = hooked.category;
-        seen.stack.frames[static_cast<std::size_t>(seen.stack.depth++)] = hooked.site;
     } else {
         const thread_probe::sleep where = probe_.where_asleep();
-        const system_call& call = system_call_numbered(where.system_call);
+        const known_system_call& call = system_call_numbered(where.system_call);
         seen.call = call.name;
         seen.category = call.category;
         seen.waits_for_itself = where.on_own_mutex;
@@ -181,6 +179,7 @@ void watched_thread::report(sighting& seen) {
 }
 
 void watched_thread::log_new_sightings() {
+    if (logged_ < shared_.sightings().size()) record_.note_modules();
     sighting next;
     for (const int size = shared_.sightings().size(); logged_ < size; ++logged_) {
         shared_.sightings().copy(logged_, next);
@@ -198,6 +197,7 @@ void watched_thread::finish() {
     end_slice();
     log_new_sightings();
     book_.finish(shared_.sightings());
+    record_.finish();
 }
 
 }  // namespace coir::detail

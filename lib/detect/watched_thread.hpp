@@ -6,6 +6,7 @@
 #include <semaphore>
 
 #include "detect/monitor.hpp"
+#include "detect/record_file.hpp"
 #include "detect/report_book.hpp"
 #include "detect/thread_probe.hpp"
 
@@ -16,7 +17,7 @@ class watched_thread {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// Throws what `report_book` throws.
+    /// Throws what `record_file` and `report_book` throw.
     watched_thread(vitals& thread, settings how, bell& watchdog);
 
     [[nodiscard]] monitor& shared() noexcept { return shared_; }
@@ -66,6 +67,7 @@ private:
     void report(sighting& seen);
     void log_new_sightings();
 
+    record_file record_;
     monitor shared_;
     report_book book_;
     thread_probe probe_;

@@ -322,7 +322,7 @@ TEST_CASE("hooks: the engine watch has none") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("hooks: are what a run has by default, and what the engine trap falls back to") {
+TEST_CASE("hooks: are what a run has by default") {
     const coir::test::captured_log log;
     CHECK_FALSE(coir::active_engine().on);
     coir::run([] {
@@ -332,9 +332,4 @@ TEST_CASE("hooks: are what a run has by default, and what the engine trap falls 
         CHECK(now.missing.empty());
     });
     CHECK(log.text().empty());
-    const reports seen{{.engine = coir::blocking_engine::trap}};
-    for (int i = 0; i < 2; ++i) {
-        coir::run(seen.options(), [] { CHECK(coir::active_engine().engine == coir::blocking_engine::hooks); });
-    }
-    CHECK(log.count("the blocking engine 'trap' is not part of this version") == 1);
 }

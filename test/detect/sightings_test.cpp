@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "detect/record_file.hpp"
+
 using namespace std::chrono_literals;
 using coir::detail::sighting;
 using coir::detail::sighting_table;
@@ -20,7 +22,8 @@ sighting at(const void* frame, std::chrono::nanoseconds held) {
 }  // namespace
 
 TEST_CASE("sightings: the same stack is one entry that counts, adds up and keeps the longest") {
-    sighting_table table;
+    coir::detail::record_file record{""};
+    sighting_table table{record.memory()};
     CHECK(table.record(at(&table, 2ms)).is_new);
     CHECK_FALSE(table.record(at(&table, 5ms)).is_new);
     CHECK_FALSE(table.record(at(&table, 1ms)).is_new);
@@ -33,7 +36,8 @@ TEST_CASE("sightings: the same stack is one entry that counts, adds up and keeps
 }
 
 TEST_CASE("sightings: what lasts longer than was said is lengthened, and not counted again") {
-    sighting_table table;
+    coir::detail::record_file record{""};
+    sighting_table table{record.memory()};
     const int place = table.record(at(&table, 2ms)).place;
     table.lengthen(place, 2ms, 9ms);
     table.lengthen(-1, 2ms, 9ms);
@@ -45,7 +49,8 @@ TEST_CASE("sightings: what lasts longer than was said is lengthened, and not cou
 }
 
 TEST_CASE("sightings: a full table counts what it leaves out") {
-    sighting_table table;
+    coir::detail::record_file record{""};
+    sighting_table table{record.memory()};
     for (std::uintptr_t i = 1; i <= sighting_table::capacity + 3; ++i) {
         table.record(at(reinterpret_cast<const void*>(i), 1ms));
     }
@@ -55,7 +60,8 @@ TEST_CASE("sightings: a full table counts what it leaves out") {
 }
 
 TEST_CASE("sightings: of a stack that is not known, the place where the fiber was spawned tells one from the other") {
-    sighting_table table;
+    coir::detail::record_file record{""};
+    sighting_table table{record.memory()};
     sighting made;
     made.fiber.spawn_site = &table;
     table.record(made);

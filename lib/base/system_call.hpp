@@ -1,0 +1,29 @@
+#pragma once
+
+#include <type_traits>
+
+namespace coir::detail {
+
+extern "C" {
+/// Makes a system call: what the kernel returns, -errno for an error; errno stays as it is. It lies in the section
+/// `coir_system_calls`, so that Syscall User Dispatch (prctl(2)) can let through what is called from there. Not
+/// noexcept: pthread_cancel(3) unwinds a thread out of it.
+long coir_system_call(long a, long b, long c, long d, long e, long f, long number);
+}
+
+/// As above, with up to six arguments, each as wide as a register.
+template <class... Arguments> long system_call(long number, Arguments... arguments) {
+    static_assert(sizeof...(arguments) <= 6);
+    [[maybe_unused]] constexpr auto word = [](auto value) noexcept {
+        if constexpr (std::is_pointer_v<decltype(value)>)
+            return reinterpret_cast<long>(value);
+        else if constexpr (std::is_null_pointer_v<decltype(value)>)
+            return 0L;
+        else
+            return static_cast<long>(value);
+    };
+    const long all[6] = {word(arguments)...};
+    return coir_system_call(all[0], all[1], all[2], all[3], all[4], all[5], number);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+
+#include "detect/sightings.hpp"
+
+namespace coir::detail {
+
+/// Where a run's sightings lie: in a file of `folder`, or, without one, in memory that ends with the run. The file is
+/// what `blocking-detector` reads; it survives `_exit`, a crash and SIGKILL.
+class record_file {
+public:
+    /// `folder` is empty for none. Makes a file `<pid>-<number>.coirrec` there, with all its blocks: a full disk is an
+    /// error now, and no SIGBUS later. Throws `std::system_error` naming the file.
+    explicit record_file(const std::string& folder);
+    ~record_file();
+    record_file(const record_file&) = delete;
+    record_file& operator=(const record_file&) = delete;
+
+    [[nodiscard]] sightings_memory& memory() noexcept { return *memory_; }
+
+    /// Writes down which files are mapped, for addresses seen so far. Not for signal handlers.
+    void note_modules() noexcept;
+
+    /// The run has come to its end.
+    void finish() noexcept { memory_->finished.store(1, std::memory_order_release); }
+
+private:
+    sightings_memory* memory_ = nullptr;
+    unsigned long long modules_seen_ = 0;  // as the dynamic linker counts them
+};
+
+}  // namespace coir::detail

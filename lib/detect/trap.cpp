@@ -1,0 +1,162 @@
+#include "detect/trap.hpp"
+
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <mutex>
+#include <string_view>
+
+#include "base/system_call.hpp"
+#include "detect/named_functions.hpp"
+#include "detect/trap_handler.hpp"
+
+extern "C" {
+// The linker sets them around the section of base/system_call_*.S and trap_*.S.
+extern const char __start_coir_system_calls[];
+extern const char __stop_coir_system_calls[];
+}
+
+namespace coir::detail {
+
+namespace {
+
+#if !defined(PR_SET_SYSCALL_USER_DISPATCH)
+#define PR_SET_SYSCALL_USER_DISPATCH 59  // linux/prctl.h, since 5.11
+#endif
+
+constexpr long dispatch_off = 0;
+constexpr long dispatch_on = 1;
+
+kernel_sigaction current_action(int signal) {
+    kernel_sigaction now;
+    system_call(SYS_rt_sigaction, signal, nullptr, &now, sizeof now.mask);
+    return now;
+}
+
+/// The process's handler, while any thread has traps.
+class sigsys_handler {
+public:
+    void acquire() {
+        const std::lock_guard lock{mutex_};
+        if (users_.fetch_add(1) > 0) return;
+        find_named_functions();
+        users_sigsys() = current_action(SIGSYS);
+        for (int signal = 1; signal < NSIG; ++signal) let_sigsys_through(signal);
+        install();
+    }
+
+    void release() {
+        const std::lock_guard lock{mutex_};
+        if (users_.fetch_sub(1) > 1) return;
+        const kernel_sigaction& users = users_sigsys();
+        system_call(SYS_rt_sigaction, SIGSYS, &users, nullptr, sizeof users.mask);
+    }
+
+    /// Whether the program's own calls of sigaction(2) have to be looked at. A signal handler may ask.
+    [[nodiscard]] bool is_in_use() const noexcept { return users_.load() > 0; }
+
+private:
+    /// A handler that was set before, and blocks all signals while it runs.
+    static void let_sigsys_through(int signal) {
+        kernel_sigaction now = current_action(signal);
+        if (signal == SIGSYS || now.handler == nullptr || (now.mask & sigsys_bit) == 0) return;
+        now.mask &= ~sigsys_bit;
+        system_call(SYS_rt_sigaction, signal, &now, nullptr, sizeof now.mask);
+    }
+
+    // Not by sigaction(3), whose restorer lies outside of where system calls are let through. SA_NODEFER: a handler
+    // that is left by longjmp(3) must not leave SIGSYS blocked.
+    static void install() {
+        struct sigaction ours {};
+        ours.sa_sigaction = handle_trap;
+        ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+        const kernel_sigaction kernels = as_kernel(ours);
+        system_call(SYS_rt_sigaction, SIGSYS, &kernels, nullptr, sizeof kernels.mask);
+    }
+
+    std::mutex mutex_;
+    std::atomic<int> users_{0};
+};
+
+constinit sigsys_handler handler;
+
+/// Tools that stand between the program and the kernel, and end it at the first trap.
+const char* tool_in_between() {
+    if (std::getenv("RUNNING_UNDER_RR") != nullptr) return "rr";
+    const char* const preloaded = std::getenv("LD_PRELOAD");
+    if (preloaded != nullptr && std::strstr(preloaded, "vgpreload") != nullptr) return "valgrind";
+    std::ifstream maps{"/proc/self/maps"};  // a static program under valgrind has no preloaded library
+    for (std::string line; std::getline(maps, line);) {
+        if (line.find("/valgrind/") != line.npos || line.find("/vgpreload") != line.npos) return "valgrind";
+    }
+    return nullptr;
+}
+
+std::string why_not() {
+#if defined(__x86_64__)
+    if (const char* const tool = tool_in_between()) return std::string{tool} + " knows no Syscall User Dispatch";
+    return {};
+#else
+    return "Syscall User Dispatch is there on x86-64 only";
+#endif
+}
+
+std::string refusal(int error) {
+    switch (error) {
+    case EINVAL: return "the kernel knows no Syscall User Dispatch (Linux 5.11)";
+    case EPERM:
+    case EACCES: return "seccomp refuses prctl(PR_SET_SYSCALL_USER_DISPATCH)";
+    default: return std::string{"prctl(PR_SET_SYSCALL_USER_DISPATCH): "} + std::strerror(error);
+    }
+}
+
+}  // namespace
+
+trap::trap(vitals& thread) noexcept : missing_{why_not()} {
+    if (!is_set()) return;
+    handler.acquire();
+    sigset_t only_sigsys;
+    ::sigemptyset(&only_sigsys);
+    ::sigaddset(&only_sigsys, SIGSYS);
+    ::pthread_sigmask(SIG_UNBLOCK, &only_sigsys, &mask_before_);
+    const long bytes = __stop_coir_system_calls - __start_coir_system_calls;
+    const long set = system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_on, __start_coir_system_calls, bytes,
+                                 &thread.selector);
+    if (set == 0) return;
+    missing_ = refusal(static_cast<int>(-set));
+    handler.release();
+}
+
+trap::~trap() {
+    if (!is_set()) return;
+    system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_off, 0L, 0L, 0L);
+    if (::sigismember(&mask_before_, SIGSYS) == 1) {
+        sigset_t only_sigsys;
+        ::sigemptyset(&only_sigsys);
+        ::sigaddset(&only_sigsys, SIGSYS);
+        ::pthread_sigmask(SIG_BLOCK, &only_sigsys, nullptr);
+    }
+    handler.release();
+}
+
+int sigaction_beside_traps(int (*behind)(int, const struct sigaction*, struct sigaction*), int signal,
+                           const struct sigaction* action, struct sigaction* before) {
+    if (!handler.is_in_use()) return behind(signal, action, before);
+    if (signal == SIGSYS) {
+        const kernel_sigaction replaced = users_sigsys();
+        if (action != nullptr) users_sigsys() = as_kernel(*action);
+        if (before != nullptr) *before = as_library(replaced);
+        return 0;
+    }
+    if (action == nullptr) return behind(signal, action, before);
+    struct sigaction harmless = *action;
+    ::sigdelset(&harmless.sa_mask, SIGSYS);
+    return behind(signal, &harmless, before);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,90 @@
+// How a trap ends, x86-64. See trap_handler.cpp.
+//
+// All this lies in the section whose system calls Syscall User Dispatch lets through.
+#if defined(__x86_64__)
+    .section coir_system_calls, "ax", %progbits
+
+// A register that rt_sigreturn(2) restores, by its DWARF number and its place in the ucontext_t that %rsp points to:
+// DW_CFA_expression, DW_OP_breg7 place.
+    .macro restored register, place
+    .cfi_escape 0x10, \register, 3, 0x77, (\place & 0x7f) | 0x80, \place >> 7
+    .endm
+
+// Where a signal handler returns to. Unwinders and debuggers know a signal frame by these very bytes, by the name, or by
+// .cfi_signal_frame; they look up the byte before the return address, hence the nop.
+    .balign 16
+    .cfi_startproc simple
+    .cfi_signal_frame
+    .cfi_escape 0x0f, 4, 0x77, 0xa0, 0x01, 0x06     // DW_CFA_def_cfa_expression: the interrupted %rsp
+    restored 0, 0x90            // %rax
+    restored 1, 0x88            // %rdx
+    restored 2, 0x98            // %rcx
+    restored 3, 0x80            // %rbx
+    restored 4, 0x70            // %rsi
+    restored 5, 0x68            // %rdi
+    restored 6, 0x78            // %rbp
+    restored 7, 0xa0            // %rsp
+    restored 8, 0x28            // %r8 to %r15
+    restored 9, 0x30
+    restored 10, 0x38
+    restored 11, 0x40
+    restored 12, 0x48
+    restored 13, 0x50
+    restored 14, 0x58
+    restored 15, 0x60
+    restored 16, 0xa8           // %rip
+    nop
+    .globl coir_trap_restorer
+    .hidden coir_trap_restorer
+    .type coir_trap_restorer, @function
+    .type __restore_rt, @function
+coir_trap_restorer:
+__restore_rt:
+    movq $15, %rax              // SYS_rt_sigreturn
+    syscall
+    .cfi_endproc
+    .size __restore_rt, .-__restore_rt
+    .size coir_trap_restorer, .-coir_trap_restorer
+
+// Makes the system call that was trapped with the registers and on the stack of the fiber. The handler has lowered %rsp
+// by 136: 128 bytes of red zone and the address to go back to. %rcx is the system call's to overwrite.
+    .globl coir_trap_pass
+    .hidden coir_trap_pass
+    .type coir_trap_pass, @function
+    .balign 16
+coir_trap_pass:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 136
+    .cfi_offset %rip, -136
+    nop                         // a frame is looked up by the byte before
+    syscall
+    movq (%rsp), %rcx
+    leaq 136(%rsp), %rsp
+    jmp *%rcx
+    .cfi_endproc
+    .size coir_trap_pass, .-coir_trap_pass
+
+// As above for a clone(2) that gives the child a stack of its own: it finds the address just below that stack's top.
+    .globl coir_trap_pass_to_new_stack
+    .hidden coir_trap_pass_to_new_stack
+    .type coir_trap_pass_to_new_stack, @function
+    .balign 16
+coir_trap_pass_to_new_stack:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 136
+    .cfi_offset %rip, -136
+    nop
+    syscall
+    testq %rax, %rax
+    jz 1f
+    movq (%rsp), %rcx
+    leaq 136(%rsp), %rsp
+    jmp *%rcx
+1:  .cfi_undefined %rip
+    movq -8(%rsp), %rcx
+    jmp *%rcx
+    .cfi_endproc
+    .size coir_trap_pass_to_new_stack, .-coir_trap_pass_to_new_stack
+#endif
+
+    .section .note.GNU-stack, "", %progbits

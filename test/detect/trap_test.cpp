@@ -1,0 +1,646 @@
+#include <coir/blocking.hpp>
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <semaphore>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "detect/reports.hpp"
+#include "detect/sightings.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+
+using namespace std::chrono_literals;
+using coir::test::in_child;
+using coir::test::reports;
+
+// A process that gets a trap wrong dies of it: most of these run in a child.
+
+namespace {
+
+bool traps_are_here() {
+    static const bool answer = [] {
+        const coir::test::captured_log quiet;
+        bool found = false;
+        coir::run(reports{{.engine = coir::blocking_engine::trap}}.options(),
+                  [&] { found = coir::active_engine().engine == coir::blocking_engine::trap; });
+        return found;
+    }();
+    if (!answer) MESSAGE("no traps on this machine: nothing to check");
+    return answer;
+}
+
+void require(bool holds, const std::string& what) {
+    if (!holds) throw std::runtime_error{what};
+}
+
+/// Runs `body` as a fiber with traps, and returns what was reported.
+reports trapped(const std::function<void()>& body) {
+    reports seen{{.engine = coir::blocking_engine::trap}};
+    coir::run(seen.options(), body);
+    return seen;
+}
+
+/// The same in a child process, which must live and have `body` return.
+void survives(const std::function<void()>& body) {
+    if (!traps_are_here()) return;
+    const coir::test::ending end = in_child([&] {
+        const coir::test::captured_log quiet;
+        trapped(body);
+    });
+    INFO(end.output);
+    CHECK(end.signal == 0);
+    CHECK(end.exit_code == 0);
+}
+
+constexpr timespec moment{0, 1'000'000};
+
+[[gnu::noinline]] void sleep_by_number() {
+    ::syscall(SYS_nanosleep, &moment, nullptr);
+    __asm__ volatile("");  // no tail call
+}
+
+#if defined(__x86_64__)
+[[gnu::noinline]] long sleep_by_instruction() {
+    long result = SYS_nanosleep;
+    __asm__ volatile("syscall" : "+a"(result) : "D"(&moment), "S"(0L) : "rcx", "r11", "memory");
+    return result;
+}
+#endif
+
+[[gnu::noinline]] void sleep_deeply(int depth) {
+    if (depth > 0)
+        sleep_deeply(depth - 1);
+    else
+        sleep_by_number();
+    __asm__ volatile("");  // no tail call
+}
+
+bool is_on(const coir::blocking_report& report, const std::string& function) {
+    return std::ranges::any_of(report.stack, [&](const coir::stack_frame& each) {
+        return each.function.find(function) != each.function.npos;
+    });
+}
+
+std::atomic<int> signals_seen;
+void count_signal(int) {
+    ++signals_seen;
+    [[maybe_unused]] const auto ignored = ::write(STDERR_FILENO, "", 0);  // a system call in a handler
+}
+
+void handle(int signal, void (*with)(int), int flags = 0) {
+    struct sigaction action {};
+    action.sa_handler = with;
+    action.sa_flags = flags;
+    ::sigfillset(&action.sa_mask);
+    require(::sigaction(signal, &action, nullptr) == 0, "sigaction");
+}
+
+void alarm_after(std::chrono::microseconds first, std::chrono::microseconds each = 0us) {
+    const itimerval timer{{0, each.count()}, {0, first.count()}};
+    ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
+sigset_t all_signals() {
+    sigset_t all;
+    ::sigfillset(&all);
+    return all;
+}
+
+sigset_t mask_now() {
+    sigset_t now;
+    ::sigprocmask(SIG_BLOCK, nullptr, &now);
+    return now;
+}
+
+int status_of(pid_t child) {
+    int status = -1;
+    require(::waitpid(child, &status, 0) == child, "waitpid");
+    return status;
+}
+
+}  // namespace
+
+// ---- what is found -----------------------------------------------------------------------------------------------
+
+TEST_CASE("trap: a system call that nobody has a hook on is reported, with the user's function on the stack") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] { sleep_by_number(); });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    const coir::blocking_report report = seen.blocked("nanosleep").front();
+    CHECK(report.category == coir::blocking_class::sleep);
+    CHECK(report.held >= 1ms);
+    CHECK(is_on(report, "sleep_by_number"));
+}
+
+#if defined(__x86_64__)
+TEST_CASE("trap: so is one made by inline assembly") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] { CHECK(sleep_by_instruction() == 0); });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    CHECK(is_on(seen.blocked("nanosleep").front(), "sleep_by_instruction"));
+}
+#endif
+
+TEST_CASE("trap: a fiber that was suspended is looked at again when it goes on") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] {
+        auto other = coir::spawn([] { coir::this_fiber::yield(); });
+        coir::this_fiber::sleep_for(1ms);
+        sleep_by_number();
+        other.join();
+    });
+    CHECK(seen.blocked("nanosleep").size() == 1);
+}
+
+TEST_CASE("trap: a stack is followed from the system call to where the fiber began") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] { sleep_deeply(80); });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    const auto& stack = seen.blocked("nanosleep").front().stack;
+    CHECK(std::ranges::count_if(stack, [](const coir::stack_frame& each) {
+              return each.function.find("sleep_deeply") != each.function.npos;
+          }) == 81);
+    CHECK(is_on(seen.blocked("nanosleep").front(), "run_scheduler") == false);
+    CHECK(is_on(seen.blocked("nanosleep").front(), "coir_context_main"));
+}
+
+TEST_CASE("trap: what the library itself does for a fiber is not looked at") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] {
+        coir::this_fiber::sleep_for(2ms);
+        for (int i = 0; i < 100; ++i) coir::spawn([] { coir::this_fiber::yield(); }).join();
+    });
+    CHECK(seen.all().empty());
+}
+
+TEST_CASE("trap: a call that is permitted, or of a class that is not looked for, is not reported") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    CHECK(trapped([] {
+              const coir::allow_blocking permit{"a test"};
+              sleep_by_number();
+          })
+              .all()
+              .empty());
+    reports no_sleep{{.engine = coir::blocking_engine::trap, .classes{coir::blocking_class::disk}}};
+    coir::run(no_sleep.options(), [] { sleep_by_number(); });
+    CHECK(no_sleep.all().empty());
+}
+
+TEST_CASE("trap: under policy fail the next suspension throws") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen{{.policy = coir::blocking_policy::fail, .engine = coir::blocking_engine::trap}};
+    coir::run(seen.options(), [] {
+        sleep_by_number();
+        CHECK_THROWS_AS(coir::this_fiber::yield(), coir::blocking_call);
+        CHECK_NOTHROW(coir::this_fiber::yield());
+    });
+}
+
+TEST_CASE("trap: a thread that a fiber starts is not looked at") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] { std::thread{sleep_by_number}.join(); });
+    CHECK(seen.blocked("nanosleep").empty());
+    CHECK(seen.blocked("pthread_join").size() == 1);
+}
+
+TEST_CASE("trap: a wait that is spent in sched_yield is a hog when it holds the thread for long") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] {
+        const auto end = std::chrono::steady_clock::now() + 30ms;
+        while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    });
+    CHECK(seen.of(coir::blocking_kind::hog, "sched_yield").size() == 1);
+    CHECK(trapped([] { std::this_thread::yield(); }).all().empty());
+}
+
+TEST_CASE("trap: two threads can have traps, and one end before the other") {
+    survives([] {
+        std::thread other{[] { trapped([] { sleep_by_number(); }); }};
+        other.join();
+        sleep_by_number();
+        errno = 0;
+        require(::close(-1) == -1 && errno == EBADF, "a trap after the other thread's end");
+    });
+}
+
+TEST_CASE("trap: after the run, SIGSYS is as it was before") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    struct sigaction before {};
+    struct sigaction after {};
+    ::sigaction(SIGSYS, nullptr, &before);
+    trapped([] { sleep_by_number(); });
+    ::sigaction(SIGSYS, nullptr, &after);
+    const bool same = before.sa_handler == after.sa_handler;
+    CHECK(same);
+    CHECK(::syscall(SYS_getppid) == ::getppid());
+}
+
+// ---- what it must not break ----------------------------------------------------------------------------------------
+
+TEST_CASE("trap: errno is the program's") {
+    survives([] {
+        errno = 1234;
+        ::syscall(SYS_getppid);
+        require(errno == 1234, "a call that succeeds leaves errno alone");
+        require(::close(-1) == -1 && errno == EBADF, "a call that fails sets it");
+    });
+}
+
+TEST_CASE("trap: a forked child works, and is not trapped") {
+    survives([] {
+        const pid_t child = ::fork();
+        if (child == 0) {
+            ::syscall(SYS_getppid);
+            ::_exit(3);
+        }
+        require(WEXITSTATUS(status_of(child)) == 3, "fork");
+    });
+}
+
+TEST_CASE("trap: vfork, and a program in the child") {
+    survives([] {
+        const pid_t child = ::vfork();
+        if (child == 0) {
+            ::execl("/bin/sh", "sh", "-c", "exit 6", nullptr);
+            ::_exit(9);
+        }
+        require(WEXITSTATUS(status_of(child)) == 6, "vfork");
+    });
+}
+
+TEST_CASE("trap: posix_spawn starts a program, and says that there is none") {
+    survives([] {
+        pid_t child = -1;
+        std::array<char*, 4> arguments{const_cast<char*>("sh"), const_cast<char*>("-c"), const_cast<char*>("exit 7"),
+                                       nullptr};
+        require(::posix_spawn(&child, "/bin/sh", nullptr, nullptr, arguments.data(), environ) == 0, "posix_spawn");
+        require(WEXITSTATUS(status_of(child)) == 7, "posix_spawn's child");
+        require(::posix_spawn(&child, "/none", nullptr, nullptr, arguments.data(), environ) == ENOENT, "no program");
+    });
+}
+
+TEST_CASE("trap: posix_spawn is reported by its name") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] {
+        pid_t child = -1;
+        std::array<char*, 2> arguments{const_cast<char*>("true"), nullptr};
+        REQUIRE(::posix_spawnp(&child, "true", nullptr, nullptr, arguments.data(), environ) == 0);
+        const coir::allow_blocking permit{"not what is asked about"};
+        status_of(child);
+    });
+    REQUIRE(seen.blocked("posix_spawnp").size() == 1);
+    CHECK(seen.blocked("posix_spawnp").front().category == coir::blocking_class::process);
+    CHECK(seen.all().size() == 1);
+}
+
+TEST_CASE("trap: system and popen") {
+    survives([] {
+        require(WEXITSTATUS(::system("exit 4")) == 4, "system");
+        FILE* const output = ::popen("echo x", "r");
+        require(output != nullptr && std::fgetc(output) == 'x' && ::pclose(output) == 0, "popen");
+    });
+}
+
+TEST_CASE("trap: a fiber may become another program") {
+    survives([] { ::execl("/bin/sh", "sh", "-c", "exit 0", nullptr); });
+}
+
+TEST_CASE("trap: a fiber that blocks all signals goes on being trapped, and gets its mask back") {
+    survives([] {
+        const sigset_t all = all_signals();
+        const sigset_t before = mask_now();
+        ::sigprocmask(SIG_SETMASK, &all, nullptr);
+        ::nanosleep(&moment, nullptr);
+        const sigset_t within = mask_now();
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        const sigset_t after = mask_now();
+        require(::sigismember(&within, SIGUSR1) == 1, "SIGUSR1 is blocked");
+        require(::sigismember(&within, SIGSYS) == 0, "SIGSYS never is");
+        require(::sigismember(&after, SIGUSR1) == 0, "the mask is restored");
+    });
+}
+
+TEST_CASE("trap: waits with a mask of all signals") {
+    survives([] {
+        const sigset_t all = all_signals();
+        require(::ppoll(nullptr, 0, &moment, &all) == 0, "ppoll");
+        require(::pselect(0, nullptr, nullptr, nullptr, &moment, &all) == 0, "pselect");
+        sigset_t all_but_alarm = all;
+        ::sigdelset(&all_but_alarm, SIGALRM);
+        handle(SIGALRM, count_signal);
+        alarm_after(5ms);
+        require(::sigsuspend(&all_but_alarm) == -1 && errno == EINTR && signals_seen == 1, "sigsuspend");
+        ::syscall(SYS_getppid);
+    });
+}
+
+TEST_CASE("trap: handlers that block all signals, set before the run, in it, or by another thread") {
+    if (!traps_are_here()) return;
+    const coir::test::ending end = in_child([] {
+        const coir::test::captured_log quiet;
+        handle(SIGUSR1, count_signal);
+        trapped([] {
+            handle(SIGUSR2, count_signal);
+            std::thread{[] { handle(SIGHUP, count_signal); }}.join();
+            for (const int each : {SIGUSR1, SIGUSR2, SIGHUP}) {
+                for (int i = 0; i < 100; ++i) ::raise(each);
+            }
+            require(signals_seen == 300, "each was handled");
+        });
+    });
+    INFO(end.output);
+    CHECK(end.signal == 0);
+    CHECK(end.exit_code == 0);
+}
+
+TEST_CASE("trap: a sleep that a signal cuts short says how much was left") {
+    survives([] {
+        handle(SIGALRM, count_signal);
+        alarm_after(5ms);
+        timespec left{};
+        const timespec minute{60, 0};
+        require(::nanosleep(&minute, &left) == -1 && errno == EINTR, "EINTR");
+        require(left.tv_sec >= 50, "the rest");
+    });
+}
+
+TEST_CASE("trap: SA_RESTART restarts a read, and without it the read is interrupted") {
+    survives([] {
+        std::array<int, 2> ends{};
+        require(::pipe(ends.data()) == 0, "pipe");
+        char byte = 0;
+        handle(SIGALRM, count_signal, SA_RESTART);
+        std::thread writer{[&] {
+            sigset_t alarm;
+            ::sigemptyset(&alarm);
+            ::sigaddset(&alarm, SIGALRM);
+            ::pthread_sigmask(SIG_BLOCK, &alarm, nullptr);
+            while (signals_seen < 3) std::this_thread::sleep_for(1ms);
+            require(::write(ends[1], "x", 1) == 1, "write");
+        }};
+        alarm_after(2ms, 2ms);
+        require(::read(ends[0], &byte, 1) == 1, "restarted");
+        alarm_after(0us);
+        writer.join();
+        handle(SIGALRM, count_signal);
+        alarm_after(5ms);
+        require(::read(ends[0], &byte, 1) == -1 && errno == EINTR, "interrupted");
+    });
+}
+
+namespace {
+
+sigjmp_buf back;
+void jump_back(int) { ::siglongjmp(back, 1); }
+
+[[gnu::noinline]] void leave_a_read(int with_mask) {
+    std::array<int, 2> ends{};
+    require(::pipe(ends.data()) == 0, "pipe");
+    handle(SIGALRM, jump_back, SA_NODEFER);
+    alarm_after(3ms);
+    char byte = 0;
+    if (::sigsetjmp(back, with_mask) != 0) return;
+    [[maybe_unused]] const auto never = ::read(ends[0], &byte, 1);
+    require(false, "the handler jumps");
+}
+
+}  // namespace
+
+TEST_CASE("trap: siglongjmp out of a call that waits, and detection goes on from the next suspension") {
+    if (!traps_are_here()) return;
+    const coir::test::ending end = in_child([] {
+        const coir::test::captured_log quiet;
+        const reports seen = trapped([] {
+            for (const int with_mask : {1, 0}) {
+                leave_a_read(with_mask);
+                coir::this_fiber::sleep_for(1ms);
+                sleep_by_number();
+            }
+        });
+        require(seen.blocked("nanosleep").size() == 1, "found after the jump");
+        require(seen.blocked("nanosleep").front().count == 2, "both times");
+    });
+    INFO(end.output);
+    CHECK(end.signal == 0);
+    CHECK(end.exit_code == 0);
+}
+
+TEST_CASE("trap: a fiber may change the alternate signal stack") {
+    survives([] {
+        constexpr std::size_t bytes = 256 << 10;
+        const auto memory = std::make_unique<std::byte[]>(bytes);
+        stack_t mine{};
+        stack_t before{};
+        mine.ss_sp = memory.get();
+        mine.ss_size = bytes;
+        require(::sigaltstack(&mine, &before) == 0, "sigaltstack");
+        sleep_by_number();
+        require(::sigaltstack(&before, &mine) == 0 && mine.ss_size == bytes, "sigaltstack back");
+    });
+}
+
+TEST_CASE("trap: exceptions are thrown and caught between and around traps") {
+    survives([] {
+        struct at_end {
+            ~at_end() { ::syscall(SYS_getppid); }
+        };
+        int caught = 0;
+        for (int i = 0; i < 200; ++i) {
+            try {
+                const at_end trap_while_unwinding;
+                ::syscall(SYS_getppid);
+                throw i;
+            } catch (int) { ++caught; }
+        }
+        require(caught == 200, "all");
+    });
+}
+
+TEST_CASE("trap: a program's own handler of SIGSYS is kept for it, and called when the signal is no trap") {
+    survives([] {
+        handle(SIGSYS, count_signal);
+        struct sigaction known {};
+        ::sigaction(SIGSYS, nullptr, &known);
+        require(known.sa_handler == count_signal, "what is asked for is what was set");
+        sleep_by_number();
+        require(signals_seen == 0, "traps are not for it");
+        ::raise(SIGSYS);
+        require(signals_seen == 1, "a signal is");
+        std::thread{[] { handle(SIGSYS, count_signal); }}.join();
+        sleep_by_number();
+        require(signals_seen == 1, "nor does another thread's call take the traps away");
+    });
+}
+
+TEST_CASE("trap: a small stack is enough, as the handler has one of its own") {
+    survives([] {
+        coir::spawn({.stack_size = 16 << 10}, [] {
+            sleep_by_number();
+            std::this_thread::sleep_for(1ms);
+        }).join();
+    });
+}
+
+// ---- where there are none
+// --------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Has the kernel answer `action` to a system call, where its first argument is `first` if that is not negative.
+void filter_system_call(unsigned number, long first, unsigned action) {
+    std::array<sock_filter, 6> rules{{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
+        BPF_JUMP(first < 0 ? BPF_JMP | BPF_JGE | BPF_K : BPF_JMP | BPF_JEQ | BPF_K,
+                 first < 0 ? 0U : static_cast<unsigned>(first), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
+    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+    require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+}
+
+coir::engine_status status_with_traps() {
+    coir::engine_status found;
+    trapped([&] { found = coir::active_engine(); });
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("trap: where a seccomp filter refuses it, hooks look, and that is said once") {
+    if (!traps_are_here()) return;
+    const coir::test::ending end = in_child([] {
+        constexpr long set_dispatch = 59;  // PR_SET_SYSCALL_USER_DISPATCH
+        filter_system_call(SYS_prctl, set_dispatch, SECCOMP_RET_ERRNO | EPERM);
+        const coir::test::captured_log log;
+        for (int i = 0; i < 2; ++i) {
+            const coir::engine_status found = status_with_traps();
+            require(found.engine == coir::blocking_engine::hooks, "hooks");
+            require(found.missing.find("seccomp") != found.missing.npos, found.missing);
+        }
+        require(log.count("no traps look for blocking") == 1, log.text());
+    });
+    INFO(end.output);
+    CHECK_FALSE(end.died());
+}
+
+TEST_CASE("trap: a seccomp filter's own SIGSYS reaches the program") {
+    survives([] {
+        struct sigaction action {};
+        action.sa_flags = SA_SIGINFO;
+        action.sa_sigaction = [](int, siginfo_t* info, void*) { signals_seen = info->si_code; };
+        ::sigaction(SIGSYS, &action, nullptr);
+        filter_system_call(SYS_getpgrp, -1, SECCOMP_RET_TRAP);
+        ::syscall(SYS_getpgrp);
+        constexpr int by_seccomp = 1;  // SYS_SECCOMP
+        require(signals_seen == by_seccomp, "si_code");
+        sleep_by_number();
+    });
+}
+
+TEST_CASE("trap: under valgrind and rr, which do not know it, hooks look") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    {
+        const coir::test::variable recorded{"RUNNING_UNDER_RR", "1"};
+        CHECK(status_with_traps().missing == "rr knows no Syscall User Dispatch");
+    }
+    const coir::test::variable preloaded{"LD_PRELOAD", "/usr/libexec/valgrind/vgpreload_core.so"};
+    CHECK(status_with_traps().engine == coir::blocking_engine::hooks);
+    CHECK(status_with_traps().missing == "valgrind knows no Syscall User Dispatch");
+}
+
+// ---- what is left behind -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// What a child has left in its record file, however it ended.
+std::unique_ptr<coir::detail::sightings_memory> record_of_child(const std::function<void()>& body) {
+    const std::filesystem::path folder =
+        std::filesystem::temp_directory_path() / ("coir-" + std::to_string(::getpid()));
+    std::filesystem::remove_all(folder);
+    std::filesystem::create_directory(folder);
+    in_child([&] {
+        const coir::test::variable records{"COIR_BLOCKING_RECORDS", folder};
+        coir::run(coir::run_options{.blocking{.engine = coir::blocking_engine::trap}}, body);
+    });
+    auto read = std::make_unique<coir::detail::sightings_memory>();
+    for (const auto& file : std::filesystem::directory_iterator{folder}) {
+        std::ifstream{file.path(), std::ios::binary}.read(reinterpret_cast<char*>(read.get()), sizeof *read);
+    }
+    std::filesystem::remove_all(folder);
+    return read;
+}
+
+}  // namespace
+
+TEST_CASE("trap: the record of a process outlives it, whichever way it ends") {
+    if (!traps_are_here()) return;
+    const std::function<void()> ways[]{[] { ::_exit(0); }, [] { std::abort(); }, [] { ::kill(::getpid(), SIGKILL); }};
+    for (const auto& end : ways) {
+        const auto left = record_of_child([&] {
+            sleep_by_number();
+            end();
+        });
+        REQUIRE(left->sightings_size == 1);
+        CHECK(left->finished == 0);
+        CHECK(left->sightings[0].call.view() == "nanosleep");
+        CHECK(left->sightings[0].stack.depth > 3);
+        CHECK(left->modules_size > 0);
+    }
+}
+
+TEST_CASE("trap: of a process that was killed in a call, the record has the call") {
+    if (!traps_are_here()) return;
+    const auto left = record_of_child([] {
+        std::thread{[] {
+            std::this_thread::sleep_for(20ms);
+            ::kill(::getpid(), SIGKILL);
+        }}.detach();
+        for (;;) ::pause();
+    });
+    CHECK(left->in_call == 1);
+    CHECK(left->call.call.view() == "pause");
+    CHECK(left->call.stack.depth > 3);
+}
