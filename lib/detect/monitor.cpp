@@ -63,11 +63,24 @@ bool monitor::end_call() noexcept {
     return call_claimed_.load(std::memory_order_relaxed);
 }
 
-// The thread may come out of the call meanwhile, and is then found to be in another slice, or in no call. Not for the
-// thread sanitizer to see.
-__attribute__((no_sanitize("thread"))) bool monitor::current_call(std::uint64_t slice, sighting& into) const noexcept {
+namespace {
+
+/// Copies what another thread may be writing: the caller finds out whether it was. Not for the thread sanitizer to see,
+/// nor for the compiler to make a memcpy of, which it would.
+__attribute__((no_sanitize("thread"))) void copy_while_written(const sighting& from, sighting& into) noexcept {
+    static_assert(sizeof(sighting) % sizeof(long) == 0 && alignof(sighting) == alignof(long));
+    const auto* const words = reinterpret_cast<const volatile long*>(&from);
+    auto* const copies = reinterpret_cast<long*>(&into);
+    for (std::size_t i = 0; i < sizeof(sighting) / sizeof(long); ++i) copies[i] = words[i];
+    into.stack.depth = std::clamp(into.stack.depth, 0, call_stack::depth_max);
+    into.fiber.name_bytes = std::min(into.fiber.name_bytes, fiber_label::name_max);
+}
+
+}  // namespace
+
+bool monitor::current_call(std::uint64_t slice, sighting& into) const noexcept {
     if (!is_in_call(slice)) return false;
-    into.copy_used(memory_.call);
+    copy_while_written(memory_.call, into);
     return is_in_call(slice);
 }
 

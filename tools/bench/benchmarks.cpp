@@ -1,5 +1,7 @@
 #include "benchmarks.hpp"
 
+#include <utility>
+
 namespace bench {
 namespace {
 
@@ -118,6 +120,43 @@ benchmark echo_calls() {
                        .limit = 2.2}}};
 }
 
+// ---- blocking detection ----
+
+/// The same program with one setting and another; the first is the one that is held against the others.
+std::vector<contender> engines(const std::vector<std::pair<std::string, std::string>>& names_and_settings,
+                               const std::string& full, const std::string& smoke) {
+    std::vector<contender> made;
+    for (const auto& [name, setting] : names_and_settings)
+        made.push_back({made.empty() ? "coir" : name, setting + " " + full, setting + " " + smoke});
+    return made;
+}
+
+const std::pair<std::string, std::string> with_traps{"traps", "COIR_BLOCKING_ENGINE=trap"};
+const std::pair<std::string, std::string> with_hooks{"hooks", "COIR_BLOCKING_ENGINE=hooks"};
+const std::pair<std::string, std::string> without{"no detection", "COIR_BLOCKING=off"};
+
+benchmark armed_yield() {
+    return {.name = "yield, 100 fibers, traps",
+            .contenders = engines({with_traps, without}, "bench_coir_fiber yield 100 4000000",
+                                  "bench_coir_fiber yield 100 20000"),
+            .lines = {{.label = "ns", .metric = "ns", .against = {{without.first, 1.03}}}}};
+}
+
+benchmark armed_echo(const std::pair<std::string, std::string>& engine, double limit) {
+    return {.name = "TCP echo, " + engine.first,
+            .contenders = engines({engine, without}, "bench_echo_load bench_echo_coir 100 200000",
+                                  "bench_echo_load bench_echo_coir 10 1000"),
+            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{without.first, limit}}}}};
+}
+
+benchmark stray_call() {
+    return {
+        .name = "stray system call, traps",
+        .contenders =
+            engines({with_traps, with_hooks, without}, "bench_coir_fiber stray 1000000", "bench_coir_fiber stray 1000"),
+        .lines = {{.label = "ns", .metric = "ns", .against = {{with_hooks.first}, {without.first}}, .limit = 4000}}};
+}
+
 }  // namespace
 
 std::vector<benchmark> all_benchmarks() {
@@ -140,7 +179,11 @@ std::vector<benchmark> all_benchmarks() {
         asleep("256 KiB stacks", "262144", "65536", 5000),
         storm(),
         echo(),
-        echo_calls()};
+        echo_calls(),
+        armed_yield(),
+        armed_echo(with_traps, 1.05),
+        armed_echo(with_hooks, 1.02),
+        stray_call()};
 }
 
 }  // namespace bench

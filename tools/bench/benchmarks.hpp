@@ -9,7 +9,8 @@ namespace bench {
 /// The exit status of a contender that cannot run on this machine, as opposed to one that failed.
 constexpr int exit_unavailable = 77;
 
-/// One side of a benchmark: a program of the build directory with its arguments, in full and for a smoke test.
+/// One side of a benchmark: a program of the build directory with its arguments, in full and for a smoke test. In front
+/// of it, `NAME=value` sets a variable of its environment.
 struct contender {
     std::string name;
     std::string full;

@@ -1,5 +1,6 @@
 // coir in the scenarios of fibers and time; boost_fiber.cpp has the same for Boost.Fiber.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <coir/blocking.hpp>
@@ -152,11 +153,24 @@ void storm(bench::arguments args) {
     });
 }
 
+/// A system call that is not the library's, and cannot block.
+void stray(bench::arguments args) {
+    coir::run([&] {
+        const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        const char byte = 0;
+        const double start = bench::cpu_seconds();
+        for (long i = 0; i < args[0]; ++i)
+            if (write(nowhere, &byte, 1) != 1) std::exit(EXIT_FAILURE);
+        bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
+        close(nowhere);
+    });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     constexpr bench::scenario scenarios[] = {{"yield", yield},       {"spawn", spawn},   {"burst", burst},
                                              {"sleepers", sleepers}, {"asleep", asleep}, {"naps", naps},
-                                             {"storm", storm}};
+                                             {"storm", storm},       {"stray", stray}};
     return bench::run_scenario(argc, argv, scenarios);
 }

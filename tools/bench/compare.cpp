@@ -54,8 +54,21 @@ std::vector<std::string> words(const std::string& text) {
     return result;
 }
 
+/// A contender's command line: `NAME=value program argument...`, as a shell would take it.
+struct command_line {
+    explicit command_line(const std::string& text) : arguments{words(text)} {
+        const auto program =
+            std::ranges::find_if(arguments, [](const auto& word) { return word.find('=') == word.npos; });
+        environment.assign(arguments.begin(), program);
+        arguments.erase(arguments.begin(), program);
+    }
+
+    std::vector<std::string> environment;
+    std::vector<std::string> arguments;
+};
+
 /// Starts `command` and gives what it printed; its exit status goes to `status`.
-std::string output_of(const std::vector<std::string>& command, int& status) {
+std::string output_of(const command_line& command, int& status) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) std::perror("pipe2"), std::exit(EXIT_FAILURE);
     const pid_t child = fork();
@@ -63,8 +76,9 @@ std::string output_of(const std::vector<std::string>& command, int& status) {
     if (child == 0) {
         dup2(ends[1], STDOUT_FILENO);
         std::vector<char*> argv;
-        for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
+        for (const auto& word : command.arguments) argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
+        for (const auto& setting : command.environment) putenv(const_cast<char*>(setting.c_str()));
         execv(argv[0], argv.data());
         std::perror(argv[0]);
         _exit(EXIT_FAILURE);
@@ -80,13 +94,13 @@ std::string output_of(const std::vector<std::string>& command, int& status) {
 
 /// Runs `one` once and files what it reports. False if it crashed or failed.
 bool run_once(entry& one, const options& how, bool counted) {
-    auto command = words(how.smoke ? one.who->smoke : one.who->full);
-    const auto program = how.programs / command[0];
+    command_line command{how.smoke ? one.who->smoke : one.who->full};
+    const auto program = how.programs / command.arguments[0];
     if (!std::filesystem::exists(program)) {
         one.absent = "not built";
         return true;
     }
-    command[0] = program.string();
+    command.arguments[0] = program.string();
     int status = 0;
     const auto text = output_of(command, status);
     if (WIFEXITED(status) && WEXITSTATUS(status) == exit_unavailable) {
@@ -97,7 +111,7 @@ bool run_once(entry& one, const options& how, bool counted) {
         one.absent = "FAILED";
         std::fprintf(stderr, "failed (%s %d):", WIFSIGNALED(status) ? "signal" : "exit status",
                      WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        for (const auto& word : command) std::fprintf(stderr, " %s", word.c_str());
+        for (const auto& word : command.arguments) std::fprintf(stderr, " %s", word.c_str());
         std::fputc('\n', stderr);
         return false;
     }
