@@ -2,7 +2,9 @@
 
 #include <pthread.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 
+#include <cerrno>
 #include <mutex>
 #include <string>
 #include <system_error>
@@ -44,15 +46,18 @@ attachment::signal_stack::signal_stack() {
     const std::size_t bytes = for_the_walk + ::getauxval(AT_MINSIGSTKSZ);
     ::sigaltstack(nullptr, &before_);
     if ((before_.ss_flags & SS_DISABLE) == 0 && before_.ss_size >= bytes) return;
-    memory_ = std::make_unique_for_overwrite<std::byte[]>(bytes);
-    stack_t ours{};
-    ours.ss_sp = memory_.get();
-    ours.ss_size = bytes;
-    ::sigaltstack(&ours, nullptr);
+    // Not from the heap: sanitizers would see handlers write to what another thread has freed.
+    void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap of a signal stack"};
+    ours_.ss_sp = memory;
+    ours_.ss_size = bytes;
+    ::sigaltstack(&ours_, nullptr);
 }
 
 attachment::signal_stack::~signal_stack() {
-    if (memory_ != nullptr) ::sigaltstack(&before_, nullptr);
+    if (ours_.ss_sp == nullptr) return;
+    ::sigaltstack(&before_, nullptr);
+    ::munmap(ours_.ss_sp, ours_.ss_size);
 }
 
 attachment::attachment(vitals& thread, const blocking_options& asked) {

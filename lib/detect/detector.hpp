@@ -3,7 +3,6 @@
 #include <signal.h>
 
 #include <coir/blocking.hpp>
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,7 +34,7 @@ private:
         signal_stack& operator=(const signal_stack&) = delete;
 
     private:
-        std::unique_ptr<std::byte[]> memory_;
+        stack_t ours_{};
         stack_t before_{};
     };
 

@@ -1,5 +1,6 @@
 #include "detect/trap_handler.hpp"
 
+#include "core/context.hpp"
 #include "core/vitals.hpp"
 #include "detect/observation.hpp"
 
@@ -17,6 +18,16 @@
 #include "base/system_call.hpp"
 #include "detect/system_calls.hpp"
 
+#if defined(COIR_TSAN)
+extern "C" {
+// Of the sanitizer's runtime: sanitizer_common's dynamic annotations, which have no header.
+void AnnotateIgnoreReadsBegin(const char* file, int line);
+void AnnotateIgnoreReadsEnd(const char* file, int line);
+void AnnotateIgnoreWritesBegin(const char* file, int line);
+void AnnotateIgnoreWritesEnd(const char* file, int line);
+}
+#endif
+
 extern "C" {
 // trap_x86_64.S
 void coir_trap_restorer();
@@ -30,6 +41,27 @@ namespace {
 
 constexpr int dispatched_to_user = 2;  // SYS_USER_DISPATCH, asm-generic/siginfo.h
 constexpr long red_zone = 128;         // below %rsp, the function's own (System V ABI)
+
+/// The thread sanitizer takes no notice of atomics while one of its interceptors waits for the kernel, which is where a
+/// trap comes from, and would take for a race what they order. It is to take no notice of the handler at
+/// all, nor of its stack, which is the same for all fibers.
+class unseen_by_sanitizer {
+public:
+#if defined(COIR_TSAN)
+    unseen_by_sanitizer() noexcept {
+        AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+        AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+    }
+    ~unseen_by_sanitizer() {
+        AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+        AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    }
+#else
+    unseen_by_sanitizer() noexcept {}
+#endif
+    unseen_by_sanitizer(const unseen_by_sanitizer&) = delete;
+    unseen_by_sanitizer& operator=(const unseen_by_sanitizer&) = delete;
+};
 
 /// The interrupted fiber: its registers, as rt_sigreturn(2) will restore them.
 class interrupted {
@@ -208,15 +240,14 @@ long sigaction_without_sigsys(int signal, const kernel_sigaction* action, kernel
     return system_call(SYS_rt_sigaction, signal, action != nullptr ? &harmless : nullptr, before, sizeof harmless.mask);
 }
 
-// Not for the thread sanitizer: it may have been interrupted in the middle of its own work.
-__attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* info, void* context) {
-    vitals* const thread = this_thread_vitals();
-    if (info->si_code != dispatched_to_user || thread == nullptr) return hand_to_program(signal, info, context);
+namespace {
+
+void handle_trap(vitals& thread, long number, void* context) {
     const int saved = errno;
     // What is done from here on, by this handler or by those that interrupt it, is no fiber's doing.
-    thread->selector.store(vitals::allow, std::memory_order_relaxed);
+    thread.selector.store(vitals::allow, std::memory_order_relaxed);
     interrupted fiber{context};
-    const trapped_call call = fiber.call(info->si_syscall);
+    const trapped_call call = fiber.call(number);
     judge_last_pass();
     if (waits_for_its_child(call)) expect_judgement();
     if (!pass_on(fiber, call)) {
@@ -224,7 +255,17 @@ __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* i
         fiber.return_value(make_in_handler(fiber, call));
     }
     errno = saved;
-    thread->selector.store(vitals::block, std::memory_order_relaxed);
+    thread.selector.store(vitals::block, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void handle_trap(int signal, siginfo_t* info, void* context) {
+    if (info->si_code == dispatched_to_user) {
+        const unseen_by_sanitizer unseen;
+        if (vitals* const thread = this_thread_vitals()) return handle_trap(*thread, info->si_syscall, context);
+    }
+    hand_to_program(signal, info, context);
 }
 
 }  // namespace coir::detail
