@@ -1,6 +1,5 @@
 #include "base/symbols.hpp"
 
-#include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <link.h>
@@ -11,20 +10,17 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <iterator>
-#include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
 #include <unordered_map>
 
+#include "base/dwarf_scopes.hpp"
+#include "base/function_name.hpp"
 #include "base/unique_fd.hpp"
 
 #if defined(COIR_HAVE_LIBDW)
-#include <dwarf.h>
-#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #endif
 
@@ -35,24 +31,10 @@ namespace {
 // Every dump of fibers asks for the same few places.
 constexpr std::size_t cached_max = 4096;
 
-std::string demangle(const char* name) {
-    int status = 0;
-    const std::unique_ptr<char, decltype(&std::free)> plain{abi::__cxa_demangle(name, nullptr, nullptr, &status),
-                                                            &std::free};
-    return status == 0 && plain != nullptr ? plain.get() : name;
-}
-
-/// By the mangled name, whose beginning is the namespace; what a lambda of the user's main is called begins otherwise.
-bool is_plumbing_function(std::string_view mangled) {
-    constexpr std::array<std::string_view, 8> prefixes{"_ZSt",      "_ZNSt",         "_ZNKSt",         "_ZN4coir",
-                                                       "_ZNK4coir", "_ZN9__gnu_cxx", "_ZNK9__gnu_cxx", "coir_context"};
-    return std::ranges::any_of(prefixes, [&](std::string_view each) { return mangled.starts_with(each); });
-}
-
 void name_it(symbol& place, const char* function) {
     if (function == nullptr) return;
     place.function = demangle(function);
-    if (place.file.empty()) place.is_plumbing = is_plumbing_function(function);
+    place.is_plumbing = is_plumbing_function(function);
 }
 
 // ---- which module, and the symbol table of its file ----------------------------------------------------------------
@@ -154,19 +136,6 @@ loaded_module module_of(std::uintptr_t address) {
 
 #if defined(COIR_HAVE_LIBDW)
 
-/// The folder that this library's sources lie in, ending in '/'; empty when the compiler was told to hide it.
-std::string_view source_root() {
-    constexpr std::string_view here = __FILE__;
-    constexpr std::string_view end = "lib/base/symbols.cpp";
-    return here.ends_with(end) ? here.substr(0, here.size() - end.size()) : std::string_view{};
-}
-
-bool is_plumbing_file(std::string_view file) {
-    if (file.find("/include/coir/") != file.npos || file.find("/include/c++/") != file.npos) return true;
-    const std::string_view root = source_root();
-    return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
-}
-
 /// elfutils' view of this process. It never asks the network: separate debug files are found by their build id alone.
 class debug_information {
 public:
@@ -196,26 +165,13 @@ public:
             module = dwfl_addrmodule(session_, address);
         }
         if (module == nullptr) return;
-        Dwarf_Addr bias = 0;
-        Dwarf_Die* const unit = unit_of(*module, address, bias);
-        if (unit == nullptr) return;
-        Dwarf_Line* const source = dwarf_getsrc_die(unit, address - bias);
-        if (source == nullptr) return;
-
         symbol here = base;
-        if (const char* file = dwarf_linesrc(source, nullptr, nullptr)) here.file = file;
-        dwarf_lineno(source, &here.line);
-        Dwarf_Die function;
-        if (!find_function(*unit, address - bias, function)) return;
-        std::vector<Dwarf_Die> scopes{function};
-        while (find_inlined(scopes.back(), address - bias, function)) scopes.push_back(function);
-        for (auto scope = scopes.rbegin(); scope != scopes.rend(); ++scope) {
-            here.is_plumbing = is_plumbing_file(here.file);
-            name_it(here, name_of(*scope));
-            // What was not inlined has a symbol, which says more than a lambda's bare "operator()".
-            if (scope == std::prev(scopes.rend())) name_it(here, dwfl_module_addrname(module, address));
+        for (code_scope& each : scopes_at(*module, address)) {
+            here.function = demangle(each.name.c_str());
+            here.file = std::move(each.file);
+            here.line = each.line;
+            here.is_plumbing = each.is_plumbing;
             found.push_back(here);
-            go_to_call(*unit, *scope, here);
         }
     }
 
@@ -224,92 +180,6 @@ private:
         dwfl_report_begin(session_);
         dwfl_linux_proc_report(session_, ::getpid());
         dwfl_report_end(session_, nullptr, nullptr);
-    }
-
-    /// The compilation unit that `address` lies in; `bias` is what the module is moved by. g++ writes a table of them;
-    /// clang++ does not, and there each has to be asked.
-    static Dwarf_Die* unit_of(Dwfl_Module& module, Dwarf_Addr address, Dwarf_Addr& bias) {
-        if (Dwarf_Die* const listed = dwfl_module_addrdie(&module, address, &bias)) return listed;
-        Dwarf_Die* unit = nullptr;
-        while ((unit = dwfl_module_nextcu(&module, unit, &bias)) != nullptr) {
-            if (dwarf_haspc(unit, address - bias) > 0) return unit;
-        }
-        return nullptr;
-    }
-
-    // libdw's own dwarf_getscopes overlooks a function that belongs to a class within another function, a lambda's,
-    // say.
-
-    /// The function whose code holds `address`, anywhere within `scope`.
-    static bool find_function(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
-        // Most stand at the top of their unit.
-        return any_child(scope, found, [&](Dwarf_Die& child) { return is_function_at(child, address); }) ||
-               any_child(scope, found, [&](Dwarf_Die& child) {
-                   if (!may_hold_functions(child)) return false;
-                   Dwarf_Die within = child;
-                   return find_function(within, address, child);
-               });
-    }
-
-    /// The call that was inlined next into `scope` and holds `address`.
-    static bool find_inlined(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
-        return any_child(scope, found, [&](Dwarf_Die& child) {
-            if (dwarf_haspc(&child, address) <= 0) return false;
-            if (dwarf_tag(&child) == DW_TAG_inlined_subroutine) return true;
-            Dwarf_Die within = child;
-            return dwarf_tag(&child) == DW_TAG_lexical_block && find_inlined(within, address, child);
-        });
-    }
-
-    /// The first child that `wanted` accepts, or puts in its place.
-    template <class Wanted> static bool any_child(Dwarf_Die& parent, Dwarf_Die& found, Wanted wanted) {
-        Dwarf_Die child;
-        for (int end = dwarf_child(&parent, &child); end == 0; end = dwarf_siblingof(&child, &child)) {
-            found = child;
-            if (wanted(found)) return true;
-        }
-        return false;
-    }
-
-    static bool is_function_at(Dwarf_Die& entry, Dwarf_Addr address) {
-        return dwarf_tag(&entry) == DW_TAG_subprogram && dwarf_haspc(&entry, address) > 0;
-    }
-
-    static bool may_hold_functions(Dwarf_Die& entry) {
-        switch (dwarf_tag(&entry)) {
-        case DW_TAG_namespace:
-        case DW_TAG_class_type:
-        case DW_TAG_structure_type:
-        case DW_TAG_union_type:
-        case DW_TAG_subprogram:
-        case DW_TAG_lexical_block: return dwarf_haschildren(&entry) > 0;
-        default: return false;
-        }
-    }
-
-    static const char* name_of(Dwarf_Die& function) {
-        Dwarf_Attribute attribute;
-        for (const unsigned kind : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name}) {
-            if (dwarf_attr_integrate(&function, kind, &attribute) == nullptr) continue;
-            if (const char* name = dwarf_formstring(&attribute)) return name;
-        }
-        return nullptr;
-    }
-
-    /// Sets the place to where the inlined function is called.
-    static void go_to_call(Dwarf_Die& unit, Dwarf_Die& inlined, symbol& place) {
-        Dwarf_Attribute attribute;
-        Dwarf_Word number = 0;
-        place.file.clear();
-        place.line = 0;
-        Dwarf_Files* files = nullptr;
-        if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &number) == 0 &&
-            dwarf_getsrcfiles(&unit, &files, nullptr) == 0) {
-            if (const char* file = dwarf_filesrc(files, number, nullptr, nullptr)) place.file = file;
-        }
-        if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_line, &attribute), &number) == 0) {
-            place.line = static_cast<int>(number);
-        }
     }
 
     Dwfl* session_ = nullptr;
@@ -324,6 +194,10 @@ struct debug_information {
 #endif
 
 // ---- both together -------------------------------------------------------------------------------------------------
+
+bool is_system_library(std::string_view path) {
+    return path.starts_with("/lib") || path.starts_with("/usr/lib") || path.starts_with("/usr/local/lib");
+}
 
 class symbol_source {
 public:
@@ -348,8 +222,14 @@ private:
             if (!module.path.empty()) name_it(base, file_of(module.path).function_at(call - module.load_bias));
             found.push_back(std::move(base));
         }
-        // Normal paths: the compiler writes them as the include directives lead to them.
-        for (symbol& each : found) each.file = std::filesystem::path{each.file}.lexically_normal().string();
+        const bool of_system = is_system_library(module.path);
+        for (symbol& each : found) {
+            each.is_plumbing |= of_system;
+            // Normal paths: the compiler writes them as the include directives lead to them. Those of a library whose
+            // debug information is installed lie where it was built.
+            const bool is_foreign = of_system && !each.file.starts_with('/');
+            each.file = is_foreign ? "" : std::filesystem::path{each.file}.lexically_normal().string();
+        }
         return found;
     }
 

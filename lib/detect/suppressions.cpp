@@ -1,12 +1,11 @@
 #include "detect/suppressions.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
+#include <charconv>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
+#include "base/read_file.hpp"
 #include "detect/classes.hpp"
 
 namespace coir::detail {
@@ -28,39 +27,9 @@ std::string to_glob(std::string_view pattern) {
     return (from_start ? "" : "*") + std::string{pattern} + (to_end ? "" : "*");
 }
 
-}  // namespace
+using subject = suppressions::subject;
 
-suppressions::suppressions(const std::string& path) {
-    std::ifstream file{path};
-    if (!file)
-        throw std::system_error{errno, std::generic_category(), "suppressions for the blocking detector: " + path};
-    int number = 0;
-    for (std::string line; std::getline(file, line);) {
-        ++number;
-        std::string_view rest = trim(line);
-        if (rest.empty() || rest.starts_with('#')) continue;
-        rule made;
-        try {
-            constexpr std::string_view both = " && ";
-            for (std::size_t end = rest.find(both); end != rest.npos; end = rest.find(both)) {
-                made.push_back(parse(trim(rest.substr(0, end))));
-                rest.remove_prefix(end + both.size());
-            }
-            made.push_back(parse(trim(rest)));
-        } catch (const std::invalid_argument& what) {
-            throw std::invalid_argument{path + ':' + std::to_string(number) + ": " + what.what()};
-        }
-        rules_.push_back(std::move(made));
-    }
-}
-
-bool suppressions::match(const blocking_report& report) const {
-    return std::ranges::any_of(rules_, [&](const rule& each) {
-        return std::ranges::all_of(each, [&](const condition& one) { return holds(one, report); });
-    });
-}
-
-suppressions::condition suppressions::parse(std::string_view text) {
+suppressions::condition parse_condition(std::string_view text) {
     static constexpr std::pair<std::string_view, subject> subjects[]{
         {"call-stack-contains", subject::call_stack},
         {"function-name-matches", subject::function_name},
@@ -73,6 +42,7 @@ suppressions::condition suppressions::parse(std::string_view text) {
     for (const auto& [name, about] : subjects) {
         if (colon == text.npos || text.substr(0, colon) != name) continue;
         const std::string_view pattern = trim(text.substr(colon + 1));
+        if (pattern.empty()) throw std::invalid_argument{"'" + std::string{text} + "' has no pattern"};
         if (about == subject::category && !class_named(pattern)) {
             throw std::invalid_argument{"'" + std::string{pattern} + "' is none of the classes " +
                                         names_of_all_classes()};
@@ -84,7 +54,58 @@ suppressions::condition suppressions::parse(std::string_view text) {
                                 "called-from-lib:, src:, class: or fiber:"};
 }
 
-bool suppressions::holds(const condition& each, const blocking_report& report) {
+/// "2026-12-31".
+std::chrono::sys_days parse_date(std::string_view text) {
+    int year = 0;
+    unsigned month = 0;
+    unsigned day = 0;
+    const auto number = [&](std::size_t from, std::size_t length, auto& into) {
+        const char* const begin = text.data() + from;
+        return std::from_chars(begin, begin + length, into).ptr == begin + length;
+    };
+    const bool is_read = text.size() == 10 && text[4] == '-' && text[7] == '-' && number(0, 4, year) &&
+                         number(5, 2, month) && number(8, 2, day);
+    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
+    if (!is_read || !date.ok()) {
+        throw std::invalid_argument{"until=" + std::string{text} + " is no date: write it as until=2026-12-31"};
+    }
+    return date;
+}
+
+/// Takes ` until=DATE` and ` reason=TEXT` off the end of a line.
+std::string_view parse_options(std::string_view line, suppressions::rule& into) {
+    constexpr std::string_view until = " until=";
+    constexpr std::string_view reason = " reason=";
+    const auto first_option = [&](std::size_t from) {
+        return std::min({line.find(until, from), line.find(reason, from), line.size()});
+    };
+    const std::size_t end = first_option(0);
+    for (std::size_t at = end; at < line.size();) {
+        const std::size_t next = first_option(at + 1);
+        const std::string_view option = line.substr(at, next - at);
+        if (option.starts_with(until))
+            into.until = parse_date(trim(option.substr(until.size())));
+        else
+            into.reason = trim(option.substr(reason.size()));
+        at = next;
+    }
+    return trim(line.substr(0, end));
+}
+
+suppressions::rule parse_rule(std::string_view line) {
+    constexpr std::string_view both = " && ";
+    suppressions::rule made;
+    std::string_view rest = parse_options(line, made);
+    made.text = rest;
+    for (std::size_t end = rest.find(both); end != rest.npos; end = rest.find(both)) {
+        made.conditions.push_back(parse_condition(trim(rest.substr(0, end))));
+        rest.remove_prefix(end + both.size());
+    }
+    made.conditions.push_back(parse_condition(trim(rest)));
+    return made;
+}
+
+bool holds(const suppressions::condition& each, const blocking_report& report) {
     const auto any_frame = [&](const std::string stack_frame::*part) {
         return std::ranges::any_of(report.stack, [&](const stack_frame& frame) {
             return !(frame.*part).empty() && glob_matches(each.glob, frame.*part);
@@ -99,6 +120,38 @@ bool suppressions::holds(const condition& each, const blocking_report& report) {
     case subject::fiber: return glob_matches(each.glob, report.fiber_name);
     }
     return false;
+}
+
+}  // namespace
+
+bool suppressions::rule::is_over() const noexcept {
+    return until && std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()) > *until;
+}
+
+void suppressions::add_file(const std::string& path) {
+    add(read_file(path, "suppressions for the blocking detector"), path);
+}
+
+void suppressions::add(std::string_view text, const std::string& name) {
+    for (int number = 1; !text.empty(); ++number) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        const std::string_view line = trim(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+        if (line.empty() || line.starts_with('#')) continue;
+        const std::string place = name + ':' + std::to_string(number);
+        try {
+            rules_.push_back(parse_rule(line));
+            rules_.back().place = place;
+        } catch (const std::invalid_argument& what) { throw std::invalid_argument{place + ": " + what.what()}; }
+    }
+}
+
+const suppressions::rule* suppressions::match(const blocking_report& report) const {
+    const auto found = std::ranges::find_if(rules_, [&](const rule& each) {
+        return !each.is_over() &&
+               std::ranges::all_of(each.conditions, [&](const condition& one) { return holds(one, report); });
+    });
+    return found == rules_.end() ? nullptr : &*found;
 }
 
 bool glob_matches(std::string_view glob, std::string_view text) noexcept {

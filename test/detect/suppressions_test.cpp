@@ -62,6 +62,36 @@ TEST_CASE("suppressions: rules joined by && must all hold, lines are alternative
     CHECK_FALSE(suppressed("# class:disk\n", sample()));
 }
 
+TEST_CASE("suppressions: a rule counts up to its date, and its reason is no part of it") {
+    CHECK(suppressed("class:disk until=2999-12-31", sample()));
+    CHECK_FALSE(suppressed("class:disk until=2001-12-31", sample()));
+    CHECK(suppressed("class:disk reason=it is && meant until=2999-12-31", sample()));
+    coir::detail::suppressions rules;
+    rules.add("\n class:disk && fiber:writer-* until=2999-12-31 reason=ticket 7 \n", "file");
+    REQUIRE(rules.rules().size() == 1);
+    CHECK(rules.rules()[0].text == "class:disk && fiber:writer-*");
+    CHECK(rules.rules()[0].place == "file:2");
+    CHECK(rules.rules()[0].reason == "ticket 7");
+    CHECK_FALSE(rules.rules()[0].is_over());
+}
+
+TEST_CASE("suppressions: the first rule that holds is told") {
+    coir::detail::suppressions rules;
+    rules.add("class:sleep\nclass:disk\nfiber:writer", "file");
+    REQUIRE(rules.match(sample()) != nullptr);
+    CHECK(rules.match(sample())->place == "file:2");
+}
+
+TEST_CASE("suppressions: a date that is none, a rule without a pattern and a folder are errors") {
+    for (const char* wrong : {"class:disk until=soon", "class:disk until=2026-02-30", "class:disk until=2026-1-1",
+                              "class:disk until=", "src:", "class:disk &&"}) {
+        CAPTURE(wrong);
+        coir::detail::suppressions rules;
+        CHECK_THROWS_AS(rules.add(wrong, "file"), std::invalid_argument);
+    }
+    CHECK_THROWS_AS(coir::detail::suppressions{"/"}, std::system_error);
+}
+
 TEST_CASE("suppressions: a line that is no rule is an error that names the file and the line") {
     const coir::test::temporary_file file{"class:disk\nclas:disk\n"};
     CHECK_THROWS_WITH_AS(coir::detail::suppressions{file.path()},

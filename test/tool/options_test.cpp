@@ -1,0 +1,113 @@
+#include "options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "exit_codes.hpp"
+
+using detector::options;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct reading {
+    options asked;
+    std::optional<int> status;
+    std::string out;
+    std::string errors;
+};
+
+reading read(const std::vector<std::string>& arguments) {
+    reading made;
+    std::ostringstream out;
+    std::ostringstream errors;
+    made.asked = detector::read_command_line(arguments, made.status, out, errors);
+    made.out = out.str();
+    made.errors = errors.str();
+    return made;
+}
+
+}  // namespace
+
+TEST_CASE("options: what stands behind -- is the program's, whatever it looks like") {
+    const reading made = read({"run", "--quiet", "--", "prog", "--quiet", "--", "report", "-o"});
+    CHECK_FALSE(made.status);
+    CHECK(made.asked.what == detector::command::run);
+    CHECK(made.asked.quiet);
+    CHECK(made.asked.program == std::vector<std::string>{"prog", "--quiet", "--", "report", "-o"});
+}
+
+TEST_CASE("options: run wants a program, and the others have none") {
+    CHECK(read({"run"}).status == 64);
+    CHECK(read({"run"}).errors.find("-- program") != std::string::npos);
+    CHECK(read({"report", "file", "--", "prog"}).status == 64);
+    CHECK(read({}).status == 64);
+    CHECK(read({"frobnicate"}).status == 64);
+    CHECK(read({"run", "--frobnicate", "--", "prog"}).status == 64);
+}
+
+TEST_CASE("options: help and version are answers, not mistakes") {
+    CHECK(read({"--help"}).status == 0);
+    CHECK(read({"run", "--help"}).status == 0);
+    CHECK(read({"run", "--help"}).out.find("--fail-on") != std::string::npos);
+    CHECK(read({"--version"}).status == 0);
+    CHECK(read({"--version"}).out.starts_with("blocking-detector "));
+}
+
+TEST_CASE("options: -o takes a format and a file, as often as wanted") {
+    const reading made = read({"run", "-o", "text", "--output", "sarif:a:b.sarif", "--", "prog"});
+    REQUIRE(made.asked.outputs.size() == 2);
+    CHECK(made.asked.outputs[0].path.empty());
+    CHECK(made.asked.outputs[1].format == "sarif");
+    CHECK(made.asked.outputs[1].path == "a:b.sarif");
+    CHECK(read({"run", "-o", "pdf", "--", "prog"}).errors.find("'pdf' is none of text, json") != std::string::npos);
+    CHECK(read({"run", "-o", "json:", "--", "prog"}).status == 64);
+}
+
+TEST_CASE("options: --fail-on takes a list of kinds") {
+    const auto kinds = [](const char* list) { return read({"run", "--fail-on", list, "--", "prog"}).asked.fail_on; };
+    CHECK(options{}.fail_on.contain(coir::blocking_kind::blocked));
+    CHECK(options{}.fail_on.contain(coir::blocking_kind::hog));
+    CHECK_FALSE(options{}.fail_on.contain(coir::blocking_kind::latent));
+    CHECK(kinds("latent").contain(coir::blocking_kind::latent));
+    CHECK_FALSE(kinds("latent").contain(coir::blocking_kind::blocked));
+    CHECK(kinds("blocked,latent").contain(coir::blocking_kind::blocked));
+    CHECK_FALSE(kinds("none").contain(coir::blocking_kind::blocked));
+    CHECK(read({"run", "--fail-on", "blocked,all", "--", "prog"}).errors.find("--fail-on: 'all'") != std::string::npos);
+}
+
+TEST_CASE("options: times have units, and a number alone has the unit that fits") {
+    CHECK(detector::duration_in("20us", 1ms) == 20us);
+    CHECK(detector::duration_in("1.5s", 1ms) == 1500ms);
+    CHECK(detector::duration_in("2min", 1ms) == 120s);
+    CHECK(detector::duration_in("7", 1s) == 7s);
+    for (const char* wrong : {"", "ms", "-1ms", "1 ms", "1parsec", "1e300s", "nan"}) {
+        CHECK_THROWS_AS((void)detector::duration_in(wrong, 1ms), detector::usage_error);
+    }
+    CHECK(read({"run", "--timeout", "2", "--", "prog"}).asked.timeout == 2s);
+    CHECK(read({"run", "--timeout", "0", "--", "prog"}).status == 64);
+    CHECK(read({"run", "--stall-threshold", "250", "--", "prog"}).asked.stall_threshold == 250ms);
+    CHECK(read({"run", "--stall-threshold", "2h", "--", "prog"}).status == 64);
+}
+
+TEST_CASE("options: classes are those listed, or all but those") {
+    using enum coir::blocking_class;
+    CHECK(detector::classes_in("sleep,dns") == coir::blocking_classes{sleep, dns});
+    CHECK(detector::classes_in("-disk").contains(sleep));
+    CHECK_FALSE(detector::classes_in("-disk").contains(disk));
+    for (const char* wrong : {"", "sleep,", "naps", "sleep,-disk", "-disk,sleep"}) {
+        CHECK_THROWS_AS((void)detector::classes_in(wrong), detector::usage_error);
+    }
+}
+
+TEST_CASE("options: engines, patterns and choices are checked") {
+    CHECK(read({"run", "--", "prog"}).asked.engine == "trap");
+    CHECK(read({"run", "--engine", "auto", "--", "prog"}).asked.engine == "trap");
+    CHECK(read({"run", "--engine", "hooks", "--", "prog"}).asked.engine == "hooks");
+    CHECK(read({"run", "--engine", "guess", "--", "prog"}).status == 64);
+    CHECK(read({"run", "--owner", "(", "--", "prog"}).errors.find("no regular expression") != std::string::npos);
+    CHECK(read({"run", "--max-findings", "ten", "--", "prog"}).status == 64);
+    CHECK(read({"run", "--max-findings", "10", "--", "prog"}).asked.max_findings == 10);
+    CHECK(read({"diff", "one"}).status == 64);
+}

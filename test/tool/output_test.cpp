@@ -1,0 +1,45 @@
+#include "output.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <system_error>
+
+#include "tool/run_tool.hpp"
+
+using coir::test::content_of;
+using coir::test::scratch_folder;
+using detector::write_file;
+
+TEST_CASE("output: a file is replaced as a whole, and nothing is left beside it") {
+    const scratch_folder folder;
+    const std::string path = folder.with("report", "an older and longer one");
+    write_file(path, "new");
+    CHECK(content_of(path) == "new");
+    CHECK(folder.files() == std::vector<std::string>{"report"});
+}
+
+TEST_CASE("output: a file has the permissions that a program gives it by itself") {
+    const scratch_folder folder;
+    const mode_t before = ::umask(027);
+    write_file(folder.at("report"), "text");
+    ::umask(before);
+    struct stat about {};
+    REQUIRE(::stat(folder.at("report").c_str(), &about) == 0);
+    CHECK((about.st_mode & 0777) == 0640);
+}
+
+TEST_CASE("output: what cannot be written is an error that names it, and leaves the older file") {
+    const scratch_folder folder;
+    CHECK_THROWS_WITH_AS(write_file("/dev/full", "text"), "cannot write /dev/full: No space left on device",
+                         std::system_error);
+    CHECK_THROWS_AS(write_file(folder.at("no/such/folder"), "text"), std::system_error);
+    CHECK(folder.files().empty());
+}
+
+TEST_CASE("output: a device is written to, not replaced") {
+    write_file("/dev/null", "text");
+    struct stat about {};
+    REQUIRE(::stat("/dev/null", &about) == 0);
+    CHECK(S_ISCHR(about.st_mode));
+}

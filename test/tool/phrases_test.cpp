@@ -1,0 +1,109 @@
+#include "phrases.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tool/samples.hpp"
+
+using namespace coir::test;
+using namespace detector;
+
+TEST_CASE("phrases: a time has the unit and the digits that its size calls for") {
+    CHECK(duration_text(0.346) == "0.35 ms");
+    CHECK(duration_text(20.4) == "20 ms");
+    CHECK(duration_text(1250) == "1.25 s");
+}
+
+TEST_CASE("phrases: a short name has no arguments, neither of templates nor of functions") {
+    CHECK(short_name("shop::retry(int)") == "shop::retry()");
+    CHECK(short_name("std::vector<shop::offer, std::allocator<shop::offer> >::push_back(shop::offer&&)") ==
+          "std::vector<>::push_back()");
+    CHECK(short_name("(anonymous namespace)::serve(coir::net::tcp_stream)") == "serve()");
+    CHECK(short_name("main::{lambda(int)#1}::operator()(int) const") == "main::{lambda()#1}::operator()() const");
+}
+
+TEST_CASE("phrases: the name of an operator is kept") {
+    CHECK(short_name("shop::operator<(shop::price const&, shop::price const&)") == "shop::operator<()");
+    CHECK(short_name("shop::operator<< <char>(std::ostream&)") == "shop::operator<< <>()");
+    CHECK(short_name("shop::price::operator->() const") == "shop::price::operator->() const");
+    CHECK(short_name("my_operator<int>()") == "my_operator<>()");
+}
+
+TEST_CASE("phrases: a short name is cut between characters, never within one") {
+    CHECK(short_name("abcdef", 3) == "abc...");
+    CHECK(short_name("ab\xC3\xA4"
+                     "c",
+                     3) == "ab...");
+}
+
+TEST_CASE("phrases: a headline says which fiber, how long, how often and in which call") {
+    CHECK(headline(a_sleep()) ==
+          "fiber \"worker\" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)");
+    CHECK(headline(a_hog()) == "fiber #7 held its thread for 1.25 s, computing");
+    CHECK(headline(a_latent_write()) == "fiber \"worker\" called write (pipe), which can hold its thread");
+}
+
+TEST_CASE("phrases: a headline says that a call did not come back, and why it never can") {
+    finding what = a_sleep();
+    what.goes_on = what.waits_for_itself = true;
+    CHECK(contains(headline(what), "has held its thread for 25 ms and did not come back"));
+    CHECK(contains(headline(what), "it waits for itself: a fiber of the same thread holds the lock"));
+}
+
+TEST_CASE("phrases: a headline is one line, whatever a fiber is called") {
+    finding what = a_sleep();
+    what.fiber = "two\r\nlines";
+    CHECK(contains(headline(what), "fiber \"two  lines\""));
+}
+
+TEST_CASE("phrases: a frame is named by its function, or else by its place in the file") {
+    CHECK(text_of(users_function("f()", "src/f.cpp", 3)) == "f() at src/f.cpp:3");
+    CHECK(text_of(users_function("f()", "src/f.cpp", 0)) == "f() at src/f.cpp");
+    CHECK(text_of(library_function("read")) == "read in /lib/libc.so.6");
+    CHECK(text_of(library_function("")) == "libc.so.6+0x20");
+    CHECK(text_of(frame{}) == "??");
+}
+
+TEST_CASE("phrases: the nearest line is the user's, then that of other code, of the spawning, of plumbing") {
+    finding what = a_sleep();
+    what.stack[0].file = "/usr/include/time.h";
+    what.stack[0].plumbing = true;
+    CHECK(text_of(*nearest_line(what)) == "src/retry.cpp:12");
+    what.location = -1;
+    what.stack.erase(what.stack.begin() + 1);
+    CHECK(text_of(*nearest_line(what)) == "src/main.cpp:31");
+    what.stack.pop_back();
+    CHECK(text_of(*nearest_line(what)) == "src/main.cpp:30");
+    what.spawned_at = "shop::run() (server+0x1b2c0)";
+    CHECK(text_of(*nearest_line(what)) == "/usr/include/time.h:1");
+    what.stack.clear();
+    CHECK_FALSE(nearest_line(what).has_value());
+}
+
+TEST_CASE("phrases: some line is found for all, at the last that of the program") {
+    finding what = one_without_place();
+    CHECK(text_of(some_line(what, result_of({}))) == "./server:1");
+    what.stack = {library_function("openat")};
+    CHECK(text_of(some_line(what, result_of({}))) == "/lib/libc.so.6:1");
+}
+
+TEST_CASE("phrases: what all fibers begin with is left out, and only that") {
+    finding what = a_sleep();
+    what.stack[0].plumbing = true;
+    what.stack.push_back({.function = "coir::detail::task_main()", .file = "", .module = "", .plumbing = true});
+    CHECK(telling_part(what).size() == 3);
+    CHECK(stack_text(what) == "nanosleep in /lib/libc.so.6\nshop::retry(int) at src/retry.cpp:12\n"
+                              "shop::run() at src/main.cpp:31\n");
+    for (frame& each : what.stack) each.plumbing = true;
+    CHECK(telling_part(what).size() == 4);
+}
+
+TEST_CASE("phrases: the path of a flame graph begins outermost and ends with the call") {
+    finding what = a_sleep();
+    const std::vector<std::string> path{"shop::run()", "shop::retry(int)", "nanosleep"};
+    CHECK(path_to(what) == path);
+    what.stack.erase(what.stack.begin());
+    CHECK(path_to(what) == path);
+    what.stack.insert(what.stack.begin(), library_function("__nanosleep"));
+    CHECK(path_to(what).back() == "__nanosleep");
+    CHECK(path_to(a_hog()) == std::vector<std::string>{"shop::run()", "shop::rank()"});
+}

@@ -1,0 +1,298 @@
+#include "render.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "markup.hpp"
+#include "tool/samples.hpp"
+
+using namespace coir::test;
+using namespace detector;
+using nlohmann::json;
+
+namespace {
+
+/// Whether each element that is opened is closed again, in the right order. `void_elements` have no end.
+bool is_balanced(std::string_view text, const std::vector<std::string_view>& void_elements = {}) {
+    std::vector<std::string_view> open;
+    for (std::size_t at = text.find('<'); at != text.npos; at = text.find('<', at + 1)) {
+        const std::string_view tag = text.substr(at + 1, text.find('>', at) - at - 1);
+        if (tag.starts_with('?') || tag.starts_with('!') || tag.ends_with('/')) continue;
+        const bool ends = tag.starts_with('/');
+        const std::string_view name = tag.substr(ends ? 1 : 0, tag.find_first_of(" \n") - (ends ? 1 : 0));
+        if (std::ranges::find(void_elements, name) != void_elements.end()) continue;
+        if (!ends) {
+            open.push_back(name);
+            continue;
+        }
+        if (open.empty() || open.back() != name) return false;
+        open.pop_back();
+    }
+    return open.empty();
+}
+
+bool is_balanced_html(std::string page) {
+    // A script is not markup.
+    const std::size_t script = page.find("<script>");
+    page.erase(script, page.find("</script>", script) - script);
+    page.erase(page.find("</script>"), std::string_view{"</script>"}.size());
+    return is_balanced(page, {"meta", "input", "br"});
+}
+
+std::string junit_of(const finding& what) { return to_junit(result_of({what})); }
+std::string github_of(const finding& what) { return to_github(result_of({what})); }
+std::string folded_of(const finding& what) { return to_folded(result_of({what})); }
+
+json gitlab_of(std::vector<finding> findings) { return json::parse(to_gitlab(result_of(std::move(findings)))); }
+
+finding one_with_every_special_character() {
+    finding what = a_sleep();
+    what.fiber = "<b>&\"'\x01\xFF\xEF\xBF\xBF</script>";
+    what.stack[1].function = "shop::operator<(int, \"]]>\")";
+    what.stack[1].file = "src/a<b>&c.cpp";
+    return what;
+}
+
+}  // namespace
+
+TEST_CASE("markup: what XML and HTML would take for their own is escaped") {
+    CHECK(escaped("<a href=\"x\">'&'</a>") == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
+    CHECK(escaped("line\n\ttab\r") == "line\n\ttab&#13;");
+}
+
+TEST_CASE("markup: characters that XML forbids, and bytes that are none, are replaced") {
+    constexpr std::string_view replacement = "\xEF\xBF\xBD";
+    CHECK(escaped("\x01") == replacement);
+    CHECK(escaped("\x1B[31m") == std::string{replacement} + "[31m");
+    CHECK(escaped("\xEF\xBF\xBE") == replacement);
+    CHECK(escaped("\xEF\xBF\xBF") == replacement);
+    CHECK(escaped("\xFF") == replacement);
+    CHECK(escaped("\xEF\xBC\xA1\xC3\xA4") == "\xEF\xBC\xA1\xC3\xA4");
+}
+
+TEST_CASE("junit: a program that never blocks passes one test") {
+    const std::string text = to_junit(result_of({}));
+    CHECK(is_balanced(text));
+    CHECK(contains(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"0\""));
+    CHECK(contains(text, "<testcase name=\"no fiber holds its thread\""));
+}
+
+TEST_CASE("junit: a program in which nobody looked has passed nothing") {
+    const std::string text = to_junit(result{});
+    CHECK(is_balanced(text));
+    CHECK(contains(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
+    CHECK(contains(text, "<skipped message=\"no run of coir was seen\"/>"));
+}
+
+TEST_CASE("junit: a finding is a failure with its rule, its headline and its stack") {
+    const std::string text = junit_of(a_sleep());
+    CHECK(is_balanced(text));
+    CHECK(contains(text, "tests=\"1\" failures=\"1\""));
+    CHECK(contains(text, "name=\"nanosleep in shop::retry() at src/retry.cpp:12\" classname=\"blocking.sleep\""));
+    CHECK(contains(text, "file=\"src/retry.cpp\" line=\"12\" time=\"0.060000\""));
+    CHECK(contains(text, "<failure type=\"BD001\" message=\"fiber &quot;worker&quot; held its thread"));
+    CHECK(contains(text, "\nshop::retry(int) at src/retry.cpp:12\nshop::run() at src/main.cpp:31\n</failure>"));
+}
+
+TEST_CASE("junit: a suppressed finding is skipped, and a latent one passes with a word about it") {
+    const std::string text = to_junit(result_of({a_latent_write(), a_suppressed_sleep()}));
+    CHECK(is_balanced(text));
+    CHECK(contains(text, "tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""));
+    CHECK(contains(text, "<skipped message=\"suppressed by class:sleep &amp;&amp; fiber:work*\"/>"));
+    CHECK(contains(text, "<system-out>fiber &quot;worker&quot; called write (pipe)"));
+}
+
+TEST_CASE("junit: no name of a fiber, function or file breaks the XML") {
+    const std::string text = junit_of(one_with_every_special_character());
+    CHECK(is_balanced(text));
+    CHECK(std::ranges::none_of(text, [](char each) { return static_cast<unsigned char>(each) < ' ' && each != '\n'; }));
+    CHECK(contains(text, "&lt;b&gt;&amp;&quot;"));
+    CHECK(contains(text, "]]&gt;"));
+}
+
+TEST_CASE("junit: a finding without any place has a name and no file") {
+    const std::string text = junit_of(one_without_place());
+    CHECK(contains(text, "<testcase name=\"openat\" classname=\"blocking.other\" time="));
+}
+
+TEST_CASE("junit: notes to the reader are the suite's output") {
+    result what = result_of({});
+    what.notes = {"1 & 2"};
+    CHECK(contains(to_junit(what), "<system-out>1 &amp; 2\n</system-out>"));
+}
+
+TEST_CASE("github: a finding annotates the user's line as an error, with its rule as title") {
+    CHECK(github_of(a_sleep()).starts_with(
+        "::error file=src/retry.cpp,line=12,title=BD001 sleep::fiber \"worker\" held"));
+    CHECK(github_of(a_hog()).starts_with("::error file=src/rank.cpp,line=97,title=BD009 cpu-hog::fiber #7 held"));
+    CHECK(github_of(a_latent_write()).starts_with("::notice file="));
+}
+
+TEST_CASE("github: a command is one line, with the stack in it") {
+    const std::string text = github_of(a_sleep());
+    CHECK(std::ranges::count(text, '\n') == 1);
+    CHECK(contains(text, "%0A%0Ananosleep in /lib/libc.so.6%0Ashop::retry(int) at src/retry.cpp:12%0A"));
+}
+
+TEST_CASE("github: what ends a property or a message is escaped, and nothing else") {
+    finding what = a_sleep();
+    what.stack[1].file = "src/100%,a:b.cpp";
+    what.fiber = "50%: a, b";
+    const std::string text = github_of(what);
+    CHECK(text.starts_with("::error file=src/100%25%2Ca%3Ab.cpp,line=12,"));
+    CHECK(contains(text, "::fiber \"50%25: a, b\" held"));
+}
+
+TEST_CASE("github: nothing is said of suppressed findings, nor of none") {
+    CHECK(github_of(a_suppressed_sleep()).empty());
+    CHECK(to_github(result_of({})).empty());
+}
+
+TEST_CASE("github: a finding without a place annotates no file") {
+    CHECK(github_of(one_without_place()).starts_with("::error title=BD011 other::"));
+}
+
+TEST_CASE("gitlab: an entry has all that the format asks for") {
+    const json entries = gitlab_of({a_sleep()});
+    REQUIRE(entries.size() == 1);
+    CHECK(entries[0].at("description").get<std::string>().starts_with("fiber \"worker\" held its thread"));
+    CHECK(entries[0].at("check_name") == "BD001");
+    CHECK(entries[0].at("fingerprint") == "0123abcd");
+    CHECK(entries[0].at("severity") == "major");
+    CHECK(entries[0].at("location") == json::parse(R"({"path": "src/retry.cpp", "lines": {"begin": 12}})"));
+}
+
+TEST_CASE("gitlab: how severe a finding is follows from its kind") {
+    finding hopeless = a_sleep();
+    hopeless.waits_for_itself = true;
+    const json entries = gitlab_of({a_hog(), a_latent_write(), hopeless});
+    CHECK(entries[0].at("severity") == "major");
+    CHECK(entries[1].at("severity") == "info");
+    CHECK(entries[2].at("severity") == "blocker");
+}
+
+TEST_CASE("gitlab: no two entries have the same fingerprint, as one of them would be dropped") {
+    const json entries = gitlab_of({a_sleep(), a_sleep(), a_hog()});
+    CHECK(entries[0].at("fingerprint") == "0123abcd");
+    CHECK(entries[1].at("fingerprint") == "0123abcd-2");
+    CHECK(entries[2].at("fingerprint") == "4567cdef");
+}
+
+TEST_CASE("gitlab: a path is as the repository has it") {
+    finding what = a_sleep();
+    what.stack[1].file = "./src/../lib/a.cpp";
+    CHECK(gitlab_of({what})[0].at("location").at("path") == "lib/a.cpp");
+}
+
+TEST_CASE("gitlab: suppressed findings are left out, and none is an empty list") {
+    CHECK(gitlab_of({a_suppressed_sleep()}) == json::array());
+    CHECK(gitlab_of({}) == json::array());
+}
+
+TEST_CASE("gitlab: a finding without any place stands at the program") {
+    CHECK(gitlab_of({one_without_place()})[0].at("location") ==
+          json::parse(R"({"path": "server", "lines": {"begin": 1}})"));
+}
+
+TEST_CASE("folded: a stack is a line, outermost first, with its microseconds") {
+    CHECK(folded_of(a_sleep()) == "shop::run();shop::retry(int);nanosleep 60000\n");
+}
+
+TEST_CASE("folded: what parts frames and lines is replaced in names") {
+    finding what = a_sleep();
+    what.stack[1].function = "f(a;b)\ng";
+    CHECK(folded_of(what) == "shop::run();f(a:b) g;nanosleep 60000\n");
+}
+
+TEST_CASE("folded: what took no time or is suppressed has no line") {
+    CHECK(to_folded(result_of({a_latent_write(), a_suppressed_sleep()})).empty());
+    CHECK(to_folded(result_of({})).empty());
+}
+
+TEST_CASE("folded: a finding without a stack still counts") {
+    CHECK(folded_of(one_without_place()) == "unknown stack;openat 2000\n");
+}
+
+TEST_CASE("html: the page needs nothing but itself") {
+    const std::string page = to_html(result_of({a_hog(), a_sleep()}));
+    CHECK(page.starts_with("<!DOCTYPE html>"));
+    CHECK(is_balanced_html(page));
+    CHECK_FALSE(contains(page, "src="));
+    CHECK_FALSE(contains(page, "href="));
+    CHECK_FALSE(contains(page, "url("));
+    CHECK(contains(page, "default-src 'none'"));
+}
+
+TEST_CASE("html: a finding shows its line, its time, the remedy and the stack with the user's frame marked") {
+    const std::string page = to_html(result_of({a_sleep()}));
+    CHECK(contains(page, "<strong>src/retry.cpp:12</strong>"));
+    CHECK(contains(page, "<td class=\"number\">60 ms</td>"));
+    CHECK(contains(page, "use coir::this_fiber::sleep_for"));
+    CHECK(contains(page, "<li class=\"mine\">shop::retry(int) at src/retry.cpp:12</li>"));
+    CHECK(contains(page, "<li>shop::run() at src/main.cpp:31</li>"));
+}
+
+TEST_CASE("html: what all fibers begin with is folded away, and there") {
+    finding what = a_sleep();
+    what.stack.push_back({.function = "coir::detail::task_main()", .file = "", .module = "", .plumbing = true});
+    const std::string page = to_html(result_of({what}));
+    CHECK(is_balanced_html(page));
+    CHECK(contains(page, "<summary>and 1 more, of coir and the C++ library</summary><ol class=\"stack\" start=\"4\">"));
+    CHECK(contains(page, "<li class=\"plumbing\">coir::detail::task_main()</li>"));
+}
+
+TEST_CASE("html: the flame graph is as wide as the time, without the script") {
+    finding quarter = a_hog();
+    quarter.total_ms = 20;
+    const std::string page = to_html(result_of({a_sleep(), quarter}));
+    CHECK(contains(page, "title=\"shop::run(): 80 ms\""));
+    CHECK(contains(page, "width:75.000%"));
+    CHECK(contains(page, "title=\"shop::rank(): 20 ms\""));
+    CHECK(contains(page, "width:25.000%"));
+}
+
+TEST_CASE("html: suppressed and latent findings are in the table, and not in the flame graph") {
+    const std::string page = to_html(result_of({a_latent_write(), a_suppressed_sleep()}));
+    CHECK(contains(page, "<tr class=\"latent\">"));
+    CHECK(contains(page, "<tr class=\"suppressed\">"));
+    CHECK(contains(page, "<code>class:sleep &amp;&amp; fiber:work*</code>"));
+    CHECK_FALSE(contains(page, "<div class=\"flame\">"));
+}
+
+TEST_CASE("html: no name of a fiber, function or file breaks the page") {
+    const std::string page = to_html(result_of({one_with_every_special_character()}));
+    CHECK(is_balanced_html(page));
+    CHECK_FALSE(contains(page, "<b>"));
+    CHECK(contains(page, "shop::operator&lt;"));
+}
+
+TEST_CASE("html: a program that never blocks has a page that says so") {
+    const std::string page = to_html(result_of({}));
+    CHECK(is_balanced_html(page));
+    CHECK(contains(page, "No fiber held its thread."));
+    CHECK_FALSE(contains(page, "<table>"));
+}
+
+TEST_CASE("html: where nobody looked, the page does not say that nothing blocks") {
+    const std::string page = to_html(result{});
+    CHECK(contains(page, "No run of coir was seen."));
+    CHECK_FALSE(contains(page, "No fiber held its thread."));
+}
+
+TEST_CASE("html: the summary tells what held a thread from what only could have, and from what is suppressed") {
+    const std::string page = to_html(result_of({a_hog(), a_sleep(), a_latent_write(), a_suppressed_sleep()}));
+    CHECK(contains(page, "Fibers held their thread at 2 places, for 1.31 s in all. 1 call could have, and did not this "
+                         "time. 1 finding is suppressed."));
+}
+
+TEST_CASE("html: a finding without place and stack is shown for what is known") {
+    const std::string page = to_html(result_of({one_without_place()}));
+    CHECK(is_balanced_html(page));
+    CHECK(contains(page, "place unknown"));
+    CHECK(contains(page, "The stack is not known."));
+}

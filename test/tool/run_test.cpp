@@ -1,0 +1,280 @@
+// The tool as its users have it, on a program that blocks.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "tool/run_tool.hpp"
+
+using coir::test::content_of;
+using coir::test::run_tool;
+using coir::test::scratch_folder;
+using coir::test::tool_ending;
+using nlohmann::json;
+
+namespace {
+
+/// Runs the program under the tool, with options of the tool before `--`.
+tool_ending detect(std::vector<std::string> options, const std::vector<std::string>& program) {
+    options.insert(options.begin(), "run");
+    options.emplace_back("--");
+    options.insert(options.end(), program.begin(), program.end());
+    return run_tool(std::move(options));
+}
+
+/// The findings of a run that go by that call.
+std::vector<json> findings_in(const json& all, const std::string& function) {
+    std::vector<json> found;
+    std::ranges::copy_if(all.at("findings"), std::back_inserter(found), [&](const json& each) {
+        return each.at("kind") != "latent" && each.at("stack").dump().find(function) != std::string::npos;
+    });
+    return found;
+}
+
+json json_of(const tool_ending& ending) { return json::parse(ending.out); }
+
+bool has_lines() { return !findings_in(json_of(detect({"-o", "json"}, {BLOCKERS, "load"})), "blockers.cpp").empty(); }
+
+}  // namespace
+
+TEST_CASE("run: a blocking call is found with the user's line, the fiber, the class and the whole stack") {
+    const tool_ending ending = detect({"-o", "json"}, {BLOCKERS, "load"});
+    CHECK(ending.status == 66);
+    const json all = json_of(ending);
+    CHECK(all.at("version") == 1);
+    CHECK(all.at("tool").get<std::string>().starts_with("blocking-detector "));
+    CHECK(all.at("program") == std::string{BLOCKERS} + " load");
+    const std::vector<json> found = findings_in(all, "shop::cache");
+    REQUIRE(found.size() == 1);
+    const json& one = found.front();
+    CHECK(one.at("kind") == "blocked");
+    CHECK(one.at("class") == "sleep");
+    CHECK(one.at("count") == 1);
+    CHECK(one.at("total_ms") >= 20);
+    CHECK(one.at("max_ms") >= 20);
+    CHECK(one.at("fiber") == "worker");
+    CHECK(one.at("suppressed_by") == "");
+    CHECK(one.at("fingerprint").get<std::string>().size() == 16);
+    CHECK(one.at("location").at("function").get<std::string>().find("refresh") != std::string::npos);
+    if (!has_lines()) return;
+    CHECK(one.at("location").at("file").get<std::string>().ends_with("blockers.cpp"));
+    CHECK(one.at("spawned_at").get<std::string>().find("blockers.cpp:") != std::string::npos);
+}
+
+TEST_CASE("run: what blocks often at one place is one finding, however often coir runs") {
+    const json all = json_of(detect({"-o", "json", "--follow-forks"}, {BLOCKERS, "load", "load", "load"}));
+    const std::vector<json> found = findings_in(all, "shop::cache");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().at("count") == 3);
+    CHECK(found.front().at("total_ms") >= 60);
+}
+
+TEST_CASE("run: a fiber that computes is a hog") {
+    const json all = json_of(detect({"-o", "json", "--stall-threshold", "20ms"}, {BLOCKERS, "compute"}));
+    const std::vector<json> found = findings_in(all, "compute");
+    REQUIRE_FALSE(found.empty());
+    CHECK(found.front().at("kind") == "hog");
+    CHECK(found.front().at("class") == "cpu");
+}
+
+TEST_CASE("run: the program's own exit status is kept when it fails, and 66 tells of findings when it does not") {
+    CHECK(detect({}, {BLOCKERS}).status == 0);
+    CHECK(detect({}, {BLOCKERS, "load"}).status == 66);
+    CHECK(detect({}, {BLOCKERS, "load", "fail"}).status == 3);
+    CHECK(detect({"--fail-on", "none"}, {BLOCKERS, "load"}).status == 0);
+    CHECK(detect({"--fail-on", "hog"}, {BLOCKERS, "load"}).status == 0);
+}
+
+TEST_CASE("run: what a program found until it was killed or left by _exit is reported") {
+    const tool_ending killed = detect({}, {BLOCKERS, "load", "killed"});
+    CHECK(killed.status == 128 + 9);
+    CHECK(killed.says("fiber \"worker\""));
+    CHECK(killed.says("(sleep)"));
+    const tool_ending left = detect({}, {BLOCKERS, "load", "leave"});
+    CHECK(left.status == 66);
+    CHECK(left.says("(sleep)"));
+}
+
+TEST_CASE("run: after the time-out the program is ended, and the call that it was in is reported") {
+    const tool_ending ending = detect({"--timeout", "1s"}, {BLOCKERS, "wait"});
+    CHECK(ending.status == 124);
+    CHECK(ending.says("did not come back"));
+    CHECK(ending.says("by --timeout"));
+}
+
+TEST_CASE("run: a program that does not care for SIGTERM is killed, with the processes that it has started") {
+    const tool_ending ending = detect({"--timeout", "0.2s"}, {"sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"});
+    CHECK(ending.status == 124);
+}
+
+TEST_CASE("run: a signal to the tool goes to the program, and the report still comes") {
+    const std::string once = "trap 'exit 5' INT; kill -INT $PPID; while :; do sleep 0.05; done";
+    const tool_ending ending = detect({}, {"sh", "-c", once});
+    CHECK(ending.status == 5);
+    CHECK(ending.says("blocking-detector: "));
+    CHECK(detect({}, {"sh", "-c", "kill -TERM $PPID; while :; do sleep 0.05; done"}).status == 128 + 15);
+}
+
+TEST_CASE("run: processes that the program starts are looked at with --follow-forks, and else mentioned") {
+    const tool_ending alone = detect({}, {BLOCKERS, "fork"});
+    CHECK(alone.says("(process)"));
+    CHECK_FALSE(alone.says("(sleep)"));
+    CHECK(alone.says("--follow-forks"));
+    const tool_ending all = detect({"--follow-forks"}, {BLOCKERS, "fork"});
+    CHECK(all.says("(process)"));
+    CHECK(all.says("(sleep)"));
+}
+
+TEST_CASE("run: a stripped program gives places in its file, and lines again where its debug information is") {
+    const tool_ending bare = detect({}, {BLOCKERS_STRIPPED, "load"});
+    CHECK(bare.status == 66);
+    CHECK(bare.says("blockers+0x"));
+    if (!has_lines()) return;
+    const tool_ending with_debug_file = detect({"--debug-dir", BLOCKERS_DEBUG}, {BLOCKERS_STRIPPED, "load"});
+    CHECK(with_debug_file.says("blockers.cpp:"));
+    CHECK(with_debug_file.says("shop::cache"));
+}
+
+TEST_CASE("run: a static program is no different") {
+    const std::string program = BLOCKERS_STATIC;
+    if (program.empty()) return;
+    const tool_ending ending = detect({}, {program, "load", "report"});
+    CHECK(ending.status == 66);
+    CHECK(ending.says("shop::cache"));
+    CHECK(ending.says("shop::block"));
+}
+
+TEST_CASE("run: a suppression takes a finding out of the exit status, is counted, and is told of when it is unused") {
+    const scratch_folder folder;
+    const std::string rules = folder.with("rules", "call-stack-contains:shop::cache reason=ticket 7\nclass:lock\n");
+    const tool_ending ending = detect({"--suppressions", rules}, {BLOCKERS, "load", "load"});
+    CHECK(ending.status == 0);
+    CHECK(ending.says("suppressed 2 times by " + rules + ":1: call-stack-contains:shop::cache (ticket 7)"));
+    CHECK(ending.says("unused suppression: " + rules + ":2: class:lock"));
+    CHECK(ending.says("1 suppressed"));
+    CHECK(detect({"--suppressions", rules, "--unused-suppressions", "error"}, {BLOCKERS, "load"}).status == 66);
+    CHECK_FALSE(detect({"--suppressions", rules, "--unused-suppressions", "off"}, {BLOCKERS, "load"}).says("unused"));
+    CHECK(detect({"--suppressions", rules}, {BLOCKERS, "load", "report"}).status == 66);
+}
+
+TEST_CASE("run: what the baseline names is known, and only what is new counts") {
+    const scratch_folder folder;
+    const std::string baseline = folder.at("baseline.json");
+    CHECK(detect({"--write-baseline", baseline}, {BLOCKERS, "load"}).status == 0);
+    CHECK(detect({"--baseline", baseline}, {BLOCKERS, "load"}).status == 0);
+    CHECK(detect({"--baseline", baseline}, {BLOCKERS, "load", "report"}).status == 66);
+    const json all = json_of(detect({"--baseline", baseline, "-o", "json"}, {BLOCKERS, "load"}));
+    REQUIRE_FALSE(findings_in(all, "shop::cache").empty());
+    CHECK(findings_in(all, "shop::cache").front().at("suppressed_by") == "baseline");
+}
+
+TEST_CASE("run: a file of rules or a baseline that cannot be read or makes no sense is an error, and nothing is run") {
+    const scratch_folder folder;
+    const std::string no_rule = folder.with("rules", "class:disk\nclas:disk\n");
+    const std::string no_json = folder.with("baseline", "{\"version\": 1, \"findings\": 7}");
+    const std::vector<std::string> touch{"touch", folder.at("was run")};
+    const tool_ending malformed = detect({"--suppressions", no_rule}, touch);
+    CHECK(malformed.status == 64);
+    CHECK(malformed.complains(no_rule + ":2: 'clas:disk' is no rule"));
+    const tool_ending missing = detect({"--suppressions", folder.at("none")}, touch);
+    CHECK(missing.status == 64);
+    CHECK(missing.complains(folder.at("none") + ": No such file"));
+    CHECK(detect({"--suppressions", folder.path()}, touch).status == 64);
+    const tool_ending baseline = detect({"--baseline", no_json}, touch);
+    CHECK(baseline.status == 64);
+    CHECK(baseline.complains(no_json));
+    CHECK(detect({"--baseline", folder.at("none")}, touch).status == 64);
+    CHECK(detect({"-o", "json:" + folder.at("no/folder")}, touch).status == 64);
+    CHECK(folder.files() == std::vector<std::string>{"baseline", "rules"});
+}
+
+TEST_CASE("run: a program that cannot be started, and one that never runs coir") {
+    CHECK(detect({}, {"/no/such/program"}).status == 127);
+    CHECK(detect({}, {"/"}).status == 126);
+    const tool_ending other = detect({}, {"true"});
+    CHECK(other.status == 0);
+    CHECK(other.says("no run of coir was seen"));
+    CHECK(detect({"--require-engine", "hooks"}, {"true"}).status == 69);
+    CHECK(detect({"--require-engine", "hooks", "--engine", "watch"}, {BLOCKERS}).status == 69);
+    CHECK(detect({"--require-engine", "hooks", "--engine", "hooks"}, {BLOCKERS}).status == 0);
+}
+
+TEST_CASE("run: a report that cannot be written is an error that names it, and leaves no half file") {
+    const tool_ending full = detect({"-o", "json:/dev/full"}, {BLOCKERS, "load"});
+    CHECK(full.status == 70);
+    CHECK(full.complains("/dev/full: No space left on device"));
+    const scratch_folder folder;
+    CHECK(detect({"-o", "json:" + folder.at("report.json")}, {BLOCKERS, "load"}).status == 66);
+    CHECK(folder.files() == std::vector<std::string>{"report.json"});
+}
+
+TEST_CASE("run: several reports of one run, and no text but where it is asked for") {
+    const scratch_folder folder;
+    const tool_ending ending = detect({"-o", "json:" + folder.at("a"), "-o", "jsonl:" + folder.at("b"), "-o",
+                                       "text:" + folder.at("c"), "--color", "auto"},
+                                      {BLOCKERS, "load"});
+    CHECK(ending.out.empty());
+    CHECK(json::parse(content_of(folder.at("a"))).at("findings").is_array());
+    CHECK(json::parse(content_of(folder.at("b")).substr(0, content_of(folder.at("b")).find('\n'))).contains("kind"));
+    CHECK(content_of(folder.at("c")).find("\x1b[") == std::string::npos);
+    CHECK(detect({"--quiet"}, {BLOCKERS, "load"}).out.empty());
+    CHECK(detect({"--color", "always"}, {BLOCKERS, "load"}).says("\x1b["));
+}
+
+TEST_CASE("report: kept records and files of JSON give the same findings again, merged") {
+    const scratch_folder folder;
+    const std::string saved = folder.at("saved.json");
+    CHECK(detect({"--log-dir", folder.at("logs"), "-o", "json:" + saved}, {BLOCKERS, "load"}).status == 66);
+    const tool_ending from_records = run_tool({"report", "-o", "json", folder.at("logs")});
+    CHECK(from_records.status == 66);
+    CHECK(findings_in(json_of(from_records), "shop::cache").size() == 1);
+    const tool_ending from_both = run_tool({"report", "-o", "json", folder.at("logs"), saved});
+    const std::vector<json> found = findings_in(json_of(from_both), "shop::cache");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().at("count") == 2);
+}
+
+TEST_CASE("report: what is no record and no JSON of the tool is an error of usage") {
+    const scratch_folder folder;
+    CHECK(run_tool({"report", folder.with("text", "hello")}).status == 64);
+    CHECK(run_tool({"report", folder.with("empty", "")}).status == 64);
+    CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec1")}).status == 64);
+    CHECK(run_tool({"report", folder.at("none")}).status == 64);
+    const scratch_folder without;
+    CHECK(run_tool({"report", without.path()}).status == 64);
+}
+
+TEST_CASE("diff: tells what is new from what is gone and what stayed") {
+    const scratch_folder folder;
+    const std::string before = folder.at("before.json");
+    const std::string after = folder.at("after.json");
+    detect({"-o", "json:" + before}, {BLOCKERS, "load"});
+    detect({"-o", "json:" + after}, {BLOCKERS, "report"});
+    const tool_ending changed = run_tool({"diff", before, after});
+    CHECK(changed.status == 66);
+    CHECK(changed.says("new   "));
+    CHECK(changed.says("gone  "));
+    const tool_ending same = run_tool({"diff", before, before});
+    CHECK(same.status == 0);
+    CHECK(same.says("0 new, 0 gone"));
+    CHECK(run_tool({"diff", before, folder.with("bad", "{}")}).status == 64);
+}
+
+TEST_CASE("check: a line for each thing that works or does not, and why") {
+    const tool_ending ending = run_tool({"check"});
+    CHECK((ending.status == 0 || ending.status == 69));
+    for (const char* each :
+         {"kernel", "Syscall User Dispatch", "valgrind", "engine trap", "elfutils", "stack guards"}) {
+        CHECK(ending.says(each));
+    }
+}
+
+TEST_CASE("explain and list-rules know every rule by its number and its class") {
+    CHECK(run_tool({"explain", "BD001"}).out == run_tool({"explain", "sleep"}).out);
+    CHECK(run_tool({"list-rules"}).says("BD001"));
+    const tool_ending none = run_tool({"explain", "BD999"});
+    CHECK(none.status == 64);
+    CHECK(none.complains("list-rules"));
+}

@@ -1,0 +1,79 @@
+#include "text.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tool/run_tool.hpp"
+#include "tool/samples.hpp"
+
+using coir::blocking_kind;
+using coir::test::a_sleep;
+using coir::test::scratch_folder;
+using detector::result;
+using detector::summary_of;
+using detector::to_text;
+
+namespace {
+
+result sample() {
+    result made;
+    made.engine = "trap";
+    made.findings = {a_sleep()};
+    return made;
+}
+
+}  // namespace
+
+TEST_CASE("text: a finding begins with the user's line, the fiber and what to write instead") {
+    const std::string text = to_text(sample(), {});
+    CHECK(text.starts_with("src/retry.cpp:12: fiber \"worker\" held its thread"));
+    CHECK(text.find("instead: use coir::this_fiber::sleep_for") < text.find("nanosleep in "));
+    CHECK(text.find("    > shop::retry(int) at src/retry.cpp:12\n") != std::string::npos);
+    CHECK(text.find("spawned at src/main.cpp:30") != std::string::npos);
+}
+
+TEST_CASE("text: the source line is shown when the file is at hand") {
+    const scratch_folder folder;
+    folder.with("retry.cpp", "first\n\tsleep_for(1s);  // second\n");
+    result made = sample();
+    made.findings[0].stack[1].file = "retry.cpp";
+    made.findings[0].stack[1].line = 2;
+    const detector::text_style style{.colours = false, .latent = false, .source_folder = folder.path()};
+    CHECK(to_text(made, style).find("    | sleep_for(1s);  // second\n") != std::string::npos);
+    made.findings[0].stack[1].line = 9;
+    CHECK(to_text(made, style).find("    | ") == std::string::npos);
+}
+
+TEST_CASE("text: colours only where they are wanted") {
+    CHECK(to_text(sample(), {}).find('\x1b') == std::string::npos);
+    CHECK(to_text(sample(), {.colours = true, .latent = false, .source_folder = {}}).find('\x1b') != std::string::npos);
+}
+
+TEST_CASE("text: latent and suppressed findings are counted, and latent ones shown when asked for") {
+    result made = sample();
+    made.findings.push_back(a_sleep());
+    made.findings.push_back(a_sleep());
+    made.findings[1].kind = blocking_kind::latent;
+    made.findings[1].stack[1].file = "src/latent.cpp";
+    made.findings[2].suppressed_by = "class:sleep";
+    CHECK(to_text(made, {}).find("src/latent.cpp") == std::string::npos);
+    CHECK(to_text(made, {.colours = false, .latent = true, .source_folder = {}}).find("src/latent.cpp") !=
+          std::string::npos);
+    CHECK(summary_of(made) ==
+          "blocking-detector: 1 blocked, 1 latent (--latent shows these), 1 suppressed; engine trap");
+}
+
+TEST_CASE("text: the summary of a good run, and of one that never was") {
+    result made;
+    made.engine = "hooks";
+    CHECK(summary_of(made) == "blocking-detector: no fiber held its thread; engine hooks");
+    CHECK(summary_of({}).find("no run of coir was seen") != std::string::npos);
+}
+
+TEST_CASE("text: a stack without names is led by the place in the file") {
+    result made = sample();
+    made.findings[0].stack[1] = coir::test::users_function("", "", 0);
+    CHECK(to_text(made, {}).starts_with("server+0x10: fiber"));
+    made.findings[0].stack.clear();
+    made.findings[0].location = -1;
+    CHECK(to_text(made, {}).starts_with("src/main.cpp:30: fiber"));
+}

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <coir/blocking.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "finding.hpp"
+#include "offline_symbols.hpp"
+#include "record.hpp"
+#include "users_code.hpp"
+
+namespace detector {
+
+/// Gathers what runs have recorded, and merges what was seen with the same stack.
+class collection {
+public:
+    collection(const users_code& code, const std::vector<std::string>& debug_folders)
+        : code_{code}, symbols_{debug_folders} {}
+
+    /// `ended`: when the process did (CLOCK_MONOTONIC, ns), if that is known.
+    void add(const record& from, std::optional<std::int64_t> ended = std::nullopt);
+
+    /// What the tool has written before.
+    void add(const result& saved);
+
+    [[nodiscard]] bool has_seen_a_run() const noexcept { return !engines_.empty(); }
+
+    /// The findings in no order, located and with fingerprints, and the notes and the engine that go with them. A
+    /// latent one at a place where another was blocked is left out: that one says it all.
+    [[nodiscard]] result take();
+
+private:
+    using key = std::vector<std::string>;
+
+    void merge(finding&& seen);
+    [[nodiscard]] finding read(const record& from, const coir::detail::sighting& seen);
+    [[nodiscard]] const std::vector<frame>& functions_at(const record& from, const void* address);
+    [[nodiscard]] std::string spawn_site(const record& from, const void* address);
+
+    const users_code& code_;
+    offline_symbols symbols_;
+    std::map<key, finding> findings_;
+    std::set<std::string> engines_;
+    std::vector<std::string> notes_;
+    std::uint64_t left_out_ = 0;
+};
+
+}  // namespace detector

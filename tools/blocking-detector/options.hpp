@@ -1,0 +1,60 @@
+#pragma once
+
+#include <chrono>
+#include <coir/blocking.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "option_values.hpp"
+#include "users_code.hpp"
+
+namespace detector {
+
+enum class command { run, report, diff, check, explain, list_rules };
+
+enum class when { always, never, automatic };
+
+enum class unused_rules { error, warn, off };
+
+/// What the command line asks for.
+struct options {
+    command what = command::check;
+    std::vector<std::string> program;   // of `run`: with its arguments
+    std::vector<std::string> operands;  // of the others: files, a rule
+
+    std::vector<output_request> outputs;
+    failing_kinds fail_on;
+    bool show_latent = false;
+    bool quiet = false;
+    when color = when::automatic;
+    std::optional<std::size_t> max_findings;
+
+    std::chrono::nanoseconds min_duration = std::chrono::milliseconds{1};
+    std::optional<coir::blocking_classes> classes;
+    std::vector<std::string> suppressions;
+    unused_rules unused = unused_rules::warn;
+    std::string baseline;
+    std::string write_baseline;
+
+    users_code code;
+    std::string strip_prefix = std::filesystem::current_path().string();
+    std::vector<std::string> debug_folders;
+
+    std::string engine = "trap";  // as the library names it
+    std::string required_engine;  // empty: none
+    std::chrono::milliseconds stall_threshold{100};
+    std::optional<std::chrono::nanoseconds> timeout;
+    bool follow_forks = false;
+    std::string log_dir;  // empty: a temporary one
+};
+
+/// Reads the command line. When that ends it already, as with `--help` or a mistake, writes what there is to say, and
+/// sets `status` to how the tool is to end.
+[[nodiscard]] options read_command_line(const std::vector<std::string>& arguments, std::optional<int>& status,
+                                        std::ostream& out, std::ostream& errors);
+
+}  // namespace detector

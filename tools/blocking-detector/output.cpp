@@ -1,0 +1,91 @@
+#include "output.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/unique_fd.hpp"
+
+namespace detector {
+
+namespace {
+
+using coir::detail::unique_fd;
+
+[[noreturn]] void refuse(int error, const std::string& name) {
+    throw std::system_error{error, std::generic_category(), "cannot write " + name};
+}
+
+void write_all(int file, std::string_view text, const std::string& name) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(file, text.data(), text.size());
+        if (written < 0 && errno != EINTR) refuse(errno, name);
+        if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
+/// A terminal, a pipe, /dev/null: nothing can take its place.
+bool is_special(const std::string& path) {
+    struct stat about {};
+    return ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
+}
+
+/// What a file has that open(2) makes: mkstemp makes one that is the owner's alone.
+mode_t usual_mode() {
+    const mode_t mask = ::umask(0);
+    ::umask(mask);
+    return 0666 & ~mask;
+}
+
+/// A file that is gone again, unless it has taken its place.
+class temporary_beside {
+public:
+    explicit temporary_beside(const std::string& path) : path_{path}, name_{path + ".XXXXXX"} {
+        file_ = unique_fd{::mkostemp(name_.data(), O_CLOEXEC)};
+        if (!file_) refuse(errno, path);
+    }
+    ~temporary_beside() {
+        if (!name_.empty()) ::unlink(name_.c_str());
+    }
+    temporary_beside(const temporary_beside&) = delete;
+    temporary_beside& operator=(const temporary_beside&) = delete;
+
+    [[nodiscard]] int fd() const noexcept { return file_.get(); }
+
+    /// Some file systems find out no earlier than here that they are full.
+    void take_its_place() {
+        if (::fchmod(file_.get(), usual_mode()) != 0 || ::fsync(file_.get()) != 0 || ::close(file_.release()) != 0 ||
+            std::rename(name_.c_str(), path_.c_str()) != 0) {
+            refuse(errno, path_);
+        }
+        name_.clear();
+    }
+
+private:
+    std::string path_;
+    std::string name_;
+    unique_fd file_;
+};
+
+}  // namespace
+
+void write_file(const std::string& path, std::string_view text) {
+    if (is_special(path)) {
+        const unique_fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+        if (!file) refuse(errno, path);
+        write_all(file.get(), text, path);
+        return;
+    }
+    temporary_beside file{path};
+    write_all(file.fd(), text, path);
+    file.take_its_place();
+}
+
+void write_out(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }
+
+}  // namespace detector

@@ -1,0 +1,110 @@
+#include "record.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <new>
+#include <system_error>
+
+#include "base/unique_fd.hpp"
+#include "exit_codes.hpp"
+
+namespace detector {
+
+namespace {
+
+using coir::detail::loaded_module;
+using coir::detail::sighting;
+using coir::detail::sightings_memory;
+
+coir::detail::unique_fd open_file(const std::string& path) {
+    coir::detail::unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file) throw usage_error{path + ": " + std::generic_category().message(errno)};
+    return file;
+}
+
+/// Reads up to `size` bytes; how many there were.
+std::size_t read_bytes(int file, void* into, std::size_t size, const std::string& path) {
+    std::size_t got = 0;
+    while (got < size) {
+        const ssize_t some = ::read(file, static_cast<char*>(into) + got, size - got);
+        if (some < 0) throw usage_error{path + ": " + std::generic_category().message(errno)};
+        if (some == 0) break;
+        got += static_cast<std::size_t>(some);
+    }
+    return got;
+}
+
+/// Makes what a killed process has left, or a damaged file says, safe to read. False when it makes no sense.
+bool mend(sighting& seen) {
+    seen.stack.depth = std::clamp(seen.stack.depth, 0, coir::detail::call_stack::depth_max);
+    seen.fiber.name_bytes = std::min(seen.fiber.name_bytes, coir::detail::fiber_label::name_max);
+    const std::string_view call = seen.call.view();
+    return static_cast<unsigned>(seen.kind) <= static_cast<unsigned>(coir::blocking_kind::latent) &&
+           static_cast<unsigned>(seen.category) <= static_cast<unsigned>(coir::blocking_class::cpu) &&
+           call.size() < sizeof(coir::detail::call_name);
+}
+
+}  // namespace
+
+void record::unmapped::operator()(sightings_memory* memory) const noexcept {
+    ::munmap(memory, sizeof(sightings_memory));
+}
+
+record::record(const std::string& path) {
+    const auto file = open_file(path);
+    void* const mapped = ::mmap(nullptr, sizeof(sightings_memory), PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc{};
+    memory_.reset(static_cast<sightings_memory*>(mapped));
+    // A file that is cut short lacks nothing but unused entries, or is refused by check().
+    const std::size_t got = read_bytes(file.get(), mapped, sizeof(sightings_memory), path);
+    if (got < offsetof(sightings_memory, keys) || memory_->magic != sightings_memory::magic_now) {
+        throw usage_error{path + ": not a record file of coir"};
+    }
+    check(path);
+}
+
+bool record::is_one(const std::string& path) {
+    const auto file = open_file(path);
+    std::array<char, sightings_memory::magic_now.size()> magic{};
+    return read_bytes(file.get(), magic.data(), magic.size(), path) == magic.size() &&
+           magic == sightings_memory::magic_now;
+}
+
+void record::check(const std::string& path) {
+    sightings_memory& memory = *memory_;
+    if (memory.bytes != sizeof(sightings_memory)) {
+        throw usage_error{path + ": written by another version of coir than this tool's"};
+    }
+    const auto damaged = [&] { return usage_error{path + ": the record file is damaged"}; };
+    if (memory.modules_size > memory.modules.size() || memory.sightings_size > memory.sightings.size()) throw damaged();
+    memory.missing.back() = '\0';
+    memory.run_name.back() = '\0';
+    for (loaded_module& each : memory.modules) each.path.back() = '\0';
+    const std::span all{memory.sightings.data(), memory.sightings_size};
+    if (!std::ranges::all_of(all, mend) || !mend(memory.call)) throw damaged();
+}
+
+std::span<const sighting> record::sightings() const noexcept {
+    return {memory_->sightings.data(), memory_->sightings_size};
+}
+
+const sighting* record::unfinished_call() const noexcept {
+    return !is_finished() && memory_->in_call != 0 ? &memory_->call : nullptr;
+}
+
+const loaded_module* record::module_at(std::uint64_t address) const noexcept {
+    const std::span all{memory_->modules.data(), memory_->modules_size};
+    // The latest first: a library may lie where one lay that was unloaded.
+    const auto found = std::find_if(all.rbegin(), all.rend(), [&](const loaded_module& each) {
+        return address >= each.begin && address < each.end;
+    });
+    return found == all.rend() ? nullptr : &*found;
+}
+
+}  // namespace detector

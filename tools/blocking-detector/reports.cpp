@@ -1,0 +1,76 @@
+#include "reports.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <exception>
+#include <filesystem>
+#include <system_error>
+
+#include "exit_codes.hpp"
+#include "json.hpp"
+#include "output.hpp"
+#include "render.hpp"
+#include "text.hpp"
+
+namespace detector {
+
+namespace {
+
+std::string render(const options& asked, const output_request& how, const result& found) {
+    if (how.format == "json") return to_json(found);
+    if (how.format == "jsonl") return to_json_lines(found);
+    if (how.format == "sarif") return to_sarif(found);
+    if (how.format == "junit") return to_junit(found);
+    if (how.format == "github") return to_github(found);
+    if (how.format == "gitlab") return to_gitlab(found);
+    if (how.format == "html") return to_html(found);
+    if (how.format == "folded") return to_folded(found);
+    const bool on_terminal = how.path.empty() && ::isatty(STDOUT_FILENO) == 1;
+    const bool colours = asked.color == when::always || (asked.color == when::automatic && on_terminal);
+    return to_text(found, {.colours = colours, .latent = asked.show_latent, .source_folder = asked.strip_prefix});
+}
+
+void write(const options& asked, const output_request& how, const result& found) {
+    const std::string text = render(asked, how, found);
+    if (how.path.empty())
+        write_out(text);
+    else
+        write_file(how.path, text);
+}
+
+void check_file(const std::string& path) {
+    if (path.empty()) return;
+    std::filesystem::path folder = std::filesystem::path{path}.parent_path();
+    if (folder.empty()) folder = ".";
+    std::error_code none;
+    if (std::filesystem::is_directory(path, none))
+        throw usage_error{path + " is a folder: it takes the name of a file"};
+    if (::access(folder.c_str(), W_OK) != 0 && ::access(path.c_str(), W_OK) != 0) {
+        throw usage_error{"cannot write " + path + ": " + std::generic_category().message(errno)};
+    }
+}
+
+}  // namespace
+
+void check_outputs(const options& asked) {
+    for (const output_request& each : asked.outputs) check_file(each.path);
+    check_file(asked.write_baseline);
+}
+
+void write_reports(const options& asked, const result& found) {
+    std::vector<output_request> outputs = asked.outputs;
+    if (outputs.empty() && !asked.quiet) outputs.push_back({"text", ""});
+    std::exception_ptr failure;
+    for (const output_request& each : outputs) {
+        try {
+            write(asked, each, found);
+        } catch (const std::system_error&) {
+            if (!failure) failure = std::current_exception();
+        }
+    }
+    if (failure) std::rethrow_exception(failure);
+}
+
+}  // namespace detector
