@@ -78,7 +78,8 @@ struct deadline_timer : timer_node {
 
 thread_local constinit scheduler* scheduler::current_ = nullptr;
 
-vitals* this_thread_vitals() noexcept {
+// Of the thread's own, and asked for by signal handlers: nothing for the thread sanitizer.
+__attribute__((no_sanitize("thread"))) vitals* this_thread_vitals() noexcept {
     return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->vitals_;
 }
 
@@ -89,6 +90,7 @@ scheduler::scheduler(scheduler_settings settings)
     vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     vitals_.running.store(&hub_, std::memory_order_relaxed);
     hub_.state = task_state::ready;
+    dead_.permits = 1;  // nobody's doing
     adopt_thread(hub_.flow);
     reactor_.watch_bell(inbox_.bell());
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
@@ -218,6 +220,7 @@ task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
     // A closure that wants more than the slab gives is moved up within its record, which has room for that.
     const std::size_t slack = alignment > record_slab::alignment ? alignment - record_slab::alignment : 0;
     const std::size_t bytes = ((sizeof(task) + mask) & ~mask) + slack + closure_bytes;
+    const unwatched growing{running()};
     task* const made = ::new (slab_->allocate(bytes)) task{ready_, *slab_};
     const auto place = reinterpret_cast<std::uintptr_t>(made);
     made->bytes = static_cast<std::uint32_t>(bytes);
@@ -262,6 +265,7 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
         next->state = task_state::ready;
         mark_running(*next);
     }
+    vitals_.running.store(&dead_, std::memory_order_relaxed);  // the record may be gone
     // Out of reach while the next task gets its stack: this one is still run on.
     const spare_stack own = std::exchange(spare_, {});
     task& next = choose_next();
@@ -308,6 +312,7 @@ void scheduler::release(task& ended) noexcept {
 
 bool scheduler::give_stack(task& unstarted) noexcept {
     if (!take_spare(unstarted)) {
+        const unwatched mapping{running()};
         try {
             constexpr std::size_t page = 4096;
             const bool own_size = unstarted.stack_pages != 0;

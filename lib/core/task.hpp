@@ -129,6 +129,18 @@ public:
     bool failure_seen = false;               // someone was given the exception
 };
 
+/// What the library does for a fiber is not the fiber's doing: detectors look away while this lives.
+class unwatched {
+public:
+    explicit unwatched(task& fiber) noexcept : fiber_{fiber} { ++fiber_.permits; }
+    ~unwatched() { --fiber_.permits; }
+    unwatched(const unwatched&) = delete;
+    unwatched& operator=(const unwatched&) = delete;
+
+private:
+    task& fiber_;
+};
+
 inline void ready_list::push(task& ready) noexcept {
     ready.next_ready = nullptr;
     if (head_ == nullptr)

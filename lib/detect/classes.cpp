@@ -52,6 +52,9 @@ constexpr auto system_calls = std::to_array<known_system_call>({
         {SYS_wait4, "wait4", process}, {SYS_waitid, "waitid", process}, {SYS_clone, "clone", process},
         {SYS_clone3, "clone3", process}, {SYS_rt_sigsuspend, "sigsuspend", signal},
         {SYS_rt_sigtimedwait, "sigtimedwait", signal},
+#if defined(SYS_futex_waitv)
+        {SYS_futex_waitv, "futex_waitv", lock},
+#endif
 });
 
 constexpr known_system_call unknown_call{-1, "system call", other};

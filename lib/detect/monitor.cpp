@@ -93,14 +93,35 @@ void monitor::record(const sighting& seen) noexcept {
 }
 
 void monitor::leave_sample() noexcept {
+    const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
+    // Between two instructions of the handler of traps, which leaves the fiber's stack when it is done.
+    if (trap_slice_.load(std::memory_order_relaxed) != slice) take_sample();
+}
+
+void monitor::take_sample() noexcept {
     if (sample_.load(std::memory_order_acquire) != sample::asked) return;
     // An unwinder that is at work must not be entered a second time.
-    const bool same = thread_.slices.load(std::memory_order_relaxed) == sampled_slice_ &&
-                      thread_.selector.load(std::memory_order_relaxed) == vitals::block;
-    const bool may = same && std::uncaught_exceptions() == 0;
+    const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
+    const bool may = slice == sampled_slice_ && runs_fiber(slice) && std::uncaught_exceptions() == 0;
     if (may) capture_interrupted(sampled_stack_);
     sample_.store(may ? sample::taken : sample::refused, std::memory_order_release);
     watchdog_.ring();
+}
+
+// By the slice: a trap that a fiber leaves by longjmp(3) has no end.
+
+void monitor::begin_trap() noexcept {
+    trap_slice_.store(thread_.slices.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
+void monitor::end_trap() noexcept {
+    take_sample();
+    trap_slice_.store(no_slice, std::memory_order_relaxed);
+}
+
+bool monitor::runs_fiber(std::uint64_t slice) const noexcept {
+    return thread_.selector.load(std::memory_order_relaxed) == vitals::block ||
+           trap_slice_.load(std::memory_order_relaxed) == slice;
 }
 
 void monitor::ask_for_sample(std::uint64_t slice) noexcept {
@@ -130,11 +151,7 @@ void monitor::throw_due() {
     task& self = *thread_.running.load(std::memory_order_relaxed);
     // Held back as a stop is: by shields, and while a destructor runs because of another exception.
     if (self.shields > 0 || std::uncaught_exceptions() > 0) return;
-    const struct permit {  // to wait for the watchdog is no fault of the fiber's
-        explicit permit(task& whose) noexcept : of{whose} { ++of.permits; }
-        ~permit() { --of.permits; }
-        task& of;
-    } permitted{self};
+    const unwatched waiting_for_watchdog{self};
     std::unique_lock lock{mutex_};
     const auto found = std::ranges::find(due_, self.id, &due::fiber);
     if (found == due_.end()) return;
@@ -173,8 +190,9 @@ watched_call::~watched_call() {
     // What the watchdog has spoken of is counted already, and added up until the slice ends.
     seen_.count = claimed ? 0 : 1;
     seen_.total = claimed ? std::chrono::nanoseconds{0} : held;
-    // It knows of the call's site alone: so that both sightings are one.
-    if (slept && !claimed) capture_from(site_, seen_.stack);
+    // It knows of the call's site alone: so that both sightings are one. What did not sleep is not worth a walk, but
+    // where traps are asked for everything is to be known.
+    if (!claimed && (slept || by_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
     if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) by_.record(seen_);
     errno = saved;
 }

@@ -73,7 +73,14 @@ public:
     /// The signal handler: leaves the stack that it interrupted, if it was asked for it.
     void leave_sample() noexcept;
 
+    /// The handler of traps makes a system call for the fiber, while the selector allows it; and is done.
+    void begin_trap() noexcept;
+    void end_trap() noexcept;
+
     // ---- the watchdog's thread ----
+
+    /// Whether a fiber runs, in that slice.
+    [[nodiscard]] bool runs_fiber(std::uint64_t slice) const noexcept;
 
     /// The call that the fiber of that slice is in; false: it is in none that is known of.
     [[nodiscard]] bool current_call(std::uint64_t slice, sighting& into) const noexcept;
@@ -103,6 +110,7 @@ private:
 
     [[nodiscard]] bool is_curious() const noexcept;
     [[nodiscard]] bool is_in_call(std::uint64_t slice) const noexcept;
+    void take_sample() noexcept;
     static void throw_what_is_due(vitals& thread);
     void throw_due();
 
@@ -114,7 +122,9 @@ private:
     sightings_memory& memory_;
     sighting_table sightings_;
 
-    std::atomic<std::uint64_t> call_slice_{0};
+    static constexpr std::uint64_t no_slice = ~std::uint64_t{0};
+    std::atomic<std::uint64_t> call_slice_{no_slice};
+    std::atomic<std::uint64_t> trap_slice_{no_slice};
     std::atomic<bool> call_claimed_{false};
 
     std::atomic<sample> sample_{sample::none};

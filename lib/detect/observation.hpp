@@ -26,6 +26,9 @@ private:
 /// The call that goes on after the handler may sleep until its child has begun another program.
 void expect_judgement();
 
+/// A run begins on this thread: what it remembers of the traps of an earlier one has no meaning.
+void forget_traps() noexcept;
+
 /// To be told at each trap, as the one before may have been for such a call.
 void judge_last_pass();
 

@@ -11,8 +11,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "base/unique_fd.hpp"
-
 namespace coir::detail {
 
 namespace {
@@ -64,11 +62,10 @@ void add_module(sightings_memory& to, const dl_phdr_info& module) noexcept try {
 
 }  // namespace
 
-record_file::record_file(const std::string& folder) {
-    const unique_fd file = folder.empty() ? unique_fd{} : make_file(folder);
-    const int how = file ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+record_file::record_file(const std::string& folder) : file_{folder.empty() ? unique_fd{} : make_file(folder)} {
+    const int how = file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* const mapped =
-        ::mmap(nullptr, sizeof(sightings_memory), PROT_READ | PROT_WRITE, how, file ? file.get() : -1, 0);
+        ::mmap(nullptr, sizeof(sightings_memory), PROT_READ | PROT_WRITE, how, file_ ? file_.get() : -1, 0);
     if (mapped == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap of the detector's records"};
     memory_ = static_cast<sightings_memory*>(mapped);
     memory_->magic = sightings_memory::magic_now;
@@ -77,7 +74,12 @@ record_file::record_file(const std::string& folder) {
     memory_->tid = ::gettid();
 }
 
-record_file::~record_file() { ::munmap(memory_, sizeof(sightings_memory)); }
+record_file::~record_file() {
+    const std::size_t unused = sightings_memory::sightings_max - memory_->sightings_size.load();
+    ::munmap(memory_, sizeof(sightings_memory));
+    const auto used = static_cast<off_t>(sizeof(sightings_memory) - unused * sizeof(sighting));
+    if (file_ && ::ftruncate(file_.get(), used) != 0) return;  // it stays as long as it is
+}
 
 void record_file::note_modules() noexcept {
     struct pass {

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "base/unique_fd.hpp"
 #include "detect/sightings.hpp"
 
 namespace coir::detail {
@@ -13,6 +14,7 @@ public:
     /// `folder` is empty for none. Makes a file `<pid>-<number>.coirrec` there, with all its blocks: a full disk is an
     /// error now, and no SIGBUS later. Throws `std::system_error` naming the file.
     explicit record_file(const std::string& folder);
+    /// Gives back what is not in use of the file.
     ~record_file();
     record_file(const record_file&) = delete;
     record_file& operator=(const record_file&) = delete;
@@ -26,6 +28,7 @@ public:
     void finish() noexcept { memory_->finished.store(1, std::memory_order_release); }
 
 private:
+    unique_fd file_;
     sightings_memory* memory_ = nullptr;
     unsigned long long modules_seen_ = 0;  // as the dynamic linker counts them
 };

@@ -81,9 +81,11 @@ sighting_table::result sighting_table::record(const sighting& seen) noexcept {
 }
 
 void sighting_table::lengthen(int place, std::chrono::nanoseconds said, std::chrono::nanoseconds really) noexcept {
-    if (place < 0 || really <= said) return;
+    if (place < 0) return;
     const lock held{memory_};
     sighting& known = memory_.sightings[static_cast<std::size_t>(place)];
+    known.goes_on = false;
+    if (really <= said) return;
     known.total += really - said;
     known.longest = std::max(known.longest, really);
 }

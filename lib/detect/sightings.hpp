@@ -63,15 +63,15 @@ struct loaded_module {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
     std::uint64_t bias = 0;  // what its addresses are moved by
-    std::array<char, 1024> path;
+    std::array<char, 512> path;
 };
 
 /// The sightings of one run, merged by stack, with all that is needed to read them elsewhere: the layout of a record
 /// file (record_file.hpp), whose memory outlives the process. Zero bytes are an empty one.
 struct sightings_memory {
     static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '1'};
-    static constexpr int sightings_max = 1024;
-    static constexpr int modules_max = 512;
+    static constexpr int sightings_max = 512;
+    static constexpr int modules_max = 256;
 
     std::array<char, 8> magic;
     std::uint64_t bytes;  // of all this
@@ -94,7 +94,7 @@ struct sightings_memory {
 
     std::array<std::uint64_t, sightings_max> keys;
     std::array<loaded_module, modules_max> modules;
-    std::array<sighting, sightings_max> sightings;
+    std::array<sighting, sightings_max> sightings;  // last: a file ends with those that there are
 };
 
 /// The sightings of one run. Any thread, and signal handlers; a full table counts what it does not take.
@@ -113,7 +113,7 @@ public:
 
     result record(const sighting& seen) noexcept;
 
-    /// What was recorded at `place` has lasted longer than was said.
+    /// What was recorded at `place` is over, and has perhaps lasted longer than was said.
     void lengthen(int place, std::chrono::nanoseconds said, std::chrono::nanoseconds really) noexcept;
 
     [[nodiscard]] int size() const noexcept;

@@ -38,8 +38,10 @@ constexpr forecast must(kind category) noexcept { return {sleeps::if_it_must, ca
 constexpr forecast at_times(kind category) noexcept { return {sleeps::at_times, category, 0ns}; }
 constexpr forecast must_if(bool can, kind category) noexcept { return can ? must(category) : never; }
 
-/// Everything that nobody would suspect: a lock of the kernel's that is held for some microseconds says nothing.
-constexpr forecast unlikely{sleeps::at_times, kind::other, noticeable};
+/// Everything else: open(2) of a FIFO, close(2) with SO_LINGER, a network's file system, a device. A lock of the
+/// kernel's that is held for a moment says nothing, and on a busy machine it is milliseconds until the thread's next
+/// turn.
+constexpr forecast unlikely{sleeps::at_times, kind::other, 10ms};
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
@@ -47,8 +49,16 @@ template <class T> const T* at(long address) noexcept { return reinterpret_cast<
 bool is_zero(const timespec* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_nsec == 0; }
 bool is_zero(const timeval* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_usec == 0; }
 
-forecast of_sleep(long length, bool absolute) noexcept {
-    return must_if(absolute || !is_zero(at<timespec>(length)), kind::sleep);
+/// A moment that has passed is not waited for.
+bool has_passed(clockid_t clock, const timespec* moment) noexcept {
+    timespec now{};
+    if (moment == nullptr || ::clock_gettime(clock, &now) != 0) return false;
+    return now.tv_sec != moment->tv_sec ? now.tv_sec > moment->tv_sec : now.tv_nsec >= moment->tv_nsec;
+}
+
+forecast of_sleep(const timespec* length) noexcept { return must_if(!is_zero(length), kind::sleep); }
+forecast of_sleep_until(long clock, const timespec* moment) noexcept {
+    return must_if(!has_passed(static_cast<clockid_t>(clock), moment), kind::sleep);
 }
 
 /// poll(2) on nothing is a sleep.
@@ -89,6 +99,14 @@ forecast of_stream(long fd) noexcept {
     }
 }
 
+/// From one descriptor to another: what there is to wait for is a guess, and a file is waited for the shortest.
+forecast of_transfer(long from, long to) noexcept {
+    for (const forecast& side : {of_stream(from), of_stream(to)}) {
+        if (side.when == sleeps::if_it_must) return at_times(side.category);
+    }
+    return at_times(kind::disk);
+}
+
 /// What a program prints is of no interest, unless its reader keeps it waiting.
 forecast of_output(long fd) noexcept {
     forecast said = of_stream(fd);
@@ -96,13 +114,14 @@ forecast of_output(long fd) noexcept {
     return said;
 }
 
-forecast of_futex(long operation) noexcept {
+forecast of_futex(long operation, long limit) noexcept {
+    const clockid_t clock = (operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
     switch (operation & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT:
+    case FUTEX_WAIT: return must_if(!is_zero(at<timespec>(limit)), kind::lock);
     case FUTEX_WAIT_BITSET:
-    case FUTEX_LOCK_PI:
     case FUTEX_LOCK_PI2:
-    case FUTEX_WAIT_REQUEUE_PI: return must(kind::lock);
+    case FUTEX_WAIT_REQUEUE_PI: return must_if(!has_passed(clock, at<timespec>(limit)), kind::lock);
+    case FUTEX_LOCK_PI: return must_if(!has_passed(CLOCK_REALTIME, at<timespec>(limit)), kind::lock);
     default: return never;
     }
 }
@@ -119,8 +138,9 @@ forecast of_semaphores(long operations, long count, const timespec* limit) noexc
 forecast forecast_of(const trapped_call& call) noexcept {
     const auto& [a, b, c, d, e, f] = call.arguments;
     switch (call.number) {
-    case SYS_nanosleep: return of_sleep(a, false);
-    case SYS_clock_nanosleep: return of_sleep(c, (b & TIMER_ABSTIME) != 0);
+    case SYS_nanosleep: return of_sleep(at<timespec>(a));
+    case SYS_clock_nanosleep:
+        return (b & TIMER_ABSTIME) != 0 ? of_sleep_until(a, at<timespec>(c)) : of_sleep(at<timespec>(c));
 
     case SYS_ppoll: return of_poll(b, !is_zero(at<timespec>(c)));
     case SYS_pselect6: return of_poll(a, !is_zero(at<timespec>(e)));
@@ -148,10 +168,10 @@ forecast forecast_of(const trapped_call& call) noexcept {
     case SYS_pwrite64:
     case SYS_pwritev:
     case SYS_pwritev2: return of_output(a);
-    case SYS_splice:
-    case SYS_tee:
-    case SYS_vmsplice:
-    case SYS_sendfile:
+    case SYS_splice: return of_transfer(a, c);
+    case SYS_tee: return of_transfer(a, b);
+    case SYS_vmsplice: return of_transfer(a, a);
+    case SYS_sendfile: return of_transfer(b, a);
     case SYS_copy_file_range:
     case SYS_fallocate:
     case SYS_readahead: return at_times(kind::disk);
@@ -162,15 +182,17 @@ forecast forecast_of(const trapped_call& call) noexcept {
     case SYS_sync_file_range: return must(kind::disk);
     case SYS_msync: return must_if((c & MS_SYNC) != 0, kind::disk);
 
-    case SYS_futex: return of_futex(b);
+    case SYS_futex: return of_futex(b, d);
     case SYS_flock: return must_if((b & (LOCK_NB | LOCK_UN)) == 0, kind::lock);
-    case SYS_fcntl: return must_if(b == F_SETLKW || b == F_OFD_SETLKW, kind::lock);
+    case SYS_fcntl:
+        return must_if((b == F_SETLKW || b == F_OFD_SETLKW) && at<struct flock>(c)->l_type != F_UNLCK, kind::lock);
     case SYS_semop: return of_semaphores(b, c, nullptr);
     case SYS_semtimedop: return of_semaphores(b, c, at<timespec>(d));
     case SYS_msgsnd: return must_if((d & IPC_NOWAIT) == 0, kind::lock);
     case SYS_msgrcv: return must_if((e & IPC_NOWAIT) == 0, kind::lock);
     case SYS_mq_timedsend:
-    case SYS_mq_timedreceive: return must_if(!is_nonblocking(a) && !is_zero(at<timespec>(e)), kind::lock);
+    case SYS_mq_timedreceive:
+        return must_if(!is_nonblocking(a) && !has_passed(CLOCK_REALTIME, at<timespec>(e)), kind::lock);
 #if defined(SYS_futex_waitv)
     case SYS_futex_waitv: return must(kind::lock);
 #endif
@@ -183,39 +205,11 @@ forecast forecast_of(const trapped_call& call) noexcept {
     case SYS_rt_sigsuspend: return must(kind::signal);
     case SYS_rt_sigtimedwait: return must_if(!is_zero(at<timespec>(c)), kind::signal);
 
-    // A FIFO, a network's or FUSE's file system, a cold directory, SO_LINGER, a device.
-    case SYS_openat:
-    case SYS_close:
-    case SYS_unlinkat:
-    case SYS_renameat2:
-    case SYS_mkdirat:
-    case SYS_linkat:
-    case SYS_symlinkat:
-    case SYS_getdents64:
-    case SYS_newfstatat:
-    case SYS_statx:
-    case SYS_statfs:
-    case SYS_truncate:
-    case SYS_ftruncate:
-    case SYS_fadvise64:
-    case SYS_ioctl: return at_times(kind::other);
-
 #if defined(__x86_64__)
     case SYS_poll: return of_poll(b, static_cast<int>(c) != 0);
     case SYS_select: return of_poll(a, !is_zero(at<timeval>(e)));
     case SYS_epoll_wait: return must_if(static_cast<int>(d) != 0, kind::poll);
     case SYS_pause: return must(kind::signal);
-    case SYS_open:
-    case SYS_creat:
-    case SYS_unlink:
-    case SYS_rmdir:
-    case SYS_rename:
-    case SYS_mkdir:
-    case SYS_link:
-    case SYS_symlink:
-    case SYS_stat:
-    case SYS_lstat:
-    case SYS_access: return at_times(kind::other);
 #endif
     default: return unlikely;
     }

@@ -13,6 +13,7 @@
 
 #include "base/system_call.hpp"
 #include "detect/named_functions.hpp"
+#include "detect/observation.hpp"
 #include "detect/trap_handler.hpp"
 
 extern "C" {
@@ -119,6 +120,7 @@ std::string refusal(int error) {
 
 trap::trap(vitals& thread) noexcept : missing_{why_not()} {
     if (!is_set()) return;
+    forget_traps();
     handler.acquire();
     sigset_t only_sigsys;
     ::sigemptyset(&only_sigsys);

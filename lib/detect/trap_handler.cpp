@@ -242,30 +242,31 @@ long sigaction_without_sigsys(int signal, const kernel_sigaction* action, kernel
 
 namespace {
 
-void handle_trap(vitals& thread, long number, void* context) {
-    const int saved = errno;
-    // What is done from here on, by this handler or by those that interrupt it, is no fiber's doing.
-    thread.selector.store(vitals::allow, std::memory_order_relaxed);
+void handle_call(long number, void* context) {
+    const unseen_by_sanitizer unseen;
     interrupted fiber{context};
     const trapped_call call = fiber.call(number);
     judge_last_pass();
     if (waits_for_its_child(call)) expect_judgement();
-    if (!pass_on(fiber, call)) {
-        const observation seen{call};
-        fiber.return_value(make_in_handler(fiber, call));
-    }
-    errno = saved;
-    thread.selector.store(vitals::block, std::memory_order_relaxed);
+    if (pass_on(fiber, call)) return;
+    const observation seen{call};
+    fiber.return_value(make_in_handler(fiber, call));
 }
 
 }  // namespace
 
-void handle_trap(int signal, siginfo_t* info, void* context) {
-    if (info->si_code == dispatched_to_user) {
-        const unseen_by_sanitizer unseen;
-        if (vitals* const thread = this_thread_vitals()) return handle_trap(*thread, info->si_syscall, context);
-    }
-    hand_to_program(signal, info, context);
+__attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* info, void* context) {
+    vitals* const thread = this_thread_vitals();
+    if (info->si_code != dispatched_to_user || thread == nullptr) return hand_to_program(signal, info, context);
+    const int saved = errno;
+    // First of all: what is done from here on, by this handler or by those that interrupt it, is no fiber's doing.
+    thread->selector.store(vitals::allow, std::memory_order_relaxed);
+    monitor* const watching = monitor::current();
+    if (watching != nullptr) watching->begin_trap();
+    handle_call(info->si_syscall, context);
+    if (watching != nullptr) watching->end_trap();
+    errno = saved;
+    thread->selector.store(vitals::block, std::memory_order_relaxed);
 }
 
 }  // namespace coir::detail

@@ -55,8 +55,8 @@ std::chrono::nanoseconds watched_thread::interval() const noexcept {
 void watched_thread::look(time_point now, int stack_signal) {
     log_new_sightings();
     vitals& thread = shared_.thread();
-    const bool busy = thread.selector.load(std::memory_order_relaxed) == vitals::block;
     const std::uint64_t number = thread.slices.load(std::memory_order_acquire);
+    const bool busy = shared_.runs_fiber(number);
     if (busy || number != slice_.number) last_busy_ = now;
     if (busy && in_slice_ && number == slice_.number) {
         examine(now, stack_signal);

@@ -31,6 +31,7 @@ public:
     static std::shared_ptr<question> ask(scheduler& home, std::string_view host, std::string_view service) {
         auto asked = std::make_shared<question>(home, host, service);
         asked->alive_ = asked;
+        const detail::unwatched queueing{home.running()};
         try {
             thread_pool::of_process().submit(*asked);
         } catch (...) {
@@ -80,6 +81,8 @@ private:
     /// The scheduler may be gone when the answer is found. It is not while this runs, and what has been posted by then
     /// still arrives.
     void abandon() noexcept {
+        if (alive_ == nullptr) return;  // the answer has come
+        const detail::unwatched queueing{home_.running()};
         if (thread_pool::of_process().withdraw(*this)) {
             alive_.reset();
             return;

@@ -16,12 +16,14 @@ public:
         : pool_work{do_it}, letter{come_back}, home_{home}, work_{work} {}
 
     void send() {
+        const unwatched queueing{home_.running()};
         thread_pool::of_process().submit(*this);
         home_.inbox().expect();
     }
 
     /// Takes it back if it has not begun.
     bool withdraw() noexcept {
+        const unwatched queueing{home_.running()};
         if (!thread_pool::of_process().withdraw(*this)) return false;
         home_.inbox().expect_no_more();
         return true;

@@ -1,0 +1,152 @@
+#include "corpus/judge.hpp"
+
+#include <coir/fiber.hpp>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include "base/symbols.hpp"
+#include "corpus/rival.hpp"
+#include "detect/classes.hpp"
+#include "detect/reports.hpp"
+#include "support/captured_log.hpp"
+
+namespace coir::test {
+
+namespace {
+
+using namespace std::chrono_literals;
+using all_reports = std::vector<blocking_report>;
+
+struct outcome {
+    engine_status engine;
+    all_reports reports;
+};
+
+outcome play(const entry& each) {
+    const captured_log log;
+    stage around;
+    const std::function<void()> call = each.set(around);
+    const reports seen{
+        {.engine = blocking_engine::trap, .stall_threshold = each.expected == verdict::hog ? 50ms : 100ms}};
+    outcome came;
+    run(seen.options(), [&] {
+        spawn({.name = each.name}, [&] {
+            came.engine = active_engine();
+            around.begin();
+            call();
+        }).get();
+    });
+    came.reports = seen.all();
+    return came;
+}
+
+bool is_users_line(const stack_frame& frame) { return frame.function.find("users_line") != frame.function.npos; }
+
+std::string text_of(const all_reports& reports) {
+    std::ostringstream text;
+    for (const blocking_report& each : reports) {
+        text << "\n    " << detail::name_of(each.kind) << ' ' << detail::name_of(each.category) << ' ' << each.call
+             << ", " << each.count << " times, " << std::chrono::duration<double, std::milli>{each.held}.count()
+             << " ms, in \"" << each.fiber_name << "\"";
+        for (const stack_frame& frame : each.stack) {
+            text << "\n        " << frame.function.substr(0, 60) << ' ' << frame.file << ':' << frame.line;
+            if (is_users_line(frame)) break;
+        }
+    }
+    return text.str();
+}
+
+all_reports of_kind(const all_reports& reports, blocking_kind kind) {
+    all_reports found;
+    std::ranges::copy_if(reports, std::back_inserter(found), [&](const auto& each) { return each.kind == kind; });
+    return found;
+}
+
+void check_words(const entry& each, const blocking_report& report) {
+    CHECK(detail::name_of(report.category) == detail::name_of(each.category));
+    if (!each.calls.empty()) CHECK_MESSAGE(std::ranges::find(each.calls, report.call) != each.calls.end(), report.call);
+    CHECK(report.fiber_name == each.name);
+    // Without debug information a function that no other file sees has no name.
+    if (detail::has_source_lines()) CHECK(std::ranges::any_of(report.stack, is_users_line));
+}
+
+/// The wait itself is reported once. What leads to it may sleep as well.
+void check_blocked(const entry& each, const all_reports& reports) {
+    const all_reports blocked = of_kind(reports, blocking_kind::blocked);
+    for (const blocking_report& report : blocked) check_words(each, report);
+    const auto holds = [](const blocking_report& report) { return report.held >= 20ms; };
+    REQUIRE(std::ranges::count_if(blocked, holds) == 1);
+    if (each.expected == verdict::blocked) CHECK(std::ranges::find_if(blocked, holds)->count == 1);
+}
+
+/// libstdc++ begins to wait by giving the thread's time away; then that is what is seen, or the watchdog sees a hog.
+void check_hog(const entry& each, const all_reports& reports) {
+    const all_reports hogs = of_kind(reports, blocking_kind::hog);
+    REQUIRE_FALSE(hogs.empty());
+    for (const blocking_report& report : hogs) check_words(each, report);
+    CHECK(of_kind(reports, blocking_kind::blocked).empty());
+}
+
+void check(const entry& each, const all_reports& reports) {
+    switch (each.expected) {
+    case verdict::blocked:
+    case verdict::blocked_often: return check_blocked(each, reports);
+    case verdict::blocked_or_latent:
+        REQUIRE_FALSE(reports.empty());
+        for (const blocking_report& report : reports) check_words(each, report);
+        return;
+    case verdict::hog: return check_hog(each, reports);
+    case verdict::latent:
+        REQUIRE(reports.size() == 1);
+        CHECK(reports.front().kind == blocking_kind::latent);
+        return check_words(each, reports.front());
+    case verdict::unseen: CHECK(reports.empty()); return;
+    case verdict::not_blocked: CHECK(of_kind(reports, blocking_kind::latent).size() == reports.size()); return;
+    case verdict::anything:
+        for (const blocking_report& report : reports) check_words(each, report);
+        return;
+    }
+}
+
+/// Hooks know less of what a call will do, and may call it latent.
+void check_without_traps(const entry& each, const all_reports& reports) {
+    const bool sleeps = each.expected != verdict::unseen && each.expected != verdict::not_blocked;
+    for (const blocking_report& report : reports) {
+        if (sleeps)
+            CHECK(detail::name_of(report.category) == detail::name_of(each.category));
+        else
+            CHECK(report.kind == blocking_kind::latent);
+    }
+}
+
+void judge_each(const table& entries) {
+    std::size_t untrapped = 0;
+    std::size_t reported = 0;
+    for (const entry& each : entries) {
+        const outcome came = play(each);
+        INFO(each.name, text_of(came.reports));
+        if (came.engine.engine == blocking_engine::trap) {
+            check(each, came.reports);
+        } else {
+            ++untrapped;
+            reported += came.reports.empty() ? 0 : 1;
+            check_without_traps(each, came.reports);
+        }
+    }
+    if (untrapped > 0) MESSAGE("no traps here: ", reported, " of ", untrapped, " calls are reported");
+}
+
+}  // namespace
+
+void judge(const table& entries) {
+    SUBCASE("alone") { judge_each(entries); }
+    SUBCASE("beside a process that wants the same core") {
+        const rival other;
+        judge_each(entries);
+    }
+}
+
+}  // namespace coir::test
