@@ -1,9 +1,6 @@
-// A small service with five hidden blockers: each of these calls puts the thread to sleep, or keeps it busy, and with
-// it every other fiber. In debug mode asyncio would tell of slow callbacks; `blocking-detector` names the calls:
-//
-//     blocking-detector run -- find_the_blocker
-//
-// prints the line, the fiber and what to use instead for each of the five, and ends with 66: a failed job in CI.
+// A small service with five hidden blockers: each of these calls stops the thread, and with it every other fiber. Where
+// asyncio's debug mode tells of a slow callback, `blocking-detector run -- find_the_blocker` prints the line, the fiber
+// and what to use instead for each of the five, and ends with 66: a failed job in CI.
 
 #include <sys/socket.h>
 #include <unistd.h>
