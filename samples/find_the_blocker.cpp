@@ -45,8 +45,7 @@ void print_label() {
 
 // 5: arithmetic that takes its time.
 unsigned long sign(unsigned long order) {
-    const auto enough = std::chrono::steady_clock::now() + 300ms;
-    while (std::chrono::steady_clock::now() < enough) order = order * 6364136223846793005U + 1;
+    for (int round = 0; round < 300'000'000; ++round) order = order * 6364136223846793005U + 1;
     return order;
 }
 
