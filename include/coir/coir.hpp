@@ -2,6 +2,7 @@
 
 /// All of the core: what needs Boost.Context and nothing else.
 
+#include <coir/barrier.hpp>
 #include <coir/blocking.hpp>
 #include <coir/channel.hpp>
 #include <coir/condition_variable.hpp>
@@ -13,14 +14,19 @@
 #include <coir/fiber_local.hpp>
 #include <coir/gather.hpp>
 #include <coir/io.hpp>
+#include <coir/latch.hpp>
 #include <coir/mutex.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/resolve.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/offload.hpp>
+#include <coir/once_flag.hpp>
+#include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
 #include <coir/semaphore.hpp>
+#include <coir/shared_mutex.hpp>
 #include <coir/signal_set.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+#include <coir/wait_queue.hpp>

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
 
 namespace coir {
 
-/// Mutual exclusion between the fibers of one scheduler, held across suspensions. Meets the standard's Lockable, so
-/// `std::unique_lock`, `std::scoped_lock` and `std::lock` work. Fair: `unlock` hands it to the fiber that has waited
+/// Mutual exclusion between the fibers of one scheduler, held across suspensions. Meets the standard's TimedLockable,
+/// so `std::unique_lock`, `std::scoped_lock` and `std::lock` work. Fair: `unlock` hands it to the fiber that has waited
 /// longest. Belongs to the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must
 /// outlive every fiber that waits for it (checked).
 ///
@@ -34,13 +35,25 @@ public:
     /// Takes it if it is free. Never waits.
     [[nodiscard]] bool try_lock();
 
+    /// As `lock`, but false when `until` passes first.
+    [[nodiscard]] bool try_lock_until(deadline until);
+
+    template <class Rep, class Period> [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> length) {
+        return try_lock_until(length);
+    }
+
     /// Gives it back; who was handed it runs after the fibers already ready. Never waits. `std::system_error`
     /// (`operation_not_permitted`) when another fiber holds it, or none.
     void unlock();
 
 private:
+    bool take(const char* operation, deadline until);
+
     detail::wait_queue waiters_{"mutex"};
     detail::task* holder_ = nullptr;  // none only when nobody waits
 };
+
+/// The standard's name for one that gives up in time: every mutex does.
+using timed_mutex = mutex;
 
 }  // namespace coir

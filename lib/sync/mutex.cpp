@@ -2,31 +2,31 @@
 #include <coir/mutex.hpp>
 
 #include "core/scheduler.hpp"
+#include "sync/misuse.hpp"
 
 namespace coir {
 
 using detail::scheduler;
 using detail::task;
-
-namespace {
-
-[[noreturn, gnu::cold]] void throw_misuse(std::errc what, const char* operation) {
-    throw std::system_error{std::make_error_code(what), operation};
-}
-
-}  // namespace
+using detail::throw_misuse;
 
 void mutex::lock(deadline until) {
-    const scheduler& here = scheduler::get("mutex::lock");
-    waiters_.claim(here, "mutex::lock");
+    if (!take("mutex::lock", until)) throw timed_out{"mutex::lock"};
+}
+
+bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until", until); }
+
+bool mutex::take(const char* operation, deadline until) {
+    const scheduler& here = scheduler::get(operation);
+    waiters_.claim(here, operation);
     task& self = here.running();
     if (holder_ == nullptr) {
         holder_ = &self;
-        return;
+        return true;
     }
-    if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, "mutex::lock");
-    if (!waiters_.wait("mutex::lock", until)) throw timed_out{"mutex::lock"};
-}  // woken: unlock() has made this fiber the holder
+    if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    return waiters_.wait(operation, until);  // woken: unlock() has made this fiber the holder
+}
 
 bool mutex::try_lock() {
     const scheduler& here = scheduler::get("mutex::try_lock");

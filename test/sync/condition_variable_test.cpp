@@ -1,11 +1,15 @@
 #include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
+#include <coir/mutex.hpp>
 #include <coir/offload.hpp>
+#include <coir/recursive_mutex.hpp>
+#include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -230,6 +234,55 @@ TEST_CASE("condition_variable: a lock that holds nothing throws operation_not_pe
             FAIL("waited");
         } catch (const std::system_error& thrown) { CHECK(thrown.code() == std::errc::operation_not_permitted); }
         CHECK_FALSE(lock.owns_lock());
+    });
+}
+
+TEST_CASE("condition_variable: it waits with any lock, gives that back meanwhile and holds it afterwards") {
+    in_scheduler([] {
+        coir::condition_variable changed;
+        const auto waits_with = [&](auto& lock, auto take_meanwhile) {
+            auto notifier = coir::spawn([&] {
+                take_meanwhile();
+                changed.notify_one();
+            });
+            changed.wait(lock, 1h);
+            notifier.get();
+            CHECK_FALSE(changed.wait_for(lock, 1ms, [] { return false; }));
+            CHECK_THROWS_AS(coir::spawn([&] { take_meanwhile(); }).get(), coir::timed_out);
+        };
+        coir::mutex bare;
+        bare.lock();
+        waits_with(bare, [&] { bare.lock(1ms), bare.unlock(); });
+        bare.unlock();
+
+        coir::recursive_mutex recursive;
+        std::unique_lock own{recursive};
+        waits_with(own, [&] { recursive.lock(1ms), recursive.unlock(); });
+
+        coir::shared_mutex shared;
+        std::shared_lock share{shared};
+        waits_with(share, [&] { shared.lock(1ms), shared.unlock(); });
+    });
+}
+
+TEST_CASE("condition_variable: a stopped wait takes a shared lock again, shielded, behind the writer who has it") {
+    in_scheduler([] {
+        coir::shared_mutex mutex;
+        coir::condition_variable changed;
+        auto waiter = coir::spawn([&] {
+            std::shared_lock lock{mutex};
+            CHECK_THROWS_AS(changed.wait(lock), coir::cancelled);
+            return lock.owns_lock();
+        });
+        coir::this_fiber::yield();
+        mutex.lock();
+        waiter.request_stop();
+        for (int i = 0; i < 5; ++i) coir::this_fiber::yield();
+        CHECK_FALSE(waiter.done());
+        mutex.unlock();
+        CHECK(waiter.get());
+        CHECK(mutex.try_lock());
+        mutex.unlock();
     });
 }
 

@@ -15,22 +15,13 @@
 
 #include "support/compute_for.hpp"
 #include "support/death.hpp"
+#include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
 using coir::test::compute_for;
+using coir::test::error_of;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::errc error_of(auto&& body) {
-    try {
-        body();
-    } catch (const std::system_error& thrown) { return static_cast<std::errc>(thrown.code().value()); }
-    return {};
-}
-
-}  // namespace
 
 TEST_CASE("mutex: one fiber at a time is between lock and unlock, also across suspensions") {
     in_scheduler([] {
@@ -122,6 +113,29 @@ TEST_CASE("mutex: a deadline that passes throws timed_out, and the mutex was not
         auto late = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(1ms), coir::timed_out); });
         late.get();
         mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE("mutex: try_lock_for and try_lock_until say whether they got it, by their time or handed over") {
+    in_scheduler([] {
+        coir::timed_mutex mutex;
+        CHECK(mutex.try_lock_for(1h));
+        coir::spawn([&] {
+            CHECK_FALSE(mutex.try_lock_for(1ms));
+            CHECK_FALSE(mutex.try_lock_for(-1s));
+            CHECK_FALSE(mutex.try_lock_until(std::chrono::steady_clock::now() + 1ms));
+            const std::unique_lock refused{mutex, 1ms};
+            CHECK_FALSE(refused.owns_lock());
+        }).get();
+        auto patient = coir::spawn([&] {
+            const std::unique_lock lock{mutex, std::chrono::steady_clock::now() + 1h};
+            return lock.owns_lock();
+        });
+        coir::this_fiber::yield();
+        mutex.unlock();
+        CHECK(patient.get());
         CHECK(mutex.try_lock());
         mutex.unlock();
     });
@@ -241,6 +255,7 @@ TEST_CASE("mutex: locking what the fiber holds already throws resource_deadlock_
         coir::mutex mutex;
         mutex.lock();
         CHECK(error_of([&] { mutex.lock(); }) == std::errc::resource_deadlock_would_occur);
+        CHECK(error_of([&] { (void)mutex.try_lock_for(1h); }) == std::errc::resource_deadlock_would_occur);
         mutex.unlock();
     });
 }
@@ -259,6 +274,7 @@ TEST_CASE("mutex: outside a fiber it throws not_in_fiber") {
     coir::mutex mutex;
     CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
     CHECK_THROWS_AS((void)mutex.try_lock(), coir::not_in_fiber);
+    CHECK_THROWS_AS((void)mutex.try_lock_for(1ms), coir::not_in_fiber);
     CHECK_THROWS_AS(mutex.unlock(), coir::not_in_fiber);
 }
 
@@ -271,6 +287,7 @@ TEST_CASE("mutex: a fiber of another thread gets wrong_scheduler, free or held")
                 in_scheduler([&] {
                     CHECK_THROWS_AS(mutex.lock(), coir::wrong_scheduler);
                     CHECK_THROWS_AS((void)mutex.try_lock(), coir::wrong_scheduler);
+                    CHECK_THROWS_AS((void)mutex.try_lock_for(1ms), coir::wrong_scheduler);
                     CHECK_THROWS_AS(mutex.unlock(), coir::wrong_scheduler);
                 });
             });

@@ -1,0 +1,71 @@
+#include <coir/barrier.hpp>
+#include <coir/error.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+/// A fiber that waits for the end of the phase. It is in the list until then, or until it runs and leaves: whether a
+/// fiber that gives up was counted in is decided by who comes first, the end of the phase or the fiber.
+struct barrier_core::party : list_hook {
+    explicit party(task& who) noexcept : waits{who, "barrier"} {}
+
+    waiter waits;
+};
+
+barrier_core::barrier_core(std::ptrdiff_t expected) noexcept : expected_{expected}, missing_{expected} {
+    COIR_CHECK(expected >= 0, "a barrier expects fewer arrivals than none");
+}
+
+barrier_core::~barrier_core() { COIR_CHECK(waiting_.empty(), "a barrier is destroyed while fibers wait on it"); }
+
+bool barrier_core::arrive(const char* operation, std::ptrdiff_t arrivals) {
+    owner_.claim(operation);
+    COIR_CHECK(arrivals > 0 && arrivals <= missing_, "more arrive at a barrier than are missing, or less than one");
+    missing_ -= arrivals;
+    return missing_ == 0;
+}
+
+bool barrier_core::arrive_and_drop() {
+    const bool all_are_here = arrive("barrier::arrive_and_drop", 1);
+    --expected_;
+    return all_are_here;
+}
+
+bool barrier_core::arrive_or_wait(const deadline& until) {
+    owner_.claim(scheduler::get("barrier::arrive_and_wait"), "barrier::arrive_and_wait");
+    if (missing_ <= 1) return arrive("barrier::arrive_and_wait", 1);
+    park(1, "barrier::arrive_and_wait", until);
+    return false;
+}
+
+void barrier_core::wait(std::uint64_t phase, const deadline& until) {
+    owner_.claim(scheduler::get("barrier::wait"), "barrier::wait");
+    if (phase == phase_) park(0, "barrier::wait", until);
+}
+
+void barrier_core::park(std::ptrdiff_t arrivals, const char* operation, const deadline& until) {
+    scheduler& here = scheduler::enter(operation);
+    party me{here.running()};
+    waiting_.push_back(me);
+    missing_ -= arrivals;
+    try {
+        if (here.park(me.waits, until) == outcome::timed_out && me.is_linked()) throw timed_out{operation};
+    } catch (...) {
+        // The phase has ended with this arrival, whatever was thrown; a stop shows at the next suspension. The barrier
+        // may be gone.
+        if (!me.is_linked()) return;
+        COIR_CHECK(missing_ > 0, "a barrier's completion function suspends");
+        me.unlink();
+        missing_ += arrivals;
+        throw;
+    }
+}
+
+void barrier_core::begin_phase() noexcept {
+    ++phase_;
+    missing_ = expected_;
+    while (party* const first = waiting_.pop_front()) first->waits.wake(outcome::woken);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,30 @@
+#include <coir/error.hpp>
+#include <coir/latch.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir {
+
+latch::latch(std::ptrdiff_t expected) noexcept : left_{expected} {
+    COIR_CHECK(expected >= 0, "a latch expects fewer arrivals than none");
+}
+
+void latch::count_down(std::ptrdiff_t arrivals) {
+    waiters_.claim("latch::count_down");
+    COIR_CHECK(arrivals >= 0 && arrivals <= left_, "a latch counts down by more than is left, or by less than none");
+    left_ -= arrivals;
+    if (left_ == 0) waiters_.wake_all();
+}
+
+void latch::wait(deadline until) {
+    waiters_.claim(detail::scheduler::get("latch::wait"), "latch::wait");
+    if (left_ > 0 && !waiters_.wait("latch::wait", until)) throw timed_out{"latch::wait"};
+}
+
+void latch::arrive_and_wait(std::ptrdiff_t arrivals, deadline until) {
+    waiters_.claim(detail::scheduler::get("latch::arrive_and_wait"), "latch::arrive_and_wait");
+    count_down(arrivals);
+    wait(until);
+}
+
+}  // namespace coir

@@ -1,0 +1,28 @@
+#include <coir/error.hpp>
+#include <coir/once_flag.hpp>
+
+#include "core/scheduler.hpp"
+#include "sync/misuse.hpp"
+
+namespace coir {
+
+bool once_flag::begin() {
+    const detail::scheduler& here = detail::scheduler::get("call_once");
+    waiters_.claim(here, "call_once");
+    if (done_) return false;
+    if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
+    // Woken: the call is made, or it failed and fail() has made this fiber the caller.
+    if (caller_ != nullptr) return waiters_.wait("call_once") && !done_;
+    caller_ = &here.running();
+    return true;
+}
+
+void once_flag::end() noexcept {
+    done_ = true;
+    caller_ = nullptr;
+    waiters_.wake_all();
+}
+
+void once_flag::fail() noexcept { caller_ = waiters_.wake_one(); }
+
+}  // namespace coir

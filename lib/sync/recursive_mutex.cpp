@@ -1,0 +1,46 @@
+#include <coir/error.hpp>
+#include <coir/recursive_mutex.hpp>
+
+#include "core/scheduler.hpp"
+#include "sync/misuse.hpp"
+
+namespace coir {
+
+using detail::scheduler;
+using detail::task;
+
+void recursive_mutex::lock(deadline until) {
+    if (!take("recursive_mutex::lock", until)) throw timed_out{"recursive_mutex::lock"};
+}
+
+bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mutex::try_lock_until", until); }
+
+bool recursive_mutex::take(const char* operation, deadline until) {
+    const scheduler& here = scheduler::get(operation);
+    waiters_.claim(here, operation);
+    return take_at_once(here.running()) || waiters_.wait(operation, until);
+}  // woken: unlock() has made this fiber the holder, once
+
+bool recursive_mutex::try_lock() {
+    const scheduler& here = scheduler::get("recursive_mutex::try_lock");
+    waiters_.claim(here, "recursive_mutex::try_lock");
+    return take_at_once(here.running());
+}
+
+bool recursive_mutex::take_at_once(task& self) noexcept {
+    if (holder_ != nullptr && holder_ != &self) return false;
+    holder_ = &self;
+    ++depth_;
+    return true;
+}
+
+void recursive_mutex::unlock() {
+    const scheduler& here = scheduler::get("recursive_mutex::unlock");
+    waiters_.claim(here, "recursive_mutex::unlock");
+    if (holder_ != &here.running()) detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
+    if (--depth_ > 0) return;
+    holder_ = waiters_.wake_one();
+    if (holder_ != nullptr) depth_ = 1;
+}
+
+}  // namespace coir

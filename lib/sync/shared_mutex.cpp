@@ -1,0 +1,115 @@
+#include <coir/error.hpp>
+#include <coir/shared_mutex.hpp>
+
+#include "core/scheduler.hpp"
+#include "sync/misuse.hpp"
+
+namespace coir {
+
+using detail::outcome;
+using detail::scheduler;
+using detail::task;
+using detail::throw_misuse;
+
+/// A fiber in the queue. It stays there when it gives up, until it runs and leaves, or is passed over: as long as it is
+/// in the queue, it may be what holds back those behind it.
+struct shared_mutex::applicant : detail::list_hook {
+    applicant(task& who, access how) noexcept : waits{who, "shared_mutex"}, wanted{how} {}
+
+    detail::waiter waits;
+    access wanted;
+};
+
+shared_mutex::~shared_mutex() {
+    COIR_CHECK(applicants_.empty(), "a shared_mutex is destroyed while fibers wait on it");
+}
+
+// ---- the one way in, and out -------------------------------------------------------------------------------------
+
+bool shared_mutex::take(access wanted, const char* operation, deadline until) {
+    return take_at_once(wanted, operation) || wait(wanted, operation, until);
+}
+
+bool shared_mutex::take_at_once(access wanted, const char* operation) {
+    const scheduler& here = scheduler::get(operation);
+    owner_.claim(here, operation);
+    if (!applicants_.empty() || !is_open_to(wanted)) return false;
+    enter(wanted, here.running());
+    return true;
+}
+
+bool shared_mutex::wait(access wanted, const char* operation, deadline until) {
+    if (writer_ == &scheduler::get(operation).running())
+        throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    scheduler& here = scheduler::enter(operation);
+    applicant me{here.running(), wanted};
+    applicants_.push_back(me);
+    struct leaving {
+        shared_mutex& from;
+        applicant& who;
+        ~leaving() {
+            if (!who.is_linked()) return;  // let in, or passed over with all behind it: the mutex may be gone
+            who.unlink();
+            from.let_in();
+        }
+    } const at_end{*this, me};
+    return here.park(me.waits, until) == outcome::woken;  // then let_in() has entered it
+}
+
+bool shared_mutex::is_open_to(access wanted) const noexcept {
+    return writer_ == nullptr && (wanted == access::shared || readers_ == 0);
+}
+
+void shared_mutex::enter(access wanted, task& who) noexcept {
+    if (wanted == access::shared)
+        ++readers_;
+    else
+        writer_ = &who;
+}
+
+/// Hands it to the first, and to those behind that can share it with him.
+void shared_mutex::let_in() noexcept {
+    while (applicant* const first = applicants_.front()) {
+        const bool gave_up = first->waits.result != outcome::waiting;
+        if (!gave_up && !is_open_to(first->wanted)) return;
+        first->unlink();
+        if (first->waits.wake(outcome::woken)) enter(first->wanted, first->waits.self);
+    }
+}
+
+// ---- what the standard calls it ----------------------------------------------------------------------------------
+
+void shared_mutex::lock(deadline until) {
+    if (!take(access::alone, "shared_mutex::lock", until)) throw timed_out{"shared_mutex::lock"};
+}
+
+bool shared_mutex::try_lock() { return take_at_once(access::alone, "shared_mutex::try_lock"); }
+
+bool shared_mutex::try_lock_until(deadline until) { return take(access::alone, "shared_mutex::try_lock_until", until); }
+
+void shared_mutex::lock_shared(deadline until) {
+    if (!take(access::shared, "shared_mutex::lock_shared", until)) throw timed_out{"shared_mutex::lock_shared"};
+}
+
+bool shared_mutex::try_lock_shared() { return take_at_once(access::shared, "shared_mutex::try_lock_shared"); }
+
+bool shared_mutex::try_lock_shared_until(deadline until) {
+    return take(access::shared, "shared_mutex::try_lock_shared_until", until);
+}
+
+void shared_mutex::unlock() {
+    const scheduler& here = scheduler::get("shared_mutex::unlock");
+    owner_.claim(here, "shared_mutex::unlock");
+    if (writer_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
+    writer_ = nullptr;
+    let_in();
+}
+
+void shared_mutex::unlock_shared() {
+    owner_.claim("shared_mutex::unlock_shared");
+    if (readers_ == 0) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock_shared");
+    --readers_;
+    let_in();
+}
+
+}  // namespace coir

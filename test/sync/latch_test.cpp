@@ -1,0 +1,190 @@
+#include <coir/fiber.hpp>
+#include <coir/latch.hpp>
+#include <coir/offload.hpp>
+#include <coir/this_fiber.hpp>
+#include <doctest/doctest.h>
+#include <memory>
+#include <string>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+using coir::test::in_scheduler;
+using namespace std::chrono_literals;
+
+TEST_CASE("latch: at the last arrival it lets go all who wait, in the order they came, and all who come") {
+    in_scheduler([] {
+        coir::latch latch{3};
+        std::string order;
+        const auto waiting = [&](char name) {
+            return coir::spawn([&, name] {
+                latch.wait();
+                order += name;
+            });
+        };
+        auto a = waiting('a');
+        auto b = waiting('b');
+        coir::this_fiber::yield();
+        latch.count_down(2);
+        CHECK_FALSE(latch.try_wait());
+        coir::this_fiber::yield();
+        CHECK(order.empty());
+        latch.count_down();
+        CHECK(latch.try_wait());
+        a.get();
+        b.get();
+        latch.wait();
+        CHECK(order == "ab");
+    });
+}
+
+TEST_CASE("latch: one that expects nobody holds nobody, and counting down by none does nothing") {
+    in_scheduler([] {
+        coir::latch open{0};
+        CHECK(open.try_wait());
+        open.wait();
+        open.arrive_and_wait(0);
+
+        coir::latch closed{1};
+        closed.count_down(0);
+        CHECK_FALSE(closed.try_wait());
+    });
+}
+
+TEST_CASE("latch: arrive_and_wait counts, and returns when all have arrived") {
+    in_scheduler([] {
+        coir::latch all{3};
+        int arrived = 0;
+        const auto arrive = [&](std::ptrdiff_t as_many) {
+            return coir::spawn([&, as_many] {
+                ++arrived;
+                all.arrive_and_wait(as_many);
+                CHECK(arrived == 2);
+            });
+        };
+        auto one = arrive(1);
+        auto two = arrive(2);
+        one.get();
+        two.get();
+        CHECK(all.try_wait());
+    });
+}
+
+TEST_CASE("latch: who gives up, by time or by a stop, leaves the count as it is") {
+    in_scheduler([] {
+        coir::latch latch{1};
+        CHECK_THROWS_AS(latch.wait(1ms), coir::timed_out);
+        CHECK_THROWS_AS(latch.wait(-1s), coir::timed_out);
+        auto stopped = coir::spawn([&] { latch.wait(); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK_FALSE(latch.try_wait());
+        latch.count_down();
+        latch.wait();
+    });
+}
+
+TEST_CASE("latch: who arrives and then gives up has arrived") {
+    in_scheduler([] {
+        coir::latch latch{3};
+        CHECK_THROWS_AS(latch.arrive_and_wait(1, 1ms), coir::timed_out);
+        auto stopped = coir::spawn([&] { latch.arrive_and_wait(); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        latch.count_down();
+        CHECK(latch.try_wait());
+    });
+}
+
+TEST_CASE("latch: let go and stopped in the same round, the first of the two counts") {
+    in_scheduler([] {
+        coir::latch latch{1};
+        const auto wait = [&] {
+            latch.wait();
+            return true;
+        };
+        auto let_go = coir::spawn(wait);
+        auto stopped = coir::spawn(wait);
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        latch.count_down();
+        let_go.request_stop();
+        CHECK(let_go.get());
+        CHECK_THROWS_AS((void)stopped.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE("latch: timed out and then counted down in the same round, the wait throws timed_out") {
+    in_scheduler([] {
+        coir::latch latch{1};
+        const coir::deadline at = 2ms;
+        auto waiting = coir::spawn([&] { CHECK_THROWS_AS(latch.wait(at), coir::timed_out); });
+        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        CHECK_FALSE(waiting.done());
+        latch.count_down();
+        waiting.get();
+    });
+}
+
+TEST_CASE("latch: a wait that is over at once is no cancellation point, another is") {
+    in_scheduler([] {
+        coir::latch latch{2};
+        auto stopped = coir::spawn([&] {
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+            CHECK_THROWS_AS(latch.arrive_and_wait(), coir::cancelled);
+            latch.arrive_and_wait();
+            latch.wait();
+            return true;
+        });
+        stopped.request_stop();
+        CHECK(stopped.get());
+    });
+}
+
+TEST_CASE("latch: outside its scheduler it throws, and nothing is counted") {
+    coir::latch latch{1};
+    CHECK_THROWS_AS(latch.wait(), coir::not_in_fiber);
+    CHECK_THROWS_AS(latch.arrive_and_wait(), coir::not_in_fiber);
+    CHECK_THROWS_AS(latch.count_down(), coir::wrong_scheduler);
+    in_scheduler([&] {
+        latch.count_down(0);
+        coir::offload([&] {
+            in_scheduler([&] {
+                CHECK_THROWS_AS(latch.wait(), coir::wrong_scheduler);
+                CHECK_THROWS_AS(latch.arrive_and_wait(), coir::wrong_scheduler);
+                CHECK_THROWS_AS(latch.count_down(), coir::wrong_scheduler);
+            });
+        });
+        CHECK_FALSE(latch.try_wait());
+    });
+}
+
+TEST_CASE("latch: counted down by more than is left, or begun below none, it aborts with a message") {
+    const auto below = coir::test::in_child([] {
+        in_scheduler([] {
+            coir::latch latch{1};
+            latch.count_down(2);
+        });
+    });
+    CHECK(below.died());
+    CHECK(below.says("a latch counts down by more than is left"));
+
+    const auto begun = coir::test::in_child([] { const coir::latch latch{-1}; });
+    CHECK(begun.died());
+    CHECK(begun.says("a latch expects fewer arrivals than none"));
+}
+
+TEST_CASE("latch: destroyed with a fiber waiting for it, it says so and aborts") {
+    const auto ending = coir::test::in_child([] {
+        in_scheduler([] {
+            auto latch = std::make_unique<coir::latch>(1);
+            auto waiting = coir::spawn([&] { latch->wait(); });
+            coir::this_fiber::yield();
+            latch.reset();
+        });
+    });
+    CHECK(ending.died());
+    CHECK(ending.says("destroyed while fibers wait on it"));
+}
