@@ -12,8 +12,10 @@
 #include <string_view>
 
 #include "base/system_call.hpp"
+#include "detect/kernel_sigaction.hpp"
 #include "detect/named_functions.hpp"
 #include "detect/observation.hpp"
+#include "detect/sanitizer_runtime.hpp"
 #include "detect/trap_handler.hpp"
 
 extern "C" {
@@ -46,6 +48,7 @@ public:
         const std::lock_guard lock{mutex_};
         if (users_.fetch_add(1) > 0) return;
         find_named_functions();
+        find_sanitizer_runtime();
         users_sigsys() = current_action(SIGSYS);
         for (int signal = 1; signal < NSIG; ++signal) let_sigsys_through(signal);
         install();

@@ -8,7 +8,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "detect/trap_handler.hpp"
+#include "detect/kernel_sigaction.hpp"
 
 extern "C" {
 FILE* _IO_popen(const char* command, const char* mode);

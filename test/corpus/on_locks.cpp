@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "corpus/tables.hpp"
+#include "support/limits.hpp"
 
 namespace coir::test {
 
@@ -19,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto of_lock = blocking_class::lock;
+constexpr auto of_initialiser = waits_for_initialisers ? verdict::anything : verdict::blocked;
 
 /// Another thread has it until the fiber has waited for it.
 template <class Mutex> Mutex& taken(stage& on) {
@@ -215,22 +217,22 @@ table on_locks() {
                 [](stage& on) {
                     return [&thread = ending_thread<std::jthread>(on)] { const std::jthread ends = std::move(thread); };
                 }),
-        blocked("std::call_once", of_lock, {"futex"},
-                [](stage& on) {
-                    auto& once = on.keep<std::once_flag>();
-                    auto& other = on.keep<other_initialiser>();
-                    other.run([&once](std::atomic<bool>& begun, std::future<void>& may_end) {
-                        std::call_once(once, [&] { initialised_late(begun, may_end); });
-                    });
-                    on.later([&] { other.may_end.set_value(); });
-                    return [&once] { std::call_once(once, [] {}); };
-                }),
-        blocked("a static variable that another thread initialises", of_lock, {"futex"},
-                [](stage& on) {
-                    static int times_played = 0;  // alone, and beside a rival
-                    return times_played++ == 0 ? std::function<void()>{waiting_for_initialisation<0>(on)}
-                                               : std::function<void()>{waiting_for_initialisation<1>(on)};
-                }),
+        make_entry("std::call_once", of_initialiser, of_lock, {"futex"},
+                   [](stage& on) {
+                       auto& once = on.keep<std::once_flag>();
+                       auto& other = on.keep<other_initialiser>();
+                       other.run([&once](std::atomic<bool>& begun, std::future<void>& may_end) {
+                           std::call_once(once, [&] { initialised_late(begun, may_end); });
+                       });
+                       on.later([&] { other.may_end.set_value(); });
+                       return [&once] { std::call_once(once, [] {}); };
+                   }),
+        make_entry("a static variable that another thread initialises", of_initialiser, of_lock, {"futex"},
+                   [](stage& on) {
+                       static int times_played = 0;  // alone, and beside a rival
+                       return times_played++ == 0 ? std::function<void()>{waiting_for_initialisation<0>(on)}
+                                                  : std::function<void()>{waiting_for_initialisation<1>(on)};
+                   }),
     };
 }
 

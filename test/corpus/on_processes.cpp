@@ -97,7 +97,7 @@ table on_processes() {
                     return [made = ::popen(("read line <" + fifo).c_str(), "r")] { ::pclose(made); };
                 }),
         blocked("popen and its end", process, {"popen", "pclose", "wait4"},
-                [] { ::pclose(::popen("sleep 0.03", "r")); }),
+                [] { ::pclose(::popen("sleep 0.15", "r")); }),
         blocked("posix_spawn and waitpid", process, {"posix_spawn", "wait4", "waitpid"},
                 [] { ::waitpid(spawn(), nullptr, 0); }),
         blocked("vfork", process, {"vfork", "wait4", "waitpid"}, [] { ::waitpid(vfork_slowly(), nullptr, 0); }),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "support/limits.hpp"
 #include "tool/run_tool.hpp"
 
 using coir::test::content_of;
@@ -71,7 +72,7 @@ TEST_CASE("run: what blocks often at one place is one finding, however often coi
     CHECK(found.front().at("total_ms") >= 60);
 }
 
-TEST_CASE("run: a fiber that computes is a hog") {
+TEST_CASE("run: a fiber that computes is a hog" * doctest::skip(!coir::test::hogs_have_stacks)) {
     const json all = json_of(detect({"-o", "json", "--stall-threshold", "20ms"}, {BLOCKERS, "compute"}));
     const std::vector<json> found = findings_in(all, "compute");
     REQUIRE_FALSE(found.empty());

@@ -1,0 +1,59 @@
+#include "detect/sanitizer_runtime.hpp"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+namespace coir::detail {
+
+namespace {
+
+struct code {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;  // == begin: none
+};
+
+constinit code runtime;
+
+/// The code that holds `wanted`, in that module.
+code code_around(const void* wanted, const dl_phdr_info& module) noexcept {
+    for (unsigned i = 0; i < module.dlpi_phnum; ++i) {
+        const ElfW(Phdr)& part = module.dlpi_phdr[i];
+        if (part.p_type != PT_LOAD || (part.p_flags & PF_X) == 0) continue;
+        const std::uintptr_t begin = module.dlpi_addr + part.p_vaddr;
+        const std::uintptr_t end = begin + part.p_memsz;
+        const auto address = reinterpret_cast<std::uintptr_t>(wanted);
+        if (begin <= address && address < end) return {begin, end};
+    }
+    return {};
+}
+
+void find() noexcept {
+    // Any function that all of the runtimes have.
+    void* wanted = ::dlsym(RTLD_DEFAULT, "__sanitizer_print_stack_trace");
+    if (wanted == nullptr) return;
+    const auto look = [](dl_phdr_info* module, std::size_t, void* address) {
+        const code found = code_around(address, *module);
+        const bool is_program = *module->dlpi_name == '\0';
+        if (!is_program) runtime = found;
+        return found.end != 0 ? 1 : 0;
+    };
+    ::dl_iterate_phdr(look, wanted);
+}
+
+}  // namespace
+
+void find_sanitizer_runtime() {
+    static std::once_flag once;
+    std::call_once(once, find);
+}
+
+bool is_in_sanitizer_runtime(const void* address) noexcept {
+    const std::uintptr_t instruction = reinterpret_cast<std::uintptr_t>(address) - 1;
+    return runtime.begin <= instruction && instruction < runtime.end;
+}
+
+}  // namespace coir::detail

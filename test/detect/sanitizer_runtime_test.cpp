@@ -1,0 +1,35 @@
+#include "detect/sanitizer_runtime.hpp"
+
+#include <doctest/doctest.h>
+
+#include <dlfcn.h>
+
+#include <cstddef>
+
+using coir::detail::is_in_sanitizer_runtime;
+
+namespace {
+
+/// An address within a function of a shared library.
+const void* inside(const char* function) {
+    const void* const begin = ::dlsym(RTLD_DEFAULT, function);
+    REQUIRE(begin != nullptr);
+    return static_cast<const std::byte*>(begin) + 1;
+}
+
+}  // namespace
+
+TEST_CASE("sanitizer_runtime: neither the program nor the C library is one") {
+    coir::detail::find_sanitizer_runtime();
+    CHECK_FALSE(is_in_sanitizer_runtime(__builtin_return_address(0)));
+    CHECK_FALSE(is_in_sanitizer_runtime(inside("getppid")));
+    CHECK_FALSE(is_in_sanitizer_runtime(nullptr));
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+TEST_CASE("sanitizer_runtime: GCC's, a library of its own, is found") {
+    coir::detail::find_sanitizer_runtime();
+    CHECK(is_in_sanitizer_runtime(inside("__sanitizer_print_stack_trace")));
+    CHECK(is_in_sanitizer_runtime(inside("__sanitizer_set_report_path")));
+}
+#endif
