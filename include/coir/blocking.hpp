@@ -90,7 +90,7 @@ struct blocking_report {
 /// - `COIR_BLOCKING_CLASSES=sleep,network` (these alone) or `-disk,-pipe` (all but these)
 /// - `COIR_BLOCKING_SUPPRESSIONS=path`
 /// - `COIR_BLOCKING_REPORT=path`: a line of JSON for each report is appended to that file
-/// - `COIR_BLOCKING_RECORDS=folder`: what is seen goes into files there, for the tool `blocking-detector`, and with policy
+/// - `COIR_BLOCKING_RECORDS=folder`: what is seen goes into files there, for the tool `blocking-detector`; with policy
 ///   warn nothing is logged
 ///
 /// `run` throws `std::invalid_argument` for a value that it does not understand, naming the variable.
@@ -110,6 +110,7 @@ struct blocking_options {
     ///     called-from-lib:libpq              a module anywhere on the stack
     ///     src:*/third_party/*                a source file anywhere on the stack
     ///     class:disk && fiber:writer-*       all of several
+    ///     src:*/old/* until=2026-12-31 reason=being replaced    until that day; the reason is for the reader
     ///
     /// A pattern matches anywhere in the text; `^` and `$` bind it to the ends, `*` stands for anything.
     std::string suppressions{};

@@ -47,7 +47,9 @@ template <class T> const T* at(long address) noexcept { return reinterpret_cast<
 
 // At a null pointer for ever, at zero never.
 bool is_zero(const timespec* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_nsec == 0; }
-bool is_zero(const timeval* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_usec == 0; }
+[[maybe_unused]] bool is_zero(const timeval* limit) noexcept {
+    return limit != nullptr && limit->tv_sec == 0 && limit->tv_usec == 0;
+}
 
 /// A moment that has passed is not waited for.
 bool has_passed(clockid_t clock, const timespec* moment) noexcept {

@@ -103,11 +103,13 @@ const char* tool_in_between() {
 
 std::string why_not() {
 #if defined(__x86_64__)
+    constexpr bool has_handler = true;
+#else
+    constexpr bool has_handler = false;
+#endif
+    if (!has_handler) return "Syscall User Dispatch is there on x86-64 only";
     if (const char* const tool = tool_in_between()) return std::string{tool} + " knows no Syscall User Dispatch";
     return {};
-#else
-    return "Syscall User Dispatch is there on x86-64 only";
-#endif
 }
 
 std::string refusal(int error) {
