@@ -134,6 +134,29 @@ long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
     return system_call(SYS_epoll_ctl, epoll, operation, fd, event);
 }
 
+namespace {
+
+/// In whole milliseconds, rounded up; at most an hour: to wake for nothing then costs nothing.
+int ceiled_to_milliseconds(std::int64_t nanoseconds) noexcept {
+    constexpr std::int64_t most = 3'600'000;
+    const std::int64_t ceiled = nanoseconds / 1'000'000 + (nanoseconds % 1'000'000 > 0 ? 1 : 0);
+    return nanoseconds < 0 ? -1 : static_cast<int>(ceiled < most ? ceiled : most);
+}
+
+}  // namespace
+
+#if defined(COIR_TSAN_CALLS)
+// By the sanitizer's own: it hands signals on only where it knows the thread to wait, and one that comes just before a
+// bare system call would be kept until that ends.
+long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept {
+    const int saved = errno;
+    const int count = ::epoll_wait(epoll, events, events_max, ceiled_to_milliseconds(nanoseconds));
+    const long result = count < 0 ? -errno : count;
+    errno = saved;
+    take_over();
+    return result;
+}
+#else
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept {
     constexpr std::int64_t second = 1'000'000'000;
     static std::atomic<bool> has_pwait2{true};
@@ -144,13 +167,12 @@ long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nan
         if (result == -ENOSYS) has_pwait2.store(false, std::memory_order_relaxed);
     }
     if (result == -ENOSYS) {
-        constexpr std::int64_t most = 3'600'000;  // an hour: waking for nothing then costs nothing
-        const std::int64_t ceiled = nanoseconds / 1'000'000 + (nanoseconds % 1'000'000 > 0 ? 1 : 0);
-        const std::int64_t milliseconds = nanoseconds < 0 ? -1 : ceiled < most ? ceiled : most;
+        const int milliseconds = ceiled_to_milliseconds(nanoseconds);
         result = system_call(SYS_epoll_pwait, epoll, events, events_max, milliseconds, 0L, 8L);
     }
     take_over();
     return result;
 }
+#endif
 
 }  // namespace coir::detail::sys
