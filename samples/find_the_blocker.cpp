@@ -45,7 +45,7 @@ void print_label() {
 
 // 5: arithmetic that takes its time.
 unsigned long sign(unsigned long order) {
-    for (int round = 0; round < 300'000'000; ++round) order = order * 6364136223846793005U + 1;
+    for (int round = 0; round < 200'000'000; ++round) order = (order ^ order >> 29) * 6364136223846793005U;
     return order;
 }
 

@@ -8,17 +8,10 @@
 #include <cerrno>
 #include <ctime>
 
+#include "base/sanitizers.hpp"
 #include "base/system_call.hpp"
 
-#if defined(__SANITIZE_THREAD__)
-#define COIR_TSAN_CALLS 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COIR_TSAN_CALLS 1
-#endif
-#endif
-
-#if defined(COIR_TSAN_CALLS)
+#if defined(COIR_TSAN)
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -28,7 +21,7 @@ namespace {
 
 // A byte that one thread writes and another reads carries with it what happened before: the thread sanitizer sees that
 // through its own versions of read and write, and not through a bare system call. One mark for all descriptors.
-#if defined(COIR_TSAN_CALLS)
+#if defined(COIR_TSAN)
 char all_descriptors;
 void hand_over() noexcept { __tsan_release(&all_descriptors); }
 void take_over() noexcept { __tsan_acquire(&all_descriptors); }
@@ -145,7 +138,7 @@ int ceiled_to_milliseconds(std::int64_t nanoseconds) noexcept {
 
 }  // namespace
 
-#if defined(COIR_TSAN_CALLS)
+#if defined(COIR_TSAN)
 // By the sanitizer's own: it hands signals on only where it knows the thread to wait, and one that comes just before a
 // bare system call would be kept until that ends.
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept {

@@ -2,20 +2,7 @@
 
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define COIR_ASAN 1
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define COIR_TSAN 1
-#endif
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) && !defined(COIR_ASAN)
-#define COIR_ASAN 1
-#endif
-#if __has_feature(thread_sanitizer) && !defined(COIR_TSAN)
-#define COIR_TSAN 1
-#endif
-#endif
+#include "base/sanitizers.hpp"
 
 #if defined(COIR_ASAN)
 #include <sanitizer/common_interface_defs.h>

@@ -1,6 +1,6 @@
 #include "detect/trap_handler.hpp"
 
-#include "core/context.hpp"
+#include "base/sanitizers.hpp"
 #include "core/vitals.hpp"
 #include "detect/observation.hpp"
 

@@ -482,8 +482,9 @@ TEST_CASE("trap: siglongjmp out of a call that waits, and detection goes on from
                 sleep_by_number();
             }
         });
-        require(seen.blocked("nanosleep").size() == 1, "found after the jump");
-        require(seen.blocked("nanosleep").front().count == 2, "both times");
+        std::size_t found = 0;  // in one report, or two where the compiler has unrolled the loop
+        for (const auto& report : seen.blocked("nanosleep")) found += report.count;
+        require(found == 2, "found after the jump, both times");
     });
     INFO(end.output);
     CHECK(end.signal == 0);

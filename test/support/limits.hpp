@@ -2,33 +2,25 @@
 
 #include <cstddef>
 
+#include "base/sanitizers.hpp"
+
 namespace coir::test {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-inline constexpr bool sanitized = true;
+#if defined(COIR_ASAN)
+inline constexpr bool address_sanitized = true;
 #else
-inline constexpr bool sanitized = false;
+inline constexpr bool address_sanitized = false;
 #endif
+#if defined(COIR_TSAN)
+inline constexpr bool thread_sanitized = true;
 #else
-inline constexpr bool sanitized = false;
+inline constexpr bool thread_sanitized = false;
 #endif
+inline constexpr bool sanitized = address_sanitized || thread_sanitized;
 
 /// ThreadSanitizer hands a signal on only where it knows the thread to wait, and read(2) is not among those calls; it
 /// then has all signals blocked, which a longjmp(3) out of the handler leaves so.
-#if defined(__SANITIZE_THREAD__)
-inline constexpr bool defers_signals = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-inline constexpr bool defers_signals = true;
-#else
-inline constexpr bool defers_signals = false;
-#endif
-#else
-inline constexpr bool defers_signals = false;
-#endif
+inline constexpr bool defers_signals = thread_sanitized;
 
 /// So a hog has no stack there, and none is found in a function.
 inline constexpr bool hogs_have_stacks = !defers_signals;
@@ -40,17 +32,7 @@ inline constexpr bool waits_for_initialisers = defers_signals;
 /// AddressSanitizer marks the frames of a function on the stack, and takes the marks away where a longjmp(3) leaves
 /// frames: but out of a handler with a stack of its own, only on the stack that the thread began with, not on a
 /// fiber's.
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr bool marks_fibers_stacks = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-inline constexpr bool marks_fibers_stacks = true;
-#else
-inline constexpr bool marks_fibers_stacks = false;
-#endif
-#else
-inline constexpr bool marks_fibers_stacks = false;
-#endif
+inline constexpr bool marks_fibers_stacks = address_sanitized;
 
 /// How many fibers a test may have parked at once: g++ 12's ThreadSanitizer dies at 8,128 of them.
 inline constexpr std::size_t many_fibers = sanitized ? 3'500 : 20'000;

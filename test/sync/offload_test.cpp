@@ -23,16 +23,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/sanitizers.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
-
-#if defined(__SANITIZE_THREAD__)
-#define COIR_TEST_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COIR_TEST_TSAN 1
-#endif
-#endif
 
 using coir::test::in_scheduler;
 using coir::this_fiber::sleep_for;
@@ -356,7 +349,7 @@ TEST_CASE("offload: work may run a scheduler of its own") {
     });
 }
 
-#if !defined(COIR_TEST_TSAN)  // which has no threads in the child of a process with several
+#if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
 TEST_CASE("offload: a forked child has a pool of its own") {
     in_scheduler([] { coir::offload([] {}); });
     const pid_t child = ::fork();
