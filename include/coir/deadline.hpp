@@ -1,24 +1,12 @@
 #pragma once
 
 #include <chrono>
+#include <coir/clock.hpp>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
 namespace coir {
-
-/// The clock of every wait: `std::chrono::steady_clock` (CLOCK_MONOTONIC, clock_gettime(2)) under a name of our own.
-struct clock {
-    using duration = std::chrono::nanoseconds;
-    using rep = duration::rep;
-    using period = duration::period;
-    using time_point = std::chrono::time_point<clock>;
-    static constexpr bool is_steady = true;
-
-    [[nodiscard]] static time_point now() noexcept {
-        return time_point{std::chrono::steady_clock::now().time_since_epoch()};
-    }
-};
 
 /// A limit in time: the last parameter of every call that suspends. Made from a duration (counted from now) or a point
 /// of `coir::clock` or `std::chrono::steady_clock`; by default there is none. A duration too long to count means
@@ -44,8 +32,10 @@ public:
     constexpr deadline(std::chrono::time_point<clock, Duration> at) noexcept : at_{clamp(at.time_since_epoch())} {}
 
     template <class Duration>
-    constexpr deadline(std::chrono::time_point<std::chrono::steady_clock, Duration> at) noexcept
-        : at_{clamp(at.time_since_epoch())} {}
+    deadline(std::chrono::time_point<std::chrono::steady_clock, Duration> at) noexcept
+        : at_{clamp(at.time_since_epoch())} {
+        if (!is_never()) at_ = detail::from_steady_clock(at_);
+    }
 
     [[nodiscard]] constexpr bool is_never() const noexcept { return at_ == forever; }
 

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+#include <coir/clock.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/detail/stack_allocator.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -26,6 +29,11 @@ struct run_options {
     std::function<void(std::exception_ptr, std::string_view)> on_unhandled_exception{};
     /// For the log.
     std::string name{};
+    /// What time `sleep_for`, deadlines and `coir::clock` go by.
+    clock_mode clock = clock_mode::real;
+    /// For tests: fibers that are ready run, and timers of one time fire, in an order that the seed determines. None:
+    /// first come, first served. See `coir::test::explore`.
+    std::optional<std::uint64_t> seed{};
     /// A Boost.Context StackAllocator for the fibers that ask for no stack size of their own; the first fiber and those
     /// that do have theirs from coir's pool. Empty: the pool serves all. Must outlive nothing: it is copied.
     detail::any_stack_allocator stack_allocator{};

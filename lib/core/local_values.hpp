@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -17,13 +18,15 @@ struct local_values {
 
 /// Destroys the values, the last made first. A destructor may touch other variables, which are then made anew and
 /// destroyed after.
-inline void destroy_local_values(local_values* of) noexcept {
-    while (!of->values.empty()) {
-        const local_values::value last = of->values.back();
-        of->values.pop_back();
-        last.destroy(last.object);
+inline void destroy_local_values(local_values*& of) noexcept {
+    while (of != nullptr) {
+        const std::unique_ptr<local_values> ending{std::exchange(of, nullptr)};
+        while (!ending->values.empty()) {
+            const local_values::value last = ending->values.back();
+            ending->values.pop_back();
+            last.destroy(last.object);
+        }
     }
-    delete of;
 }
 
 }  // namespace coir::detail

@@ -12,7 +12,6 @@
 #include <cstring>
 #include <mutex>
 #include <set>
-#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -24,13 +23,7 @@ namespace coir::detail {
 
 namespace {
 
-constexpr int quota_max = 256;                          // resumes between two looks of the hub
-constexpr std::int64_t round_max = 1'000'000;           // and the time that they may take, in ns
-constexpr std::int64_t period = 1'000'000'000;          // of the stack pool, and of complaints while draining
-constexpr std::size_t trim_batch = 256;                 // stacks returned between two looks
 constexpr std::uint16_t interruptions_in_a_row = 1000;  // before a fiber that ignores its stop is named
-
-std::int64_t now_ns() noexcept { return clock::now().time_since_epoch().count(); }
 
 /// The serial numbers of the schedulers that run. Asked only when an object meets a scheduler that is not its owner.
 struct register_of_schedulers {
@@ -57,10 +50,9 @@ void describe_running(int fd) noexcept {
     const task& self = here->running();
     ::dprintf(fd, "  in fiber #%llu \"%.*s\"\n", static_cast<unsigned long long>(self.id),
               static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
-}
-
-void end_locals(task& of) noexcept {
-    while (of.locals != nullptr) destroy_local_values(std::exchange(of.locals, nullptr));
+    if (const std::optional<std::uint64_t> seed = here->seed()) {
+        ::dprintf(fd, "  with COIR_SEED=%llu\n", static_cast<unsigned long long>(*seed));
+    }
 }
 
 struct deadline_timer : timer_node {
@@ -85,7 +77,10 @@ __attribute__((no_sanitize("thread"))) vitals* this_thread_vitals() noexcept {
 
 scheduler::scheduler(scheduler_settings settings)
     : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())}, slab_{record_slab::create()},
-      hub_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, serial_{enrol()}, quota_{quota_max} {
+      hub_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, random_{settings_.seed.value_or(0)},
+      serial_{enrol()} {
+    if (settings_.clock != clock_mode::real) virtual_.emplace();
+    if (settings_.seed) order_.emplace(*settings_.seed);
     describe_running_fiber.store(describe_running, std::memory_order_relaxed);
     vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     vitals_.running.store(&hub_, std::memory_order_relaxed);
@@ -213,6 +208,28 @@ outcome scheduler::park(waiter& me, const deadline& until) {
     return me.result;
 }
 
+void scheduler::run_ready() noexcept {
+    if (ready_.empty()) return;
+    budget_ = quota_;
+    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]]
+        vitals_.on_busy(vitals_);
+    vitals_.selector.store(vitals::block, std::memory_order_relaxed);
+    if (order_) [[unlikely]]
+        run_in_order();
+    else
+        suspend(hub_);
+    vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
+}
+
+/// One after the other by way of the hub, as the seed has it.
+void scheduler::run_in_order() noexcept {
+    for (int left = budget_; left > 0 && !ready_.empty(); --left) {
+        order_->choose(ready_);
+        budget_ = 1;
+        suspend(hub_);
+    }
+}
+
 // ---- a task's life -----------------------------------------------------------------------------------------------
 
 task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
@@ -284,12 +301,12 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::failed;
         self.failure = std::current_exception();
     }
-    end_locals(self);
+    destroy_local_values(self.locals);
     if (self.failure != nullptr && !self.handle_alive) {
         // While the fiber still lives: the program's handler may suspend.
         report_failure(self, settings_.on_unhandled_exception);
         self.failure_seen = true;
-        end_locals(self);  // that the handler has touched
+        destroy_local_values(self.locals);  // that the handler has touched
     }
 }
 
@@ -429,129 +446,8 @@ void scheduler::throw_interruption(const interruption& what) {
     throw scope_expired{*what.expired};
 }
 
-void scheduler::stop_all() {
-    draining_ = true;
-    draining_since_ = now_ns();
-    // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
-    alive_.for_each([this](task& each) { request_stop(each); });
-}
-
 void scheduler::dump(std::ostream& out) const {
     alive_.for_each([&](task& each) { dump_task(out, each, &each == &running()); });
-}
-
-// ---- the hub -----------------------------------------------------------------------------------------------------
-
-void scheduler::run(task& main) {
-    struct ending : completion {
-        scheduler* here;
-    } main_ends;
-    main_ends.here = this;
-    main_ends.done = [](completion& self, task& ended) noexcept {
-        static_cast<ending&>(self).here->stop_all();
-        end_locals(ended);  // stop callbacks have run in it, and may have touched some anew
-    };
-    main.observer = &main_ends;
-    round_began_ = period_began_ = now_ns();
-    while (!alive_.empty()) {
-        run_ready();
-        poll();
-    }
-    if (!deadlock_.empty()) throw deadlock{deadlock_};
-}
-
-void scheduler::run_ready() noexcept {
-    if (ready_.empty()) return;
-    budget_ = quota_;
-    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]]
-        vitals_.on_busy(vitals_);
-    vitals_.selector.store(vitals::block, std::memory_order_relaxed);
-    suspend(hub_);
-    vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
-}
-
-void scheduler::poll() noexcept {
-    const std::int64_t before = now_ns();
-    adapt_quota(before);
-    fire_timers(before);
-    inbox_.deliver();
-    if (!ready_.empty()) {
-        // Nobody waits for a descriptor: there is nothing to ask the kernel, and fibers that only yield cost no call.
-        if (reactor_.has_waiters()) reactor_.poll(0);
-        round_began_ = before;
-        return;
-    }
-    if (alive_.empty()) return;
-    give_up_or_complain(before);
-    if (!ready_.empty()) return;
-
-    const bool trimming = trim_stacks(before);
-    std::int64_t wait = timers_.empty() ? -1 : std::max<std::int64_t>(0, timers_.next_look() - before);
-    if (draining_ || stacks_.has_surplus()) wait = wait < 0 ? period : std::min(wait, period);
-    if (trimming) wait = 0;
-    if (inbox_.may_sleep()) reactor_.poll(wait);
-    inbox_.awake();
-    round_began_ = now_ns();
-    fire_timers(round_began_);
-    inbox_.deliver();
-}
-
-void scheduler::fire_timers(std::int64_t now) noexcept {
-    while (timer_node* due = timers_.pop(now)) due->fire(*due);
-}
-
-/// Where slices are long, the hub looks after fewer of them: the clock that it reads anyway tells, and a switch reads
-/// none.
-void scheduler::adapt_quota(std::int64_t now) noexcept {
-    const std::int64_t took = now - round_began_;
-    if (budget_ > 0 && took < round_max) {
-        quota_ = quota_max;
-    } else if (took > round_max) {
-        quota_ = std::max<int>(1, static_cast<int>((quota_ - budget_) * round_max / took));
-    } else {
-        quota_ = std::min(quota_max, quota_ * 2);
-    }
-}
-
-bool scheduler::trim_stacks(std::int64_t now) noexcept {
-    if (now - period_began_ >= period) {
-        period_began_ = now;
-        stacks_.begin_period();
-    }
-    return stacks_.trim(trim_batch);
-}
-
-/// Nothing is ready. When nothing that is known of can ever wake anyone, all are stopped; while draining, those that
-/// keep the scheduler waiting are named once a period.
-void scheduler::give_up_or_complain(std::int64_t now) {
-    const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects();
-    if (hopeless && !draining_) {
-        std::ostringstream what;
-        what << "deadlock: nothing can wake the fibers that are left\n";
-        dump(what);
-        deadlock_ = what.str();
-        stop_all_from_a_task();
-    } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
-        draining_since_ = now;
-        std::ostringstream what;
-        what << "the end of run waits for fibers that do not stop\n";
-        dump(what);
-        log::warning(what.str());
-        COIR_CHECK(!hopeless, "fibers wait behind a shield, and nothing can ever wake them");
-    }
-}
-
-/// Stop callbacks are the user's code, which the hub does not run.
-void scheduler::stop_all_from_a_task() {
-    static constexpr closure_ops ops{
-        [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
-        [](void*) noexcept {},
-    };
-    task& stopper = make_task(sizeof(scheduler*), alignof(scheduler*));
-    ::new (stopper.closure()) scheduler* {this};
-    stopper.ops = &ops;
-    stopper.handle_alive = false;
-    start(stopper, "deadlock", 0, nullptr);
 }
 
 }  // namespace coir::detail

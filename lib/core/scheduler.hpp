@@ -1,18 +1,23 @@
 #pragma once
 
+#include <coir/clock.hpp>
 #include <coir/deadline.hpp>
 #include <coir/detail/stack_allocator.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/random.hpp"
 #include "base/timer_queue.hpp"
+#include "base/virtual_clock.hpp"
 #include "core/inbox.hpp"
 #include "core/reactor.hpp"
 #include "core/record_slab.hpp"
+#include "core/schedule_order.hpp"
 #include "core/stack_pool.hpp"
 #include "core/task.hpp"
 #include "core/vitals.hpp"
@@ -25,7 +30,9 @@ using unhandled_exception_handler = std::function<void(std::exception_ptr, std::
 struct scheduler_settings {
     std::string name;
     std::size_t stack_bytes = 0;
-    any_stack_allocator allocator;  // of fibers that ask for no size of their own; empty: the pool
+    clock_mode clock = clock_mode::real;
+    std::optional<std::uint64_t> seed;  // of the order in which fibers run; none: first come, first served
+    any_stack_allocator allocator;      // of fibers that ask for no size of their own; empty: the pool
     unhandled_exception_handler on_unhandled_exception;
 };
 
@@ -107,6 +114,12 @@ public:
     /// Whether the scheduler of that serial number still runs, on whatever thread.
     [[nodiscard]] static bool is_alive(std::uint64_t serial) noexcept;
 
+    /// Of the order in which fibers run, where it is a seed's.
+    [[nodiscard]] std::optional<std::uint64_t> seed() const noexcept { return settings_.seed; }
+
+    /// One of 0 to `count` - 1, where a choice is to be fair. The same choices in each run of a seed.
+    [[nodiscard]] std::size_t draw(std::size_t count) noexcept { return random_.below(count); }
+
     /// A line for each fiber that is alive, in the order of spawning.
     void dump(std::ostream& out) const;
 
@@ -120,6 +133,8 @@ public:
     [[noreturn]] void run_tasks() noexcept;
 
 private:
+    static constexpr int quota_max = 256;  // resumes between two looks of the hub
+
     /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one
     /// ends.
     struct spare_stack {
@@ -154,8 +169,12 @@ private:
     void stop_all_from_a_task();
 
     void run_ready() noexcept;
+    void run_in_order() noexcept;
     void poll() noexcept;
+    void sleep(std::int64_t wait) noexcept;
+    bool jump() noexcept;
     void fire_timers(std::int64_t now) noexcept;
+    void fire_timers_in_order(std::int64_t now);
     void adapt_quota(std::int64_t now) noexcept;
     bool trim_stacks(std::int64_t now) noexcept;
     void give_up_or_complain(std::int64_t now);
@@ -180,9 +199,13 @@ private:
     detail::inbox inbox_;
     list<task> alive_;
 
+    std::optional<virtual_clock> virtual_;  // where time is not the real one
+    std::optional<schedule_order> order_;   // where the order is a seed's
+    random_numbers random_;
+
     const std::uint64_t serial_;
     std::uint64_t last_id_ = 0;
-    int quota_;
+    int quota_ = quota_max;
     std::int64_t round_began_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;

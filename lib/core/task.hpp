@@ -3,9 +3,11 @@
 #include <boost/context/stack_context.hpp>
 #include <coir/detail/expiry_scope.hpp>
 #include <coir/detail/list.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
+#include <utility>
 
 #include "base/check.hpp"
 #include "core/context.hpp"
@@ -34,6 +36,12 @@ public:
     [[nodiscard]] task* front() const noexcept { return head_; }
     inline void push(task& ready) noexcept;
     inline task* pop() noexcept;
+
+    // For orders of another kind; each looks at all of them.
+    [[nodiscard]] inline std::size_t count() const noexcept;
+    template <class F> void for_each(F&& f) const;
+    /// The first one for which `is_wanted` is true.
+    template <class P> void bring_to_front(P&& is_wanted) noexcept;
 
 private:
     task* head_ = nullptr;
@@ -154,6 +162,27 @@ inline task* ready_list::pop() noexcept {
     task* const first = head_;
     if (first != nullptr) head_ = first->next_ready;
     return first;
+}
+
+template <class F> void ready_list::for_each(F&& f) const {
+    for (const task* at = head_; at != nullptr; at = at->next_ready) f(*at);
+}
+
+inline std::size_t ready_list::count() const noexcept {
+    std::size_t found = 0;
+    for_each([&found](const task&) { ++found; });
+    return found;
+}
+
+template <class P> void ready_list::bring_to_front(P&& is_wanted) noexcept {
+    task* before = nullptr;
+    task* wanted = head_;
+    while (!is_wanted(*wanted)) before = std::exchange(wanted, wanted->next_ready);
+    if (before == nullptr) return;
+    before->next_ready = wanted->next_ready;
+    if (tail_ == wanted) tail_ = before;
+    wanted->next_ready = head_;
+    head_ = wanted;
 }
 
 }  // namespace coir::detail

@@ -2,6 +2,7 @@
 
 #include <coir/detail/list.hpp>
 #include <cstdint>
+#include <utility>
 
 #include "core/task.hpp"
 
@@ -14,11 +15,13 @@ enum class outcome : std::uint8_t {
     timed_out,    // its deadline passed
     interrupted,  // the fiber is to stop, or a timeout scope around it expired
     closed,       // what was waited for will never come: the channel or descriptor was closed
+    passed_over,  // the fiber waited for several things, and another one was first
 };
 
 /// What a parked task leaves with whoever can wake it: a wait queue, a descriptor, a timer, the inbox. Lies on the
 /// task's stack for one wait. The first wake wins; a later waker is told so and goes on to the next waiter, so that
-/// nothing handed over is lost to one who gave up (invariant 4).
+/// nothing handed over is lost to one who gave up (invariant 4). A fiber that waits for several things at once leaves a
+/// ring of waiters: the first wake of any of them wins.
 struct waiter : list_hook {
     /// `what` says in a dump what is waited for; a literal.
     waiter(task& who, const char* what) noexcept : self{who}, waits_for{what} {}
@@ -32,14 +35,32 @@ struct waiter : list_hook {
         result = how;
         // Out of its queue at once: the queue must not offer it again, nor be destroyed with it inside.
         if (is_linked()) unlink();
+        if (next_of_ring != nullptr) [[unlikely]]
+            pass_over_others();
         self.make_ready();
         return true;
     }
 
+    /// Puts another one of the same task into the ring.
+    void join_ring(waiter& other) noexcept {
+        if (next_of_ring == nullptr) next_of_ring = this;
+        other.next_of_ring = std::exchange(next_of_ring, &other);
+    }
+
     task& self;
     const char* waits_for;
+    task* const* held_by = nullptr;  // where stands who alone can end the wait: the holder of a mutex, a fiber joined
+    waiter* next_of_ring = nullptr;
     int descriptor = -1;  // which one, where `waits_for` is about one
     outcome result = outcome::waiting;
+
+private:
+    void pass_over_others() noexcept {
+        for (waiter* other = next_of_ring; other != this; other = other->next_of_ring) {
+            other->result = outcome::passed_over;
+            if (other->is_linked()) other->unlink();
+        }
+    }
 };
 
 /// Ends the wait of a parked task that has something due. Does nothing to others: they find it at their next

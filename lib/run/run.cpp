@@ -51,6 +51,8 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
     scheduler here{{
         .name = options.name,
         .stack_bytes = options.stack_size,
+        .clock = options.clock,
+        .seed = options.seed,
         .allocator = options.stack_allocator,
         .on_unhandled_exception = options.on_unhandled_exception,
     }};

@@ -25,7 +25,7 @@ bool mutex::take(const char* operation, deadline until) {
         return true;
     }
     if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-    return waiters_.wait(operation, until);  // woken: unlock() has made this fiber the holder
+    return waiters_.wait(operation, until, &holder_);  // woken: unlock() has made this fiber the holder
 }
 
 bool mutex::try_lock() {

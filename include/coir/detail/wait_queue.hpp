@@ -19,8 +19,9 @@ public:
     wait_queue& operator=(const wait_queue&) = delete;
 
     /// Parks the calling fiber until it is woken: true. False when `until` came first. Throws `not_in_fiber`,
-    /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over.
-    [[nodiscard]] bool wait(const char* operation, const deadline& until = never);
+    /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over. `holder` is where stands the one
+    /// fiber that can end the wait, if there is one: known to reports of deadlocks.
+    [[nodiscard]] bool wait(const char* operation, const deadline& until = never, task* const* holder = nullptr);
 
     /// Wakes the fiber that has waited longest, and runs it after those already ready. Which one; nullptr when none
     /// waits.

@@ -1,0 +1,25 @@
+#include <coir/clock.hpp>
+#include <limits>
+
+#include "base/virtual_clock.hpp"
+
+namespace coir {
+
+using detail::virtual_clock;
+
+clock::time_point clock::now() noexcept {
+    const virtual_clock* const moved = virtual_clock::of_this_thread();
+    return time_point{std::chrono::nanoseconds{moved == nullptr ? virtual_clock::real_now() : moved->now()}};
+}
+
+std::int64_t detail::from_steady_clock(std::int64_t at) noexcept {
+    const virtual_clock* const moved = virtual_clock::of_this_thread();
+    if (moved == nullptr) return at;
+    const std::int64_t now = virtual_clock::real_now();
+    if (at <= now) return moved->now();
+    const std::int64_t left = at - now;
+    constexpr std::int64_t forever = std::numeric_limits<std::int64_t>::max();
+    return left >= forever - moved->now() ? forever : moved->now() + left;
+}
+
+}  // namespace coir

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace coir::detail {
+
+/// The finaliser of `splitmix64`: bits that look unlike those of any other number.
+[[nodiscard]] constexpr std::uint64_t scrambled(std::uint64_t number) noexcept {
+    number = (number ^ (number >> 30)) * 0xbf58476d1ce4e5b9U;
+    number = (number ^ (number >> 27)) * 0x94d049bb133111ebU;
+    return number ^ (number >> 31);
+}
+
+/// Numbers that a seed determines, the same everywhere: splitmix64 (Steele, Lea, Flood, "Fast splittable pseudorandom
+/// number generators", OOPSLA 2014). The standard library's distributions differ from one to the other.
+class random_numbers {
+public:
+    explicit constexpr random_numbers(std::uint64_t seed) noexcept : state_{seed} {}
+
+    constexpr std::uint64_t next() noexcept { return scrambled(state_ += 0x9e3779b97f4a7c15U); }
+
+    /// One of 0 to `count` - 1, by a modulus: its bias matters only to counts near 2^64.
+    constexpr std::size_t below(std::size_t count) noexcept {
+        return static_cast<std::size_t>(next() % count);
+    }
+
+private:
+    std::uint64_t state_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace coir::detail {
+
+/// What `coir::clock` tells on the thread that made it, while it lives: it begins at the real time and stands still
+/// until it is moved.
+class virtual_clock {
+public:
+    virtual_clock() noexcept : now_{real_now()} { of_this_thread_ = this; }
+    ~virtual_clock() { of_this_thread_ = nullptr; }
+    virtual_clock(const virtual_clock&) = delete;
+    virtual_clock& operator=(const virtual_clock&) = delete;
+
+    /// In nanoseconds on `coir::clock`.
+    [[nodiscard]] std::int64_t now() const noexcept { return now_; }
+
+    /// Never back.
+    void move_to(std::int64_t now) noexcept {
+        if (now > now_) now_ = now;
+    }
+
+    /// In nanoseconds on `std::chrono::steady_clock`, which goes on meanwhile.
+    [[nodiscard]] static std::int64_t real_now() noexcept {
+        return std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
+    }
+
+    /// nullptr where the clock is the real one.
+    [[nodiscard]] static const virtual_clock* of_this_thread() noexcept { return of_this_thread_; }
+
+private:
+    static inline thread_local constinit const virtual_clock* of_this_thread_
+        __attribute__((tls_model("initial-exec"))) = nullptr;
+
+    std::int64_t now_;
+};
+
+}  // namespace coir::detail
