@@ -5,11 +5,13 @@
 #include <coir/barrier.hpp>
 #include <coir/blocking.hpp>
 #include <coir/channel.hpp>
+#include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/deadline.hpp>
 #include <coir/dump.hpp>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
+#include <coir/explore.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
 #include <coir/gather.hpp>

@@ -21,9 +21,7 @@ public:
     constexpr std::uint64_t next() noexcept { return scrambled(state_ += 0x9e3779b97f4a7c15U); }
 
     /// One of 0 to `count` - 1, by a modulus: its bias matters only to counts near 2^64.
-    constexpr std::size_t below(std::size_t count) noexcept {
-        return static_cast<std::size_t>(next() % count);
-    }
+    constexpr std::size_t below(std::size_t count) noexcept { return static_cast<std::size_t>(next() % count); }
 
 private:
     std::uint64_t state_;

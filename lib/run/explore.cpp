@@ -1,0 +1,68 @@
+#include <charconv>
+#include <coir/explore.hpp>
+#include <cstdlib>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "base/log.hpp"
+
+namespace coir::test {
+
+namespace {
+
+std::optional<std::uint64_t> seed_of_environment() {
+    const char* const given = std::getenv("COIR_SEED");
+    if (given == nullptr) return std::nullopt;
+    const std::string_view text{given};
+    std::uint64_t seed = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (failure != std::errc{} || end != text.data() + text.size()) {
+        throw std::invalid_argument{"COIR_SEED is a number, as explore has printed it, and not '" + std::string{text} +
+                                    "'"};
+    }
+    return seed;
+}
+
+/// Throws what `test` or one of its fibers has thrown.
+void run_once(std::uint64_t seed, const std::function<void()>& test, run_options options) {
+    options.seed = seed;
+    std::exception_ptr unhandled;
+    if (!options.on_unhandled_exception) {
+        options.on_unhandled_exception = [&unhandled](std::exception_ptr failure, std::string_view) {
+            if (unhandled == nullptr) unhandled = std::move(failure);
+        };
+    }
+    run(options, test);
+    if (unhandled != nullptr) std::rethrow_exception(unhandled);
+}
+
+std::string message_of_current_exception() {
+    try {
+        throw;
+    } catch (const std::exception& failure) { return failure.what(); } catch (...) {
+        return "an exception that is not a std::exception";
+    }
+}
+
+}  // namespace
+
+void explore(std::size_t runs, const std::function<void()>& test, run_options options) {
+    const std::optional<std::uint64_t> wanted = seed_of_environment();
+    const std::uint64_t first = wanted.value_or(1);
+    const std::uint64_t count = wanted ? 1 : runs;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        try {
+            run_once(first + i, test, options);
+        } catch (...) {
+            const std::string seed = std::to_string(first + i);
+            log::error("explore: run " + std::to_string(i + 1) + " of " + std::to_string(count) +
+                       " failed: " + message_of_current_exception() + "\n  again, and alone: COIR_SEED=" + seed);
+            throw;
+        }
+    }
+}
+
+}  // namespace coir::test
