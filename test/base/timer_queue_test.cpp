@@ -11,6 +11,8 @@
 #include <random>
 #include <vector>
 
+#include "support/limits.hpp"
+
 using coir::detail::timer_node;
 using coir::detail::timer_queue;
 
@@ -151,7 +153,7 @@ TEST_CASE("timer_queue: does what a multimap does, over random operations") {
     model expected;
     std::vector<std::unique_ptr<timer>> made;
     std::int64_t now = static_cast<std::int64_t>(below(std::uint64_t{1} << 50));
-    for (int step = 0; step < 40'000; ++step) {
+    for (int step = 0; step < 10 * coir::test::model_steps; ++step) {
         const auto choice = below(10);
         if (choice < 5 && expected.size() < 300) {
             // All magnitudes alike: from this nanosecond to years ahead, and often the same.

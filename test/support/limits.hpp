@@ -37,6 +37,9 @@ inline constexpr bool marks_fibers_stacks = address_sanitized;
 /// How many fibers a test may have parked at once: g++ 12's ThreadSanitizer dies at 8,128 of them.
 inline constexpr std::size_t many_fibers = sanitized ? 3'500 : 20'000;
 
+/// How many random operations a primitive and a model of it are put through, for each seed.
+inline constexpr int model_steps = sanitized ? 3'000 : 30'000;
+
 /// How long a test case may take.
 inline constexpr unsigned seconds_until_hung = sanitized ? 200 : 60;
 

@@ -11,6 +11,8 @@
 #include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/limits.hpp"
+#include "support/waiting_crowd.hpp"
 
 using coir::test::compute_for;
 using coir::test::in_scheduler;
@@ -229,4 +231,34 @@ TEST_CASE("semaphore: destroyed with a fiber waiting on it, it says so and abort
     });
     CHECK(ending.died());
     CHECK(ending.says("destroyed while fibers wait on it"));
+}
+
+TEST_CASE("semaphore: does what a count and a queue do, whoever comes, gives up and is stopped in one tick") {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        CAPTURE(seed);
+        coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {
+            coir::counting_semaphore<> permits{3};
+            std::ptrdiff_t left = 3;  // the model's
+            coir::test::waiting_crowd crowd{seed, [&permits](coir::deadline until) { permits.acquire(until); }};
+            for (int step = 0; step < coir::test::model_steps; ++step) {
+                const std::size_t choice = crowd.below(16);
+                if (choice < 8) {
+                    crowd.arrive(left > 0);
+                    left -= left > 0;
+                } else if (choice < 10) {
+                    crowd.stop_anyone();
+                } else if (choice < 12) {
+                    REQUIRE(crowd.settle());
+                } else if (choice < 13) {
+                    REQUIRE(permits.try_acquire() == (left > 0));
+                    left -= left > 0;
+                } else {
+                    const auto count = static_cast<std::ptrdiff_t>(crowd.below(4));
+                    permits.release(count);
+                    for (std::ptrdiff_t i = 0; i < count; ++i) left += !crowd.first_is_woken();
+                }
+            }
+            REQUIRE(crowd.end());
+        });
+    }
 }

@@ -11,6 +11,8 @@
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/limits.hpp"
+#include "support/waiting_crowd.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
@@ -160,4 +162,31 @@ TEST_CASE("coir::wait_queue: destroyed with a fiber waiting on it, it says so an
     });
     CHECK(ending.died());
     CHECK(ending.says("destroyed while fibers wait on it"));
+}
+
+TEST_CASE("coir::wait_queue: does what a queue does, whoever comes, gives up and is stopped in one tick") {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        CAPTURE(seed);
+        coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {
+            coir::wait_queue queue{"news"};
+            coir::test::waiting_crowd crowd{seed, [&queue](coir::deadline until) { queue.wait(until); }};
+            for (int step = 0; step < coir::test::model_steps; ++step) {
+                const std::size_t choice = crowd.below(20);
+                if (choice < 10)
+                    crowd.arrive(false);
+                else if (choice < 13)
+                    crowd.stop_anyone();
+                else if (choice < 16)
+                    REQUIRE(crowd.settle());
+                else if (choice < 19)
+                    REQUIRE(queue.wake_one() == crowd.first_is_woken());
+                else {
+                    queue.wake_all();
+                    while (crowd.first_is_woken()) {}
+                }
+                REQUIRE(queue.empty() == crowd.empty());
+            }
+            REQUIRE(crowd.end());
+        });
+    }
 }
