@@ -58,7 +58,9 @@ std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::er
     return n;
 }
 
-/// Fills `into`. Returns less than its size only at the end, and with `ec` how much was read before the failure.
+/// Fills `into`. Returns less than its size only at the end, and with `ec` how much was read before the failure. A stop
+/// or a scope that cuts it short leaves what was read at the beginning of `into`, and does not say how much: where that
+/// matters, read by `read_some`, which then has read nothing.
 std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until = never) {
     std::error_code ec;
@@ -80,7 +82,8 @@ std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, 
     return write_some(fd, std::as_bytes(std::span{text}), until);
 }
 
-/// Until the system has taken all; with `ec`, how much it took before the failure.
+/// Until the system has taken all; with `ec`, how much it took before the failure. Cut short by a stop or a scope it
+/// does not say how much; `write_some` then has written nothing.
 std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec);
 inline void write_all(int fd, std::span<const std::byte> from, deadline until = never) {
     std::error_code ec;

@@ -157,6 +157,23 @@ TEST_CASE("io: a wait gives up at its deadline, or when the fiber is to stop") {
     });
 }
 
+TEST_CASE("io: a read_exactly cut short leaves what it has read, and the next read goes on behind it") {
+    in_scheduler([] {
+        const pipe_ends pipe;
+        std::array<char, 8> into{};
+        auto reader = coir::spawn(
+            [&] { static_cast<void>(io::read_exactly(pipe.out.get(), std::as_writable_bytes(std::span{into}))); });
+        io::write_all(pipe.in.get(), "one ");
+        while (into[3] == 0) coir::this_fiber::yield();
+        reader.request_stop();
+        CHECK_THROWS_AS(reader.get(), coir::fiber_stopped);
+        io::write_all(pipe.in.get(), "two");
+        CHECK(std::string_view{into.data(), 4} == "one ");
+        CHECK(io::read_some(pipe.out.get(), std::as_writable_bytes(std::span{into})) == 3);
+        CHECK(std::string_view{into.data(), 3} == "two");
+    });
+}
+
 TEST_CASE("io: several fibers may wait for one descriptor, in both directions") {
     in_scheduler([] {
         int ends[2];

@@ -479,6 +479,48 @@ TEST_CASE("tcp_stream: a fiber that is to stop reads no more, though there is da
     });
 }
 
+TEST_CASE("tcp_stream: a read_exactly cut short leaves what it has read, and the next read goes on behind it") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
+        std::array<char, 8> into{};
+        const auto half = std::as_writable_bytes(std::span{into});
+        auto reader = coir::spawn([&] { static_cast<void>(far.read_exactly(half)); });
+        near.write_all("one ");
+        while (into[3] == 0) coir::this_fiber::yield();
+        reader.request_stop();
+        CHECK_THROWS_AS(reader.get(), coir::fiber_stopped);
+        near.write_all("two");
+        CHECK(std::string_view{into.data(), 4} == "one ");
+        CHECK(read_text(far) == "two");
+
+        std::error_code ec;
+        near.write_all("four");
+        CHECK(far.read_exactly(half, 20ms, ec) == 4);
+        CHECK(ec == std::errc::timed_out);
+    });
+}
+
+TEST_CASE("tcp_stream: a write_all cut short has sent a beginning, and nothing twice") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        auto& near = ends.near;
+        auto& far = ends.far;
+        std::string numbers;
+        while (numbers.size() < (16 << 20)) numbers += std::to_string(numbers.size()) + ' ';
+        CHECK_THROWS_AS(coir::with_timeout(20ms, [&] { near.write_all(numbers); }), coir::timed_out);
+        near.shutdown();
+        std::string received;
+        std::vector<char> buffer(1 << 16);
+        while (const std::size_t n = far.read_some(std::as_writable_bytes(std::span{buffer}))) {
+            received.append(buffer.data(), n);
+        }
+        CHECK(received.size() < numbers.size());
+        CHECK(numbers.starts_with(received));
+    });
+}
+
 TEST_CASE("tcp_stream: close ends the reads and writes that wait") {
     in_scheduler([] {
         auto ends = connection::make();

@@ -30,6 +30,11 @@ enum class shut : int { read = SHUT_RD, write = SHUT_WR, both = SHUT_RDWR };
 /// The overloads with a trailing `std::error_code` report all but `cancelled` and `scope_expired` there, and return
 /// what was transferred.
 ///
+/// Cut short, `read_some` and `write_some` have moved nothing. `read_exactly` and `write_all` may have moved a part:
+/// what was read is at the beginning of `into`, and nothing is lost on the way, but only the overloads with an error
+/// code say how much. Where a stop or a scope may come between and the connection is to be used on, transfer by
+/// `_some`.
+///
 /// @code
 /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
 /// auto answer = coir::spawn([&] {
