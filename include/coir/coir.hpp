@@ -4,6 +4,7 @@
 
 #include <coir/barrier.hpp>
 #include <coir/blocking.hpp>
+#include <coir/buffered_reader.hpp>
 #include <coir/channel.hpp>
 #include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <algorithm>
+#include <coir/deadline.hpp>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+namespace coir::io {
+
+/// Reads a stream by lines, or up to any delimiter or number of bytes. Reads ahead: from then on the stream is to be
+/// read through here alone. Of what it has read nothing is lost when a wait is cut short by a stop, a scope or a
+/// deadline: the next call goes on with it.
+///
+/// `Stream` is what has `read_some(std::span<std::byte>, deadline)`: a `net::tcp_stream`. It is not owned, and outlives
+/// the reader. The calls throw what it throws. What they return lies in the reader, until the next call.
+///
+/// @code
+/// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
+/// auto client = coir::net::tcp_stream::connect(listener.local_endpoint());
+/// client.write_all("GET / HTTP/1.1\r\nHost: here\r\n\r\n");
+/// auto server = listener.accept();
+/// coir::io::buffered_reader request{server};
+/// int lines = 0;
+/// while (auto line = request.read_line()) {
+///     if (line->empty()) break;
+///     ++lines;
+/// }
+/// if (lines != 2) throw std::logic_error{"lines"};
+/// @endcode
+template <class Stream> class buffered_reader {
+public:
+    /// No more than `limit` bytes are kept; what does not fit is a failure of the call that asked for it.
+    explicit buffered_reader(Stream& from, std::size_t limit = std::size_t{64} << 10) noexcept
+        : from_{from}, limit_{limit} {}
+
+    /// Up to and with the delimiter (not empty), or less where the stream ends before: empty once nothing is left.
+    /// Throws besides `std::system_error` with `message_size` when there is none within the limit; nothing is taken
+    /// then.
+    [[nodiscard]] std::string_view read_until(std::string_view delimiter, deadline until = never) {
+        std::size_t looked_at = 0;
+        for (;;) {
+            const std::size_t found = held().find(delimiter, looked_at);
+            if (found != std::string_view::npos) return take(found + delimiter.size());
+            // A delimiter may have begun at the end of what is here.
+            looked_at = held().size() - std::min(held().size(), delimiter.size() - 1);
+            if (!read_more("read_until", until)) return take(held().size());
+        }
+    }
+
+    /// The next line, without its end (\n or \r\n); the last one may have none. Empty once the stream has ended. Throws
+    /// as `read_until`.
+    [[nodiscard]] std::optional<std::string_view> read_line(deadline until = never) {
+        std::string_view line = read_until("\n", until);
+        if (line.empty()) return std::nullopt;
+        if (line.ends_with('\n')) line.remove_suffix(1);
+        if (line.ends_with('\r')) line.remove_suffix(1);
+        return line;
+    }
+
+    /// So many bytes, or less where the stream ends before. Throws as `read_until` when they are more than the limit.
+    [[nodiscard]] std::string_view read_exactly(std::size_t count, deadline until = never) {
+        while (held().size() < count) {
+            if (!read_more("read_exactly", until)) break;
+        }
+        return take(std::min(count, held().size()));
+    }
+
+    /// What is here, or comes next, up to the size of `into`. 0: the end of the stream.
+    [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
+        if (held().empty()) return from_.read_some(into, until);
+        const std::string_view taken = take(std::min(into.size(), held().size()));
+        std::ranges::copy(std::as_bytes(std::span{taken}), into.begin());
+        return taken.size();
+    }
+
+    /// Bytes that were read ahead.
+    [[nodiscard]] std::size_t buffered() const noexcept { return end_ - begin_; }
+
+private:
+    [[nodiscard]] std::string_view held() const noexcept { return {buffer_.data() + begin_, end_ - begin_}; }
+
+    [[nodiscard]] std::string_view take(std::size_t count) noexcept {
+        const std::string_view taken = held().substr(0, count);
+        begin_ += count;
+        return taken;
+    }
+
+    /// False at the end of the stream.
+    bool read_more(const char* operation, deadline until) {
+        if (buffered() >= limit_) {
+            throw std::system_error{std::make_error_code(std::errc::message_size),
+                                    std::string{"buffered_reader::"} + operation + ": more than the limit of " +
+                                        std::to_string(limit_) + " bytes"};
+        }
+        make_room();
+        const std::span room{buffer_.data() + end_, buffer_.size() - end_};
+        const std::size_t n = from_.read_some(std::as_writable_bytes(room), until);
+        end_ += n;
+        return n > 0;
+    }
+
+    void make_room() {
+        std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
+        end_ -= begin_;
+        begin_ = 0;
+        constexpr std::size_t least = 4096;
+        if (end_ == buffer_.size()) buffer_.resize(std::min(limit_, std::max(least, 2 * end_)));
+    }
+
+    Stream& from_;
+    const std::size_t limit_;
+    std::string buffer_;  // what is held lies from begin_ to end_
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+};
+
+}  // namespace coir::io
