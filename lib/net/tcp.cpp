@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
+#include "net/happy_eyeballs.hpp"
 #include "net/io.hpp"
 
 namespace coir::net {
@@ -75,11 +76,20 @@ tcp_stream tcp_stream::connect(std::string_view host, std::uint16_t port, deadli
 }
 
 tcp_stream tcp_stream::connect(std::string_view host, std::uint16_t port, deadline until, std::error_code& ec) {
-    for (const endpoint& each : resolve(host, std::to_string(port), until, ec)) {
-        tcp_stream made = connect(each, until, ec);
-        if (!ec) return made;
-    }
-    return {};
+    const std::vector<endpoint> found = resolve(host, std::to_string(port), until, ec);
+    return ec ? tcp_stream{} : connect(detail::interleaved(found), until, ec);
+}
+
+tcp_stream tcp_stream::connect(std::span<const endpoint> candidates, deadline until, std::error_code& ec) {
+    if (candidates.size() == 1) return connect(candidates.front(), until, ec);
+    tcp_stream winner;
+    ec = detail::race(candidates, until, [&](const endpoint& to) {
+        std::error_code failure;
+        tcp_stream made = connect(to, until, failure);
+        if (!failure && !winner.is_open()) winner = std::move(made);
+        return failure;
+    });
+    return winner;
 }
 
 void tcp_stream::shutdown(shut which, std::error_code& ec) noexcept {

@@ -58,10 +58,15 @@ public:
     static tcp_stream connect(const endpoint& to, deadline until = never);
     static tcp_stream connect(const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Resolves the name (see `resolve`) and tries its addresses in turn, all within `until`. The failure is the last
-    /// one's.
+    /// Resolves the name (see `resolve`) and connects to the first of its addresses that answers, IPv6 and IPv4 by
+    /// turns, all within `until`: see below.
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until = never);
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until, std::error_code& ec);
+
+    /// Tries one after the other without waiting for the end of each: the next attempt begins after 250 ms, or when one
+    /// has failed, and the first that succeeds ends the others (RFC 8305, "Happy Eyeballs"). The failure is that of the
+    /// last one to fail; `address_not_available` when there are none.
+    static tcp_stream connect(std::span<const endpoint> candidates, deadline until, std::error_code& ec);
 
     /// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end of the
     /// stream.

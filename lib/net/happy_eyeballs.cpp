@@ -1,0 +1,64 @@
+#include "net/happy_eyeballs.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <coir/task_group.hpp>
+#include <coir/wait_queue.hpp>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::chrono::milliseconds head_start{250};  // RFC 8305, section 5: "Connection Attempt Delay"
+
+/// Of an attempt, however it comes.
+struct ending {
+    std::size_t& running;
+    coir::wait_queue& news;
+    ~ending() {
+        --running;
+        news.wake_all();
+    }
+};
+
+}  // namespace
+
+std::vector<net::endpoint> interleaved(std::span<const net::endpoint> found) {
+    std::vector<net::endpoint> first;
+    std::vector<net::endpoint> second;
+    for (const net::endpoint& each : found) {
+        (each.family() == found.front().family() ? first : second).push_back(each);
+    }
+    std::vector<net::endpoint> mixed;
+    for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
+        if (i < first.size()) mixed.push_back(first[i]);
+        if (i < second.size()) mixed.push_back(second[i]);
+    }
+    return mixed;
+}
+
+std::error_code race(std::span<const net::endpoint> candidates, const deadline& until,
+                     const std::function<std::error_code(const net::endpoint&)>& attempt) {
+    std::error_code last = std::make_error_code(std::errc::address_not_available);
+    bool won = false;
+    std::size_t running = 0;
+    coir::wait_queue news{"a connection"};
+    task_group attempts;
+    for (const net::endpoint& to : candidates) {
+        ++running;
+        attempts.spawn([&, to] {
+            const ending tells{running, news};
+            const std::error_code failure = attempt(to);
+            if (won) return;
+            won = !failure;
+            last = failure;
+        });
+        static_cast<void>(news.wait_until(std::min(until, deadline{head_start})));
+        if (won || until.has_passed()) break;
+    }
+    while (!won && running > 0) news.wait();  // each attempt has its own limit in `until`
+    if (!won) attempts.wait();
+    return last;
+}
+
+}  // namespace coir::detail
