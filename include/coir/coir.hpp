@@ -21,7 +21,9 @@
 #include <coir/mutex.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/resolve.hpp>
+#include <coir/net/stream.hpp>
 #include <coir/net/tcp.hpp>
+#include <coir/net/unix.hpp>
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>
 #include <coir/recursive_mutex.hpp>

@@ -65,6 +65,17 @@ long send(int fd, const void* from, std::size_t bytes, int flags) noexcept {
     return system_call(SYS_sendto, fd, from, bytes, flags, 0L, 0L);
 }
 
+long recvmsg(int fd, msghdr* into, int flags) noexcept {
+    const long got = system_call(SYS_recvmsg, fd, into, flags);
+    take_over();
+    return got;
+}
+
+long sendmsg(int fd, const msghdr* from, int flags) noexcept {
+    hand_over();
+    return system_call(SYS_sendmsg, fd, from, flags);
+}
+
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept {
     hand_over();
     return system_call(SYS_connect, fd, address, length);
@@ -82,6 +93,10 @@ long close(int fd) noexcept {
 }
 
 long socket(int family, int type, int protocol) noexcept { return system_call(SYS_socket, family, type, protocol); }
+
+long socketpair(int family, int type, int protocol, int* ends) noexcept {
+    return system_call(SYS_socketpair, family, type, protocol, ends);
+}
 
 long bind(int fd, const sockaddr* address, socklen_t length) noexcept {
     return system_call(SYS_bind, fd, address, length);
@@ -111,6 +126,12 @@ long setsockopt(int fd, int level, int option, const void* value, socklen_t leng
 }
 
 long fstat(int fd, struct stat* into) noexcept { return system_call(SYS_fstat, fd, into); }
+
+long lstat(const char* path, struct stat* into) noexcept {
+    return system_call(SYS_newfstatat, AT_FDCWD, path, into, AT_SYMLINK_NOFOLLOW);
+}
+
+long unlink(const char* path) noexcept { return system_call(SYS_unlinkat, AT_FDCWD, path, 0L); }
 
 long status_flags(int fd) noexcept { return system_call(SYS_fcntl, fd, F_GETFL); }
 

@@ -21,11 +21,14 @@ long readv(int fd, const iovec* into, int count) noexcept;
 long writev(int fd, const iovec* from, int count) noexcept;
 long recv(int fd, void* into, std::size_t bytes, int flags) noexcept;
 long send(int fd, const void* from, std::size_t bytes, int flags) noexcept;
+long recvmsg(int fd, msghdr* into, int flags) noexcept;
+long sendmsg(int fd, const msghdr* from, int flags) noexcept;
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
 long close(int fd) noexcept;
 
 long socket(int family, int type, int protocol) noexcept;
+long socketpair(int family, int type, int protocol, int* ends) noexcept;
 long bind(int fd, const sockaddr* address, socklen_t length) noexcept;
 long listen(int fd, int backlog) noexcept;
 long shutdown(int fd, int how) noexcept;
@@ -34,6 +37,8 @@ long getpeername(int fd, sockaddr* address, socklen_t* length) noexcept;
 long getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
 long setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
 long fstat(int fd, struct stat* into) noexcept;
+long lstat(const char* path, struct stat* into) noexcept;
+long unlink(const char* path) noexcept;
 
 /// The descriptor's O_ flags: fcntl(2) with F_GETFL.
 long status_flags(int fd) noexcept;

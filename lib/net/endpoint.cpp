@@ -5,6 +5,7 @@
 #include <charconv>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <ostream>
@@ -12,6 +13,8 @@
 namespace coir::net {
 
 namespace {
+
+constexpr socklen_t before_path = offsetof(sockaddr_un, sun_path);
 
 /// For calls that want a string to end in a zero. Empty when there is a zero in it already: no address, no interface.
 template <std::size_t Size> std::optional<std::array<char, Size>> terminated(std::string_view text) noexcept {
@@ -37,7 +40,7 @@ std::uint32_t scope_id(std::string_view interface) noexcept {
 
 }  // namespace
 
-endpoint::endpoint() noexcept : v6_{} {
+endpoint::endpoint() noexcept : un_{} {
     v4_ = {};
     v4_.sin_family = AF_INET;
 }
@@ -53,9 +56,43 @@ endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
         std::memcpy(&v4_, address, sizeof v4_);
     } else if (address->sa_family == AF_INET6 && size >= sizeof v6_) {
         std::memcpy(&v6_, address, sizeof v6_);
+        size_ = sizeof v6_;
+    } else if (address->sa_family == AF_UNIX && size >= before_path && size <= sizeof un_) {
+        std::memcpy(&un_, address, size);
+        size_ = size;
     } else {
         detail::throw_error(std::make_error_code(std::errc::address_family_not_supported), "endpoint");
     }
+}
+
+endpoint endpoint::local(std::string_view path) {
+    endpoint made;
+    const std::errc refused = made.assign_path(path);
+    if (refused != std::errc{}) {
+        detail::throw_error(std::make_error_code(refused), "endpoint::local of '" + std::string{path} + "'");
+    }
+    return made;
+}
+
+/// The size tells a name in the abstract namespace, which begins with a zero, from what follows it; a path ends with
+/// one.
+std::errc endpoint::assign_path(std::string_view path) noexcept {
+    if (path.find('\0') != path.npos) return std::errc::invalid_argument;
+    if (path.size() >= sizeof un_.sun_path) return std::errc::filename_too_long;
+    const bool is_abstract = path.starts_with('@');
+    un_ = {};
+    un_.sun_family = AF_UNIX;
+    path.copy(un_.sun_path, path.size());
+    if (is_abstract) un_.sun_path[0] = '\0';
+    const bool ends_with_zero = !path.empty() && !is_abstract;
+    size_ = static_cast<socklen_t>(before_path + path.size() + (ends_with_zero ? 1 : 0));
+    return {};
+}
+
+/// As the system knows it: with a zero in front where it is in the abstract namespace, and none at the end.
+std::string_view endpoint::path() const noexcept {
+    const std::string_view whole{un_.sun_path, size_ - before_path};
+    return whole.starts_with('\0') ? whole : whole.substr(0, whole.find('\0'));
 }
 
 endpoint endpoint::parse(std::string_view text) {
@@ -66,6 +103,12 @@ endpoint endpoint::parse(std::string_view text) {
 }
 
 endpoint endpoint::parse(std::string_view text, std::error_code& ec) {
+    constexpr std::string_view unix_prefix = "unix:";
+    endpoint parsed;
+    if (text.starts_with(unix_prefix)) {
+        ec = std::make_error_code(parsed.assign_path(text.substr(unix_prefix.size())));
+        return parsed;
+    }
     ec = std::make_error_code(std::errc::invalid_argument);
     const std::size_t colon = text.rfind(':');
     if (colon == text.npos) return {};
@@ -76,7 +119,6 @@ endpoint endpoint::parse(std::string_view text, std::error_code& ec) {
     if (bracketed != (address.find(':') != address.npos)) return {};
 
     const auto port = number<std::uint16_t>(text.substr(colon + 1));
-    endpoint parsed;
     if (!port || !parsed.assign(address, *port)) return {};
     ec.clear();
     return parsed;
@@ -93,6 +135,7 @@ bool endpoint::assign(std::string_view address, std::uint16_t port) noexcept {
         v4_.sin_family = AF_INET;
         v4_.sin_addr = v4;
         v4_.sin_port = htons(port);
+        size_ = sizeof v4_;
         return true;
     }
     in6_addr v6{};
@@ -104,10 +147,16 @@ bool endpoint::assign(std::string_view address, std::uint16_t port) noexcept {
     v6_.sin6_addr = v6;
     v6_.sin6_scope_id = scope;
     v6_.sin6_port = htons(port);
+    size_ = sizeof v6_;
     return true;
 }
 
 std::string endpoint::address() const {
+    if (is_local()) {
+        std::string text{path()};
+        if (text.starts_with('\0')) text.front() = '@';
+        return text;
+    }
     char digits[INET6_ADDRSTRLEN] = "";
     if (is_v4()) return ::inet_ntop(AF_INET, &v4_.sin_addr, digits, sizeof digits);
     std::string text = ::inet_ntop(AF_INET6, &v6_.sin6_addr, digits, sizeof digits);
@@ -115,15 +164,20 @@ std::string endpoint::address() const {
     return text;
 }
 
-std::uint16_t endpoint::port() const noexcept { return ntohs(is_v4() ? v4_.sin_port : v6_.sin6_port); }
+std::uint16_t endpoint::port() const noexcept {
+    return is_local() ? std::uint16_t{0} : ntohs(is_v4() ? v4_.sin_port : v6_.sin6_port);
+}
 
 std::string endpoint::to_string() const {
+    if (is_local()) return "unix:" + address();
     const std::string port_text = ":" + std::to_string(port());
     return is_v4() ? address() + port_text : "[" + address() + "]" + port_text;
 }
 
 std::strong_ordering operator<=>(const endpoint& left, const endpoint& right) noexcept {
-    if (left.is_v4() != right.is_v4()) return left.is_v4() ? std::strong_ordering::less : std::strong_ordering::greater;
+    const auto rank = [](const endpoint& of) { return of.is_v4() ? 0 : of.is_v6() ? 1 : 2; };
+    if (rank(left) != rank(right)) return rank(left) <=> rank(right);
+    if (left.is_local()) return left.path() <=> right.path();
     if (left.is_v4()) {
         const int order = std::memcmp(&left.v4_.sin_addr, &right.v4_.sin_addr, sizeof left.v4_.sin_addr);
         if (order != 0) return order <=> 0;

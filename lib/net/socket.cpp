@@ -107,6 +107,28 @@ std::size_t socket::send(std::span<const std::byte> from, const deadline& until,
     return taken < 0 ? 0 : static_cast<std::size_t>(taken);
 }
 
+std::size_t socket::receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation) {
+    if (is_visited(direction::read, ec)) return 0;
+    const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
+        if (!at.readable) return -EAGAIN;
+        const long n = sys::recvmsg(fd_, &into, MSG_CMSG_CLOEXEC);
+        if (n == -EAGAIN) at.readable = false;
+        return n;
+    });
+    return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+std::size_t socket::send(const msghdr& from, const deadline& until, std::error_code& ec, const char* operation) {
+    if (is_visited(direction::write, ec)) return 0;
+    const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
+        if (!at.writable) return -EAGAIN;
+        const long n = sys::sendmsg(fd_, &from, MSG_NOSIGNAL);
+        if (n == -EAGAIN) at.writable = false;
+        return n;
+    });
+    return taken < 0 ? 0 : static_cast<std::size_t>(taken);
+}
+
 std::size_t socket::send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                              const char* operation) {
     return repeat(from, ec, [&](std::span<const std::byte> rest) { return send(rest, until, ec, operation); });

@@ -13,39 +13,24 @@
 #include "base/sys.hpp"
 #include "net/happy_eyeballs.hpp"
 #include "net/io.hpp"
+#include "net/serve.hpp"
+#include "net/socket_calls.hpp"
 
 namespace coir::net {
 
 namespace {
 
 using detail::error_of;
+using detail::name_of;
+using detail::set_option;
 namespace sys = detail::sys;
 
 int make_socket(const endpoint& of, std::error_code& ec) noexcept {
-    const long fd = sys::socket(of.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    ec = error_of(fd);
-    return static_cast<int>(fd);
-}
-
-std::error_code set_option(int fd, int level, int option, int value) noexcept {
-    return error_of(sys::setsockopt(fd, level, option, &value, sizeof value));
-}
-
-using asks_for_name = long (*)(int, sockaddr*, socklen_t*) noexcept;
-
-endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) {
-    sockaddr_storage name{};
-    socklen_t size = sizeof name;
-    auto* const address = reinterpret_cast<sockaddr*>(&name);
-    ec = error_of(ask(fd, address, &size));
-    return ec ? endpoint{} : endpoint{address, size};
-}
-
-endpoint name_of(int fd, asks_for_name ask, const char* operation) {
-    std::error_code ec;
-    const endpoint found = name_of(fd, ask, ec);
-    detail::throw_if(ec, operation);
-    return found;
+    if (of.is_local()) {
+        ec = std::make_error_code(std::errc::address_family_not_supported);
+        return -1;
+    }
+    return detail::make_socket(of.family(), SOCK_STREAM, ec);
 }
 
 }  // namespace
@@ -90,10 +75,6 @@ tcp_stream tcp_stream::connect(std::span<const endpoint> candidates, deadline un
         return failure;
     });
     return winner;
-}
-
-void tcp_stream::shutdown(shut which, std::error_code& ec) noexcept {
-    ec = error_of(sys::shutdown(socket_.fd(), static_cast<int>(which)));
 }
 
 endpoint tcp_stream::local_endpoint() const {
@@ -143,59 +124,8 @@ endpoint tcp_listener::local_endpoint() const {
     return name_of(socket_.fd(), sys::getsockname, "tcp_listener::local_endpoint");
 }
 
-// ---- serving -----------------------------------------------------------------------------------------------------
-
-namespace {
-
-constexpr std::chrono::milliseconds rest_without_descriptors{50};
-
-/// accept(2): the process or the system has as many descriptors as it may have, or no memory for one more.
-bool is_shortage(const std::error_code& ec) noexcept {
-    return ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system ||
-           ec == std::errc::no_buffer_space || ec == std::errc::not_enough_memory;
-}
-
-bool is_peer_gone(const std::error_code& ec) noexcept {
-    return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
-}
-
-void report_failure() noexcept { detail::scheduler::current()->report_unhandled(std::current_exception()); }
-
-void attend(const std::function<void(tcp_stream)>& handler, tcp_stream peer) {
-    try {
-        handler(std::move(peer));
-    } catch (const cancelled&) { throw; } catch (const std::system_error& failure) {
-        if (!is_peer_gone(failure.code())) report_failure();
-    } catch (...) { report_failure(); }
-}
-
-}  // namespace
-
 void tcp_listener::serve(const std::function<void(tcp_stream)>& handler, deadline until) {
-    const bool was_open = is_open();
-    bool shortage_is_known = false;
-    task_group connections;
-    for (;;) {
-        std::error_code ec;
-        tcp_stream peer = accept(until, ec);
-        if (!ec) {
-            std::error_code gone;
-            const endpoint from = peer.remote_endpoint(gone);
-            const std::string name = gone ? "" : from.to_string();
-            connections.spawn({.name = name},
-                              [&handler, peer = std::move(peer)]() mutable { attend(handler, std::move(peer)); });
-        } else if (was_open && !is_open()) {
-            connections.wait();
-            return;
-        } else if (is_shortage(ec)) {
-            if (!std::exchange(shortage_is_known, true)) {
-                log::warning("tcp_listener::serve: " + ec.message() + ": new connections have to wait");
-            }
-            socket_.rest(rest_without_descriptors);
-        } else {
-            detail::throw_error(ec, "tcp_listener::serve");
-        }
-    }
+    detail::serve<tcp_stream>(*this, socket_, handler, until, "tcp_listener::serve");
 }
 
 }  // namespace coir::net

@@ -57,14 +57,43 @@ TEST_CASE("endpoint: what a system call returned, unless it is of another family
     const endpoint v6{"::1", 2};
     CHECK(endpoint{v4.data(), v4.size()} == v4);
     CHECK(endpoint{v6.data(), v6.size()} == v6);
-    const sockaddr unix_socket{.sa_family = AF_UNIX, .sa_data = {}};
-    CHECK_THROWS_AS((endpoint{&unix_socket, sizeof unix_socket}), std::system_error);
+    const sockaddr other{.sa_family = AF_APPLETALK, .sa_data = {}};
+    CHECK_THROWS_AS((endpoint{&other, sizeof other}), std::system_error);
+    for (const char* const path : {"/run/service", "@service", "@", ""}) {
+        const endpoint local = endpoint::local(path);
+        CHECK(endpoint{local.data(), local.size()} == local);
+    }
     CHECK_THROWS_AS((endpoint{v4.data(), 4}), std::system_error);
 }
 
+TEST_CASE("endpoint: a Unix socket has a path, a name in the abstract namespace, or none") {
+    for (const char* const path : {"/run/service", "relative", "@service", "@", ""}) {
+        CAPTURE(path);
+        const endpoint at = endpoint::local(path);
+        CHECK(at.is_local());
+        CHECK_FALSE(at.is_v4());
+        CHECK_FALSE(at.is_v6());
+        CHECK(at.address() == path);
+        CHECK(at.port() == 0);
+        CHECK(at.to_string() == std::string{"unix:"} + path);
+        CHECK(endpoint::parse(at.to_string()) == at);
+    }
+}
+
+TEST_CASE("endpoint: a path that is too long, or has a zero byte in it, is refused, and named") {
+    const std::string longest(107, 'x');
+    CHECK(endpoint::local(longest).address() == longest);
+    CHECK_THROWS_WITH_AS(endpoint::local(longest + "y"), doctest::Contains((longest + "y").c_str()), std::system_error);
+    CHECK_THROWS_AS(endpoint::local(std::string_view{"/run\0x", 6}), std::system_error);
+    std::error_code ec;
+    CHECK(endpoint::parse("unix:" + longest + "y", ec) == endpoint{});
+    CHECK(ec == std::errc::filename_too_long);
+}
+
 TEST_CASE("endpoint: ordered by family, address and port") {
-    const std::set<endpoint> all{{"::1", 1}, {"10.0.0.2", 1}, {"10.0.0.1", 300}, {"10.0.0.1", 2}, {"10.0.0.1", 2}};
+    const std::set<endpoint> all{{"::1", 1},      {"10.0.0.2", 1},      {"10.0.0.1", 300},   {"10.0.0.1", 2},
+                                 {"10.0.0.1", 2}, endpoint::local("b"), endpoint::local("a")};
     std::ostringstream text;
     for (const endpoint& each : all) text << each << ' ';
-    CHECK(text.str() == "10.0.0.1:2 10.0.0.1:300 10.0.0.2:1 [::1]:1 ");
+    CHECK(text.str() == "10.0.0.1:2 10.0.0.1:300 10.0.0.2:1 [::1]:1 unix:a unix:b ");
 }

@@ -44,6 +44,10 @@ public:
     std::size_t send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                      const char* operation);
 
+    /// One recvmsg(2) that got a message, or the end; one sendmsg(2) that took one. The number of bytes.
+    std::size_t receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation);
+    std::size_t send(const msghdr& from, const deadline& until, std::error_code& ec, const char* operation);
+
     /// Until all is taken; how much was, also in front of an error.
     std::size_t send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                          const char* operation);

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <coir/detail/socket.hpp>
+#include <coir/detail/throw_if.hpp>
+#include <coir/error.hpp>
+#include <coir/task_group.hpp>
+#include <exception>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+
+namespace coir::detail {
+
+inline constexpr std::chrono::milliseconds rest_without_descriptors{50};
+
+/// accept(2): the process or the system has as many descriptors as it may have, or no memory for one more.
+inline bool is_shortage(const std::error_code& ec) noexcept {
+    return ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system ||
+           ec == std::errc::no_buffer_space || ec == std::errc::not_enough_memory;
+}
+
+inline bool is_peer_gone(const std::error_code& ec) noexcept {
+    return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
+}
+
+inline void report_failure() noexcept { scheduler::current()->report_unhandled(std::current_exception()); }
+
+template <class Stream> void attend(const std::function<void(Stream)>& handler, Stream peer) {
+    try {
+        handler(std::move(peer));
+    } catch (const cancelled&) { throw; } catch (const std::system_error& failure) {
+        if (!is_peer_gone(failure.code())) report_failure();
+    } catch (...) { report_failure(); }
+}
+
+/// What a listener's `serve` does, for any kind of listener and its streams; `socket` is the listener's own.
+template <class Stream, class Listener>
+void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, const deadline& until,
+           const char* operation) {
+    const bool was_open = listener.is_open();
+    bool shortage_is_known = false;
+    task_group connections;
+    for (;;) {
+        std::error_code ec;
+        Stream peer = listener.accept(until, ec);
+        if (!ec) {
+            std::error_code gone;
+            const auto from = peer.remote_endpoint(gone);
+            const std::string name = gone ? "" : from.to_string();
+            connections.spawn({.name = name},
+                              [&handler, peer = std::move(peer)]() mutable { attend(handler, std::move(peer)); });
+        } else if (was_open && !listener.is_open()) {
+            connections.wait();
+            return;
+        } else if (is_shortage(ec)) {
+            if (!std::exchange(shortage_is_known, true)) {
+                log::warning(std::string{operation} + ": " + ec.message() + ": new connections have to wait");
+            }
+            socket.rest(rest_without_descriptors);
+        } else {
+            throw_error(ec, operation);
+        }
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <coir/net/endpoint.hpp>
+#include <system_error>
+
+#include "base/sys.hpp"
+#include "net/io.hpp"
+
+namespace coir::detail {
+
+/// socket(2), non-blocking and closed on exec; -1 with `ec`.
+inline int make_socket(int family, int type, std::error_code& ec) noexcept {
+    const long fd = sys::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ec = error_of(fd);
+    return static_cast<int>(fd);
+}
+
+inline std::error_code set_option(int fd, int level, int option, int value) noexcept {
+    return error_of(sys::setsockopt(fd, level, option, &value, sizeof value));
+}
+
+/// `ask` is getsockname(2) or getpeername(2).
+using asks_for_name = long (*)(int, sockaddr*, socklen_t*) noexcept;
+
+inline net::endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) {
+    sockaddr_storage name{};
+    socklen_t size = sizeof name;
+    auto* const address = reinterpret_cast<sockaddr*>(&name);
+    ec = error_of(ask(fd, address, &size));
+    return ec ? net::endpoint{} : net::endpoint{address, size};
+}
+
+inline net::endpoint name_of(int fd, asks_for_name ask, const char* operation) {
+    std::error_code ec;
+    const net::endpoint found = name_of(fd, ask, ec);
+    throw_if(ec, operation);
+    return found;
+}
+
+}  // namespace coir::detail
