@@ -23,6 +23,7 @@
 #include <coir/net/resolve.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/net/tcp.hpp>
+#include <coir/net/udp.hpp>
 #include <coir/net/unix.hpp>
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>

@@ -76,6 +76,17 @@ long sendmsg(int fd, const msghdr* from, int flags) noexcept {
     return system_call(SYS_sendmsg, fd, from, flags);
 }
 
+long recvmmsg(int fd, mmsghdr* into, unsigned count, int flags) noexcept {
+    const long got = system_call(SYS_recvmmsg, fd, into, count, flags, 0L);
+    take_over();
+    return got;
+}
+
+long sendmmsg(int fd, mmsghdr* from, unsigned count, int flags) noexcept {
+    hand_over();
+    return system_call(SYS_sendmmsg, fd, from, count, flags);
+}
+
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept {
     hand_over();
     return system_call(SYS_connect, fd, address, length);

@@ -23,6 +23,8 @@ long recv(int fd, void* into, std::size_t bytes, int flags) noexcept;
 long send(int fd, const void* from, std::size_t bytes, int flags) noexcept;
 long recvmsg(int fd, msghdr* into, int flags) noexcept;
 long sendmsg(int fd, const msghdr* from, int flags) noexcept;
+long recvmmsg(int fd, mmsghdr* into, unsigned count, int flags) noexcept;
+long sendmmsg(int fd, mmsghdr* from, unsigned count, int flags) noexcept;
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
 long close(int fd) noexcept;

@@ -95,38 +95,53 @@ std::size_t socket::receive_all(std::span<std::byte> into, const deadline& until
     return repeat(into, ec, [&](std::span<std::byte> rest) { return receive(rest, until, ec, operation); });
 }
 
-std::size_t socket::send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
-                         const char* operation) {
-    if (is_visited(direction::write, ec)) return 0;
-    const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.writable) return -EAGAIN;
-        const long n = sys::send(fd_, from.data(), from.size(), MSG_NOSIGNAL);
-        if (n == -EAGAIN) at.writable = false;
-        return n;
-    });
-    return taken < 0 ? 0 : static_cast<std::size_t>(taken);
-}
-
-std::size_t socket::receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation) {
+/// By a call that takes whole messages: EAGAIN alone says that there are no more.
+template <class Call>
+std::size_t socket::receive_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
     if (is_visited(direction::read, ec)) return 0;
     const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.readable) return -EAGAIN;
-        const long n = sys::recvmsg(fd_, &into, MSG_CMSG_CLOEXEC);
+        const long n = call();
         if (n == -EAGAIN) at.readable = false;
         return n;
     });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 
-std::size_t socket::send(const msghdr& from, const deadline& until, std::error_code& ec, const char* operation) {
+std::size_t socket::receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation) {
+    return receive_by([&] { return sys::recvmsg(fd_, &into, MSG_CMSG_CLOEXEC); }, until, ec, operation);
+}
+
+std::size_t socket::receive(std::span<mmsghdr> into, const deadline& until, std::error_code& ec,
+                            const char* operation) {
+    const auto most = static_cast<unsigned>(into.size());
+    return receive_by([&] { return sys::recvmmsg(fd_, into.data(), most, 0); }, until, ec, operation);
+}
+
+template <class Call>
+std::size_t socket::send_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
     if (is_visited(direction::write, ec)) return 0;
     const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.writable) return -EAGAIN;
-        const long n = sys::sendmsg(fd_, &from, MSG_NOSIGNAL);
+        const long n = call();
         if (n == -EAGAIN) at.writable = false;
         return n;
     });
     return taken < 0 ? 0 : static_cast<std::size_t>(taken);
+}
+
+std::size_t socket::send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
+                         const char* operation) {
+    return send_by([&] { return sys::send(fd_, from.data(), from.size(), MSG_NOSIGNAL); }, until, ec, operation);
+}
+
+std::size_t socket::send(const msghdr& from, const deadline& until, std::error_code& ec, const char* operation) {
+    return send_by([&] { return sys::sendmsg(fd_, &from, MSG_NOSIGNAL); }, until, ec, operation);
+}
+
+std::size_t socket::send(std::span<mmsghdr> from, const deadline& until, std::error_code& ec, const char* operation) {
+    const auto count = static_cast<unsigned>(from.size());
+    return send_by([&] { return sys::sendmmsg(fd_, from.data(), count, MSG_NOSIGNAL); }, until, ec, operation);
 }
 
 std::size_t socket::send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,

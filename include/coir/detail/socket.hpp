@@ -48,6 +48,10 @@ public:
     std::size_t receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation);
     std::size_t send(const msghdr& from, const deadline& until, std::error_code& ec, const char* operation);
 
+    /// One recvmmsg(2) that got messages; one sendmmsg(2) that took some. How many.
+    std::size_t receive(std::span<mmsghdr> into, const deadline& until, std::error_code& ec, const char* operation);
+    std::size_t send(std::span<mmsghdr> from, const deadline& until, std::error_code& ec, const char* operation);
+
     /// Until all is taken; how much was, also in front of an error.
     std::size_t send_all(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                          const char* operation);
@@ -66,6 +70,10 @@ private:
     template <class Attempt>
     long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                   Attempt attempt);
+    template <class Call>
+    std::size_t receive_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
+    template <class Call>
+    std::size_t send_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
     std::error_code let_others_run(scheduler& here, direction towards);

@@ -1,0 +1,243 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <coir/coir.hpp>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "support/in_scheduler.hpp"
+
+using namespace std::chrono_literals;
+using coir::net::datagram;
+using coir::net::endpoint;
+using coir::net::udp_socket;
+using coir::test::in_scheduler;
+
+namespace {
+
+udp_socket on_loopback() { return udp_socket::bind({"127.0.0.1", 0}); }
+
+std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+template <class F> std::error_code failure_of(F&& f) {
+    try {
+        f();
+    } catch (const std::system_error& failure) { return failure.code(); }
+    return {};
+}
+
+/// Places for `count` datagrams of `bytes` each.
+struct places {
+    places(std::size_t count, std::size_t bytes) : memory(count * bytes) {
+        for (std::size_t i = 0; i < count; ++i) all.push_back({.bytes = std::span{memory}.subspan(i * bytes, bytes)});
+    }
+    std::vector<std::byte> memory;
+    std::vector<datagram> all;
+};
+
+}  // namespace
+
+TEST_CASE("udp_socket: a datagram comes whole, with who sent it") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto far = on_loopback();
+        near.send_to("one", far.local_endpoint());
+        near.send_to("", far.local_endpoint());
+        near.send_to("three", far.local_endpoint());
+        std::array<std::byte, 64> buffer;
+        for (const char* const text : {"one", "", "three"}) {
+            const datagram received = far.receive_from(buffer);
+            CHECK(text_of(received.bytes) == text);
+            CHECK(received.peer == near.local_endpoint());
+            CHECK_FALSE(received.truncated);
+        }
+    });
+}
+
+TEST_CASE("udp_socket: what does not fit is cut off, and that is said") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto far = on_loopback();
+        near.send_to("too long", far.local_endpoint());
+        near.send_to("next", far.local_endpoint());
+        std::array<std::byte, 4> buffer;
+        const datagram cut = far.receive_from(buffer);
+        CHECK(text_of(cut.bytes) == "too ");
+        CHECK(cut.truncated);
+        CHECK(text_of(far.receive_from(buffer).bytes) == "next");
+    });
+}
+
+TEST_CASE("udp_socket: a receive waits, and the other fibers run meanwhile") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto far = on_loopback();
+        auto reader = coir::spawn([&] {
+            std::array<std::byte, 64> buffer;
+            return text_of(far.receive_from(buffer).bytes);
+        });
+        coir::this_fiber::yield();
+        CHECK_FALSE(reader.done());
+        near.send_to("here", far.local_endpoint());
+        CHECK(reader.get() == "here");
+    });
+}
+
+TEST_CASE("udp_socket: connected, it hears its peer alone") {
+    in_scheduler([] {
+        auto server = on_loopback();
+        auto stranger = on_loopback();
+        auto client = udp_socket::connect(server.local_endpoint());
+        CHECK(client.remote_endpoint() == server.local_endpoint());
+        stranger.send_to("strange", client.local_endpoint());
+        client.send("ping");
+        std::array<std::byte, 64> buffer;
+        const datagram asked = server.receive_from(buffer);
+        CHECK(text_of(asked.bytes) == "ping");
+        server.send_to("pong", asked.peer);
+        const std::size_t n = client.receive(buffer);
+        CHECK(text_of(std::span{buffer}.first(n)) == "pong");
+    });
+}
+
+TEST_CASE("udp_socket: connected to a port that nobody has, a later call is refused") {
+    in_scheduler([] {
+        const endpoint nobody = on_loopback().local_endpoint();
+        auto client = udp_socket::connect(nobody);
+        client.send("anyone?");
+        std::array<std::byte, 8> buffer;
+        CHECK(failure_of([&] { static_cast<void>(client.receive(buffer)); }) == std::errc::connection_refused);
+    });
+}
+
+TEST_CASE("udp_socket: a receive gives up at its deadline, is cancelled, and ended by close") {
+    in_scheduler([] {
+        auto socket = on_loopback();
+        std::array<std::byte, 8> buffer;
+        CHECK_THROWS_AS(static_cast<void>(socket.receive_from(buffer, 1ms)), coir::timed_out);
+        std::error_code ec;
+        static_cast<void>(socket.receive_from(buffer, 1ms, ec));
+        CHECK(ec == std::errc::timed_out);
+        auto stopped = coir::spawn([&] { static_cast<void>(socket.receive_from(buffer)); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        auto closed = coir::spawn([&] { return failure_of([&] { static_cast<void>(socket.receive_from(buffer)); }); });
+        coir::this_fiber::yield();
+        socket.close();
+        CHECK(closed.get() == std::errc::operation_canceled);
+        CHECK(failure_of([&] { socket.send_to("x", {"127.0.0.1", 9}); }) == std::errc::bad_file_descriptor);
+    });
+}
+
+TEST_CASE("udp_socket: two fibers in one direction are refused, in both they are not") {
+    in_scheduler([] {
+        auto socket = on_loopback();
+        std::array<std::byte, 8> buffer;
+        auto reader = coir::spawn([&] { static_cast<void>(socket.receive_from(buffer)); });
+        coir::this_fiber::yield();
+        CHECK(failure_of([&] { static_cast<void>(socket.receive_from(buffer)); }) == std::errc::operation_in_progress);
+        socket.send_to("self", socket.local_endpoint());
+        reader.get();
+    });
+}
+
+TEST_CASE("udp_socket: what is too large for a datagram is refused, an address in use too, and the error names it") {
+    in_scheduler([] {
+        auto socket = on_loopback();
+        const std::vector<std::byte> large(70'000);
+        CHECK(failure_of([&] { socket.send_to(large, socket.local_endpoint()); }) == std::errc::message_size);
+        const std::string at = socket.local_endpoint().to_string();
+        CHECK_THROWS_WITH_AS(udp_socket::bind(socket.local_endpoint()), doctest::Contains(at.c_str()),
+                             std::system_error);
+        CHECK(failure_of([&] { udp_socket::bind(socket.local_endpoint()); }) == std::errc::address_in_use);
+        CHECK(failure_of([] { udp_socket::bind(endpoint::local("x")); }) == std::errc::address_family_not_supported);
+        CHECK(failure_of([&] { static_cast<void>(socket.remote_endpoint()); }) == std::errc::not_connected);
+    });
+}
+
+TEST_CASE("udp_socket: a port can be shared on request") {
+    in_scheduler([] {
+        auto first = udp_socket::bind({"127.0.0.1", 0}, {.reuse_port = true});
+        auto second = udp_socket::bind(first.local_endpoint(), {.reuse_port = true});
+        CHECK(second.local_endpoint() == first.local_endpoint());
+    });
+}
+
+TEST_CASE("udp_socket: a batch takes what has come, at once and in order, and does not wait for more") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto far = on_loopback();
+        for (const char* const text : {"one", "two", "three"}) near.send_to(text, far.local_endpoint());
+        places received{8, 4};
+        CHECK(far.receive_batch(received.all) == 3);
+        CHECK(text_of(received.all[0].bytes) == "one");
+        CHECK(text_of(received.all[1].bytes) == "two");
+        CHECK(text_of(received.all[2].bytes) == "thre");
+        CHECK(received.all[2].truncated);
+        CHECK(received.all[1].peer == near.local_endpoint());
+        places none{1, 4};
+        CHECK_THROWS_AS(static_cast<void>(far.receive_batch(none.all, 1ms)), coir::timed_out);
+    });
+}
+
+TEST_CASE("udp_socket: a batch is sent to all its peers, however large it is") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto first = on_loopback();
+        auto second = on_loopback();
+        places sent{150, 1};
+        for (std::size_t i = 0; i < sent.all.size(); ++i) {
+            sent.all[i].bytes[0] = static_cast<std::byte>(i);
+            sent.all[i].peer = (i % 2 == 0 ? first : second).local_endpoint();
+        }
+        near.send_batch(sent.all);
+        std::vector<int> seen;
+        for (auto* const socket : {&first, &second}) {
+            places received{64, 1};
+            for (std::size_t left = 75; left > 0;) {
+                const std::size_t n = socket->receive_batch(received.all);
+                for (std::size_t i = 0; i < n; ++i) {
+                    seen.push_back(static_cast<int>(received.all[i].bytes[0]));
+                    received.all[i].bytes = std::span{received.memory}.subspan(i, 1);
+                }
+                left -= n;
+            }
+        }
+        std::ranges::sort(seen);
+        std::vector<int> all(150);
+        std::iota(all.begin(), all.end(), 0);
+        CHECK(seen == all);
+    });
+}
+
+TEST_CASE("udp_socket: a batch that fails in the middle says how many were sent before") {
+    in_scheduler([] {
+        auto near = on_loopback();
+        auto far = on_loopback();
+        std::vector<std::byte> large(70'000);
+        std::array<std::byte, 1> small{};
+        const std::array<datagram, 3> all{datagram{small, far.local_endpoint()}, datagram{large, far.local_endpoint()},
+                                          datagram{small, far.local_endpoint()}};
+        std::error_code ec;
+        CHECK(near.send_batch(all, coir::never, ec) == 1);
+        CHECK(ec == std::errc::message_size);
+    });
+}
+
+TEST_CASE("udp_socket: IPv6") {
+    in_scheduler([] {
+        std::error_code ec;
+        auto server = udp_socket::bind({"::1", 0}, {}, ec);
+        if (ec == std::errc::address_not_available) return;  // a machine without IPv6
+        REQUIRE_FALSE(ec);
+        auto client = udp_socket::connect(server.local_endpoint());
+        client.send("six");
+        std::array<std::byte, 8> buffer;
+        CHECK(server.receive_from(buffer).peer == client.local_endpoint());
+    });
+}
