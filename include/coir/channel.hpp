@@ -12,9 +12,14 @@
 
 namespace coir {
 
+namespace detail {
+template <class T, class F> class recv_case;
+template <class T, class F> class send_case;
+}  // namespace detail
+
 /// Values passed from fiber to fiber, in the order they were sent. Up to `capacity` of them wait in the channel; with
 /// capacity 0 a sender waits until a receiver takes its value. Fair on both sides, and a value goes straight to the
-/// fiber that has waited longest for one.
+/// fiber that has waited longest for one. For several at once, see `select`.
 ///
 /// Belongs to the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every
 /// fiber that waits on it (checked). What need not wait is no cancellation point.
@@ -92,7 +97,19 @@ public:
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
 
 private:
-    // Receivers wait only while the channel is empty and nobody waits to send, senders only while it is full.
+    template <class U, class F> friend class detail::recv_case;
+    template <class U, class F> friend class detail::send_case;
+
+    // Receivers wait only while the channel is empty and nobody but their own fiber waits to send, senders only while
+    // it is full.
+
+    /// Whether `take` need not wait: it takes, or throws since the channel is closed.
+    [[nodiscard]] bool can_take() const noexcept {
+        return values_.size() < capacity_ || core_.has_receiver() || core_.is_closed();
+    }
+
+    /// Whether a receiver need not wait: there is a value, or there will never be one.
+    [[nodiscard]] bool can_give() const noexcept { return !values_.empty() || core_.has_sender() || core_.is_closed(); }
 
     /// Takes a value if it need not wait.
     bool take(T& value) {

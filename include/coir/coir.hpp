@@ -29,6 +29,7 @@
 #include <coir/once_flag.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
+#include <coir/select.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/signal_set.hpp>

@@ -73,10 +73,14 @@ protected:
 private:
     bool wait(const char* operation, const deadline& until);
     task& checked(const char* operation) const;
+    friend task& task_of(const fiber_handle& handle, const char* operation);
     void end() noexcept;
 
     task* task_ = nullptr;
 };
+
+/// The fiber's record. Throws as `join` does, but for what regards its caller.
+task& task_of(const fiber_handle& handle, const char* operation);
 
 }  // namespace detail
 

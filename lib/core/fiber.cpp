@@ -1,26 +1,11 @@
 #include <coir/fiber.hpp>
 #include <string>
+#include <system_error>
 
+#include "core/joiner.hpp"
 #include "core/scheduler.hpp"
 
 namespace coir::detail {
-
-namespace {
-
-/// Wakes the fiber that joins.
-struct joiner : completion {
-    explicit joiner(task& who) noexcept
-        : completion{[](completion& self, task&) noexcept { static_cast<joiner&>(self).me.wake(outcome::woken); }},
-          me{who, "the end of a fiber"} {}
-
-    waiter me;
-};
-
-[[noreturn]] void throw_misuse(std::errc what, const char* operation) {
-    throw std::system_error{std::make_error_code(what), operation};
-}
-
-}  // namespace
 
 task& make_task(std::size_t closure_bytes, std::size_t alignment) {
     return scheduler::get("spawn").make_task(closure_bytes, alignment);
@@ -88,22 +73,15 @@ bool fiber_handle::wait(const char* operation, const deadline& until) {
     task& awaited = checked(operation);
     if (awaited.state == task_state::ended) return true;
     scheduler& here = scheduler::enter(operation);
-    task& self = here.running();
     if (awaited.state == task_state::ended) return true;
-    if (&awaited == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-    if (awaited.observer != nullptr) throw_misuse(std::errc::operation_not_permitted, operation);
-
-    joiner joins{self};
-    awaited.observer = &joins;
-    struct taken_off {
-        task& awaited;
-        ~taken_off() { awaited.observer = nullptr; }
-    } const at_end{awaited};
-    return here.park(joins.me, until) == outcome::woken;
+    joiner me{here.running(), awaited, operation};
+    return here.park(me, until) == outcome::woken;
 }
 
+task& task_of(const fiber_handle& handle, const char* operation) { return handle.checked(operation); }
+
 task& fiber_handle::checked(const char* operation) const {
-    if (task_ == nullptr) throw_misuse(std::errc::invalid_argument, operation);
+    if (task_ == nullptr) throw std::system_error{std::make_error_code(std::errc::invalid_argument), operation};
     if (task_->state == task_state::ended) return *task_;
     const scheduler& here = scheduler::get(operation);
     if (!here.owns(*task_)) throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler"};

@@ -2,17 +2,11 @@
 #include <coir/error.hpp>
 
 #include "core/scheduler.hpp"
+#include "sync/party.hpp"
 
 namespace coir::detail {
 
 namespace {
-
-/// A fiber that waits with a value, or for one.
-struct party : waiter {
-    party(task& who, const char* what, void* where) noexcept : waiter{who, what}, place{where} {}
-
-    void* place;
-};
 
 void* first_place(const list<waiter>& parties) noexcept { return static_cast<party*>(parties.front())->place; }
 
@@ -49,6 +43,10 @@ void channel_core::wait_to_receive(void* place, const deadline& until) {
     receivers_.push_back(me);
     if (here.park(me, until) == outcome::timed_out) throw timed_out{"channel::recv"};
 }
+
+void channel_core::add_sender(party& last) noexcept { senders_.push_back(last); }
+
+void channel_core::add_receiver(party& last) noexcept { receivers_.push_back(last); }
 
 void channel_core::close() {
     claim("channel::close");

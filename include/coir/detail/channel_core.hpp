@@ -6,6 +6,7 @@
 
 namespace coir::detail {
 
+struct party;
 struct waiter;
 
 /// What a channel is, but for its values: who waits to send and who to receive, first come first served. A parked fiber
@@ -40,6 +41,10 @@ public:
     /// Parks until there is a value at `place`, or the channel is closed. Throws `timed_out`, `cancelled`,
     /// `scope_expired`: then none was taken.
     void wait_to_receive(void* place, const deadline& until);
+
+    /// Puts a fiber that waits for other things as well behind those who wait already.
+    void add_sender(party& last) noexcept;
+    void add_receiver(party& last) noexcept;
 
     /// Sends away all who wait.
     void close();
