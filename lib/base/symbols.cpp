@@ -195,10 +195,6 @@ struct debug_information {
 
 // ---- both together -------------------------------------------------------------------------------------------------
 
-bool is_system_library(std::string_view path) {
-    return path.starts_with("/lib") || path.starts_with("/usr/lib") || path.starts_with("/usr/local/lib");
-}
-
 class symbol_source {
 public:
     std::vector<symbol> look_up(const void* return_address) {
@@ -261,6 +257,10 @@ std::string describe_call_site(const void* return_address) {
     const std::vector<symbol> found = symbolise(return_address);
     const auto users = std::ranges::find_if(found, [](const symbol& each) { return !each.is_plumbing; });
     return describe(users != found.end() ? *users : found.back());
+}
+
+bool is_system_library(std::string_view path) noexcept {
+    return path.starts_with("/lib") || path.starts_with("/usr/lib") || path.starts_with("/usr/local/lib");
 }
 
 bool has_source_lines() noexcept {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coir::detail {
@@ -25,6 +26,9 @@ std::string describe(const symbol& place);
 
 /// The place in the user's code, in one line: the innermost function that is no plumbing.
 std::string describe_call_site(const void* return_address);
+
+/// Whether the module at that path lies where the system's libraries do.
+bool is_system_library(std::string_view path) noexcept;
 
 /// Whether file and line can be had at all: built with COIR_SYMBOLS.
 bool has_source_lines() noexcept;

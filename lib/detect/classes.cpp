@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 namespace coir::detail {
 
@@ -86,6 +87,28 @@ std::string names_of_all_classes() {
     std::string all;
     for (const std::string_view each : class_names) all.append(all.empty() ? "" : ", ").append(each);
     return all;
+}
+
+std::optional<blocking_classes> classes_in(std::string_view list) noexcept {
+    const bool all_but = list.starts_with('-');
+    blocking_classes made;
+    if (!all_but) made = blocking_classes(std::initializer_list<blocking_class>{});
+    for (std::size_t at = 0; at <= list.size();) {
+        const std::size_t end = std::min(list.find(',', at), list.size());
+        const std::string_view item = list.substr(at, end - at);
+        const std::optional<blocking_class> category = class_named(item.substr(item.starts_with('-') ? 1 : 0));
+        if (!category || item.starts_with('-') != all_but) return std::nullopt;
+        if (all_but)
+            made.erase(*category);
+        else
+            made.insert(*category);
+        at = end + 1;
+    }
+    return made;
+}
+
+std::string form_of_class_list() {
+    return "list like sleep,dns (these alone) or -disk,-pipe (all but these), out of " + names_of_all_classes();
 }
 
 std::string_view advice_for(blocking_class category, std::string_view call) noexcept {

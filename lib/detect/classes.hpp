@@ -17,6 +17,13 @@ namespace coir::detail {
 /// "sleep, poll, ...": for messages.
 [[nodiscard]] std::string names_of_all_classes();
 
+/// The classes of a list: "sleep,dns" (these alone) or "-disk,-pipe" (all but these); none for a text that is no such
+/// list.
+[[nodiscard]] std::optional<blocking_classes> classes_in(std::string_view list) noexcept;
+
+/// "list like sleep,dns (these alone) or ...": for messages.
+[[nodiscard]] std::string form_of_class_list();
+
 /// What to write in a fiber instead of the call.
 [[nodiscard]] std::string_view advice_for(blocking_class category, std::string_view call) noexcept;
 

@@ -63,32 +63,12 @@ void read_milliseconds(const char* name, std::chrono::milliseconds& into) {
     into = std::chrono::milliseconds{count};
 }
 
-/// "sleep,dns" or "-disk,-pipe".
 void read_classes(const char* name, blocking_classes& into) {
     const std::optional<std::string_view> value = variable(name);
     if (!value) return;
-    blocking_classes all_but;
-    blocking_classes only(std::initializer_list<blocking_class>{});
-    for (std::string_view rest = *value;;) {
-        const std::size_t comma = rest.find(',');
-        std::string_view item = rest.substr(0, comma);
-        const bool excluded = item.starts_with('-');
-        if (excluded) item.remove_prefix(1);
-        const std::optional<blocking_class> category = class_named(item);
-        const bool mixed = excluded != value->starts_with('-');
-        if (!category || mixed) {
-            refuse(name, *value,
-                   "a list like sleep,dns (these alone) or -disk,-pipe (all but these), out of " +
-                       names_of_all_classes());
-        }
-        if (excluded)
-            all_but.erase(*category);
-        else
-            only.insert(*category);
-        if (comma == rest.npos) break;
-        rest.remove_prefix(comma + 1);
-    }
-    into = value->starts_with('-') ? all_but : only;
+    const std::optional<blocking_classes> named = classes_in(*value);
+    if (!named) refuse(name, *value, "a " + form_of_class_list());
+    into = *named;
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
 #pragma once
 
 #include <array>
-#include <chrono>
-#include <coir/blocking.hpp>
 
+#include "detect/forecast.hpp"
 #include "detect/sightings.hpp"
 
 namespace coir::detail {
@@ -12,20 +11,6 @@ namespace coir::detail {
 struct trapped_call {
     long number = 0;
     std::array<long, 6> arguments{};
-};
-
-/// What can be said of a system call before it is made. Descriptors are asked about, nothing is changed.
-struct forecast {
-    enum class sleeps {
-        never,
-        if_it_must,  // it can sleep; when it does not, that was luck: latent
-        at_times,    // whether it can is not to be told: it counts when it has slept
-        yields,      // it gives the thread's time away
-    };
-
-    sleeps when = sleeps::never;
-    blocking_class category = blocking_class::other;
-    std::chrono::nanoseconds least{0};  // a shorter sleep is nothing to speak of
 };
 
 /// Safe in signal handlers.

@@ -18,7 +18,7 @@ std::map<std::string, const finding*> by_fingerprint(const result& of) {
 
 std::string line_of(const char* mark, const finding& what) {
     const auto place = nearest_line(what);
-    return mark + (place ? place->file + ':' + std::to_string(place->line) + ": " : "") + headline(what) + '\n';
+    return mark + (place ? text_of(*place) + ": " : "") + headline(what) + '\n';
 }
 
 }  // namespace

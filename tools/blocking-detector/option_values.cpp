@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <initializer_list>
 #include <map>
 #include <vector>
 
@@ -96,22 +95,9 @@ std::chrono::nanoseconds duration_in(const std::string& text, std::chrono::nanos
 }
 
 coir::blocking_classes classes_in(const std::string& list) {
-    const bool all_but = list.starts_with('-');
-    coir::blocking_classes made;
-    if (!all_but) made = coir::blocking_classes(std::initializer_list<coir::blocking_class>{});
-    for (const std::string& item : items_of(list)) {
-        const auto named = coir::detail::class_named(item.substr(item.starts_with('-') ? 1 : 0));
-        if (!named || item.starts_with('-') != all_but) {
-            throw usage_error{"'" + list +
-                              "' is no list like sleep,dns (these alone) or -disk,-pipe (all but these), out of " +
-                              coir::detail::names_of_all_classes()};
-        }
-        if (all_but)
-            made.erase(*named);
-        else
-            made.insert(*named);
-    }
-    return made;
+    const auto named = coir::detail::classes_in(list);
+    if (!named) throw usage_error{"'" + list + "' is no " + coir::detail::form_of_class_list()};
+    return *named;
 }
 
 }  // namespace detector

@@ -6,10 +6,13 @@
 #include <string_view>
 #include <utility>
 
+#include "base/symbols.hpp"
+
 namespace detector {
 
 namespace {
 
+using coir::detail::is_system_library;
 using enum coir::blocking_class;
 
 constexpr auto known_functions = std::to_array<std::pair<std::string_view, coir::blocking_class>>({
@@ -33,11 +36,6 @@ std::string_view plain_name(std::string_view function) {
         if (function.starts_with(prefix)) return function.substr(prefix.size());
     }
     return function;
-}
-
-bool is_system_library(const std::string& module) {
-    return std::ranges::any_of(std::array{"/lib", "/usr/lib", "/usr/local/lib"},
-                               [&](const char* folder) { return module.starts_with(folder); });
 }
 
 }  // namespace

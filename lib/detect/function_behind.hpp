@@ -1,0 +1,80 @@
+#pragma once
+
+#include <atomic>
+
+// clang links its sanitizers' interceptors into the program itself, weak as well and first: there only a strong
+// definition of a hook wins, and what comes next after the program is not the interceptor.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define COIR_INTERCEPTED 1
+#endif
+#endif
+
+/// Before the definition of a `function_behind` in a hook.
+#define COIR_BEHIND [[gnu::section("coir_functions_behind"), gnu::used]] static constinit function_behind
+
+namespace coir::detail {
+
+/// A program that no dynamic linker has loaded.
+[[nodiscard]] bool is_static_program() noexcept;
+
+/// What is the same for the functions behind all hooks. They lie in one section of the program, which makes them an
+/// array (the linker sets labels around it): so all can be looked up when the program begins, as dlsym(3) may not be
+/// called in a signal handler, and `write` may.
+class any_function_behind {
+public:
+    /// Reports speak of a call of this.
+    [[nodiscard]] const char* called() const noexcept { return called_; }
+
+    virtual void find() noexcept = 0;
+
+protected:
+    constexpr any_function_behind(const char* name, const char* called) noexcept : name_{name}, called_{called} {}
+    ~any_function_behind() = default;
+
+    /// The next one after the hook; nullptr in a static program.
+    [[nodiscard]] void* look_up() const noexcept;
+
+private:
+    const char* name_;
+    const char* called_;
+};
+
+template <class Signature> class function_behind;
+
+/// The function that a hook stands before. Aligned to its size, as compilers align static objects as they see fit.
+template <class Result, class... Arguments>
+class alignas(64) function_behind<Result(Arguments...)> final : public any_function_behind {
+public:
+    using pointer = Result (*)(Arguments...);
+
+    /// `twin` does the same in a static program.
+    constexpr function_behind(const char* name, pointer twin) noexcept : function_behind{name, name, twin} {}
+    constexpr function_behind(const char* name, const char* called, pointer twin) noexcept
+        : any_function_behind{name, called}, twin_{twin} {}
+
+    [[nodiscard]] pointer get() noexcept {
+        // Only what runs before the program's own constructors finds it missing.
+        if (found_.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
+            find();
+        return found_.load(std::memory_order_relaxed);
+    }
+
+    Result operator()(Arguments... arguments) { return get()(arguments...); }
+
+    void find() noexcept override {
+        void* const found = look_up();
+        found_.store(found != nullptr ? reinterpret_cast<pointer>(found) : twin_, std::memory_order_relaxed);
+    }
+
+private:
+    pointer twin_;
+    std::atomic<pointer> found_{nullptr};
+};
+
+template <class Result, class... Arguments>
+function_behind(const char*, Result (*)(Arguments...)) -> function_behind<Result(Arguments...)>;
+template <class Result, class... Arguments>
+function_behind(const char*, const char*, Result (*)(Arguments...)) -> function_behind<Result(Arguments...)>;
+
+}  // namespace coir::detail
