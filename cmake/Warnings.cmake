@@ -14,6 +14,9 @@ set(coir_warning_flags
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     list(APPEND coir_warning_flags -Wno-restrict) # sees overlaps in "text" + std::string where none are: GCC's PR105651
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND COIR_SANITIZE)
+    list(APPEND coir_warning_flags -Wno-maybe-uninitialized) # instrumented code confuses it: gcc(1), -fsanitize
+endif()
 if(COIR_WERROR)
     list(APPEND coir_warning_flags -Werror)
 endif()
