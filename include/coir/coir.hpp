@@ -12,12 +12,14 @@
 #include <coir/dump.hpp>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
+#include <coir/exception_group.hpp>
 #include <coir/explore.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
 #include <coir/gather.hpp>
 #include <coir/io.hpp>
 #include <coir/latch.hpp>
+#include <coir/map_concurrent.hpp>
 #include <coir/mutex.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/resolve.hpp>

@@ -73,7 +73,7 @@ public:
 };
 
 /// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for
-/// each.
+/// each, with who holds what it waits for, and one for each cycle of fibers that wait for the next.
 class deadlock : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -59,7 +59,7 @@ template <std::size_t... I, class... F>
                   [&slot = std::get<I>(slots), &work]() mutable { slot.fill_from(std::forward<F>(work)); }),
      ...);
     group.join("gather");
-    group.rethrow_failure();
+    group.rethrow_failures();
     return std::tuple<gathered<F>...>{std::get<I>(slots).take()...};
 }
 
@@ -87,7 +87,7 @@ template <std::size_t... I, class... F>
                   }),
      ...);
     group.join("first_of");
-    if (!first) group.rethrow_failure();
+    if (!first) group.rethrow_first_failure();
     if (!first) throw_no_result();
     return *std::move(first);
 }
@@ -96,7 +96,8 @@ template <std::size_t... I, class... F>
 
 /// Runs each of `work` in a fiber of its own and waits for all. Their results in order: a tuple, `std::monostate` for a
 /// function that returns nothing. When one fails the others are stopped, and once all have ended its exception is
-/// thrown. The functions are used where they are, not copied.
+/// thrown; an `exception_group` of all when others have failed as well, on their own or while they were being stopped.
+/// The functions are used where they are, not copied.
 ///
 /// Stopped or expired itself it stops them all, waits until they have ended, and throws `cancelled` or `scope_expired`.
 /// `fiber_stopped` when one let `cancelled` pass and none failed. For a limit in time: `with_timeout`.
@@ -138,7 +139,7 @@ requires std::invocable<std::ranges::range_reference_t<Range>>
             ++slot;
         }
         group.join("gather", until);
-        group.rethrow_failure();
+        group.rethrow_failures();
     }
     for (auto& slot : slots) results.push_back(slot.take());
     return results;
@@ -146,8 +147,8 @@ requires std::invocable<std::ranges::range_reference_t<Range>>
 
 /// Runs each of `work` in a fiber of its own until the first has finished: its result, after the others were stopped
 /// and have ended. The value is a variant with an alternative for each where their types differ; `std::monostate` for
-/// nothing. When the first to finish fails, that is thrown. Otherwise as `gather`; what the others throw while they are
-/// being stopped is reported as that of fibers nobody asked (`on_unhandled_exception`).
+/// nothing. When the first to finish fails, that alone is thrown. Otherwise as `gather`; what the others throw while
+/// they are being stopped is reported as that of fibers nobody asked (`on_unhandled_exception`).
 ///
 /// @code
 /// const auto first = coir::first_of([] { coir::this_fiber::sleep_for(1h); return 1; }, [] { return 2; });

@@ -13,6 +13,10 @@ namespace coir {
 ///
 /// Not needed around code that does not suspend: fibers of one thread do not run into each other there.
 ///
+/// Mutexes of any kind that fibers take in both orders, one while they hold the other, are warned of in the log before
+/// that ever locks them out: in Debug builds of the library, or where COIR_LOCKDEP=1 is in the environment;
+/// COIR_LOCKDEP=0 silences it. `std::scoped_lock` takes several at once in no order.
+///
 /// @code
 /// coir::mutex mutex;
 /// std::string journal;
@@ -27,6 +31,11 @@ namespace coir {
 /// @endcode
 class mutex {
 public:
+    mutex() = default;
+    ~mutex();
+    mutex(const mutex&) = delete;
+    mutex& operator=(const mutex&) = delete;
+
     /// Takes it, at once when it is free (then no cancellation point), else when its turn has come. Throws `timed_out`,
     /// `cancelled`, `scope_expired`: then it was not taken. `std::system_error` (`resource_deadlock_would_occur`) when
     /// the fiber holds it already.
@@ -49,8 +58,8 @@ public:
 private:
     bool take(const char* operation, deadline until);
 
+    detail::task* holder_ = nullptr;  // none only when nobody waits; first, so that a report names the mutex's address
     detail::wait_queue waiters_{"mutex"};
-    detail::task* holder_ = nullptr;  // none only when nobody waits
 };
 
 /// The standard's name for one that gives up in time: every mutex does.

@@ -20,8 +20,8 @@ private:
     void end() noexcept;
     void fail() noexcept;
 
+    detail::task* caller_ = nullptr;  // none only when nobody waits; first, so that a report names the flag's address
     detail::wait_queue waiters_{"call_once"};
-    detail::task* caller_ = nullptr;  // none only when nobody waits
     bool done_ = false;
 };
 

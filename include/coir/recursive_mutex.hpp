@@ -26,6 +26,11 @@ namespace coir {
 /// @endcode
 class recursive_mutex {
 public:
+    recursive_mutex() = default;
+    ~recursive_mutex();
+    recursive_mutex(const recursive_mutex&) = delete;
+    recursive_mutex& operator=(const recursive_mutex&) = delete;
+
     /// Takes it, at once when it is free or the fiber's own (then no cancellation point), else when its turn has come.
     /// Throws `timed_out`, `cancelled`, `scope_expired`: then it was not taken.
     void lock(deadline until = never);
@@ -48,9 +53,9 @@ private:
     bool take(const char* operation, deadline until);
     bool take_at_once(detail::task& self) noexcept;
 
+    detail::task* holder_ = nullptr;  // none only when nobody waits; first, so that a report names the mutex's address
     detail::wait_queue waiters_{"recursive_mutex"};
-    detail::task* holder_ = nullptr;  // none only when nobody waits
-    std::size_t depth_ = 0;           // 0 only when nobody holds it
+    std::size_t depth_ = 0;  // 0 only when nobody holds it
 };
 
 }  // namespace coir

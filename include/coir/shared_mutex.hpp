@@ -86,16 +86,18 @@ private:
     struct applicant;
 
     bool take(access wanted, const char* operation, deadline until);
+    bool try_to_take(access wanted, const char* operation);
     bool take_at_once(access wanted, const char* operation);
     bool wait(access wanted, const char* operation, deadline until);
     [[nodiscard]] bool is_open_to(access wanted) const noexcept;
     void enter(access wanted, detail::task& who) noexcept;
     void let_in() noexcept;
 
+    // Has it alone; then there are no readers. First, so that a report names the mutex's address.
+    detail::task* writer_ = nullptr;
+    std::size_t readers_ = 0;
     detail::list<applicant> applicants_;
     detail::owner owner_;
-    detail::task* writer_ = nullptr;  // has it alone; then there are no readers
-    std::size_t readers_ = 0;
 };
 
 }  // namespace coir

@@ -4,15 +4,25 @@
 #include <coir/detail/list.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/detail/wait_queue.hpp>
+#include <coir/exception_group.hpp>
 #include <coir/fiber.hpp>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <new>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 namespace coir {
+
+/// How many fibers may run at once.
+struct limit {
+    /// Throws `std::invalid_argument` for 0.
+    explicit limit(std::size_t at_once);
+
+    std::size_t at_once;
+};
 
 namespace detail {
 
@@ -27,12 +37,15 @@ struct group_member : list_hook {
 /// A group, whatever its fibers run.
 class group_core {
 public:
-    group_core() = default;
+    explicit group_core(std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept : places_{most} {}
     ~group_core();
     group_core(const group_core&) = delete;
     group_core& operator=(const group_core&) = delete;
 
-    void claim(const char* operation) { all_ended_.claim(operation); }
+    /// Waits until there is a place for one more. Throws `wrong_scheduler`, `cancelled`, `scope_expired`.
+    void take_place(const char* operation);
+    void give_place_back() noexcept;
+    /// The fiber gives the place back when it ends.
     void adopt(group_member& member, task& started);
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
@@ -41,8 +54,12 @@ public:
     /// Waits until all have ended. Throws `timed_out`, `cancelled`, `scope_expired`.
     void join(const char* operation, const deadline& until = never);
 
-    /// Throws what the first to fail has thrown, if one did. The group may be used again.
-    void rethrow_failure();
+    /// Throws what has failed, if anything: one failure as it is, several as an `exception_group`. The group may be
+    /// used again.
+    void rethrow_failures();
+
+    /// As above, but what the first to fail has thrown.
+    void rethrow_first_failure();
 
 private:
     static void on_end(task& ended) noexcept;
@@ -51,9 +68,27 @@ private:
     list<group_member> running_;
     list<group_member> failed_;  // in the order of failing; they have ended, and are kept for what they have thrown
     wait_queue all_ended_{"task_group"};
+    wait_queue to_spawn_{"a place in a task_group"};
+    std::size_t places_;  // above 0 only when nobody waits to spawn
     bool stopping_ = false;
 
     friend struct group_observer;
+};
+
+/// A place in a group, until a fiber has it.
+class group_place {
+public:
+    group_place(group_core& group, const char* operation) : group_{&group} { group.take_place(operation); }
+    ~group_place() {
+        if (group_ != nullptr) group_->give_place_back();
+    }
+    group_place(const group_place&) = delete;
+    group_place& operator=(const group_place&) = delete;
+
+    void give_to(group_member& member, task& started) { std::exchange(group_, nullptr)->adopt(member, started); }
+
+private:
+    group_core* group_;
 };
 
 template <class F, class... A> struct member_closure : group_member, closure<F, A...> {
@@ -69,17 +104,17 @@ template <class F, class... A>
 [[gnu::always_inline]] inline void spawn_member(group_core& group, std::string_view name, std::size_t stack_bytes,
                                                 F&& f, A&&... arguments) {
     using made_closure = member_closure<F, A...>;
+    group_place place{group, "task_group::spawn"};
     task& made = make_task(sizeof(made_closure), alignof(made_closure));
     made_closure* member = nullptr;
     try {
-        group.claim("task_group::spawn");
         member = ::new (closure_of(made)) made_closure{std::forward<F>(f), std::forward<A>(arguments)...};
     } catch (...) {
         discard_task(made);
         throw;
     }
     start_task(made, made_closure::ops, name, stack_bytes);
-    group.adopt(*member, made);
+    place.give_to(*member, made);
 }
 
 }  // namespace detail
@@ -97,8 +132,28 @@ template <class F, class... A>
 /// @endcode
 class task_group {
 public:
-    /// As `coir::spawn`; what the fiber returns is dropped. Into a group that is stopping it is born stopped.
-    /// Throws besides `wrong_scheduler`.
+    task_group() = default;
+
+    /// At most so many of its fibers run at once: `spawn` waits for a place. A fiber of the group keeps its own while
+    /// it spawns into the group, so let others spawn.
+    ///
+    /// @code
+    /// coir::task_group group{coir::limit{2}};
+    /// int running = 0;
+    /// for (int i = 0; i < 5; ++i) {
+    ///     group.spawn([&running] {
+    ///         if (++running > 2) throw std::logic_error{"crowded"};
+    ///         coir::this_fiber::yield();
+    ///         --running;
+    ///     });
+    /// }
+    /// group.wait();
+    /// @endcode
+    explicit task_group(limit most) noexcept : core_{most.at_once} {}
+
+    /// As `coir::spawn`; what the fiber returns is dropped. Into a group that is stopping it is born stopped. Throws
+    /// besides `wrong_scheduler`; where it waits for a place, `cancelled`, `scope_expired`: then nothing was spawned.
+    /// `with_timeout` limits that wait. No cancellation point when there is a place.
     template <class F, class... A>
     requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
     [[gnu::always_inline]] void spawn(F&& f, A&&... arguments) {
@@ -112,12 +167,13 @@ public:
                              std::forward<A>(arguments)...);
     }
 
-    /// Waits until all its fibers have ended, and rethrows what the first to fail has thrown; one that ended by a stop
-    /// is no failure. Then the group may be used again. Throws `timed_out`, `cancelled`, `scope_expired`: then its
-    /// fibers go on, until the destructor stops them. No cancellation point when none runs.
+    /// Waits until all its fibers have ended, and rethrows what one has thrown; where several have failed, on their own
+    /// or while they were being stopped, throws an `exception_group` of them all. One that ended by a stop is no
+    /// failure. Then the group may be used again. Throws `timed_out`, `cancelled`, `scope_expired`: then its fibers go
+    /// on, until the destructor stops them. No cancellation point when none runs.
     void wait(deadline until = never) {
         core_.join("task_group::wait", until);
-        core_.rethrow_failure();
+        core_.rethrow_failures();
     }
 
     /// Stops all its fibers, and those spawned before the next `wait` has returned. Does not wait.

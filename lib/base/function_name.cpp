@@ -17,8 +17,9 @@ std::string demangle(const char* name) {
 }
 
 bool is_plumbing_function(std::string_view mangled) noexcept {
-    constexpr std::array<std::string_view, 8> prefixes{"_ZSt",      "_ZNSt",         "_ZNKSt",         "_ZN4coir",
-                                                       "_ZNK4coir", "_ZN9__gnu_cxx", "_ZNK9__gnu_cxx", "coir_context"};
+    constexpr std::array<std::string_view, 10> prefixes{"_ZZN4coir",      "_ZZNK4coir",  "_ZSt",      "_ZNSt",
+                                                        "_ZNKSt",         "_ZN4coir",    "_ZNK4coir", "_ZN9__gnu_cxx",
+                                                        "_ZNK9__gnu_cxx", "coir_context"};
     return std::ranges::any_of(prefixes, [&](std::string_view each) { return mangled.starts_with(each); });
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "core/local_values.hpp"
 #include "core/scheduler.hpp"
+#include "core/task_dump.hpp"
 
 namespace coir::detail {
 
@@ -138,6 +139,7 @@ void scheduler::give_up_or_complain(std::int64_t now) {
         std::ostringstream what;
         what << "deadlock: nothing can wake the fibers that are left\n";
         dump(what);
+        dump_cycles(what, alive_);
         deadlock_ = what.str();
         stop_all_from_a_task();
     } else if (draining_ && (hopeless || now - draining_since_ >= period)) {

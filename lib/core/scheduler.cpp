@@ -446,8 +446,6 @@ void scheduler::throw_interruption(const interruption& what) {
     throw scope_expired{*what.expired};
 }
 
-void scheduler::dump(std::ostream& out) const {
-    alive_.for_each([&](task& each) { dump_task(out, each, &each == &running()); });
-}
+void scheduler::dump(std::ostream& out) const { dump_tasks(out, alive_, running()); }
 
 }  // namespace coir::detail

@@ -1,25 +1,52 @@
 #include "core/task_dump.hpp"
 
 #include <ostream>
+#include <string_view>
 
 #include "base/symbols.hpp"
+#include "core/wait_graph.hpp"
 #include "core/waiter.hpp"
 
 namespace coir::detail {
 
 namespace {
 
-std::string state_of(const task& fiber, bool runs) {
-    if (runs) return "running";
+/// Waits for the holder itself, and not for something that it holds.
+bool joins(const task& fiber) noexcept { return std::string_view{fiber.waits->waits_for} == "the end of a fiber"; }
+
+/// `who` waits for something that one task holds.
+void dump_held(std::ostream& out, const task& who, const wait_graph& graph) {
+    const task* const holder = graph.holder(who);
+    const std::string name = holder == nullptr ? "a fiber that has ended" : label_of(*holder);
+    if (joins(who))
+        out << " (" << name << ')';
+    else  // what is held begins with its holder
+        out << ' ' << static_cast<const void*>(who.waits->held_by) << " (held by " << name << ')';
+}
+
+void dump_state(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
+    if (runs) {
+        out << "running";
+        return;
+    }
     switch (fiber.state) {
-    case task_state::unstarted: return "spawned";
-    case task_state::ready: return "ready";
-    case task_state::ended: return "finished";
+    case task_state::unstarted: out << "spawned"; return;
+    case task_state::ready: out << "ready"; return;
+    case task_state::ended: out << "finished"; return;
     case task_state::parked: break;
     }
-    std::string what = std::string{"parked on "} + fiber.waits->waits_for;
-    if (fiber.waits->descriptor >= 0) what += " " + std::to_string(fiber.waits->descriptor);
-    return what;
+    out << "parked on " << fiber.waits->waits_for;
+    if (fiber.waits->descriptor >= 0) out << ' ' << fiber.waits->descriptor;
+    if (wait_graph::waits_for_one(fiber)) dump_held(out, fiber, graph);
+}
+
+void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
+    out << "  fiber " << label_of(fiber) << ": ";
+    dump_state(out, fiber, runs, graph);
+    if (fiber.stop_requested) out << ", to stop";
+    if (fiber.shields > 0) out << ", shielded";
+    if (fiber.spawn_site != nullptr) out << ", spawned at " << describe_call_site(fiber.spawn_site);
+    out << '\n';
 }
 
 }  // namespace
@@ -30,12 +57,25 @@ std::string label_of(const task& fiber) {
     return label;
 }
 
-void dump_task(std::ostream& out, const task& fiber, bool runs) {
-    out << "  fiber " << label_of(fiber) << ": " << state_of(fiber, runs);
-    if (fiber.stop_requested) out << ", to stop";
-    if (fiber.shields > 0) out << ", shielded";
-    if (fiber.spawn_site != nullptr) out << ", spawned at " << describe_call_site(fiber.spawn_site);
-    out << '\n';
+void dump_tasks(std::ostream& out, const list<task>& alive, const task& running) {
+    const wait_graph graph{alive};
+    alive.for_each([&](const task& each) { dump_task(out, each, &each == &running, graph); });
+}
+
+void dump_cycles(std::ostream& out, const list<task>& alive) {
+    const wait_graph graph{alive};
+    for (const auto& cycle : graph.cycles()) {
+        out << "  cycle:\n";
+        for (const task* each : cycle) {
+            const std::string holder = "fiber " + label_of(*graph.holder(*each));
+            out << "    fiber " << label_of(*each) << " waits for ";
+            if (joins(*each))
+                out << "the end of " << holder << '\n';
+            else
+                out << "a " << each->waits->waits_for << " (" << static_cast<const void*>(each->waits->held_by)
+                    << ") that " << holder << " holds\n";
+        }
+    }
 }
 
 }  // namespace coir::detail

@@ -1,16 +1,20 @@
 #pragma once
 
+#include <coir/detail/list.hpp>
 #include <iosfwd>
 #include <string>
 
-namespace coir::detail {
+#include "core/task.hpp"
 
-class task;
+namespace coir::detail {
 
 /// `#7 "name"`, as logs and dumps call a fiber.
 std::string label_of(const task& fiber);
 
-/// One line: id, name, state, what it waits for, where it was spawned.
-void dump_task(std::ostream& out, const task& fiber, bool runs);
+/// A line for each task that is alive: id, name, state, what it waits for and who holds that, where it was spawned.
+void dump_tasks(std::ostream& out, const list<task>& alive, const task& running);
+
+/// A line for each cycle of tasks that wait for each other.
+void dump_cycles(std::ostream& out, const list<task>& alive);
 
 }  // namespace coir::detail

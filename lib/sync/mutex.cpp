@@ -2,13 +2,17 @@
 #include <coir/mutex.hpp>
 
 #include "core/scheduler.hpp"
+#include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
 namespace coir {
 
+using detail::lock_order;
 using detail::scheduler;
 using detail::task;
 using detail::throw_misuse;
+
+mutex::~mutex() { lock_order::destroyed(this); }
 
 void mutex::lock(deadline until) {
     if (!take("mutex::lock", until)) throw timed_out{"mutex::lock"};
@@ -22,10 +26,13 @@ bool mutex::take(const char* operation, deadline until) {
     task& self = here.running();
     if (holder_ == nullptr) {
         holder_ = &self;
-        return true;
-    }
-    if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-    return waiters_.wait(operation, until, &holder_);  // woken: unlock() has made this fiber the holder
+    } else {
+        if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+        lock_order::wanted(this, "mutex");
+        if (!waiters_.wait(operation, until, &holder_)) return false;
+    }  // woken: unlock() has made this fiber the holder
+    lock_order::taken(this, "mutex");
+    return true;
 }
 
 bool mutex::try_lock() {
@@ -33,6 +40,7 @@ bool mutex::try_lock() {
     waiters_.claim(here, "mutex::try_lock");
     if (holder_ != nullptr) return false;
     holder_ = &here.running();
+    lock_order::taken_by_try(this, "mutex");
     return true;
 }
 
@@ -41,6 +49,7 @@ void mutex::unlock() {
     waiters_.claim(here, "mutex::unlock");
     if (holder_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");
     holder_ = waiters_.wake_one();
+    lock_order::given_back(this);
 }
 
 }  // namespace coir

@@ -12,7 +12,7 @@ bool once_flag::begin() {
     if (done_) return false;
     if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
     // Woken: the call is made, or it failed and fail() has made this fiber the caller.
-    if (caller_ != nullptr) return waiters_.wait("call_once") && !done_;
+    if (caller_ != nullptr) return waiters_.wait("call_once", never, &caller_) && !done_;
     caller_ = &here.running();
     return true;
 }

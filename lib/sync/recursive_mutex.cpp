@@ -2,12 +2,16 @@
 #include <coir/recursive_mutex.hpp>
 
 #include "core/scheduler.hpp"
+#include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
 namespace coir {
 
+using detail::lock_order;
 using detail::scheduler;
 using detail::task;
+
+recursive_mutex::~recursive_mutex() { lock_order::destroyed(this); }
 
 void recursive_mutex::lock(deadline until) {
     if (!take("recursive_mutex::lock", until)) throw timed_out{"recursive_mutex::lock"};
@@ -18,13 +22,20 @@ bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mu
 bool recursive_mutex::take(const char* operation, deadline until) {
     const scheduler& here = scheduler::get(operation);
     waiters_.claim(here, operation);
-    return take_at_once(here.running()) || waiters_.wait(operation, until);
-}  // woken: unlock() has made this fiber the holder, once
+    if (!take_at_once(here.running())) {
+        lock_order::wanted(this, "recursive_mutex");
+        if (!waiters_.wait(operation, until, &holder_)) return false;
+    }  // woken: unlock() has made this fiber the holder, once
+    lock_order::taken(this, "recursive_mutex");
+    return true;
+}
 
 bool recursive_mutex::try_lock() {
     const scheduler& here = scheduler::get("recursive_mutex::try_lock");
     waiters_.claim(here, "recursive_mutex::try_lock");
-    return take_at_once(here.running());
+    if (!take_at_once(here.running())) return false;
+    lock_order::taken_by_try(this, "recursive_mutex");
+    return true;
 }
 
 bool recursive_mutex::take_at_once(task& self) noexcept {
@@ -38,6 +49,7 @@ void recursive_mutex::unlock() {
     const scheduler& here = scheduler::get("recursive_mutex::unlock");
     waiters_.claim(here, "recursive_mutex::unlock");
     if (holder_ != &here.running()) detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
+    lock_order::given_back(this);
     if (--depth_ > 0) return;
     holder_ = waiters_.wake_one();
     if (holder_ != nullptr) depth_ = 1;

@@ -2,10 +2,16 @@
 #include <coir/shared_mutex.hpp>
 
 #include "core/scheduler.hpp"
+#include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
 namespace coir {
 
+namespace {
+constexpr const char* kind = "shared_mutex";  // in reports
+}
+
+using detail::lock_order;
 using detail::outcome;
 using detail::scheduler;
 using detail::task;
@@ -14,7 +20,9 @@ using detail::throw_misuse;
 /// A fiber in the queue. It stays there when it gives up, until it runs and leaves, or is passed over: as long as it is
 /// in the queue, it may be what holds back those behind it.
 struct shared_mutex::applicant : detail::list_hook {
-    applicant(task& who, access how) noexcept : waits{who, "shared_mutex"}, wanted{how} {}
+    applicant(task& who, access how, task* const* writer) noexcept : waits{who, kind}, wanted{how} {
+        waits.held_by = writer;
+    }
 
     detail::waiter waits;
     access wanted;
@@ -22,12 +30,24 @@ struct shared_mutex::applicant : detail::list_hook {
 
 shared_mutex::~shared_mutex() {
     COIR_CHECK(applicants_.empty(), "a shared_mutex is destroyed while fibers wait on it");
+    lock_order::destroyed(this);
 }
 
 // ---- the one way in, and out -------------------------------------------------------------------------------------
 
 bool shared_mutex::take(access wanted, const char* operation, deadline until) {
-    return take_at_once(wanted, operation) || wait(wanted, operation, until);
+    if (!take_at_once(wanted, operation)) {
+        lock_order::wanted(this, kind);
+        if (!wait(wanted, operation, until)) return false;
+    }
+    lock_order::taken(this, kind);
+    return true;
+}
+
+bool shared_mutex::try_to_take(access wanted, const char* operation) {
+    if (!take_at_once(wanted, operation)) return false;
+    lock_order::taken_by_try(this, kind);
+    return true;
 }
 
 bool shared_mutex::take_at_once(access wanted, const char* operation) {
@@ -42,7 +62,7 @@ bool shared_mutex::wait(access wanted, const char* operation, deadline until) {
     if (writer_ == &scheduler::get(operation).running())
         throw_misuse(std::errc::resource_deadlock_would_occur, operation);
     scheduler& here = scheduler::enter(operation);
-    applicant me{here.running(), wanted};
+    applicant me{here.running(), wanted, &writer_};
     applicants_.push_back(me);
     struct leaving {
         shared_mutex& from;
@@ -83,7 +103,7 @@ void shared_mutex::lock(deadline until) {
     if (!take(access::alone, "shared_mutex::lock", until)) throw timed_out{"shared_mutex::lock"};
 }
 
-bool shared_mutex::try_lock() { return take_at_once(access::alone, "shared_mutex::try_lock"); }
+bool shared_mutex::try_lock() { return try_to_take(access::alone, "shared_mutex::try_lock"); }
 
 bool shared_mutex::try_lock_until(deadline until) { return take(access::alone, "shared_mutex::try_lock_until", until); }
 
@@ -102,6 +122,7 @@ void shared_mutex::unlock() {
     owner_.claim(here, "shared_mutex::unlock");
     if (writer_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
     writer_ = nullptr;
+    lock_order::given_back(this);
     let_in();
 }
 
@@ -109,6 +130,7 @@ void shared_mutex::unlock_shared() {
     owner_.claim("shared_mutex::unlock_shared");
     if (readers_ == 0) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock_shared");
     --readers_;
+    lock_order::given_back(this);
     let_in();
 }
 

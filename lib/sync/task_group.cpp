@@ -1,10 +1,19 @@
 #include <coir/error.hpp>
 #include <coir/task_group.hpp>
 #include <coir/timeout.hpp>
+#include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "core/scheduler.hpp"
 
-namespace coir::detail {
+namespace coir {
+
+limit::limit(std::size_t most) : at_once{most} {
+    if (most == 0) throw std::invalid_argument{"coir::limit: nothing can run with a limit of 0, it is 1 or more"};
+}
+
+namespace detail {
 
 /// One for all groups: the member in the closure knows its own.
 struct group_observer : completion {
@@ -25,6 +34,22 @@ group_core::~group_core() {
     let_go_of_failed();
 }
 
+void group_core::take_place(const char* operation) {
+    const scheduler& here = scheduler::get(operation);
+    all_ended_.claim(here, operation);
+    if (places_ > 0)
+        --places_;
+    else
+        static_cast<void>(to_spawn_.wait(operation));  // woken: give_place_back() has handed one over
+}
+
+void group_core::give_place_back() noexcept {
+    if (to_spawn_.empty())
+        ++places_;
+    else
+        to_spawn_.wake_one();
+}
+
 void group_core::adopt(group_member& member, task& started) {
     member.group = this;
     member.fiber = &started;
@@ -43,11 +68,12 @@ void group_core::on_end(task& ended) noexcept {
     } else {
         ended.handle_alive = false;  // nobody needs the record any more
     }
+    group.give_place_back();
     if (group.running_.empty()) group.all_ended_.wake_all();
 }
 
 void group_core::request_stop() {
-    claim("task_group::request_stop");
+    all_ended_.claim("task_group::request_stop");
     if (std::exchange(stopping_, true)) return;
     running_.for_each([](group_member& each) { scheduler::current()->request_stop(*each.fiber); });
 }
@@ -56,7 +82,18 @@ void group_core::join(const char* operation, const deadline& until) {
     if (!running_.empty() && !all_ended_.wait(operation, until)) throw timed_out{operation};
 }
 
-void group_core::rethrow_failure() {
+void group_core::rethrow_failures() {
+    if (failed_.empty() || failed_.has_one()) return rethrow_first_failure();
+    stopping_ = false;
+    std::vector<std::exception_ptr> failures;
+    failed_.for_each([&](const group_member& each) { failures.push_back(each.fiber->failure); });
+    exception_group all{std::move(failures)};
+    failed_.for_each([](group_member& each) { each.fiber->failure_seen = true; });
+    let_go_of_failed();
+    throw all;
+}
+
+void group_core::rethrow_first_failure() {
     stopping_ = false;
     group_member* const first = failed_.front();
     if (first == nullptr) return;
@@ -70,4 +107,6 @@ void group_core::let_go_of_failed() noexcept {
     while (group_member* const member = failed_.pop_front()) scheduler::release(*member->fiber);
 }
 
-}  // namespace coir::detail
+}  // namespace detail
+
+}  // namespace coir

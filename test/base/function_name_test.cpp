@@ -14,6 +14,7 @@ TEST_CASE("function_name: mangled names are read, others left alone") {
 TEST_CASE("function_name: coir and the C++ library are plumbing, what the user writes in them is not") {
     CHECK(is_plumbing_function("_ZN4coir3runEv"));
     CHECK(is_plumbing_function("_ZNSt6vectorIiE9push_backEi"));
+    CHECK(is_plumbing_function("_ZZN4coir3runEvENKUlvE_clEv"));
     CHECK_FALSE(is_plumbing_function("_ZZ4mainENKUlvE_clEv"));
     CHECK_FALSE(is_plumbing_function("_ZN4shop4loadEi"));
     CHECK_FALSE(is_plumbing_function("nanosleep"));

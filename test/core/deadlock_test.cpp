@@ -1,16 +1,25 @@
 #include <coir/detail/wait_queue.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
+#include <coir/mutex.hpp>
+#include <coir/once_flag.hpp>
+#include <coir/recursive_mutex.hpp>
+#include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "core/scheduler.hpp"
+#include "support/captured_log.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/other_thread.hpp"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <mutex>
+#include <shared_mutex>
+#include <sstream>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -32,6 +41,31 @@ std::string deadlock_of(const std::function<void()>& main) {
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string address_of(const auto& object) {
+    std::ostringstream text;
+    text << static_cast<const void*>(&object);
+    return text.str();
+}
+
+/// The lines about cycles.
+std::string cycles_in(const std::string& report) {
+    std::istringstream lines{report};
+    std::string found;
+    for (std::string line; std::getline(lines, line);) {
+        if (line == "  cycle:" || line.starts_with("    ")) found += line + '\n';
+    }
+    return found;
+}
+
+/// A fiber that takes one after the other.
+auto takes(const char* name, auto& first, auto& then) {
+    return coir::spawn({.name = name}, [&] {
+        const std::scoped_lock held{first};
+        coir::this_fiber::yield();
+        const std::scoped_lock wanted{then};
+    });
+}
 
 }  // namespace
 
@@ -122,4 +156,111 @@ TEST_CASE("deadlock: a stop callback may run, in a fiber") {
 TEST_CASE("deadlock: a scheduler that had one can be followed by another") {
     CHECK(contains(deadlock_of([] { coir::this_fiber::sleep_until(coir::never); }), "deadlock"));
     CHECK(in_scheduler([] { return 1; }) == 1);
+}
+
+TEST_CASE("deadlock: the report has the cycle of two fibers that wait for each other's mutex, by name and address") {
+    const coir::test::captured_log quiet;  // the check of the order of locks has something to say as well
+    coir::mutex one;
+    coir::mutex two;
+    const std::string what = deadlock_of([&] {
+        auto a = takes("a", one, two);
+        auto b = takes("b", two, one);
+        a.join();
+    });
+    CHECK(contains(what, "fiber #2 \"a\": parked on mutex " + address_of(two) + " (held by #3 \"b\")"));
+    CHECK(contains(what, "fiber #3 \"b\": parked on mutex " + address_of(one) + " (held by #2 \"a\")"));
+    CHECK(cycles_in(what) == "  cycle:\n    fiber #2 \"a\" waits for a mutex (" + address_of(two) +
+                                 ") that fiber #3 \"b\" holds\n    fiber #3 \"b\" waits for a mutex (" +
+                                 address_of(one) + ") that fiber #2 \"a\" holds\n");
+}
+
+TEST_CASE("deadlock: a cycle may lead through the ends of fibers, a recursive_mutex, a shared_mutex and call_once") {
+    const coir::test::captured_log quiet;
+    coir::recursive_mutex recursive;
+    coir::shared_mutex shared;
+    coir::once_flag flag;
+    coir::fiber<void> first;
+    const std::string what = deadlock_of([&] {
+        first = coir::spawn({.name = "first"}, [&] {
+            const std::scoped_lock held{recursive};
+            coir::this_fiber::yield();
+            const std::shared_lock wanted{shared};
+        });
+        auto second = coir::spawn({.name = "second"}, [&] {
+            const std::scoped_lock held{shared};
+            coir::this_fiber::yield();
+            coir::call_once(flag, [] {});
+        });
+        auto third = coir::spawn({.name = "third"}, [&] {
+            coir::call_once(flag, [&] {
+                coir::this_fiber::yield();
+                const std::scoped_lock wanted{recursive};
+            });
+        });
+        first.join();
+        first = {};
+    });
+    CHECK(contains(what, "fiber #1 \"main\": parked on the end of a fiber (#2 \"first\")"));
+    CHECK(cycles_in(what) ==
+          "  cycle:\n    fiber #2 \"first\" waits for a shared_mutex (" + address_of(shared) +
+              ") that fiber #3 \"second\" holds\n    fiber #3 \"second\" waits for a call_once (" + address_of(flag) +
+              ") that fiber #4 \"third\" holds\n    fiber #4 \"third\" waits for a recursive_mutex (" +
+              address_of(recursive) + ") that fiber #2 \"first\" holds\n");
+}
+
+TEST_CASE("deadlock: fibers that join each other are a cycle") {
+    const std::string what = deadlock_of([&] {
+        coir::fiber<void> a;
+        auto b = coir::spawn([&] { a.join(); });
+        a = coir::spawn([&] { b.join(); });
+        coir::this_fiber::sleep_until(coir::never);
+    });
+    CHECK(cycles_in(what) ==
+          "  cycle:\n    fiber #2 waits for the end of fiber #3\n    fiber #3 waits for the end of fiber #2\n");
+}
+
+TEST_CASE("deadlock: each cycle is named once, and a chain that leads into it is none") {
+    const coir::test::captured_log quiet;
+    coir::mutex mutexes[4];
+    const std::string what = deadlock_of([&] {
+        auto outside = coir::spawn([&] {
+            coir::this_fiber::yield();
+            mutexes[0].lock();
+        });
+        auto a = takes("a", mutexes[0], mutexes[1]);
+        auto b = takes("b", mutexes[1], mutexes[0]);
+        auto c = takes("c", mutexes[2], mutexes[3]);
+        auto d = takes("d", mutexes[3], mutexes[2]);
+        outside.join();
+    });
+    const std::string cycles = cycles_in(what);
+    CHECK(std::count(cycles.begin(), cycles.end(), '\n') == 6);
+    CHECK(contains(cycles, "cycle:\n    fiber #3 \"a\" waits"));
+    CHECK(contains(cycles, "cycle:\n    fiber #5 \"c\" waits"));
+    CHECK_FALSE(contains(cycles, "#2"));
+}
+
+TEST_CASE("deadlock: of a mutex whose holder has ended with it, the report says so, and looks at no freed record") {
+    coir::mutex abandoned;
+    const std::string what = deadlock_of([&] {
+        coir::spawn({.name = "leaver"}, [&] { abandoned.lock(); }).detach();
+        coir::this_fiber::yield();
+        abandoned.lock();
+    });
+    CHECK(contains(what, "parked on mutex " + address_of(abandoned) + " (held by a fiber that has ended)"));
+    CHECK(cycles_in(what).empty());
+}
+
+TEST_CASE("deadlock: a shared_mutex that readers hold names no holder") {
+    coir::shared_mutex mutex;
+    const std::string what = deadlock_of([&] {
+        auto reader = coir::spawn([&] {
+            const std::shared_lock held{mutex};
+            coir::this_fiber::sleep_until(coir::never);
+        });
+        coir::this_fiber::yield();
+        mutex.lock();
+    });
+    CHECK(contains(what, "fiber #1 \"main\": parked on shared_mutex\n"));
+    CHECK(cycles_in(what).empty());
 }

@@ -47,7 +47,7 @@ TEST_CASE("dump: a line for each fiber, in the order of spawning, with its state
         REQUIRE(lines.size() == 5);
         CHECK(begins(lines[0], "  fiber #1 \"main\": running"));
         CHECK(begins(lines[1], "  fiber #2 \"sleeper\": parked on sleep, spawned at "));
-        CHECK(begins(lines[2], "  fiber #3 \"joiner\": parked on the end of a fiber, spawned at "));
+        CHECK(begins(lines[2], "  fiber #3 \"joiner\": parked on the end of a fiber (#2 \"sleeper\"), spawned at "));
         CHECK(begins(lines[3], "  fiber #4: ready, spawned at "));
         CHECK(begins(lines[4], "  fiber #5 \"new\": spawned, spawned at "));
     });

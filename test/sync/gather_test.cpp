@@ -207,6 +207,24 @@ TEST_CASE("gather: outside a fiber it throws not_in_fiber") {
     CHECK_THROWS_AS(coir::gather([] {}), coir::not_in_fiber);
 }
 
+TEST_CASE("gather: several failures are thrown together, also of a range") {
+    in_scheduler([] {
+        const auto fails = [](const char* what, auto waits) {
+            return [what, waits] {
+                try {
+                    sleep_for(waits);
+                } catch (const coir::cancelled&) {}
+                throw std::runtime_error{what};
+            };
+        };
+        const auto late = fails("late", 1h);
+        const auto early = fails("early", 0h);
+        CHECK_THROWS_WITH_AS(coir::gather(late, early), "2 fibers failed: early; late", coir::exception_group);
+        const std::vector both{late, early};
+        CHECK_THROWS_WITH_AS(coir::gather(both), "2 fibers failed: early; late", coir::exception_group);
+    });
+}
+
 TEST_CASE("first_of: the first to finish, and the others are stopped and have ended") {
     in_scheduler([] {
         std::string log;
@@ -281,6 +299,25 @@ TEST_CASE("first_of: when the first to finish fails, that comes out, whatever th
                             []() -> int { throw std::domain_error{"mine"}; }),
                         std::domain_error);
     });
+}
+
+TEST_CASE("first_of: when others fail while they are stopped for a failure, the first is thrown, the others reported") {
+    std::string reported;
+    coir::run_options options;
+    options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& thrown) { reported += thrown.what(); }
+    };
+    in_scheduler(options, [] {
+        const auto late = [] {
+            try {
+                sleep_for(1h);
+            } catch (const coir::cancelled&) { throw std::runtime_error{"late"}; }
+        };
+        CHECK_THROWS_AS(coir::first_of(late, [] { throw std::domain_error{"mine"}; }), std::domain_error);
+    });
+    CHECK(reported == "late");
 }
 
 TEST_CASE("first_of: what another throws while it is stopped is reported, and the result counts") {

@@ -2,7 +2,9 @@
 #include <coir/fiber.hpp>
 #include <coir/mutex.hpp>
 #include <coir/offload.hpp>
+#include <coir/recursive_mutex.hpp>
 #include <coir/semaphore.hpp>
+#include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
@@ -162,52 +164,6 @@ TEST_CASE("mutex: a waiter that gave up is passed over, and the next one gets th
     });
 }
 
-TEST_CASE("mutex: a fiber that was handed it before it was stopped has it") {
-    in_scheduler([] {
-        coir::mutex mutex;
-        mutex.lock();
-        auto waiting = coir::spawn([&] {
-            const std::scoped_lock lock{mutex};
-            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
-        });
-        coir::this_fiber::yield();
-        mutex.unlock();
-        waiting.request_stop();
-        waiting.get();
-        CHECK(mutex.try_lock());
-        mutex.unlock();
-    });
-}
-
-TEST_CASE("mutex: a fiber that was stopped before it would be handed over does not get it") {
-    in_scheduler([] {
-        coir::mutex mutex;
-        mutex.lock();
-        auto waiting = coir::spawn([&] { mutex.lock(); });
-        coir::this_fiber::yield();
-        waiting.request_stop();
-        mutex.unlock();
-        CHECK(mutex.try_lock());
-        mutex.unlock();
-        CHECK_THROWS_AS(waiting.get(), coir::fiber_stopped);
-    });
-}
-
-TEST_CASE("mutex: timed out and then unlocked in the same round, it goes to nobody") {
-    in_scheduler([] {
-        coir::mutex mutex;
-        mutex.lock();
-        const coir::deadline at = 2ms;
-        auto waiting = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(at), coir::timed_out); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
-        CHECK_FALSE(waiting.done());
-        mutex.unlock();
-        CHECK(mutex.try_lock());
-        mutex.unlock();
-        waiting.get();
-    });
-}
-
 TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub has seen it, it is handed over") {
     in_scheduler([] {
         coir::mutex mutex;
@@ -260,9 +216,74 @@ TEST_CASE("mutex: locking what the fiber holds already throws resource_deadlock_
     });
 }
 
-TEST_CASE("mutex: unlocking what another fiber holds, or nobody, throws operation_not_permitted") {
+TEST_CASE("mutex: an idle one is adopted by a later run, also on another thread") {
+    coir::mutex mutex;
+    const auto use = [&] {
+        in_scheduler([&] {
+            const std::scoped_lock lock{mutex};
+            coir::this_fiber::yield();
+        });
+    };
+    use();
+    use();
+    std::thread{use}.join();
+}
+
+// ---- what mutexes of every kind have in common ---------------------------------------------------------------------
+
+TEST_CASE_TEMPLATE("every mutex: a fiber that was handed it before it was stopped has it", Mutex, coir::mutex,
+                   coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
-        coir::mutex mutex;
+        Mutex mutex;
+        mutex.lock();
+        auto waiting = coir::spawn([&] {
+            const std::scoped_lock lock{mutex};
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+        });
+        coir::this_fiber::yield();
+        mutex.unlock();
+        waiting.request_stop();
+        waiting.get();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+    });
+}
+
+TEST_CASE_TEMPLATE("every mutex: a fiber that was stopped before it would be handed over does not get it", Mutex,
+                   coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
+    in_scheduler([] {
+        Mutex mutex;
+        mutex.lock();
+        auto waiting = coir::spawn([&] { mutex.lock(); });
+        coir::this_fiber::yield();
+        waiting.request_stop();
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+        CHECK_THROWS_AS(waiting.get(), coir::fiber_stopped);
+    });
+}
+
+TEST_CASE_TEMPLATE("every mutex: timed out and then unlocked in the same round, it goes to nobody", Mutex, coir::mutex,
+                   coir::recursive_mutex, coir::shared_mutex) {
+    in_scheduler([] {
+        Mutex mutex;
+        mutex.lock();
+        const coir::deadline at = 2ms;
+        auto waiting = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(at), coir::timed_out); });
+        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        CHECK_FALSE(waiting.done());
+        mutex.unlock();
+        CHECK(mutex.try_lock());
+        mutex.unlock();
+        waiting.get();
+    });
+}
+
+TEST_CASE_TEMPLATE("every mutex: unlocking what another fiber holds, or nobody, throws operation_not_permitted", Mutex,
+                   coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
+    in_scheduler([] {
+        Mutex mutex;
         CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted);
         mutex.lock();
         coir::spawn([&] { CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted); }).get();
@@ -270,17 +291,19 @@ TEST_CASE("mutex: unlocking what another fiber holds, or nobody, throws operatio
     });
 }
 
-TEST_CASE("mutex: outside a fiber it throws not_in_fiber") {
-    coir::mutex mutex;
+TEST_CASE_TEMPLATE("every mutex: outside a fiber it throws not_in_fiber", Mutex, coir::mutex, coir::recursive_mutex,
+                   coir::shared_mutex) {
+    Mutex mutex;
     CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
     CHECK_THROWS_AS((void)mutex.try_lock(), coir::not_in_fiber);
     CHECK_THROWS_AS((void)mutex.try_lock_for(1ms), coir::not_in_fiber);
     CHECK_THROWS_AS(mutex.unlock(), coir::not_in_fiber);
 }
 
-TEST_CASE("mutex: a fiber of another thread gets wrong_scheduler, free or held") {
+TEST_CASE_TEMPLATE("every mutex: a fiber of another thread gets wrong_scheduler, free or held", Mutex, coir::mutex,
+                   coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
-        coir::mutex mutex;
+        Mutex mutex;
         mutex.lock();
         const auto elsewhere = [&] {
             coir::offload([&] {
@@ -298,23 +321,11 @@ TEST_CASE("mutex: a fiber of another thread gets wrong_scheduler, free or held")
     });
 }
 
-TEST_CASE("mutex: an idle one is adopted by a later run, also on another thread") {
-    coir::mutex mutex;
-    const auto use = [&] {
-        in_scheduler([&] {
-            const std::scoped_lock lock{mutex};
-            coir::this_fiber::yield();
-        });
-    };
-    use();
-    use();
-    std::thread{use}.join();
-}
-
-TEST_CASE("mutex: destroyed with a fiber waiting for it, it says so and aborts") {
+TEST_CASE_TEMPLATE("every mutex: destroyed with a fiber waiting for it, it says so and aborts", Mutex, coir::mutex,
+                   coir::recursive_mutex, coir::shared_mutex) {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
-            auto mutex = std::make_unique<coir::mutex>();
+            auto mutex = std::make_unique<Mutex>();
             mutex->lock();
             auto waiting = coir::spawn([&] { mutex->lock(); });
             coir::this_fiber::yield();

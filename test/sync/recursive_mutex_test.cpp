@@ -1,13 +1,10 @@
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <doctest/doctest.h>
-#include <memory>
 #include <mutex>
 #include <string>
 
-#include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
@@ -97,45 +94,6 @@ TEST_CASE("recursive_mutex: who gave up, by time or by a stop, has not taken it"
     });
 }
 
-TEST_CASE("recursive_mutex: handed over and stopped in the same round, the first of the two counts") {
-    in_scheduler([] {
-        coir::recursive_mutex mutex;
-        mutex.lock();
-        auto has_it = coir::spawn([&] {
-            const std::scoped_lock lock{mutex};
-            return true;
-        });
-        coir::this_fiber::yield();
-        mutex.unlock();
-        has_it.request_stop();
-        CHECK(has_it.get());
-
-        mutex.lock();
-        auto has_not = coir::spawn([&] { mutex.lock(); });
-        coir::this_fiber::yield();
-        has_not.request_stop();
-        mutex.unlock();
-        CHECK(mutex.try_lock());
-        mutex.unlock();
-        CHECK_THROWS_AS(has_not.get(), coir::fiber_stopped);
-    });
-}
-
-TEST_CASE("recursive_mutex: timed out and then unlocked in the same round, it goes to nobody") {
-    in_scheduler([] {
-        coir::recursive_mutex mutex;
-        mutex.lock();
-        const coir::deadline at = 2ms;
-        auto waiting = coir::spawn([&] { CHECK_FALSE(mutex.try_lock_until(at)); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
-        CHECK_FALSE(waiting.done());
-        mutex.unlock();
-        CHECK(mutex.try_lock());
-        mutex.unlock();
-        waiting.get();
-    });
-}
-
 TEST_CASE("recursive_mutex: taking a free one, or one's own, is no cancellation point") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
@@ -148,45 +106,4 @@ TEST_CASE("recursive_mutex: taking a free one, or one's own, is no cancellation 
         stopped.request_stop();
         CHECK(stopped.get());
     });
-}
-
-TEST_CASE("recursive_mutex: unlocking what another fiber holds, or nobody, throws operation_not_permitted") {
-    in_scheduler([] {
-        coir::recursive_mutex mutex;
-        CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted);
-        mutex.lock();
-        coir::spawn([&] { CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted); }).get();
-        mutex.unlock();
-    });
-}
-
-TEST_CASE("recursive_mutex: outside its scheduler it throws") {
-    coir::recursive_mutex mutex;
-    CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
-    CHECK_THROWS_AS(mutex.unlock(), coir::not_in_fiber);
-    in_scheduler([&] {
-        const std::scoped_lock lock{mutex};
-        coir::offload([&] {
-            in_scheduler([&] {
-                CHECK_THROWS_AS(mutex.lock(), coir::wrong_scheduler);
-                CHECK_THROWS_AS((void)mutex.try_lock(), coir::wrong_scheduler);
-                CHECK_THROWS_AS((void)mutex.try_lock_for(1ms), coir::wrong_scheduler);
-                CHECK_THROWS_AS(mutex.unlock(), coir::wrong_scheduler);
-            });
-        });
-    });
-}
-
-TEST_CASE("recursive_mutex: destroyed with a fiber waiting for it, it says so and aborts") {
-    const auto ending = coir::test::in_child([] {
-        in_scheduler([] {
-            auto mutex = std::make_unique<coir::recursive_mutex>();
-            mutex->lock();
-            auto waiting = coir::spawn([&] { mutex->lock(); });
-            coir::this_fiber::yield();
-            mutex.reset();
-        });
-    });
-    CHECK(ending.died());
-    CHECK(ending.says("destroyed while fibers wait on it"));
 }

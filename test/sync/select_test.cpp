@@ -614,6 +614,7 @@ TEST_CASE("select: outside its scheduler it throws") {
     in_scheduler([&] {
         numbers.send(1);
         auto worker = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
+        coir::this_fiber::yield();  // it sleeps from now on, and the other thread finds it so
         coir::offload([&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(coir::select(on_recv(numbers, ignore), otherwise(nothing)), coir::wrong_scheduler);

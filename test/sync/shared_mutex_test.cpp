@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
@@ -302,18 +301,4 @@ TEST_CASE("shared_mutex: outside its scheduler it throws") {
             });
         });
     });
-}
-
-TEST_CASE("shared_mutex: destroyed with a fiber waiting for it, it says so and aborts") {
-    const auto ending = coir::test::in_child([] {
-        in_scheduler([] {
-            auto mutex = std::make_unique<coir::shared_mutex>();
-            mutex->lock();
-            auto waiting = coir::spawn([&] { mutex->lock_shared(); });
-            coir::this_fiber::yield();
-            mutex.reset();
-        });
-    });
-    CHECK(ending.died());
-    CHECK(ending.says("destroyed while fibers wait on it"));
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
@@ -264,7 +265,7 @@ TEST_CASE("task_group: several fibers may wait for it") {
     });
 }
 
-TEST_CASE("task_group: the failures that wait has not thrown are reported, and none twice") {
+TEST_CASE("task_group: several failures come out of wait together, in the order of failing, and none is reported") {
     const auto messages = reported_by([] {
         const auto fails_when_stopped = [](const char* what) {
             return [what] {
@@ -276,13 +277,59 @@ TEST_CASE("task_group: the failures that wait has not thrown are reported, and n
         coir::task_group group;
         group.spawn(fails_when_stopped("second"));
         group.spawn(fails_when_stopped("third"));
-        group.spawn([] { throw std::runtime_error{"first"}; });
-        CHECK_THROWS_WITH(group.wait(), "first");
-        group.wait();
+        group.spawn([] { sleep_for(1h); });
+        group.spawn([] { throw std::domain_error{"first"}; });
+        try {
+            group.wait();
+            FAIL("no failure");
+        } catch (const coir::exception_group& thrown) {
+            CHECK(thrown.what() == std::string{"3 fibers failed: first; second; third"});
+            REQUIRE(thrown.failures().size() == 3);
+            CHECK_THROWS_AS(std::rethrow_exception(thrown.failures()[0]), std::domain_error);
+        }
+        group.wait();  // as new
+    });
+    CHECK(messages.empty());
+}
+
+TEST_CASE("task_group: failures that no wait has thrown are reported") {
+    const auto messages = reported_by([] {
+        coir::task_group group;
+        group.spawn([] { throw std::runtime_error{"seen"}; });
+        CHECK_THROWS_WITH(group.wait(), "seen");
         group.spawn([] { throw std::runtime_error{"unseen"}; });
         coir::this_fiber::yield();
     });
-    CHECK(messages == std::vector<std::string>{"second", "third", "unseen"});
+    CHECK(messages == std::vector<std::string>{"unseen"});
+}
+
+TEST_CASE("task_group: a group in a group ends with it, and its failures come out of both") {
+    in_scheduler([] {
+        std::string log;
+        coir::task_group outer;
+        outer.spawn([&] {
+            coir::task_group inner;
+            inner.spawn([&] {
+                try {
+                    sleep_for(1h);
+                } catch (const coir::cancelled&) { throw std::runtime_error{"inner"}; }
+            });
+            try {
+                inner.wait();
+            } catch (const coir::cancelled&) {
+                log += "stopped";
+                inner.request_stop();
+                const coir::shield_scope shield;
+                inner.wait();
+            }
+        });
+        outer.spawn([] {
+            coir::this_fiber::yield();
+            throw std::runtime_error{"outer"};
+        });
+        CHECK_THROWS_WITH(outer.wait(), "2 fibers failed: outer; inner");
+        CHECK(log == "stopped");
+    });
 }
 
 TEST_CASE("task_group: a fiber that gets no stack fails like any other") {
@@ -323,3 +370,133 @@ TEST_CASE("task_group: outside its scheduler it throws") {
         group.wait();
     });
 }
+
+TEST_CASE("task_group: with a limit, spawn waits until fewer of its fibers run") {
+    in_scheduler([] {
+        int running = 0;
+        int most = 0;
+        int ran = 0;
+        coir::task_group group{coir::limit{3}};
+        for (int i = 0; i < 20; ++i) {
+            group.spawn([&, i] {
+                most = std::max(most, ++running);
+                for (int turn = 0; turn < i % 4; ++turn) coir::this_fiber::yield();
+                --running;
+                ++ran;
+            });
+        }
+        CHECK(ran >= 17);
+        group.wait();
+        CHECK(ran == 20);
+        CHECK(most == 3);
+    });
+}
+
+TEST_CASE("task_group: a place that is free is taken without waiting, also by a fiber that is to stop") {
+    in_scheduler([] {
+        bool ran = false;
+        coir::task_group group{coir::limit{1}};
+        auto stopped = coir::spawn([&] {
+            CHECK_THROWS_AS(coir::this_fiber::yield(), coir::cancelled);
+            group.spawn([&] { ran = true; });
+            CHECK_FALSE(ran);
+        });
+        stopped.request_stop();
+        stopped.get();
+        group.wait();
+        CHECK(ran);
+    });
+}
+
+TEST_CASE("task_group: those who wait to spawn get the places in the order they came, whoever comes in between") {
+    in_scheduler([] {
+        std::string order;
+        coir::task_group group{coir::limit{1}};
+        coir::event go;
+        group.spawn([&] { go.wait(); });
+        const auto spawner = [&](char name) {
+            return coir::spawn([&, name] {
+                group.spawn([&, name] {
+                    order += name;
+                    coir::this_fiber::yield();
+                });
+            });
+        };
+        auto a = spawner('a');
+        auto b = spawner('b');
+        coir::this_fiber::yield();
+        go.set();
+        coir::this_fiber::yield();
+        group.spawn([&] { order += 'c'; });
+        a.get();
+        b.get();
+        group.wait();
+        CHECK(order == "abc");
+    });
+}
+
+TEST_CASE("task_group: a wait for a place that is stopped or expires has spawned nothing, and lost no place") {
+    in_scheduler([] {
+        int ran = 0;
+        coir::event go;
+        coir::task_group group{coir::limit{1}};
+        const auto member = [&] {
+            go.wait();
+            ++ran;
+        };
+        group.spawn(member);
+        auto stopped = coir::spawn([&] { group.spawn(member); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { group.spawn(member); }), coir::timed_out);
+        go.set();
+        group.wait();
+        CHECK(ran == 1);
+        group.spawn(member);
+        group.wait();
+        CHECK(ran == 2);
+    });
+}
+
+TEST_CASE("task_group: a fiber that could not be made gives its place to the next who waits") {
+    struct thrower {
+        thrower() = default;
+        thrower(const thrower&) { throw std::bad_alloc{}; }
+        void operator()() const {}
+    };
+    in_scheduler([] {
+        coir::task_group group{coir::limit{1}};
+        const thrower cannot_be_copied;
+        CHECK_THROWS_AS(group.spawn(cannot_be_copied), std::bad_alloc);
+        bool ran = false;
+        coir::event go;
+        group.spawn([&] { go.wait(); });
+        auto fails = coir::spawn([&] { CHECK_THROWS_AS(group.spawn(cannot_be_copied), std::bad_alloc); });
+        auto next = coir::spawn([&] { group.spawn([&] { ran = true; }); });
+        coir::this_fiber::yield();
+        go.set();
+        fails.get();
+        next.get();
+        group.wait();
+        CHECK(ran);
+    });
+}
+
+TEST_CASE("task_group: the first failure also ends the wait for a place, and what is spawned then is born stopped") {
+    in_scheduler([] {
+        bool was_stopped = false;
+        coir::task_group group{coir::limit{2}};
+        group.spawn([] { sleep_for(1h); });
+        group.spawn([] { throw std::domain_error{"first"}; });
+        group.spawn([&] {
+            try {
+                coir::this_fiber::yield();
+            } catch (const coir::cancelled&) { was_stopped = true; }
+        });
+        CHECK_THROWS_AS(group.wait(), std::domain_error);
+        CHECK(was_stopped);
+    });
+}
+
+TEST_CASE("limit: of 0 throws invalid_argument") { CHECK_THROWS_AS(coir::limit{0}, std::invalid_argument); }
