@@ -56,7 +56,7 @@ private:
     std::vector<int> links_of(int page) {
         for (auto pause = 10ms;; pause *= 2) {
             try {
-                const std::string text = coir::with_timeout(200ms, [&] { return get(page); });
+                const std::string text = coir::with_timeout(1s, [&] { return get(page); });
                 ++read_;
                 show_progress();
                 return links_in(text);

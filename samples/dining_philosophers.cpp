@@ -1,6 +1,6 @@
 // Five philosophers, five forks, and each takes the left one first: the oldest deadlock there is. coir knows when
 // nothing can ever wake the fibers that are left: run() stops them all and throws coir::deadlock, with what each of
-// them waits for and the circle in which they wait. (A thread in the same place just hangs.)
+// them waits for and the cycle in which they wait. (A thread in the same place just hangs.)
 //
 //     asyncio                                 coir
 //     asyncio.Lock                            coir::mutex; `async with lock` is std::lock_guard

@@ -37,6 +37,9 @@ public:
     explicit buffered_reader(Stream& from, std::size_t limit = std::size_t{64} << 10) noexcept
         : from_{from}, limit_{limit} {}
 
+    buffered_reader(const buffered_reader&) = delete;
+    buffered_reader& operator=(const buffered_reader&) = delete;
+
     /// Up to and with the delimiter (not empty), or less where the stream ends before: empty once nothing is left.
     /// Throws besides `std::system_error` with `message_size` when there is none within the limit; nothing is taken
     /// then.
@@ -104,9 +107,11 @@ private:
     }
 
     void make_room() {
-        std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
-        end_ -= begin_;
-        begin_ = 0;
+        if (begin_ > 0) {
+            std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
+            end_ -= begin_;
+            begin_ = 0;
+        }
         constexpr std::size_t least = 4096;
         if (end_ == buffer_.size()) buffer_.resize(std::min(limit_, std::max(least, 2 * end_)));
     }

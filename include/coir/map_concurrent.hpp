@@ -36,7 +36,9 @@ public:
     using returned = std::invoke_result_t<F&, element>;
     using result = std::conditional_t<std::is_void_v<returned>, std::monostate, std::remove_cvref_t<returned>>;
 
-    concurrent_mapping(Range& range, F& f) : range_{range}, f_{f} {}
+    /// For so many workers at most, of which `begun` are made by whoever makes this.
+    concurrent_mapping(Range& range, F& f, std::size_t most, std::size_t begun)
+        : range_{range}, f_{f}, unmade_{most - begun}, at_end_{begun == 0} {}
 
     [[nodiscard]] group_core& workers() noexcept { return workers_; }
 
@@ -44,16 +46,19 @@ public:
     void work() {
         while (!workers_.is_stopping()) {
             std::unique_lock turn{turn_};
-            if (!advance()) return;
+            // It may have been told to stop while it waited for its turn, which it has now all the same.
+            if (workers_.is_stopping() || !advance()) return;
             element taken = take();
             gather_slot<result>& place = slots_.emplace_back();
             turn.unlock();
+            spawn_another();
             place.fill_from([&]() -> decltype(auto) { return std::invoke(f_, std::forward<element>(taken)); });
         }
     }
 
     /// Throws `fiber_stopped` when one is missing.
     std::vector<result> take_results() {
+        if (!at_end_) throw_no_result();
         std::vector<result> results;
         results.reserve(slots_.size());
         for (auto& slot : slots_) results.push_back(slot.take());
@@ -61,6 +66,13 @@ public:
     }
 
 private:
+    /// Where it is not known how many elements there are, there are as many workers as have found work, and one more.
+    void spawn_another() {
+        if (unmade_ == 0) return;
+        --unmade_;
+        spawn_member(workers_, {}, 0, [this] { work(); });
+    }
+
     /// To the next element. Only when it is wanted: of an input range, it may have to be waited for.
     bool advance() {
         if (at_end_) return false;
@@ -84,19 +96,16 @@ private:
     F& f_;
     mutex turn_;  // to take: a range may suspend while it is advanced
     std::optional<std::ranges::iterator_t<Range>> at_;
-    bool at_end_ = false;
+    std::size_t unmade_;
+    bool at_end_;
     std::deque<gather_slot<result>> slots_;  // which stay where they are
     group_core workers_;                     // last, since its fibers use the others
 };
 
-/// As many workers as the limit allows, and no more than there are elements, as far as that is known. The size of a
-/// range that can be read only once, as a channel, may be what is there so far.
-template <class Range> std::size_t workers_for(Range& range, limit most) {
-    if constexpr (std::ranges::sized_range<Range> && std::ranges::forward_range<Range>)
-        return std::min(most.at_once, static_cast<std::size_t>(std::ranges::size(range)));
-    else
-        return most.at_once;
-}
+/// Whether it is known how many elements there are. The size of a range that can be read only once, as a channel, may
+/// be what is there so far.
+template <class Range>
+inline constexpr bool has_known_size = std::ranges::sized_range<Range>&& std::ranges::forward_range<Range>;
 
 }  // namespace detail
 
@@ -120,8 +129,12 @@ template <std::ranges::input_range Range, class F>
 requires std::invocable<F&, detail::taken_element<Range>>
 [[gnu::always_inline]] inline auto map_concurrent(Range&& range, limit most, F&& f, deadline until = never) {
     using mapping = detail::concurrent_mapping<std::remove_reference_t<Range>, std::remove_reference_t<F>>;
-    mapping shared{range, f};
-    for (std::size_t n = detail::workers_for(range, most); n > 0; --n) {
+    std::size_t begun = 1;
+    if constexpr (detail::has_known_size<std::remove_reference_t<Range>>) {
+        most.at_once = begun = std::min(most.at_once, static_cast<std::size_t>(std::ranges::size(range)));
+    }
+    mapping shared{range, f, most.at_once, begun};
+    for (std::size_t n = begun; n > 0; --n) {
         detail::spawn_member(shared.workers(), {}, 0, [&shared] { shared.work(); });
     }
     shared.workers().join("map_concurrent", until);

@@ -57,6 +57,7 @@ public:
 
 private:
     bool take(const char* operation, deadline until);
+    bool wait(const detail::task& self, const char* operation, const deadline& until);
 
     detail::task* holder_ = nullptr;  // none only when nobody waits; first, so that a report names the mutex's address
     detail::wait_queue waiters_{"mutex"};

@@ -31,8 +31,8 @@ struct run_options {
     std::string name{};
     /// What time `sleep_for`, deadlines and `coir::clock` go by.
     clock_mode clock = clock_mode::real;
-    /// For tests: fibers that are ready run, and timers of one time fire, in an order that the seed determines. None:
-    /// first come, first served. See `coir::test::explore`.
+    /// For tests: fibers that are ready run, and timers of one time fire, in an order that the seed determines,
+    /// whatever is said elsewhere of who runs after whom. None: first come, first served. See `coir::test::explore`.
     std::optional<std::uint64_t> seed{};
     /// A Boost.Context StackAllocator for the fibers that ask for no stack size of their own; the first fiber and those
     /// that do have theirs from coir's pool. Empty: the pool serves all. Must outlive nothing: it is copied.

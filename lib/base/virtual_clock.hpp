@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace coir::detail {
 
@@ -20,6 +21,12 @@ public:
     /// Never back.
     void move_to(std::int64_t now) noexcept {
         if (now > now_) now_ = now;
+    }
+
+    /// No further than time can be counted.
+    void advance(std::int64_t by) noexcept {
+        now_ =
+            by < std::numeric_limits<std::int64_t>::max() - now_ ? now_ + by : std::numeric_limits<std::int64_t>::max();
     }
 
     /// In nanoseconds on `std::chrono::steady_clock`, which goes on meanwhile.

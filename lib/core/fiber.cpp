@@ -96,6 +96,7 @@ void fiber_handle::end() noexcept {
         COIR_CHECK(here != nullptr && here->owns(ending), "a fiber's handle is destroyed outside its scheduler");
         task& self = here->running();
         COIR_CHECK(&ending != &self, "a fiber destroys its own handle");
+        COIR_CHECK(!joiner::is_joined(ending), "a fiber's handle is destroyed while another fiber waits for its end");
         here->request_stop(ending);
         ++self.shields;
         wait("~fiber", never);

@@ -79,7 +79,7 @@ void scheduler::sleep(std::int64_t wait) noexcept {
     const std::int64_t began = virtual_ ? virtual_clock::real_now() : 0;
     if (inbox_.may_sleep()) reactor_.poll(wait);
     inbox_.awake();
-    if (virtual_) virtual_->move_to(virtual_->now() + virtual_clock::real_now() - began);
+    if (virtual_) virtual_->advance(virtual_clock::real_now() - began);
 }
 
 /// In virtual time, when time alone can wake anyone: it is the first timer's now. False where that is not so.
@@ -87,11 +87,16 @@ bool scheduler::jump() noexcept {
     if (!virtual_ || timers_.empty() || inbox_.expects()) return false;
     if (reactor_.has_waiters()) {
         if (settings_.clock != clock_mode::virtual_time_past_io) return false;
-        reactor_.poll(settling_time);
+        const std::int64_t settled = virtual_clock::real_now() + settling_time;
+        for (std::int64_t left = settling_time; ready_.empty() && left > 0;) {
+            reactor_.poll(left);
+            left = settled - virtual_clock::real_now();
+        }
         if (!ready_.empty()) return true;
     }
     virtual_->move_to(timers_.next_look());
-    fire_timers(virtual_->now());
+    round_began_ = virtual_->now();
+    fire_timers(round_began_);
     return true;
 }
 
@@ -104,7 +109,7 @@ void scheduler::fire_timers(std::int64_t now) noexcept {
 void scheduler::fire_timers_in_order(std::int64_t now) {
     while (timer_node* const first = timers_.pop(now)) {
         std::vector<timer_node*> simultaneous{first};
-        while (timer_node* const next = timers_.pop(first->at)) simultaneous.push_back(next);
+        while (timer_node* const next = timers_.pop(std::max<std::int64_t>(first->at, 0))) simultaneous.push_back(next);
         order_->shuffle(simultaneous);
         for (timer_node* const due : simultaneous) due->fire(*due);
     }

@@ -15,9 +15,8 @@ public:
     joiner(task& who, task& awaited, const char* operation)
         : completion{on_end}, waiter{who, "the end of a fiber"}, awaited_{&awaited} {
         if (&who == &awaited) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-        if (awaited.observer != nullptr && !gives_way(*awaited.observer)) {
-            throw_misuse(std::errc::operation_not_permitted, operation);
-        }
+        if (is_joined(awaited)) throw_misuse(std::errc::operation_not_permitted, operation);
+        if (awaited.observer != nullptr) static_cast<joiner*>(awaited.observer)->awaited_ = nullptr;
         awaited.observer = this;
         held_by = &awaited_;
     }
@@ -25,20 +24,19 @@ public:
         if (awaited_ != nullptr) awaited_->observer = nullptr;
     }
 
+    /// Whether another one waits for its end. Who was woken by something else has only to run yet, and stands in
+    /// nobody's way.
+    [[nodiscard]] static bool is_joined(const task& awaited) noexcept {
+        if (awaited.observer == nullptr) return false;
+        if (awaited.observer->done != on_end) return true;
+        return static_cast<const joiner*>(awaited.observer)->result == outcome::waiting;
+    }
+
 private:
     static void on_end(completion& self, task&) noexcept {
         auto& joins = static_cast<joiner&>(self);
         joins.awaited_ = nullptr;  // its record may be gone before this fiber runs
         joins.wake(outcome::woken);
-    }
-
-    /// Who was woken by something else has only to run yet, and stands in nobody's way.
-    static bool gives_way(completion& other) noexcept {
-        if (other.done != on_end) return false;
-        auto& joins = static_cast<joiner&>(other);
-        if (joins.result == outcome::waiting) return false;
-        joins.awaited_ = nullptr;
-        return true;
     }
 
     [[noreturn]] static void throw_misuse(std::errc what, const char* operation) {

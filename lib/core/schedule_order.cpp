@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t changes_max = 4;     // bugs that need more fibers to be late at once are rare
 constexpr std::size_t steps_log_min = 3;   // how long a program runs is not known: somewhere between 8
 constexpr std::size_t steps_log_max = 12;  // and 4,096 suspensions, each power of two as likely
-constexpr int chosen_in_a_row_max = 64;    // then a fiber waits for another by yielding, and must fall behind it
+constexpr int patience = 64;               // of who is ready: fibers that wait for it by yielding must fall behind it
 
 }  // namespace
 
@@ -31,14 +31,15 @@ void schedule_order::choose(ready_list& ready) noexcept {
 void schedule_order::choose_by_priority(ready_list& ready) noexcept {
     ++step_;
     const task* chosen = first_of(ready);
-    in_a_row_ = chosen->id == last_chosen_ ? in_a_row_ + 1 : 0;
-    if (in_a_row_ == chosen_in_a_row_max || std::ranges::find(changes_, step_) != changes_.end()) {
+    const std::uint64_t oldest = ready.front()->id;
+    passed_over_ = oldest == oldest_ ? passed_over_ + 1 : 0;
+    oldest_ = oldest;
+    const bool is_unfair = passed_over_ > patience && chosen->id != oldest;
+    if (is_unfair || std::ranges::find(changes_, step_) != changes_.end()) {
         std::erase(fallen_, chosen->id);
         fallen_.push_back(chosen->id);
-        in_a_row_ = 0;
         chosen = first_of(ready);
     }
-    last_chosen_ = chosen->id;
     ready.bring_to_front([chosen](const task& each) { return &each == chosen; });
 }
 

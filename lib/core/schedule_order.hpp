@@ -35,8 +35,8 @@ private:
     std::vector<std::uint64_t> changes_;  // steps at which who would run next falls behind all others; empty: draw
     std::vector<std::uint64_t> fallen_;   // ids of those, the last one behind the others
     std::uint64_t step_ = 0;
-    std::uint64_t last_chosen_ = 0;
-    int in_a_row_ = 0;
+    std::uint64_t oldest_ = 0;  // the task that has been ready for longest
+    int passed_over_ = 0;       // for so many steps
 };
 
 }  // namespace coir::detail

@@ -51,7 +51,7 @@ void describe_running(int fd) noexcept {
     ::dprintf(fd, "  in fiber #%llu \"%.*s\"\n", static_cast<unsigned long long>(self.id),
               static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
     if (const std::optional<std::uint64_t> seed = here->seed()) {
-        ::dprintf(fd, "  with COIR_SEED=%llu\n", static_cast<unsigned long long>(*seed));
+        ::dprintf(fd, "  in the order of seed %llu\n", static_cast<unsigned long long>(*seed));
     }
 }
 

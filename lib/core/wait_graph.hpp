@@ -9,7 +9,8 @@
 namespace coir::detail {
 
 /// Who waits for whom, among the tasks that are alive at one moment. Who holds what is known by an address alone, and
-/// may have ended while holding it: it is looked up among them before it is followed.
+/// may have ended while holding it: it is looked up among them before it is followed. (A new one that has got the same
+/// memory is taken for it.)
 class wait_graph {
 public:
     explicit wait_graph(const list<task>& alive);

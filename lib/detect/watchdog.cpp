@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "detect/capture.hpp"
 #include "detect/watched_thread.hpp"
 
 namespace coir::detail::watchdog {
@@ -35,6 +36,9 @@ void leave_stack(int, siginfo_t*, void*) {
 class stack_signal {
 public:
     stack_signal() noexcept {
+        // The unwinder makes itself ready at its first call, which is not to be the handler's.
+        call_stack unused;
+        capture_interrupted(unused);
         for (number_ = SIGRTMAX; number_ >= SIGRTMIN; --number_) {
             struct sigaction ours {};
             if (::sigaction(number_, nullptr, &before_) != 0 || before_.sa_handler != SIG_DFL) continue;

@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <coir/detail/throw_if.hpp>
@@ -57,9 +58,10 @@ endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
     } else if (address->sa_family == AF_INET6 && size >= sizeof v6_) {
         std::memcpy(&v6_, address, sizeof v6_);
         size_ = sizeof v6_;
-    } else if (address->sa_family == AF_UNIX && size >= before_path && size <= sizeof un_) {
-        std::memcpy(&un_, address, size);
-        size_ = size;
+    } else if (address->sa_family == AF_UNIX && size >= before_path) {
+        // Linux counts the zero behind a path that fills its place to the last byte (unix(7)).
+        size_ = std::min<socklen_t>(size, sizeof un_);
+        std::memcpy(&un_, address, size_);
     } else {
         detail::throw_error(std::make_error_code(std::errc::address_family_not_supported), "endpoint");
     }

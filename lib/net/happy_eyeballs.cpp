@@ -11,16 +11,6 @@ namespace {
 
 constexpr std::chrono::milliseconds head_start{250};  // RFC 8305, section 5: "Connection Attempt Delay"
 
-/// Of an attempt, however it comes.
-struct ending {
-    std::size_t& running;
-    coir::wait_queue& news;
-    ~ending() {
-        --running;
-        news.wake_all();
-    }
-};
-
 }  // namespace
 
 std::vector<net::endpoint> interleaved(std::span<const net::endpoint> found) {
@@ -41,23 +31,21 @@ std::error_code race(std::span<const net::endpoint> candidates, const deadline& 
                      const std::function<std::error_code(const net::endpoint&)>& attempt) {
     std::error_code last = std::make_error_code(std::errc::address_not_available);
     bool won = false;
-    std::size_t running = 0;
     coir::wait_queue news{"a connection"};
     task_group attempts;
     for (const net::endpoint& to : candidates) {
-        ++running;
         attempts.spawn([&, to] {
-            const ending tells{running, news};
             const std::error_code failure = attempt(to);
             if (won) return;
             won = !failure;
             last = failure;
+            news.wake_all();
+            if (won) attempts.request_stop();
         });
         static_cast<void>(news.wait_until(std::min(until, deadline{head_start})));
         if (won || until.has_passed()) break;
     }
-    while (!won && running > 0) news.wait();  // each attempt has its own limit in `until`
-    if (!won) attempts.wait();
+    attempts.wait();  // each has its own limit in `until`
     return last;
 }
 

@@ -83,8 +83,9 @@ std::size_t socket::receive(std::span<std::byte> into, const deadline& until, st
         const long n = sys::recv(fd_, into.data(), into.size(), 0);
         // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event.
         // Not so once the end, an error or an urgent byte is about: it may have been in the same event as the data.
-        const bool short_read = n > 0 && static_cast<std::size_t>(n) < into.size();
-        if (n == -EAGAIN || (short_read && !at.eagain_alone_clears)) at.readable = false;
+        const bool is_short = n > 0 && static_cast<std::size_t>(n) < into.size();
+        const bool is_empty = is_short && when_short_ == short_read::means_empty && !at.eagain_alone_clears;
+        if (n == -EAGAIN || is_empty) at.readable = false;
         return n;
     });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
@@ -216,6 +217,7 @@ socket& socket::operator=(socket&& other) noexcept {
     close();
     owner_ = std::exchange(other.owner_, {});
     fd_ = std::exchange(other.fd_, -1);
+    when_short_ = other.when_short_;
     return *this;
 }
 

@@ -22,11 +22,13 @@ inline std::error_code set_option(int fd, int level, int option, int value) noex
 /// `ask` is getsockname(2) or getpeername(2).
 using asks_for_name = long (*)(int, sockaddr*, socklen_t*) noexcept;
 
-inline net::endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) {
+inline net::endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) noexcept {
     sockaddr_storage name{};
     socklen_t size = sizeof name;
     auto* const address = reinterpret_cast<sockaddr*>(&name);
     ec = error_of(ask(fd, address, &size));
+    const bool is_known = name.ss_family == AF_INET || name.ss_family == AF_INET6 || name.ss_family == AF_UNIX;
+    if (!ec && !is_known) ec = std::make_error_code(std::errc::address_family_not_supported);
     return ec ? net::endpoint{} : net::endpoint{address, size};
 }
 

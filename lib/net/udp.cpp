@@ -15,7 +15,7 @@ using detail::error_of;
 using detail::name_of;
 namespace sys = detail::sys;
 
-constexpr std::size_t batch_max = 64;
+constexpr std::size_t batch_max = 32;  // 7 KiB of a fiber's stack
 
 int make_socket(const endpoint& of, std::error_code& ec) noexcept {
     if (!of.is_local()) return detail::make_socket(of.family(), SOCK_DGRAM, ec);

@@ -1,7 +1,7 @@
 #include <coir/barrier.hpp>
 #include <coir/error.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 
 namespace coir::detail {
 
@@ -33,14 +33,14 @@ bool barrier_core::arrive_and_drop() {
 }
 
 bool barrier_core::arrive_or_wait(const deadline& until) {
-    owner_.claim(scheduler::get("barrier::arrive_and_wait"), "barrier::arrive_and_wait");
+    claim(owner_, "barrier::arrive_and_wait");
     if (missing_ <= 1) return arrive("barrier::arrive_and_wait", 1);
     park(1, "barrier::arrive_and_wait", until);
     return false;
 }
 
 void barrier_core::wait(std::uint64_t phase, const deadline& until) {
-    owner_.claim(scheduler::get("barrier::wait"), "barrier::wait");
+    claim(owner_, "barrier::wait");
     if (phase == phase_) park(0, "barrier::wait", until);
 }
 

@@ -1,7 +1,7 @@
 #include <coir/detail/channel_core.hpp>
 #include <coir/error.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 #include "sync/party.hpp"
 
 namespace coir::detail {
@@ -16,7 +16,7 @@ channel_core::~channel_core() {
     COIR_CHECK(senders_.empty() && receivers_.empty(), "a channel is destroyed while fibers wait on it");
 }
 
-void channel_core::enter(const char* operation) { owner_.claim(scheduler::get(operation), operation); }
+void channel_core::enter(const char* operation) { detail::claim(owner_, operation); }
 
 void* channel_core::receiver_place() const noexcept { return first_place(receivers_); }
 

@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 
 namespace coir {
 
@@ -17,7 +17,7 @@ void event::reset() {
 }
 
 void event::wait(deadline until) {
-    waiters_.claim(detail::scheduler::get("event::wait"), "event::wait");
+    detail::claim(waiters_, "event::wait");
     if (!set_ && !waiters_.wait("event::wait", until)) throw timed_out{"event::wait"};
 }
 

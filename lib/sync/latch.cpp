@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/latch.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 
 namespace coir {
 
@@ -17,12 +17,12 @@ void latch::count_down(std::ptrdiff_t arrivals) {
 }
 
 void latch::wait(deadline until) {
-    waiters_.claim(detail::scheduler::get("latch::wait"), "latch::wait");
+    detail::claim(waiters_, "latch::wait");
     if (left_ > 0 && !waiters_.wait("latch::wait", until)) throw timed_out{"latch::wait"};
 }
 
 void latch::arrive_and_wait(std::ptrdiff_t arrivals, deadline until) {
-    waiters_.claim(detail::scheduler::get("latch::arrive_and_wait"), "latch::arrive_and_wait");
+    detail::claim(waiters_, "latch::arrive_and_wait");
     count_down(arrivals);
     wait(until);
 }

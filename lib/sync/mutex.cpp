@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/mutex.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 #include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
@@ -21,23 +21,22 @@ void mutex::lock(deadline until) {
 bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until", until); }
 
 bool mutex::take(const char* operation, deadline until) {
-    const scheduler& here = scheduler::get(operation);
-    waiters_.claim(here, operation);
+    const scheduler& here = detail::claim(waiters_, operation);
     task& self = here.running();
-    if (holder_ == nullptr) {
-        holder_ = &self;
-    } else {
-        if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-        lock_order::wanted(this, "mutex");
-        if (!waiters_.wait(operation, until, &holder_)) return false;
-    }  // woken: unlock() has made this fiber the holder
+    if (holder_ != nullptr && !wait(self, operation, until)) return false;
+    holder_ = &self;
     lock_order::taken(this, "mutex");
     return true;
 }
 
+[[gnu::noinline]] bool mutex::wait(const task& self, const char* operation, const deadline& until) {
+    if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    lock_order::wanted(this, "mutex");
+    return waiters_.wait(operation, until, &holder_);  // woken: unlock() has made this fiber the holder
+}
+
 bool mutex::try_lock() {
-    const scheduler& here = scheduler::get("mutex::try_lock");
-    waiters_.claim(here, "mutex::try_lock");
+    const scheduler& here = detail::claim(waiters_, "mutex::try_lock");
     if (holder_ != nullptr) return false;
     holder_ = &here.running();
     lock_order::taken_by_try(this, "mutex");
@@ -45,8 +44,7 @@ bool mutex::try_lock() {
 }
 
 void mutex::unlock() {
-    const scheduler& here = scheduler::get("mutex::unlock");
-    waiters_.claim(here, "mutex::unlock");
+    const scheduler& here = detail::claim(waiters_, "mutex::unlock");
     if (holder_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");
     holder_ = waiters_.wake_one();
     lock_order::given_back(this);

@@ -1,14 +1,13 @@
 #include <coir/error.hpp>
 #include <coir/once_flag.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 #include "sync/misuse.hpp"
 
 namespace coir {
 
 bool once_flag::begin() {
-    const detail::scheduler& here = detail::scheduler::get("call_once");
-    waiters_.claim(here, "call_once");
+    const detail::scheduler& here = detail::claim(waiters_, "call_once");
     if (done_) return false;
     if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
     // Woken: the call is made, or it failed and fail() has made this fiber the caller.

@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/recursive_mutex.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 #include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
@@ -20,8 +20,7 @@ void recursive_mutex::lock(deadline until) {
 bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mutex::try_lock_until", until); }
 
 bool recursive_mutex::take(const char* operation, deadline until) {
-    const scheduler& here = scheduler::get(operation);
-    waiters_.claim(here, operation);
+    const scheduler& here = detail::claim(waiters_, operation);
     if (!take_at_once(here.running())) {
         lock_order::wanted(this, "recursive_mutex");
         if (!waiters_.wait(operation, until, &holder_)) return false;
@@ -31,8 +30,7 @@ bool recursive_mutex::take(const char* operation, deadline until) {
 }
 
 bool recursive_mutex::try_lock() {
-    const scheduler& here = scheduler::get("recursive_mutex::try_lock");
-    waiters_.claim(here, "recursive_mutex::try_lock");
+    const scheduler& here = detail::claim(waiters_, "recursive_mutex::try_lock");
     if (!take_at_once(here.running())) return false;
     lock_order::taken_by_try(this, "recursive_mutex");
     return true;
@@ -46,8 +44,7 @@ bool recursive_mutex::take_at_once(task& self) noexcept {
 }
 
 void recursive_mutex::unlock() {
-    const scheduler& here = scheduler::get("recursive_mutex::unlock");
-    waiters_.claim(here, "recursive_mutex::unlock");
+    const scheduler& here = detail::claim(waiters_, "recursive_mutex::unlock");
     if (holder_ != &here.running()) detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
     lock_order::given_back(this);
     if (--depth_ > 0) return;

@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/semaphore.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 
 namespace coir::detail {
 
@@ -17,7 +17,7 @@ void semaphore_core::acquire(deadline until) {
 bool semaphore_core::try_acquire_until(deadline until) { return take("semaphore::try_acquire_until", until); }
 
 bool semaphore_core::take(const char* operation, const deadline& until) {
-    waiters_.claim(scheduler::get(operation), operation);
+    claim(waiters_, operation);
     if (permits_ == 0) return waiters_.wait(operation, until);  // woken: release() has handed over a permit
     --permits_;
     return true;

@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/shared_mutex.hpp>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 #include "sync/lock_order.hpp"
 #include "sync/misuse.hpp"
 
@@ -51,8 +51,7 @@ bool shared_mutex::try_to_take(access wanted, const char* operation) {
 }
 
 bool shared_mutex::take_at_once(access wanted, const char* operation) {
-    const scheduler& here = scheduler::get(operation);
-    owner_.claim(here, operation);
+    const scheduler& here = detail::claim(owner_, operation);
     if (!applicants_.empty() || !is_open_to(wanted)) return false;
     enter(wanted, here.running());
     return true;
@@ -111,15 +110,14 @@ void shared_mutex::lock_shared(deadline until) {
     if (!take(access::shared, "shared_mutex::lock_shared", until)) throw timed_out{"shared_mutex::lock_shared"};
 }
 
-bool shared_mutex::try_lock_shared() { return take_at_once(access::shared, "shared_mutex::try_lock_shared"); }
+bool shared_mutex::try_lock_shared() { return try_to_take(access::shared, "shared_mutex::try_lock_shared"); }
 
 bool shared_mutex::try_lock_shared_until(deadline until) {
     return take(access::shared, "shared_mutex::try_lock_shared_until", until);
 }
 
 void shared_mutex::unlock() {
-    const scheduler& here = scheduler::get("shared_mutex::unlock");
-    owner_.claim(here, "shared_mutex::unlock");
+    const scheduler& here = detail::claim(owner_, "shared_mutex::unlock");
     if (writer_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
     writer_ = nullptr;
     lock_order::given_back(this);

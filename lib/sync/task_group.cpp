@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/scheduler.hpp"
+#include "sync/claim.hpp"
 
 namespace coir {
 
@@ -35,8 +35,7 @@ group_core::~group_core() {
 }
 
 void group_core::take_place(const char* operation) {
-    const scheduler& here = scheduler::get(operation);
-    all_ended_.claim(here, operation);
+    claim(all_ended_, operation);
     if (places_ > 0)
         --places_;
     else
@@ -79,7 +78,10 @@ void group_core::request_stop() {
 }
 
 void group_core::join(const char* operation, const deadline& until) {
-    if (!running_.empty() && !all_ended_.wait(operation, until)) throw timed_out{operation};
+    // Who waited for a place may have taken the one of the last to end.
+    while (!running_.empty()) {
+        if (!all_ended_.wait(operation, until)) throw timed_out{operation};
+    }
 }
 
 void group_core::rethrow_failures() {

@@ -554,6 +554,19 @@ TEST_CASE("fiber: destroying one's own handle aborts") {
     CHECK(how.says("a fiber destroys its own handle"));
 }
 
+TEST_CASE("fiber: destroying a handle while another fiber waits for its end aborts") {
+    const auto how = coir::test::in_child([] {
+        in_scheduler([] {
+            auto handle = std::make_unique<coir::fiber<void>>(coir::spawn([] { coir::this_fiber::sleep_for(1h); }));
+            auto joiner = coir::spawn([&] { handle->join(); });
+            coir::this_fiber::yield();
+            handle.reset();
+        });
+    });
+    CHECK(how.signal == SIGABRT);
+    CHECK(how.says("destroyed while another fiber waits for its end"));
+}
+
 TEST_CASE("fiber: a detached one goes on alone, and run waits for it") {
     bool ended = false;
     in_scheduler([&] {

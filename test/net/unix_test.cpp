@@ -171,6 +171,37 @@ TEST_CASE("unix_stream: connect waits while the listener's queue is full, until 
     });
 }
 
+TEST_CASE("unix_listener: a client whose own path fills its place to the last byte is served as any other") {
+    in_scheduler([] {
+        const folder here;
+        auto listener = unix_listener::bind(here.file("socket"));
+        auto server = coir::spawn([&] { listener.serve([](unix_stream peer) { peer.write_all("hello"); }); });
+        const unique_fd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+        sockaddr_un mine{};
+        mine.sun_family = AF_UNIX;
+        std::string path = here.file("");
+        path.resize(sizeof mine.sun_path, 'x');
+        path.copy(mine.sun_path, path.size());
+        REQUIRE(::bind(client.get(), reinterpret_cast<const sockaddr*>(&mine), sizeof mine) == 0);
+        const auto to = listener.local_endpoint();
+        REQUIRE(::connect(client.get(), to.data(), to.size()) == 0);
+        std::array<std::byte, 5> greeting;
+        CHECK(coir::io::read_exactly(client.get(), greeting) == 5);
+    });
+}
+
+TEST_CASE("unix_stream: a read that ends at a descriptor leaves what comes behind it to the next") {
+    in_scheduler([] {
+        auto [near, far] = unix_stream::pair();
+        near.write_all("abc");
+        near.send_descriptor(0);
+        near.write_all("def");
+        std::string text;
+        while (text.size() < 7) text += read_text(far);
+        CHECK(text == std::string{"abc\0def", 7});
+    });
+}
+
 TEST_CASE("unix_stream: a descriptor is passed on, and works at the other end") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();

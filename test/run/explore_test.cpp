@@ -176,6 +176,47 @@ TEST_CASE("seed: a fiber that waits for another by yielding does not keep it fro
     }
 }
 
+TEST_CASE("seed: two fibers that wake each other do not keep a third from running") {
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        CAPTURE(seed);
+        coir::run({.seed = seed}, [&] {
+            coir::channel<int> there;
+            coir::channel<int> back;
+            auto ping = coir::spawn([&] {
+                for (;;) {
+                    there.send(1);
+                    back.recv();
+                }
+            });
+            auto pong = coir::spawn([&] {
+                for (;;) {
+                    there.recv();
+                    back.send(1);
+                }
+            });
+            for (int i = 0; i < 10; ++i) yield();
+        });
+    }
+}
+
+TEST_CASE("seed: a point of time that is long past is no other timer's time") {
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        CAPTURE(seed);
+        coir::run({.clock = coir::clock_mode::virtual_time, .seed = seed}, [] {
+            const auto began = coir::clock::now();
+            const auto after = [began](std::chrono::hours length) {
+                sleep_for(length);
+                return coir::clock::now() - began == length;
+            };
+            const auto [hour, day, past] =
+                coir::gather([&] { return after(1h); }, [&] { return after(24h); },
+                             [] { coir::this_fiber::sleep_until(coir::clock::time_point::min()); });
+            CHECK(hour);
+            CHECK(day);
+        });
+    }
+}
+
 TEST_CASE("explore: a lost update is found within 1,000 orders, and its seed finds it again at once") {
     const search found = look_for_failure(1'000, lose_a_deposit);
     REQUIRE_FALSE(found.seed.empty());

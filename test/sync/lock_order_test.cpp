@@ -283,3 +283,14 @@ TEST_CASE("lock order: a mutex that was taken before the check was on may be giv
         lock_order::is_checked = before;
     });
 }
+
+TEST_CASE("lock order: what try_lock_shared takes is held as well") {
+    coir::shared_mutex shared;
+    coir::mutex other;
+    const std::string log = warnings_of([&] {
+        take_both(other, shared);
+        const std::shared_lock held{shared, std::try_to_lock};
+        const std::scoped_lock wanted{other};
+    });
+    CHECK(count(log, headline) == 1);
+}

@@ -9,8 +9,10 @@
 #include <doctest/doctest.h>
 #include <forward_list>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <numeric>
+#include <ranges>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -293,5 +295,31 @@ TEST_CASE("map_concurrent: a deadline that passes stops them all, and throws tim
             coir::with_timeout(30min, [&] { coir::map_concurrent(first_numbers(9), coir::limit{2}, sleep); }),
             coir::timed_out);
         CHECK(ended == 8);
+    });
+}
+
+TEST_CASE(
+    "map_concurrent: of a range whose size is not known, there are no more workers than find work, and one more") {
+    in_scheduler([] {
+        coir::channel<int> numbers{4};
+        for (int i = 1; i <= 3; ++i) numbers.send(i);
+        numbers.close();
+        const auto squares = coir::map_concurrent(numbers, coir::limit{std::numeric_limits<std::size_t>::max()},
+                                                  [](int number) { return number * number; });
+        CHECK(squares == std::vector{1, 4, 9});
+    });
+}
+
+TEST_CASE("map_concurrent: a range that fails is not touched again") {
+    in_scheduler([] {
+        int touched = 0;
+        auto failing = std::views::iota(0, 10) | std::views::filter([&](int number) {
+                           ++touched;
+                           if (number == 2) throw std::runtime_error{"no more"};
+                           return true;
+                       });
+        const auto wait = [](int) { coir::this_fiber::yield(); };
+        CHECK_THROWS_WITH_AS(coir::map_concurrent(failing, coir::limit{4}, wait), "no more", std::runtime_error);
+        CHECK(touched == 3);
     });
 }

@@ -499,4 +499,22 @@ TEST_CASE("task_group: the first failure also ends the wait for a place, and wha
     });
 }
 
+TEST_CASE("task_group: wait waits for a fiber too that was spawned into the place of the last to end") {
+    in_scheduler([] {
+        coir::task_group group{coir::limit{1}};
+        bool second_ended = false;
+        group.spawn([] { coir::this_fiber::yield(); });
+        auto spawner = coir::spawn([&] {
+            group.spawn([&] {
+                coir::this_fiber::yield();
+                second_ended = true;
+            });
+        });
+        coir::this_fiber::yield();
+        group.wait();
+        CHECK(second_ended);
+        spawner.get();
+    });
+}
+
 TEST_CASE("limit: of 0 throws invalid_argument") { CHECK_THROWS_AS(coir::limit{0}, std::invalid_argument); }

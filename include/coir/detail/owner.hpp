@@ -27,6 +27,9 @@ public:
     scheduler& claim(const char* operation);
 
     [[nodiscard]] bool is(const scheduler& here) const noexcept;
+    [[nodiscard]] bool is(std::uint64_t serial) const noexcept {
+        return serial_.load(std::memory_order_relaxed) == serial;
+    }
 
     /// Whether it belongs to a scheduler that runs on another thread.
     [[nodiscard]] bool is_elsewhere() const noexcept;

@@ -14,13 +14,18 @@ namespace coir::detail {
 class scheduler;
 enum class direction : std::uint8_t;
 
-/// A non-blocking TCP socket that the library owns: what streams and listeners are made of. It comes to belong to the
-/// scheduler whose fiber first uses it, is registered there once, and may outlive it. Each call throws `not_in_fiber`,
-/// `wrong_scheduler`, `cancelled` and `scope_expired`; all other failures are in `ec`.
+/// What it means when recv(2) has given less than it was asked for. TCP gives what there is. A Unix socket stops behind
+/// the byte that a descriptor came with, and there may be more.
+enum class short_read : std::uint8_t { means_empty, means_nothing };
+
+/// A non-blocking socket that the library owns: what streams, listeners and the like are made of. It comes to belong to
+/// the scheduler whose fiber first uses it, is registered there once, and may outlive it. Each call throws
+/// `not_in_fiber`, `wrong_scheduler`, `cancelled` and `scope_expired`; all other failures are in `ec`.
 class socket {
 public:
     socket() noexcept = default;
-    explicit socket(int fd) noexcept : fd_{fd} {}
+    explicit socket(int fd, short_read when_short = short_read::means_empty) noexcept
+        : fd_{fd}, when_short_{when_short} {}
     socket(socket&& other) noexcept;
     socket& operator=(socket&& other) noexcept;
     ~socket();
@@ -81,6 +86,7 @@ private:
     void check_unvisited() const noexcept;
 
     int fd_ = -1;
+    short_read when_short_ = short_read::means_empty;
     owner owner_;
     // Fibers that are suspended in a call: while there are any, the socket stays where it is.
     std::uint32_t visitors_[2] = {0, 0};  // by direction

@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/list.hpp>
 #include <coir/detail/owner.hpp>
+#include <cstdint>
 
 namespace coir::detail {
 
@@ -29,6 +30,8 @@ public:
     void wake_all() noexcept;
 
     [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
+
+    [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.is(scheduler); }
 
     /// Throws `wrong_scheduler` unless the calling thread's scheduler owns the queue, or comes to own it now.
     void claim(const char* operation) { owner_.claim(operation); }

@@ -44,7 +44,8 @@ public:
     /// `127.0.0.1:80`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:/run/service`, `unix:@service`.
     static endpoint parse(std::string_view text);
 
-    /// As above; `invalid_argument` in `ec`, and `0.0.0.0:0`, when the text is none of these.
+    /// As above; `invalid_argument` or, for a path, `filename_too_long` in `ec`, and `0.0.0.0:0`, when it is none of
+    /// these.
     static endpoint parse(std::string_view text, std::error_code& ec);
 
     [[nodiscard]] bool is_v4() const noexcept { return any_.sa_family == AF_INET; }

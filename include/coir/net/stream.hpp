@@ -104,7 +104,8 @@ public:
 
 protected:
     stream() noexcept = default;
-    explicit stream(int connected) noexcept : socket_{connected} {}
+    explicit stream(int connected, detail::short_read when_short = detail::short_read::means_empty) noexcept
+        : socket_{connected, when_short} {}
 
     detail::socket socket_;
 };

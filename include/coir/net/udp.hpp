@@ -92,7 +92,7 @@ public:
     [[nodiscard]] std::size_t receive(std::span<std::byte> into, deadline until, std::error_code& ec);
 
     /// Waits for one datagram, and takes with the same system call those that have come with it (recvmmsg(2)): how many
-    /// of `into`, which names the places, were filled. At most 64 a call.
+    /// of `into`, which names the places, were filled. At most 32 a call.
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = receive_batch(into, until, ec);
@@ -101,8 +101,8 @@ public:
     }
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until, std::error_code& ec);
 
-    /// Sends all of them to their peers, up to 64 with one system call (sendmmsg(2)). How many, also in front of an
-    /// error.
+    /// Sends all of them to their peers, up to 32 with one system call (sendmmsg(2)). How many, also in front of an
+    /// error; a stop or a scope that comes between two such calls does not say how many.
     void send_batch(std::span<const datagram> all, deadline until = never) {
         std::error_code ec;
         send_batch(all, until, ec);

@@ -38,8 +38,8 @@ public:
     /// Two that are connected to each other: to keep one and pass the other on.
     static std::pair<unix_stream, unix_stream> pair();
 
-    /// Throws besides `no_such_file_or_directory`, `connection_refused` (nobody listens there any more) and their like;
-    /// the message names the path.
+    /// While the listener's queue is full, tries again each millisecond. Throws besides `no_such_file_or_directory`,
+    /// `connection_refused` (nobody listens there any more) and their like; the message names the path.
     static unix_stream connect(std::string_view path, deadline until = never);
     static unix_stream connect(std::string_view path, deadline until, std::error_code& ec);
 
@@ -63,7 +63,7 @@ public:
 
 private:
     friend class unix_listener;
-    explicit unix_stream(int connected) noexcept : stream{connected} {}
+    explicit unix_stream(int connected) noexcept : stream{connected, detail::short_read::means_nothing} {}
 };
 
 /// A listening Unix socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved
@@ -77,8 +77,9 @@ public:
     unix_listener& operator=(unix_listener&& other) noexcept;
     ~unix_listener() { close(); }
 
-    /// Listens. The file of a socket on which nobody listens any more, as a crash leaves it, is replaced. Throws
-    /// `std::system_error` naming the path: `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
+    /// Listens. The file of a socket on which nobody listens any more, as a crash leaves it, is replaced; two processes
+    /// that do so at once race, and one of them may be left without its file. Throws `std::system_error` naming the
+    /// path: `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
     static unix_listener bind(std::string_view path, int backlog = 4096);
     static unix_listener bind(std::string_view path, int backlog, std::error_code& ec);
 
@@ -90,9 +91,12 @@ public:
     ///
     /// @code
     /// auto listener = coir::net::unix_listener::bind("@greeter");
-    /// auto server = coir::spawn([&] { listener.serve([](coir::net::unix_stream peer) { peer.write_all("hello"); });
-    /// }); auto stream = coir::net::unix_stream::connect("@greeter"); std::array<std::byte, 5> greeting; if
-    /// (stream.read_exactly(greeting) != 5) throw std::logic_error{"greeting"}; server.request_stop();
+    /// const auto greet = [](coir::net::unix_stream peer) { peer.write_all("hello"); };
+    /// auto server = coir::spawn([&] { listener.serve(greet); });
+    /// auto stream = coir::net::unix_stream::connect("@greeter");
+    /// std::array<std::byte, 5> greeting;
+    /// if (stream.read_exactly(greeting) != 5) throw std::logic_error{"greeting"};
+    /// server.request_stop();
     /// @endcode
     void serve(const std::function<void(unix_stream)>& handler, deadline until = never);
 
