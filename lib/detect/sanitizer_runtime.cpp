@@ -16,7 +16,8 @@ struct code {
     std::uintptr_t end = 0;  // == begin: none
 };
 
-constinit code runtime;
+constinit code library;
+constinit sanitizer_runtime where = sanitizer_runtime::none;
 
 /// The code that holds `wanted`, in that module.
 code code_around(const void* wanted, const dl_phdr_info& module) noexcept {
@@ -37,23 +38,26 @@ void find() noexcept {
     if (wanted == nullptr) return;
     const auto look = [](dl_phdr_info* module, std::size_t, void* address) {
         const code found = code_around(address, *module);
+        if (found.end == 0) return 0;
         const bool is_program = *module->dlpi_name == '\0';
-        if (!is_program) runtime = found;
-        return found.end != 0 ? 1 : 0;
+        where = is_program ? sanitizer_runtime::in_program : sanitizer_runtime::library;
+        if (!is_program) library = found;
+        return 1;
     };
     ::dl_iterate_phdr(look, wanted);
 }
 
 }  // namespace
 
-void find_sanitizer_runtime() {
+sanitizer_runtime find_sanitizer_runtime() {
     static std::once_flag once;
     std::call_once(once, find);
+    return where;
 }
 
 bool is_in_sanitizer_runtime(const void* address) noexcept {
     const std::uintptr_t instruction = reinterpret_cast<std::uintptr_t>(address) - 1;
-    return runtime.begin <= instruction && instruction < runtime.end;
+    return library.begin <= instruction && instruction < library.end;
 }
 
 }  // namespace coir::detail

@@ -2,12 +2,15 @@
 
 namespace coir::detail {
 
-/// Looks up where the runtime of a sanitizer lies: GCC's, a library of its own. One that is linked into the program, as
-/// clang's are, is not found. Not for signal handlers.
-void find_sanitizer_runtime();
+/// Where the runtime of a sanitizer lies.
+enum class sanitizer_runtime { none, library, in_program };
 
-/// Whether the instruction before `address` is that runtime's own. Its system calls are no fiber's doing, and are made
-/// with its locks held: who sees one must not call instrumented code. For signal handlers.
+/// Looks it up: GCC's is a library of its own; clang's is linked into the program, where its code cannot be told from
+/// other code. Not for signal handlers.
+sanitizer_runtime find_sanitizer_runtime();
+
+/// Whether the instruction before `address` is that of such a library. Its system calls are no fiber's doing, and are
+/// made with its locks held: who sees one must not call instrumented code. For signal handlers.
 [[nodiscard]] bool is_in_sanitizer_runtime(const void* address) noexcept;
 
 }  // namespace coir::detail

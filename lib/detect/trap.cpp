@@ -48,7 +48,6 @@ public:
         const std::lock_guard lock{mutex_};
         if (users_.fetch_add(1) > 0) return;
         find_named_functions();
-        find_sanitizer_runtime();
         users_sigsys() = current_action(SIGSYS);
         for (int signal = 1; signal < NSIG; ++signal) let_sigsys_through(signal);
         install();
@@ -108,6 +107,10 @@ std::string why_not() {
     constexpr bool has_handler = false;
 #endif
     if (!has_handler) return "Syscall User Dispatch is there on x86-64 only";
+    if (find_sanitizer_runtime() == sanitizer_runtime::in_program) {
+        return "a sanitizer's runtime is linked into the program (clang's), and its own system calls cannot be told "
+               "apart";
+    }
     if (const char* const tool = tool_in_between()) return std::string{tool} + " knows no Syscall User Dispatch";
     return {};
 }
@@ -125,28 +128,24 @@ std::string refusal(int error) {
 
 trap::trap(vitals& thread) noexcept : missing_{why_not()} {
     if (!is_set()) return;
-    forget_traps();
-    handler.acquire();
-    sigset_t only_sigsys;
-    ::sigemptyset(&only_sigsys);
-    ::sigaddset(&only_sigsys, SIGSYS);
-    ::pthread_sigmask(SIG_UNBLOCK, &only_sigsys, &mask_before_);
+    // As long as the selector says so nothing is trapped, so what a trap needs may come after.
     const long bytes = __stop_coir_system_calls - __start_coir_system_calls;
     const long set = system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_on, __start_coir_system_calls, bytes,
                                  &thread.selector);
-    if (set == 0) return;
-    missing_ = refusal(static_cast<int>(-set));
-    handler.release();
+    if (set != 0) {
+        missing_ = refusal(static_cast<int>(-set));
+        return;
+    }
+    forget_traps();
+    handler.acquire();
+    system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys_bit, &mask_before_, sizeof mask_before_);
 }
 
 trap::~trap() {
     if (!is_set()) return;
     system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_off, 0L, 0L, 0L);
-    if (::sigismember(&mask_before_, SIGSYS) == 1) {
-        sigset_t only_sigsys;
-        ::sigemptyset(&only_sigsys);
-        ::sigaddset(&only_sigsys, SIGSYS);
-        ::pthread_sigmask(SIG_BLOCK, &only_sigsys, nullptr);
+    if ((mask_before_ & sigsys_bit) != 0) {
+        system_call(SYS_rt_sigprocmask, SIG_BLOCK, &sigsys_bit, nullptr, sizeof sigsys_bit);
     }
     handler.release();
 }

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <cstdint>
 #include <string>
 
 #include "core/vitals.hpp"
@@ -28,7 +29,7 @@ public:
 
 private:
     std::string missing_;
-    sigset_t mask_before_{};
+    std::uint64_t mask_before_ = 0;  // as the kernel has it
 };
 
 /// sigaction(2), which a program may call on any thread while traps are set: never blocks SIGSYS in a handler, and

@@ -143,7 +143,7 @@ std::string collection::spawn_site(const record& from, const void* address) {
     const std::vector<frame>& found = functions_at(from, address);
     const auto users = std::ranges::find_if(found, [](const frame& each) { return !each.plumbing; });
     const frame& here = users != found.end() ? *users : found.back();
-    if (!here.file.empty()) return here.file + ':' + std::to_string(here.line);
+    if (!here.file.empty()) return text_of(source_line{here.file, here.line});
     frame nameless = here;
     nameless.function.clear();
     return here.function.empty() ? detector::name_of(here) : here.function + " (" + detector::name_of(nameless) + ')';

@@ -56,7 +56,7 @@ std::string excerpt_of(const frame& where, const std::string& folder) {
 std::string place_of(const finding& what) {
     const frame* const user = users_frame(what);
     if (user == nullptr) return what.spawned_at;
-    return user->file.empty() ? name_of(*user) : user->file + ':' + std::to_string(user->line);
+    return user->file.empty() ? name_of(*user) : text_of(source_line{user->file, user->line});
 }
 
 std::string frame_text(frame each) {
