@@ -32,17 +32,18 @@ public:
 
     /// Takes out the first node whose time is at or before `now`; nullptr when there is none.
     timer_node* pop(std::int64_t now) noexcept {
+        const std::uint64_t until = now < 0 ? 0 : static_cast<std::uint64_t>(now);
         while (levels_taken_ != 0) {
             const unsigned slot = first_slot();
             timer_node* const first = slots_[slot].front();
             if (slot < radix || slots_[slot].has_one()) {  // level 0: all of one time
-                if (key(*first) > static_cast<std::uint64_t>(now)) return nullptr;
+                if (key(*first) > until) return nullptr;
                 last_ = key(*first);
                 remove(*first);
                 return first;
             }
             const std::uint64_t start = start_of(slot);
-            if (start > static_cast<std::uint64_t>(now)) return nullptr;
+            if (start > until) return nullptr;
             spread(slot, start);
         }
         return nullptr;

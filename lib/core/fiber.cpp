@@ -1,8 +1,8 @@
 #include <coir/fiber.hpp>
 #include <string>
-#include <system_error>
 
 #include "core/joiner.hpp"
+#include "core/misuse.hpp"
 #include "core/scheduler.hpp"
 
 namespace coir::detail {
@@ -81,7 +81,7 @@ bool fiber_handle::wait(const char* operation, const deadline& until) {
 task& task_of(const fiber_handle& handle, const char* operation) { return handle.checked(operation); }
 
 task& fiber_handle::checked(const char* operation) const {
-    if (task_ == nullptr) throw std::system_error{std::make_error_code(std::errc::invalid_argument), operation};
+    if (task_ == nullptr) throw_misuse(std::errc::invalid_argument, operation);
     if (task_->state == task_state::ended) return *task_;
     const scheduler& here = scheduler::get(operation);
     if (!here.owns(*task_)) throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler"};

@@ -109,7 +109,7 @@ void scheduler::fire_timers(std::int64_t now) noexcept {
 void scheduler::fire_timers_in_order(std::int64_t now) {
     while (timer_node* const first = timers_.pop(now)) {
         std::vector<timer_node*> simultaneous{first};
-        while (timer_node* const next = timers_.pop(std::max<std::int64_t>(first->at, 0))) simultaneous.push_back(next);
+        while (timer_node* const next = timers_.pop(first->at)) simultaneous.push_back(next);
         order_->shuffle(simultaneous);
         for (timer_node* const due : simultaneous) due->fire(*due);
     }

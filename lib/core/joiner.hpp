@@ -1,7 +1,6 @@
 #pragma once
 
-#include <system_error>
-
+#include "core/misuse.hpp"
 #include "core/task.hpp"
 #include "core/waiter.hpp"
 
@@ -10,10 +9,13 @@ namespace coir::detail {
 /// A waiter that is woken by the end of a fiber. A fiber has one joiner at a time.
 class joiner : public completion, public waiter {
 public:
+    /// What it waits for, in dumps.
+    static constexpr char end_of_a_fiber[] = "the end of a fiber";
+
     /// Throws `std::system_error`: `resource_deadlock_would_occur` when `who` awaits itself, `operation_not_permitted`
     /// when another one already waits.
     joiner(task& who, task& awaited, const char* operation)
-        : completion{on_end}, waiter{who, "the end of a fiber"}, awaited_{&awaited} {
+        : completion{on_end}, waiter{who, end_of_a_fiber}, awaited_{&awaited} {
         if (&who == &awaited) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
         if (is_joined(awaited)) throw_misuse(std::errc::operation_not_permitted, operation);
         if (awaited.observer != nullptr) static_cast<joiner*>(awaited.observer)->awaited_ = nullptr;
@@ -37,10 +39,6 @@ private:
         auto& joins = static_cast<joiner&>(self);
         joins.awaited_ = nullptr;  // its record may be gone before this fiber runs
         joins.wake(outcome::woken);
-    }
-
-    [[noreturn]] static void throw_misuse(std::errc what, const char* operation) {
-        throw std::system_error{std::make_error_code(what), operation};
     }
 
     task* awaited_;

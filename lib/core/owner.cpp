@@ -2,6 +2,7 @@
 #include <coir/error.hpp>
 #include <string>
 
+#include "core/running_schedulers.hpp"
 #include "core/scheduler.hpp"
 
 namespace coir::detail {
@@ -11,7 +12,7 @@ void owner::claim(const scheduler& here, const char* operation) {
     std::uint64_t known = serial_.load(std::memory_order_relaxed);
     if (known == here.serial()) [[likely]]
         return;
-    if (known == 0 || !scheduler::is_alive(known)) {
+    if (known == 0 || !running_schedulers::contain(known)) {
         if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return;
     }
     throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
@@ -27,14 +28,10 @@ scheduler& owner::claim(const char* operation) {
     return *here;
 }
 
-bool owner::is(const scheduler& here) const noexcept {
-    return serial_.load(std::memory_order_relaxed) == here.serial();
-}
-
 bool owner::is_elsewhere() const noexcept {
     const std::uint64_t known = serial_.load(std::memory_order_relaxed);
     const scheduler* const here = scheduler::current();
-    return known != 0 && (here == nullptr || here->serial() != known) && scheduler::is_alive(known);
+    return known != 0 && (here == nullptr || here->serial() != known) && running_schedulers::contain(known);
 }
 
 }  // namespace coir::detail

@@ -23,8 +23,6 @@ public:
 
     void shuffle(std::vector<timer_node*>& simultaneous) noexcept;
 
-    [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
-
 private:
     void choose_by_priority(ready_list& ready) noexcept;
     [[nodiscard]] const task* first_of(const ready_list& ready) const noexcept;

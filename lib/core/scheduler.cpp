@@ -10,13 +10,12 @@
 #include <coir/error.hpp>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
-#include <set>
 #include <system_error>
 #include <utility>
 
 #include "base/log.hpp"
 #include "core/local_values.hpp"
+#include "core/running_schedulers.hpp"
 #include "core/task_dump.hpp"
 
 namespace coir::detail {
@@ -24,25 +23,6 @@ namespace coir::detail {
 namespace {
 
 constexpr std::uint16_t interruptions_in_a_row = 1000;  // before a fiber that ignores its stop is named
-
-/// The serial numbers of the schedulers that run. Asked only when an object meets a scheduler that is not its owner.
-struct register_of_schedulers {
-    std::mutex mutex;
-    std::set<std::uint64_t> alive;
-    std::uint64_t last = 0;
-};
-
-register_of_schedulers& schedulers() {
-    static register_of_schedulers all;
-    return all;
-}
-
-std::uint64_t enrol() {
-    register_of_schedulers& all = schedulers();
-    const std::lock_guard lock{all.mutex};
-    all.alive.insert(++all.last);
-    return all.last;
-}
 
 void describe_running(int fd) noexcept {
     const scheduler* here = scheduler::current();
@@ -78,7 +58,7 @@ __attribute__((no_sanitize("thread"))) vitals* this_thread_vitals() noexcept {
 scheduler::scheduler(scheduler_settings settings)
     : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())}, slab_{record_slab::create()},
       hub_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, random_{settings_.seed.value_or(0)},
-      serial_{enrol()} {
+      serial_{running_schedulers::enrol()} {
     if (settings_.clock != clock_mode::real) virtual_.emplace();
     if (settings_.seed) order_.emplace(*settings_.seed);
     describe_running_fiber.store(describe_running, std::memory_order_relaxed);
@@ -96,18 +76,8 @@ scheduler::~scheduler() {
     COIR_CHECK(alive_.empty(), "a scheduler ends while fibers are suspended (invariant 7)");
     drop_spare();
     current_ = nullptr;
-    {
-        register_of_schedulers& all = schedulers();
-        const std::lock_guard lock{all.mutex};
-        all.alive.erase(serial_);
-    }
+    running_schedulers::leave(serial_);
     slab_->abandon();
-}
-
-bool scheduler::is_alive(std::uint64_t serial) noexcept {
-    register_of_schedulers& all = schedulers();
-    const std::lock_guard lock{all.mutex};
-    return all.alive.contains(serial);
 }
 
 void scheduler::throw_not_in_fiber(const char* operation) {

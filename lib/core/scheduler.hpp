@@ -111,9 +111,6 @@ public:
     /// Unlike every scheduler before and after it, in this process.
     [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
 
-    /// Whether the scheduler of that serial number still runs, on whatever thread.
-    [[nodiscard]] static bool is_alive(std::uint64_t serial) noexcept;
-
     /// Of the order in which fibers run, where it is a seed's.
     [[nodiscard]] std::optional<std::uint64_t> seed() const noexcept { return settings_.seed; }
 

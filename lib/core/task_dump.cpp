@@ -1,9 +1,9 @@
 #include "core/task_dump.hpp"
 
 #include <ostream>
-#include <string_view>
 
 #include "base/symbols.hpp"
+#include "core/joiner.hpp"
 #include "core/wait_graph.hpp"
 #include "core/waiter.hpp"
 
@@ -12,7 +12,7 @@ namespace coir::detail {
 namespace {
 
 /// Waits for the holder itself, and not for something that it holds.
-bool joins(const task& fiber) noexcept { return std::string_view{fiber.waits->waits_for} == "the end of a fiber"; }
+bool joins(const task& fiber) noexcept { return fiber.waits->waits_for == joiner::end_of_a_fiber; }
 
 /// `who` waits for something that one task holds.
 void dump_held(std::ostream& out, const task& who, const wait_graph& graph) {

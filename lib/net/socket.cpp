@@ -40,7 +40,7 @@ long socket::complete(direction towards, const deadline& until, std::error_code&
 
 std::error_code socket::admit(scheduler& here, const char* operation) {
     if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
-    if (owner_.is(here)) [[likely]]
+    if (owner_.belongs_to(here.serial())) [[likely]]
         return {};
     owner_.claim(here, operation);
     try {
@@ -239,7 +239,7 @@ int socket::release() noexcept {
     if (fd_ >= 0) {
         COIR_CHECK(!owner_.is_elsewhere(), "a socket is closed in another thread than that of its scheduler");
         scheduler* const here = scheduler::current();
-        if (here != nullptr && owner_.is(*here)) here->reactor().remove(fd_);
+        if (here != nullptr && owner_.belongs_to(here->serial())) here->reactor().remove(fd_);
         owner_ = {};
     }
     return std::exchange(fd_, -1);

@@ -15,6 +15,13 @@ inline int make_socket(int family, int type, std::error_code& ec) noexcept {
     return static_cast<int>(fd);
 }
 
+/// As above, for an endpoint of IPv4 or IPv6: `address_family_not_supported` for a Unix socket's.
+inline int make_internet_socket(const net::endpoint& of, int type, std::error_code& ec) noexcept {
+    if (!of.is_local()) return make_socket(of.family(), type, ec);
+    ec = std::make_error_code(std::errc::address_family_not_supported);
+    return -1;
+}
+
 inline std::error_code set_option(int fd, int level, int option, int value) noexcept {
     return error_of(sys::setsockopt(fd, level, option, &value, sizeof value));
 }

@@ -21,17 +21,10 @@ namespace coir::net {
 namespace {
 
 using detail::error_of;
+using detail::make_internet_socket;
 using detail::name_of;
 using detail::set_option;
 namespace sys = detail::sys;
-
-int make_socket(const endpoint& of, std::error_code& ec) noexcept {
-    if (of.is_local()) {
-        ec = std::make_error_code(std::errc::address_family_not_supported);
-        return -1;
-    }
-    return detail::make_socket(of.family(), SOCK_STREAM, ec);
-}
 
 }  // namespace
 
@@ -45,7 +38,7 @@ tcp_stream tcp_stream::connect(const endpoint& to, deadline until) {
 }
 
 tcp_stream tcp_stream::connect(const endpoint& to, deadline until, std::error_code& ec) {
-    const int fd = make_socket(to, ec);
+    const int fd = make_internet_socket(to, SOCK_STREAM, ec);
     if (ec) return {};
     tcp_stream made{fd};
     made.socket_.connect(to.data(), to.size(), until, ec, "tcp_stream::connect");
@@ -103,7 +96,7 @@ tcp_listener tcp_listener::bind(const endpoint& at, listen_options options) {
 }
 
 tcp_listener tcp_listener::bind(const endpoint& at, listen_options options, std::error_code& ec) {
-    const int fd = make_socket(at, ec);
+    const int fd = make_internet_socket(at, SOCK_STREAM, ec);
     if (ec) return {};
     tcp_listener made{fd};
     ec = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);

@@ -12,16 +12,11 @@ namespace coir::net {
 namespace {
 
 using detail::error_of;
+using detail::make_internet_socket;
 using detail::name_of;
 namespace sys = detail::sys;
 
 constexpr std::size_t batch_max = 32;  // 7 KiB of a fiber's stack
-
-int make_socket(const endpoint& of, std::error_code& ec) noexcept {
-    if (!of.is_local()) return detail::make_socket(of.family(), SOCK_DGRAM, ec);
-    ec = std::make_error_code(std::errc::address_family_not_supported);
-    return -1;
-}
 
 /// The system's form of one datagram: points into itself, and so stays where it is.
 class envelope {
@@ -66,7 +61,7 @@ udp_socket udp_socket::bind(const endpoint& at, udp_options options) {
 }
 
 udp_socket udp_socket::bind(const endpoint& at, udp_options options, std::error_code& ec) {
-    udp_socket made{make_socket(at, ec)};
+    udp_socket made{make_internet_socket(at, SOCK_DGRAM, ec)};
     if (ec) return {};
     const int fd = made.native_handle();
     if (options.reuse_port) ec = detail::set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -82,7 +77,7 @@ udp_socket udp_socket::connect(const endpoint& to) {
 }
 
 udp_socket udp_socket::connect(const endpoint& to, std::error_code& ec) {
-    udp_socket made{make_socket(to, ec)};
+    udp_socket made{make_internet_socket(to, SOCK_DGRAM, ec)};
     if (!ec) ec = error_of(sys::connect(made.native_handle(), to.data(), to.size()));
     return ec ? udp_socket{} : std::move(made);
 }

@@ -1,8 +1,8 @@
 #include <coir/error.hpp>
 #include <coir/once_flag.hpp>
 
+#include "core/misuse.hpp"
 #include "sync/claim.hpp"
-#include "sync/misuse.hpp"
 
 namespace coir {
 

@@ -1,9 +1,9 @@
 #include <coir/error.hpp>
 #include <coir/recursive_mutex.hpp>
 
+#include "core/misuse.hpp"
 #include "sync/claim.hpp"
 #include "sync/lock_order.hpp"
-#include "sync/misuse.hpp"
 
 namespace coir {
 

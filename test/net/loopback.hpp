@@ -30,7 +30,7 @@ struct connection {
 inline net::endpoint deserted() { return listen_on_loopback().local_endpoint(); }
 
 /// What one read brings, as text.
-inline std::string read_text(net::tcp_stream& from, deadline until = never) {
+inline std::string read_text(net::stream& from, deadline until = never) {
     std::array<char, 4096> buffer;
     const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}), until);
     return {buffer.data(), n};

@@ -7,12 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
 using coir::net::datagram;
 using coir::net::endpoint;
 using coir::net::udp_socket;
+using coir::test::error_of;
 using coir::test::in_scheduler;
 
 namespace {
@@ -21,13 +23,6 @@ udp_socket on_loopback() { return udp_socket::bind({"127.0.0.1", 0}); }
 
 std::string text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-template <class F> std::error_code failure_of(F&& f) {
-    try {
-        f();
-    } catch (const std::system_error& failure) { return failure.code(); }
-    return {};
 }
 
 /// Places for `count` datagrams of `bytes` each.
@@ -110,7 +105,7 @@ TEST_CASE("udp_socket: connected to a port that nobody has, a later call is refu
         auto client = udp_socket::connect(nobody);
         client.send("anyone?");
         std::array<std::byte, 8> buffer;
-        CHECK(failure_of([&] { static_cast<void>(client.receive(buffer)); }) == std::errc::connection_refused);
+        CHECK(error_of([&] { static_cast<void>(client.receive(buffer)); }) == std::errc::connection_refused);
     });
 }
 
@@ -126,11 +121,11 @@ TEST_CASE("udp_socket: a receive gives up at its deadline, is cancelled, and end
         coir::this_fiber::yield();
         stopped.request_stop();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
-        auto closed = coir::spawn([&] { return failure_of([&] { static_cast<void>(socket.receive_from(buffer)); }); });
+        auto closed = coir::spawn([&] { return error_of([&] { static_cast<void>(socket.receive_from(buffer)); }); });
         coir::this_fiber::yield();
         socket.close();
         CHECK(closed.get() == std::errc::operation_canceled);
-        CHECK(failure_of([&] { socket.send_to("x", {"127.0.0.1", 9}); }) == std::errc::bad_file_descriptor);
+        CHECK(error_of([&] { socket.send_to("x", {"127.0.0.1", 9}); }) == std::errc::bad_file_descriptor);
     });
 }
 
@@ -140,7 +135,7 @@ TEST_CASE("udp_socket: two fibers in one direction are refused, in both they are
         std::array<std::byte, 8> buffer;
         auto reader = coir::spawn([&] { static_cast<void>(socket.receive_from(buffer)); });
         coir::this_fiber::yield();
-        CHECK(failure_of([&] { static_cast<void>(socket.receive_from(buffer)); }) == std::errc::operation_in_progress);
+        CHECK(error_of([&] { static_cast<void>(socket.receive_from(buffer)); }) == std::errc::operation_in_progress);
         socket.send_to("self", socket.local_endpoint());
         reader.get();
     });
@@ -150,13 +145,13 @@ TEST_CASE("udp_socket: what is too large for a datagram is refused, an address i
     in_scheduler([] {
         auto socket = on_loopback();
         const std::vector<std::byte> large(70'000);
-        CHECK(failure_of([&] { socket.send_to(large, socket.local_endpoint()); }) == std::errc::message_size);
+        CHECK(error_of([&] { socket.send_to(large, socket.local_endpoint()); }) == std::errc::message_size);
         const std::string at = socket.local_endpoint().to_string();
         CHECK_THROWS_WITH_AS(udp_socket::bind(socket.local_endpoint()), doctest::Contains(at.c_str()),
                              std::system_error);
-        CHECK(failure_of([&] { udp_socket::bind(socket.local_endpoint()); }) == std::errc::address_in_use);
-        CHECK(failure_of([] { udp_socket::bind(endpoint::local("x")); }) == std::errc::address_family_not_supported);
-        CHECK(failure_of([&] { static_cast<void>(socket.remote_endpoint()); }) == std::errc::not_connected);
+        CHECK(error_of([&] { udp_socket::bind(socket.local_endpoint()); }) == std::errc::address_in_use);
+        CHECK(error_of([] { udp_socket::bind(endpoint::local("x")); }) == std::errc::address_family_not_supported);
+        CHECK(error_of([&] { static_cast<void>(socket.remote_endpoint()); }) == std::errc::not_connected);
     });
 }
 

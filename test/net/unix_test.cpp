@@ -12,13 +12,17 @@
 #include <vector>
 
 #include "base/unique_fd.hpp"
+#include "net/loopback.hpp"
+#include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;
 using coir::net::unix_listener;
 using coir::net::unix_stream;
+using coir::test::error_of;
 using coir::test::in_scheduler;
+using coir::test::read_text;
 
 namespace {
 
@@ -39,19 +43,6 @@ public:
 private:
     std::filesystem::path path_;
 };
-
-std::string read_text(unix_stream& from) {
-    std::array<char, 256> buffer;
-    const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}));
-    return {buffer.data(), n};
-}
-
-template <class F> std::error_code failure_of(F&& f) {
-    try {
-        f();
-    } catch (const std::system_error& failure) { return failure.code(); }
-    return {};
-}
 
 }  // namespace
 
@@ -130,12 +121,12 @@ TEST_CASE("unix_listener: what a crash has left behind is replaced, what is in u
         }
         auto listener = unix_listener::bind(path);
         CHECK_THROWS_WITH_AS(unix_listener::bind(path), doctest::Contains(path.c_str()), std::system_error);
-        CHECK(failure_of([&] { unix_listener::bind(path); }) == std::errc::address_in_use);
-        CHECK(failure_of([&] { unix_listener::bind(here.file("no/folder")); }) == std::errc::no_such_file_or_directory);
+        CHECK(error_of([&] { unix_listener::bind(path); }) == std::errc::address_in_use);
+        CHECK(error_of([&] { unix_listener::bind(here.file("no/folder")); }) == std::errc::no_such_file_or_directory);
 
         const std::string file = here.file("file");
         const unique_fd other{::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
-        CHECK(failure_of([&] { unix_listener::bind(file); }) == std::errc::address_in_use);
+        CHECK(error_of([&] { unix_listener::bind(file); }) == std::errc::address_in_use);
         CHECK(std::filesystem::is_regular_file(file));
     });
 }
@@ -145,9 +136,9 @@ TEST_CASE("unix_stream: connect where nobody listens is refused, and the error n
         const folder here;
         const std::string path = here.file("socket");
         CHECK_THROWS_WITH_AS(unix_stream::connect(path), doctest::Contains(path.c_str()), std::system_error);
-        CHECK(failure_of([&] { unix_stream::connect(path); }) == std::errc::no_such_file_or_directory);
-        CHECK(failure_of([&] { unix_stream::connect(std::string(108, 'x')); }) == std::errc::filename_too_long);
-        CHECK(failure_of([&] { unix_stream::connect("@coir-nobody"); }) == std::errc::connection_refused);
+        CHECK(error_of([&] { unix_stream::connect(path); }) == std::errc::no_such_file_or_directory);
+        CHECK(error_of([&] { unix_stream::connect(std::string(108, 'x')); }) == std::errc::filename_too_long);
+        CHECK(error_of([&] { unix_stream::connect("@coir-nobody"); }) == std::errc::connection_refused);
     });
 }
 
@@ -225,11 +216,10 @@ TEST_CASE("unix_stream: receive_descriptor waits for one, and refuses what is no
         auto [near, far] = unix_stream::pair();
         CHECK_THROWS_AS(static_cast<void>(far.receive_descriptor(1ms)), coir::timed_out);
         near.write_all("x");
-        CHECK(failure_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) ==
-              std::errc::bad_message);
-        CHECK(failure_of([&, &other = near] { other.send_descriptor(-1); }) == std::errc::bad_file_descriptor);
+        CHECK(error_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) == std::errc::bad_message);
+        CHECK(error_of([&, &other = near] { other.send_descriptor(-1); }) == std::errc::bad_file_descriptor);
         near.close();
-        CHECK(failure_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) ==
+        CHECK(error_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) ==
               std::errc::connection_aborted);
     });
 }
@@ -257,8 +247,7 @@ TEST_CASE("unix_stream: several descriptors at once are refused, and none of the
                     reinterpret_cast<std::byte*>(CMSG_DATA(header)));
         REQUIRE(::sendmsg(near.native_handle(), &message, 0) == 1);
         const auto before = open_descriptors();
-        CHECK(failure_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) ==
-              std::errc::bad_message);
+        CHECK(error_of([&, &other = far] { static_cast<void>(other.receive_descriptor()); }) == std::errc::bad_message);
         CHECK(open_descriptors() == before);
     });
 }
@@ -276,7 +265,7 @@ TEST_CASE("unix_stream: credentials are those of the peer's process") {
 TEST_CASE("tcp: the endpoint of a Unix socket is refused") {
     in_scheduler([] {
         const auto local = coir::net::endpoint::local("/run/service");
-        CHECK(failure_of([&] { coir::net::tcp_stream::connect(local); }) == std::errc::address_family_not_supported);
-        CHECK(failure_of([&] { coir::net::tcp_listener::bind(local); }) == std::errc::address_family_not_supported);
+        CHECK(error_of([&] { coir::net::tcp_stream::connect(local); }) == std::errc::address_family_not_supported);
+        CHECK(error_of([&] { coir::net::tcp_listener::bind(local); }) == std::errc::address_family_not_supported);
     });
 }

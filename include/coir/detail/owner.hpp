@@ -26,9 +26,9 @@ public:
     /// For what never suspends: releases, notifications, closes.
     scheduler& claim(const char* operation);
 
-    [[nodiscard]] bool is(const scheduler& here) const noexcept;
-    [[nodiscard]] bool is(std::uint64_t serial) const noexcept {
-        return serial_.load(std::memory_order_relaxed) == serial;
+    /// Whether it belongs to the scheduler of that serial number.
+    [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept {
+        return serial_.load(std::memory_order_relaxed) == scheduler;
     }
 
     /// Whether it belongs to a scheduler that runs on another thread.

@@ -31,7 +31,7 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
 
-    [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.is(scheduler); }
+    [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.belongs_to(scheduler); }
 
     /// Throws `wrong_scheduler` unless the calling thread's scheduler owns the queue, or comes to own it now.
     void claim(const char* operation) { owner_.claim(operation); }

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace coir::detail::running_schedulers {
+
+// The serial numbers of the schedulers that run, on whatever thread. Asked only when an object meets a scheduler that
+// is not its owner.
+
+/// A new one's: unlike every number before it, in this process.
+std::uint64_t enrol();
+
+void leave(std::uint64_t serial) noexcept;
+
+[[nodiscard]] bool contain(std::uint64_t serial) noexcept;
+
+}  // namespace coir::detail::running_schedulers
