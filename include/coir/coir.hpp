@@ -5,6 +5,7 @@
 #include <coir/barrier.hpp>
 #include <coir/blocking.hpp>
 #include <coir/buffered_reader.hpp>
+#include <coir/byte_stream.hpp>
 #include <coir/channel.hpp>
 #include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>
@@ -21,12 +22,14 @@
 #include <coir/latch.hpp>
 #include <coir/map_concurrent.hpp>
 #include <coir/mutex.hpp>
+#include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/resolve.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/net/udp.hpp>
 #include <coir/net/unix.hpp>
+#include <coir/net/unix_datagram.hpp>
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>
 #include <coir/recursive_mutex.hpp>

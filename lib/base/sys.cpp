@@ -87,6 +87,18 @@ long sendmmsg(int fd, mmsghdr* from, unsigned count, int flags) noexcept {
     return system_call(SYS_sendmmsg, fd, from, count, flags);
 }
 
+long sendfile(int to, int file, std::int64_t* position, std::size_t bytes) noexcept {
+    hand_over();
+    return system_call(SYS_sendfile, to, file, position, bytes);
+}
+
+long splice(int from, int to, std::size_t bytes, unsigned flags) noexcept {
+    hand_over();
+    const long moved = system_call(SYS_splice, from, nullptr, to, nullptr, bytes, flags);
+    take_over();
+    return moved;
+}
+
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept {
     hand_over();
     return system_call(SYS_connect, fd, address, length);
@@ -102,6 +114,10 @@ long close(int fd) noexcept {
     hand_over();
     return system_call(SYS_close, fd);
 }
+
+long duplicate(int fd) noexcept { return system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3); }
+
+long pipe(int* ends, int flags) noexcept { return system_call(SYS_pipe2, ends, flags); }
 
 long socket(int family, int type, int protocol) noexcept { return system_call(SYS_socket, family, type, protocol); }
 

@@ -25,10 +25,16 @@ long recvmsg(int fd, msghdr* into, int flags) noexcept;
 long sendmsg(int fd, const msghdr* from, int flags) noexcept;
 long recvmmsg(int fd, mmsghdr* into, unsigned count, int flags) noexcept;
 long sendmmsg(int fd, mmsghdr* from, unsigned count, int flags) noexcept;
+/// `position` is where in the file; moved on.
+long sendfile(int to, int file, std::int64_t* position, std::size_t bytes) noexcept;
+long splice(int from, int to, std::size_t bytes, unsigned flags) noexcept;
 long connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 long accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
 long close(int fd) noexcept;
 
+/// Another descriptor for the same file, closed on exec: fcntl(2) with F_DUPFD_CLOEXEC.
+long duplicate(int fd) noexcept;
+long pipe(int* ends, int flags) noexcept;
 long socket(int family, int type, int protocol) noexcept;
 long socketpair(int family, int type, int protocol, int* ends) noexcept;
 long bind(int fd, const sockaddr* address, socklen_t length) noexcept;

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <coir/error.hpp>
+#include <coir/semaphore.hpp>
 #include <coir/task_group.hpp>
+#include <cstddef>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -17,6 +21,7 @@
 namespace coir::detail {
 
 inline constexpr std::chrono::milliseconds rest_without_descriptors{50};
+inline constexpr std::size_t places_max = std::numeric_limits<std::ptrdiff_t>::max();
 
 /// accept(2): the process or the system has as many descriptors as it may have, or no memory for one more.
 inline bool is_shortage(const std::error_code& ec) noexcept {
@@ -40,20 +45,33 @@ template <class Stream> void attend(const std::function<void(Stream)>& handler, 
 
 /// What a listener's `serve` does, for any kind of listener and its streams; `socket` is the listener's own.
 template <class Stream, class Listener>
-void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, const deadline& until,
-           const char* operation) {
+void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, std::size_t most,
+           const deadline& until, const char* operation) {
+    struct place {
+        explicit place(counting_semaphore<>& of) noexcept : of_{&of} {}
+        place(place&& other) noexcept : of_{std::exchange(other.of_, nullptr)} {}
+        ~place() {
+            if (of_ != nullptr) of_->release();
+        }
+        counting_semaphore<>* of_;
+    };
     const bool was_open = listener.is_open();
     bool shortage_is_known = false;
+    counting_semaphore<> places{static_cast<std::ptrdiff_t>(std::min(most, places_max))};
     task_group connections;
     for (;;) {
+        // Before it is accepted: those beyond the limit wait in the system's queue.
+        if (!places.try_acquire_until(until)) throw timed_out{operation};
+        place taken{places};
         std::error_code ec;
         Stream peer = listener.accept(until, ec);
         if (!ec) {
             std::error_code gone;
             const auto from = peer.remote_endpoint(gone);
             const std::string name = gone ? "" : from.to_string();
-            connections.spawn({.name = name},
-                              [&handler, peer = std::move(peer)]() mutable { attend(handler, std::move(peer)); });
+            connections.spawn({.name = name}, [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
+                attend(handler, std::move(peer));
+            });
         } else if (was_open && !listener.is_open()) {
             connections.wait();
             return;
@@ -61,7 +79,7 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
             if (!std::exchange(shortage_is_known, true)) {
                 log::warning(std::string{operation} + ": " + ec.message() + ": new connections have to wait");
             }
-            socket.rest(rest_without_descriptors);
+            socket.rest(direction::read, rest_without_descriptors);
         } else {
             throw_error(ec, operation);
         }

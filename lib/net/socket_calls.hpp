@@ -1,10 +1,14 @@
 #pragma once
 
+#include <algorithm>
+#include <climits>
+#include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
+#include <cstddef>
 #include <system_error>
 
 #include "base/sys.hpp"
-#include "net/io.hpp"
+#include "io/wait_loop.hpp"
 
 namespace coir::detail {
 
@@ -24,6 +28,26 @@ inline int make_internet_socket(const net::endpoint& of, int type, std::error_co
 
 inline std::error_code set_option(int fd, int level, int option, int value) noexcept {
     return error_of(sys::setsockopt(fd, level, option, &value, sizeof value));
+}
+
+inline void set_option(int fd, int level, int option, int value, const char* operation) {
+    throw_if(set_option(fd, level, option, value), operation);
+}
+
+inline int option(int fd, int level, int option, const char* operation) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    throw_if(error_of(sys::getsockopt(fd, level, option, &value, &size)), operation);
+    return value;
+}
+
+/// SO_SNDBUF or SO_RCVBUF. The system takes twice of what it is told, and says so (socket(7)).
+inline void set_buffer(int fd, int which, std::size_t bytes, const char* operation) {
+    set_option(fd, SOL_SOCKET, which, static_cast<int>(std::min<std::size_t>(bytes, INT_MAX / 2)), operation);
+}
+
+inline std::size_t buffer(int fd, int which, const char* operation) {
+    return static_cast<std::size_t>(option(fd, SOL_SOCKET, which, operation)) / 2;
 }
 
 /// `ask` is getsockname(2) or getpeername(2).

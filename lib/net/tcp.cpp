@@ -11,8 +11,8 @@
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
+#include "io/wait_loop.hpp"
 #include "net/happy_eyeballs.hpp"
-#include "net/io.hpp"
 #include "net/serve.hpp"
 #include "net/socket_calls.hpp"
 
@@ -23,6 +23,7 @@ namespace {
 using detail::error_of;
 using detail::make_internet_socket;
 using detail::name_of;
+using detail::option;
 using detail::set_option;
 namespace sys = detail::sys;
 
@@ -82,8 +83,54 @@ endpoint tcp_stream::remote_endpoint(std::error_code& ec) const noexcept {
     return name_of(socket_.fd(), sys::getpeername, ec);
 }
 
+// ---- options -----------------------------------------------------------------------------------------------------
+
 void tcp_stream::set_no_delay(bool on) {
-    detail::throw_if(set_option(socket_.fd(), IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0), "tcp_stream::set_no_delay");
+    set_option(native_handle(), IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0, "tcp_stream::set_no_delay");
+}
+
+bool tcp_stream::no_delay() const {
+    return option(native_handle(), IPPROTO_TCP, TCP_NODELAY, "tcp_stream::no_delay") != 0;
+}
+
+void tcp_stream::set_cork(bool on) {
+    set_option(native_handle(), IPPROTO_TCP, TCP_CORK, on ? 1 : 0, "tcp_stream::set_cork");
+}
+
+void tcp_stream::set_keep_alive(std::optional<keep_alive> when) {
+    constexpr char operation[] = "tcp_stream::set_keep_alive";
+    const int fd = native_handle();
+    if (when) {
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(when->idle.count()), operation);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(when->interval.count()), operation);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, when->probes, operation);
+    }
+    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, when ? 1 : 0, operation);
+}
+
+std::optional<keep_alive> tcp_stream::keep_alive_settings() const {
+    constexpr char operation[] = "tcp_stream::keep_alive_settings";
+    const int fd = native_handle();
+    if (option(fd, SOL_SOCKET, SO_KEEPALIVE, operation) == 0) return std::nullopt;
+    return keep_alive{std::chrono::seconds{option(fd, IPPROTO_TCP, TCP_KEEPIDLE, operation)},
+                      std::chrono::seconds{option(fd, IPPROTO_TCP, TCP_KEEPINTVL, operation)},
+                      option(fd, IPPROTO_TCP, TCP_KEEPCNT, operation)};
+}
+
+void tcp_stream::set_user_timeout(std::chrono::milliseconds longest) {
+    const auto count = std::clamp<std::chrono::milliseconds::rep>(longest.count(), 0, INT_MAX);
+    set_option(native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(count), "tcp_stream::set_user_timeout");
+}
+
+std::chrono::milliseconds tcp_stream::user_timeout() const {
+    return std::chrono::milliseconds{
+        option(native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, "tcp_stream::user_timeout")};
+}
+
+void tcp_stream::set_reset_on_close(bool on) {
+    const linger value{on ? 1 : 0, 0};
+    detail::throw_if(error_of(sys::setsockopt(native_handle(), SOL_SOCKET, SO_LINGER, &value, sizeof value)),
+                     "tcp_stream::set_reset_on_close");
 }
 
 // ---- listeners ---------------------------------------------------------------------------------------------------
@@ -101,6 +148,7 @@ tcp_listener tcp_listener::bind(const endpoint& at, listen_options options, std:
     tcp_listener made{fd};
     ec = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (!ec && options.reuse_port) ec = set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!ec && at.is_v6()) ec = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0);
     // Connections inherit it: one call here saves one for each of them.
     if (!ec) ec = set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (!ec) ec = error_of(sys::bind(fd, at.data(), at.size()));
@@ -118,7 +166,11 @@ endpoint tcp_listener::local_endpoint() const {
 }
 
 void tcp_listener::serve(const std::function<void(tcp_stream)>& handler, deadline until) {
-    detail::serve<tcp_stream>(*this, socket_, handler, until, "tcp_listener::serve");
+    detail::serve<tcp_stream>(*this, socket_, handler, detail::places_max, until, "tcp_listener::serve");
+}
+
+void tcp_listener::serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until) {
+    detail::serve<tcp_stream>(*this, socket_, handler, most.at_once, until, "tcp_listener::serve");
 }
 
 }  // namespace coir::net

@@ -1,55 +1,28 @@
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <coir/byte_stream.hpp>
 #include <coir/net/udp.hpp>
+#include <cstring>
 #include <string>
 
+#include "net/envelope.hpp"
 #include "net/socket_calls.hpp"
 
 namespace coir::net {
 
 namespace {
 
+using detail::envelope;
 using detail::error_of;
 using detail::make_internet_socket;
 using detail::name_of;
 namespace sys = detail::sys;
 
 constexpr std::size_t batch_max = 32;  // 7 KiB of a fiber's stack
-
-/// The system's form of one datagram: points into itself, and so stays where it is.
-class envelope {
-public:
-    envelope() noexcept = default;
-    envelope(const envelope&) = delete;
-    envelope& operator=(const envelope&) = delete;
-
-    void hold(std::span<const std::byte> bytes, msghdr& header) noexcept {
-        part_ = {const_cast<std::byte*>(bytes.data()), bytes.size()};
-        header.msg_iov = &part_;
-        header.msg_iovlen = 1;
-    }
-    /// The kernel only reads the address.
-    static void address(const endpoint& to, msghdr& header) noexcept {
-        header.msg_name = const_cast<sockaddr*>(to.data());
-        header.msg_namelen = to.size();
-    }
-    void ask_for_sender(msghdr& header) noexcept {
-        header.msg_name = &sender_;
-        header.msg_namelen = sizeof sender_;
-    }
-
-    [[nodiscard]] datagram opened(std::span<std::byte> place, std::size_t bytes, const msghdr& header) const {
-        const auto* const sender = reinterpret_cast<const sockaddr*>(&sender_);
-        return {place.first(std::min(bytes, place.size())), endpoint{sender, header.msg_namelen},
-                (header.msg_flags & MSG_TRUNC) != 0};
-    }
-
-private:
-    iovec part_{};
-    sockaddr_storage sender_{};
-};
 
 }  // namespace
 
@@ -65,6 +38,7 @@ udp_socket udp_socket::bind(const endpoint& at, udp_options options, std::error_
     if (ec) return {};
     const int fd = made.native_handle();
     if (options.reuse_port) ec = detail::set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (!ec && at.is_v6()) ec = detail::set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options.v6_only ? 1 : 0);
     if (!ec) ec = error_of(sys::bind(fd, at.data(), at.size()));
     return ec ? udp_socket{} : std::move(made);
 }
@@ -143,6 +117,129 @@ std::size_t udp_socket::send_batch(std::span<const datagram> all, deadline until
         sent += socket_.send(std::span{headers}.first(next.size()), until, ec, "udp_socket::send_batch");
     }
     return sent;
+}
+
+// ---- segments ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Older kernels pass over what they do not know, and would send one large datagram: they are asked first.
+bool has_segmentation(int fd) noexcept {
+    int segment = 0;
+    socklen_t size = sizeof segment;
+    return sys::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &size) == 0;
+}
+
+/// No checksums by the network card (EIO), or more than goes through in one piece (EINVAL, EMSGSIZE): there is another
+/// way.
+bool is_refusal(const std::error_code& ec) noexcept {
+    return ec == std::errc::io_error || ec == std::errc::invalid_argument || ec == std::errc::message_size;
+}
+
+/// What tells the kernel where to cut (udp(7)).
+class segmentation {
+public:
+    segmentation(std::uint16_t bytes, msghdr& header) noexcept {
+        header.msg_control = control_.data();
+        header.msg_controllen = control_.size();
+        cmsghdr* const entry = CMSG_FIRSTHDR(&header);
+        entry->cmsg_level = SOL_UDP;
+        entry->cmsg_type = UDP_SEGMENT;
+        entry->cmsg_len = CMSG_LEN(sizeof bytes);
+        std::memcpy(CMSG_DATA(entry), &bytes, sizeof bytes);
+    }
+
+private:
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(std::uint16_t))> control_{};
+};
+
+}  // namespace
+
+std::size_t udp_socket::send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to,
+                                      deadline until, std::error_code& ec) {
+    constexpr std::size_t datagram_max = 65'507;  // IPv4's 65,535 without its header and UDP's
+    constexpr std::size_t segments_max = 64;      // UDP_MAX_SEGMENTS of linux/udp.h
+    if (segment == 0 || segment > datagram_max) {
+        ec = std::make_error_code(segment == 0 ? std::errc::invalid_argument : std::errc::message_size);
+        return 0;
+    }
+    const std::size_t at_once = std::min(segments_max, datagram_max / segment) * segment;
+    bool by_kernel = has_segmentation(native_handle());
+    return detail::transfer_all(bytes.size(), ec, [&](std::size_t done) {
+        const auto next = bytes.subspan(done, std::min(at_once, bytes.size() - done));
+        if (by_kernel) {
+            const std::size_t sent = send_cut(next, static_cast<std::uint16_t>(segment), to, until, ec);
+            if (!is_refusal(ec)) return sent;
+            by_kernel = false;
+        }
+        std::array<datagram, batch_max> cut;
+        std::size_t count = 0;
+        for (std::size_t from = 0; from < next.size() && count < cut.size(); from += segment, ++count) {
+            const auto piece = next.subspan(from, std::min(segment, next.size() - from));
+            cut[count] = {{const_cast<std::byte*>(piece.data()), piece.size()}, to};  // only read
+        }
+        return std::min(next.size(), send_batch(std::span{cut}.first(count), until, ec) * segment);
+    });
+}
+
+std::size_t udp_socket::send_cut(std::span<const std::byte> bytes, std::uint16_t segment, const endpoint& to,
+                                 const deadline& until, std::error_code& ec) {
+    envelope sent;
+    msghdr header{};
+    sent.hold(bytes, header);
+    envelope::address(to, header);
+    const segmentation cut{segment, header};
+    return socket_.send(header, until, ec, "udp_socket::send_segments");
+}
+
+// ---- options -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+void change_membership(int fd, const endpoint& group, bool joins, const char* operation) {
+    long done = -EAFNOSUPPORT;
+    if (group.is_v4()) {
+        ip_mreqn request{};
+        request.imr_multiaddr = reinterpret_cast<const sockaddr_in*>(group.data())->sin_addr;
+        const int option = joins ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP;
+        done = sys::setsockopt(fd, IPPROTO_IP, option, &request, sizeof request);
+    } else if (group.is_v6()) {
+        const auto& address = *reinterpret_cast<const sockaddr_in6*>(group.data());
+        const ipv6_mreq request{address.sin6_addr, address.sin6_scope_id};
+        const int option = joins ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP;
+        done = sys::setsockopt(fd, IPPROTO_IPV6, option, &request, sizeof request);
+    }
+    if (done < 0) detail::throw_error(error_of(done), std::string{operation} + " " + group.to_string());
+}
+
+}  // namespace
+
+void udp_socket::join_multicast(const endpoint& group) {
+    change_membership(native_handle(), group, true, "udp_socket::join_multicast");
+}
+
+void udp_socket::leave_multicast(const endpoint& group) {
+    change_membership(native_handle(), group, false, "udp_socket::leave_multicast");
+}
+
+void udp_socket::set_broadcast(bool on) {
+    detail::set_option(native_handle(), SOL_SOCKET, SO_BROADCAST, on ? 1 : 0, "udp_socket::set_broadcast");
+}
+
+void udp_socket::set_send_buffer(std::size_t bytes) {
+    detail::set_buffer(native_handle(), SO_SNDBUF, bytes, "udp_socket::set_send_buffer");
+}
+
+void udp_socket::set_receive_buffer(std::size_t bytes) {
+    detail::set_buffer(native_handle(), SO_RCVBUF, bytes, "udp_socket::set_receive_buffer");
+}
+
+std::size_t udp_socket::send_buffer() const {
+    return detail::buffer(native_handle(), SO_SNDBUF, "udp_socket::send_buffer");
+}
+
+std::size_t udp_socket::receive_buffer() const {
+    return detail::buffer(native_handle(), SO_RCVBUF, "udp_socket::receive_buffer");
 }
 
 endpoint udp_socket::local_endpoint() const {

@@ -47,9 +47,9 @@ table harmless_library() {
                        std::free(made);
                    }
                }),
-        unseen("touching 8 MiB of new memory",
+        unseen("touching a MiB of new memory",
                [] {
-                   std::vector<char> much(8 << 20, 'x');
+                   std::vector<char> much(1 << 20, 'x');
                    escape(much.data());
                }),
         unseen("a std::vector that grows",

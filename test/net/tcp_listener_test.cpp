@@ -299,3 +299,42 @@ TEST_CASE("serve: without descriptors it waits by timer, says so once, and goes 
     CHECK(log.count("tcp_listener::serve") == 1);
     CHECK(log.count("[warning]") == 1);
 }
+
+TEST_CASE("serve: no more connections at a time than it is told, and the next one's turn comes") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] { listener.serve(coir::limit{2}, echo); });
+        const auto at = listener.local_endpoint();
+        std::vector<tcp_stream> served;
+        for (int i = 0; i < 2; ++i) {
+            served.push_back(tcp_stream::connect(at));
+            served.back().write_all("a");
+            CHECK(read_text(served.back()) == "a");
+        }
+        auto third = tcp_stream::connect(at);  // by the system: nobody has accepted it
+        third.write_all("b");
+        CHECK_THROWS_AS(read_text(third, 20ms), coir::timed_out);
+        served.pop_back();
+        CHECK(read_text(third) == "b");
+        CHECK_THROWS_AS(listener.serve(coir::limit{2}, echo, 1ms), coir::timed_out);
+    });
+}
+
+TEST_CASE("serve: at its limit it gives up at its deadline, and is stopped") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] { listener.serve(coir::limit{1}, echo, 50ms); });
+        auto held = tcp_stream::connect(listener.local_endpoint());
+        held.write_all("a");
+        CHECK(read_text(held) == "a");
+        CHECK_THROWS_AS(server.get(), coir::timed_out);
+        CHECK(read_text(held).empty());
+
+        auto stopped = coir::spawn([&] { listener.serve(coir::limit{1}, echo); });
+        auto other = tcp_stream::connect(listener.local_endpoint());
+        other.write_all("a");
+        CHECK(read_text(other) == "a");
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+    });
+}

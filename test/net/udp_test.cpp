@@ -236,3 +236,103 @@ TEST_CASE("udp_socket: IPv6") {
         CHECK(server.receive_from(buffer).peer == client.local_endpoint());
     });
 }
+
+// ---- segments ----------------------------------------------------------------------------------------------------
+
+TEST_CASE("udp_socket: send_segments cuts what it is given, the last piece with the rest") {
+    in_scheduler([] {
+        auto server = on_loopback();
+        auto client = on_loopback();
+        client.send_segments(std::as_bytes(std::span{std::string_view{"aaabbbcccd"}}), 3, server.local_endpoint());
+        for (const char* const expected : {"aaa", "bbb", "ccc", "d"}) {
+            std::array<std::byte, 100> place;
+            CHECK(text_of(server.receive_from(place, 1s).bytes) == expected);
+        }
+    });
+}
+
+TEST_CASE("udp_socket: segments that fill many system calls all arrive, in order") {
+    in_scheduler([] {
+        constexpr std::size_t segment = 1'000, count = 300;
+        auto server = on_loopback();
+        server.set_receive_buffer(4 << 20);
+        auto client = on_loopback();
+        std::vector<std::byte> bytes(segment * count - 1);
+        for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i / segment);
+        std::vector<std::byte> received;
+        auto reader = coir::spawn([&] {
+            while (received.size() < bytes.size()) {
+                std::array<std::byte, 2 * segment> place;
+                const auto next = server.receive_from(place, 1s).bytes;
+                received.insert(received.end(), next.begin(), next.end());
+            }
+        });
+        // A few at a time: what the receive buffer does not hold is lost.
+        for (std::size_t from = 0; from < bytes.size(); from += 100 * segment) {
+            const auto part = std::span{bytes}.subspan(from, std::min(100 * segment, bytes.size() - from));
+            std::error_code ec;
+            CHECK(client.send_segments(part, segment, server.local_endpoint(), 1s, ec) == part.size());
+            CHECK_FALSE(ec);
+            coir::this_fiber::sleep_for(1ms);
+        }
+        reader.get();
+        CHECK(received == bytes);
+    });
+}
+
+TEST_CASE("udp_socket: segments that the network does not take in one piece go another way") {
+    in_scheduler([] {
+        auto server = on_loopback();
+        auto client = on_loopback();
+        const std::vector<std::byte> bytes(120'000);  // loopback takes 65,536
+        client.send_segments(bytes, 60'000, server.local_endpoint());
+        std::vector<std::byte> place(70'000);
+        CHECK(server.receive_from(place, 1s).bytes.size() == 60'000);
+        CHECK(server.receive_from(place, 1s).bytes.size() == 60'000);
+    });
+}
+
+TEST_CASE("udp_socket: segments of no size, and larger than a datagram, are refused") {
+    in_scheduler([] {
+        auto socket = on_loopback();
+        const std::vector<std::byte> bytes(100'000);
+        const auto to = socket.local_endpoint();
+        CHECK(error_of([&] { socket.send_segments(bytes, 0, to); }) == std::errc::invalid_argument);
+        CHECK(error_of([&] { socket.send_segments(bytes, 70'000, to); }) == std::errc::message_size);
+        socket.send_segments({}, 1'000, to);
+    });
+}
+
+// ---- options -----------------------------------------------------------------------------------------------------
+
+TEST_CASE("udp_socket: its options are those of the socket") {
+    in_scheduler([] {
+        auto socket = on_loopback();
+        socket.set_send_buffer(20'000);
+        CHECK(socket.send_buffer() == 20'000);
+        socket.set_receive_buffer(30'000);
+        CHECK(socket.receive_buffer() == 30'000);
+        const endpoint everyone{"255.255.255.255", 9};
+        CHECK(error_of([&] { socket.send_to("x", everyone); }) == std::errc::permission_denied);
+        socket.set_broadcast(true);
+        CHECK(error_of([&] { socket.send_to("x", everyone); }) != std::errc::permission_denied);
+    });
+}
+
+TEST_CASE("udp_socket: takes part in a group, and leaves it") {
+    in_scheduler([] {
+        auto v4 = udp_socket::bind({"0.0.0.0", 0});
+        const endpoint group{"239.1.2.3", 0};
+        v4.join_multicast(group);
+        CHECK(error_of([&] { v4.join_multicast(group); }) == std::errc::address_in_use);
+        v4.leave_multicast(group);
+        CHECK_THROWS_WITH_AS(v4.leave_multicast(group), doctest::Contains("239.1.2.3"), std::system_error);
+        CHECK(error_of([&] { v4.join_multicast({"10.0.0.1", 0}); }) == std::errc::invalid_argument);
+        CHECK(error_of([&] { v4.join_multicast(endpoint::local("x")); }) == std::errc::address_family_not_supported);
+
+        auto v6 = udp_socket::bind({"::1", 0});
+        const endpoint own{"ff01::1234%lo", v6.local_endpoint().port()};
+        v6.join_multicast(own);
+        v6.leave_multicast(own);
+    });
+}

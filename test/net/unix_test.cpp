@@ -15,6 +15,7 @@
 #include "net/loopback.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;
@@ -23,28 +24,7 @@ using coir::net::unix_stream;
 using coir::test::error_of;
 using coir::test::in_scheduler;
 using coir::test::read_text;
-
-namespace {
-
-/// A folder of its own, which goes with it.
-class folder {
-public:
-    folder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "coir-unix-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    ~folder() { std::filesystem::remove_all(path_); }
-    folder(const folder&) = delete;
-    folder& operator=(const folder&) = delete;
-
-    [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
-private:
-    std::filesystem::path path_;
-};
-
-}  // namespace
+using coir::test::temporary_folder;
 
 TEST_CASE("unix_stream: both ends of a pair read what the other one writes") {
     in_scheduler([] {
@@ -60,7 +40,7 @@ TEST_CASE("unix_stream: both ends of a pair read what the other one writes") {
 
 TEST_CASE("unix_listener: a connection by path, and by a name in the abstract namespace") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         for (const std::string& path : {here.file("socket"), "@coir-test-" + std::to_string(::getpid())}) {
             CAPTURE(path);
             auto listener = unix_listener::bind(path);
@@ -77,7 +57,7 @@ TEST_CASE("unix_listener: a connection by path, and by a name in the abstract na
 
 TEST_CASE("unix_listener: serve runs a fiber for each connection, until it is stopped") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         auto listener = unix_listener::bind(here.file("socket"));
         auto server = coir::spawn([&] { listener.serve([](unix_stream peer) { peer.write_all(read_text(peer)); }); });
         for (const char* const text : {"one", "two"}) {
@@ -92,7 +72,7 @@ TEST_CASE("unix_listener: serve runs a fiber for each connection, until it is st
 
 TEST_CASE("unix_listener: its file goes with it, but not one that has taken its place") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         const std::string path = here.file("socket");
         {
             auto listener = unix_listener::bind(path);
@@ -111,7 +91,7 @@ TEST_CASE("unix_listener: its file goes with it, but not one that has taken its 
 
 TEST_CASE("unix_listener: what a crash has left behind is replaced, what is in use is not, nor is any other file") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         const std::string path = here.file("socket");
         {
             const unique_fd crashed{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -133,7 +113,7 @@ TEST_CASE("unix_listener: what a crash has left behind is replaced, what is in u
 
 TEST_CASE("unix_stream: connect where nobody listens is refused, and the error names the path") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         const std::string path = here.file("socket");
         CHECK_THROWS_WITH_AS(unix_stream::connect(path), doctest::Contains(path.c_str()), std::system_error);
         CHECK(error_of([&] { unix_stream::connect(path); }) == std::errc::no_such_file_or_directory);
@@ -144,7 +124,7 @@ TEST_CASE("unix_stream: connect where nobody listens is refused, and the error n
 
 TEST_CASE("unix_stream: connect waits while the listener's queue is full, until its deadline, a stop or room") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         const std::string path = here.file("socket");
         auto listener = unix_listener::bind(path, 0);
         std::vector<unix_stream> waiting;
@@ -164,7 +144,7 @@ TEST_CASE("unix_stream: connect waits while the listener's queue is full, until 
 
 TEST_CASE("unix_listener: a client whose own path fills its place to the last byte is served as any other") {
     in_scheduler([] {
-        const folder here;
+        const temporary_folder here;
         auto listener = unix_listener::bind(here.file("socket"));
         auto server = coir::spawn([&] { listener.serve([](unix_stream peer) { peer.write_all("hello"); }); });
         const unique_fd client{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};

@@ -2,19 +2,29 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
+#include <coir/task_group.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <system_error>
 
 namespace coir::net {
+
+/// When to ask a silent peer whether it is still there, in whole seconds (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT).
+struct keep_alive {
+    std::chrono::seconds idle{60};      // without a byte until the first question
+    std::chrono::seconds interval{10};  // between questions that get no answer
+    int probes = 6;                     // without an answer, and the connection is dead
+};
 
 /// A TCP connection, with TCP_NODELAY on (`set_no_delay`): a `stream`.
 ///
@@ -57,8 +67,28 @@ public:
     [[nodiscard]] endpoint remote_endpoint() const;
     [[nodiscard]] endpoint remote_endpoint(std::error_code& ec) const noexcept;
 
+    // ---- options, by their names in tcp(7) and socket(7)
+
     /// On: each write is sent at once. Off: small ones may wait for the peer's acknowledgement, to be sent together.
     void set_no_delay(bool on);
+    [[nodiscard]] bool no_delay() const;
+
+    /// On: only full segments are sent, until it is off again or 200 ms have passed: for a head that is written before
+    /// a `sendfile`.
+    void set_cork(bool on);
+
+    /// Asks a peer that has been silent for `idle` whether it is still there, and so finds a connection that is dead
+    /// though nobody has ended it: its calls then fail with `timed_out`. None: never, which is the default.
+    void set_keep_alive(std::optional<keep_alive> when);
+    [[nodiscard]] std::optional<keep_alive> keep_alive_settings() const;
+
+    /// How long what was sent may stay unacknowledged until the connection counts as dead (TCP_USER_TIMEOUT); 0: as
+    /// long as the system says, a quarter of an hour or so.
+    void set_user_timeout(std::chrono::milliseconds longest);
+    [[nodiscard]] std::chrono::milliseconds user_timeout() const;
+
+    /// On: `close` throws away what is still to be sent, and the peer reads `connection_reset` (SO_LINGER of 0).
+    void set_reset_on_close(bool on);
 
 private:
     friend class tcp_listener;
@@ -68,6 +98,7 @@ private:
 struct listen_options {
     int backlog = 4096;       // connections that wait for accept; the system's limit is net.core.somaxconn
     bool reuse_port = false;  // SO_REUSEPORT: several listeners share the port, and the system spreads connections
+    bool v6_only = false;     // IPV6_V6ONLY: `[::]` takes IPv4 as well unless it is set
 };
 
 /// A listening TCP socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved
@@ -111,6 +142,9 @@ public:
     /// server.request_stop();
     /// @endcode
     void serve(const std::function<void(tcp_stream)>& handler, deadline until = never);
+
+    /// No more than so many connections at a time; those beyond wait in the system's queue (`listen_options::backlog`).
+    void serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until = never);
 
     /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }

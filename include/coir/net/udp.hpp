@@ -3,25 +3,19 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
+#include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 #include <system_error>
 
 namespace coir::net {
 
-/// A datagram that has come, or one of a batch.
-struct datagram {
-    /// In: where it is to go. Out: what has come of it.
-    std::span<std::byte> bytes{};
-    endpoint peer{};
-    /// It was larger than the place for it, and the rest is gone.
-    bool truncated = false;
-};
-
 struct udp_options {
     bool reuse_port = false;  // SO_REUSEPORT: several sockets share the port, and the system spreads the peers
+    bool v6_only = false;     // IPV6_V6ONLY: `[::]` takes IPv4 as well unless it is set
 };
 
 /// Datagrams (udp(7)), to and from anyone, or with `connect` one peer alone. Move-only; the destructor closes it. Who
@@ -110,6 +104,34 @@ public:
     }
     std::size_t send_batch(std::span<const datagram> all, deadline until, std::error_code& ec);
 
+    /// Sends `bytes` as datagrams of `segment` bytes each, the last one with the rest. The kernel or the network card
+    /// cuts them where it can (UDP_SEGMENT, Linux 4.18), up to 64 a system call; elsewhere, and where they are larger
+    /// than the network takes in one piece, they go by batches. `invalid_argument` for a segment of 0. How many bytes
+    /// were sent, also in front of an error.
+    void send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to,
+                       deadline until = never) {
+        std::error_code ec;
+        send_segments(bytes, segment, to, until, ec);
+        detail::throw_if(ec, "udp_socket::send_segments");
+    }
+    std::size_t send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to, deadline until,
+                              std::error_code& ec);
+
+    /// Takes part in a group (ip(7): IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP), on the interface of the default route or,
+    /// for IPv6, of the group's scope (`ff02::1%eth0`): what is sent to `group` at the port that the socket is bound to
+    /// comes here too. `invalid_argument` when it is no multicast address.
+    void join_multicast(const endpoint& group);
+    void leave_multicast(const endpoint& group);
+
+    /// On: `send_to` may go to all of a network (SO_BROADCAST); off, that is `permission_denied`.
+    void set_broadcast(bool on);
+
+    /// As those of a `stream`. What comes while the receive buffer is full is lost.
+    void set_send_buffer(std::size_t bytes);
+    void set_receive_buffer(std::size_t bytes);
+    [[nodiscard]] std::size_t send_buffer() const;
+    [[nodiscard]] std::size_t receive_buffer() const;
+
     /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }
 
@@ -124,6 +146,9 @@ public:
 
 private:
     explicit udp_socket(int made) noexcept : socket_{made} {}
+
+    std::size_t send_cut(std::span<const std::byte> bytes, std::uint16_t segment, const endpoint& to,
+                         const deadline& until, std::error_code& ec);
 
     detail::socket socket_;
 };

@@ -3,11 +3,11 @@
 #include <sys/types.h>
 
 #include <coir/deadline.hpp>
+#include <coir/detail/socket_file.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
-#include <cstdint>
+#include <coir/task_group.hpp>
 #include <functional>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -99,6 +99,7 @@ public:
     /// server.request_stop();
     /// @endcode
     void serve(const std::function<void(unix_stream)>& handler, deadline until = never);
+    void serve(limit most, const std::function<void(unix_stream)>& handler, deadline until = never);
 
     /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
     void close() noexcept;
@@ -108,16 +109,10 @@ public:
     [[nodiscard]] endpoint local_endpoint() const;
 
 private:
-    /// Which file is ours: another one may have taken its path.
-    struct file {
-        std::uint64_t device;
-        std::uint64_t number;
-    };
-
     explicit unix_listener(int bound) noexcept : socket_{bound} {}
 
     detail::socket socket_;
-    std::optional<file> file_;
+    detail::socket_file file_;
 };
 
 }  // namespace coir::net

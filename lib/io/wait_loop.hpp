@@ -2,8 +2,6 @@
 
 #include <cerrno>
 #include <coir/deadline.hpp>
-#include <cstddef>
-#include <span>
 #include <system_error>
 
 #include "core/scheduler.hpp"
@@ -31,19 +29,6 @@ template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, At
             return -1;
         }
     }
-}
-
-/// Has `some` transfer one part after the other, each said by the number of bytes, until `all` is done, one fails or
-/// one is empty: the stream has ended. How much was done, also in front of a failure.
-template <class Byte, class Some> std::size_t repeat(std::span<Byte> all, std::error_code& ec, Some some) {
-    std::size_t done = 0;
-    ec.clear();
-    while (done < all.size()) {
-        const std::size_t n = some(all.subspan(done));
-        done += n;
-        if (ec || n == 0) break;
-    }
-    return done;
 }
 
 /// Parks on the descriptor that `me` was left with, and says how that ended: nothing when it is ready.

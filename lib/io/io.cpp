@@ -1,42 +1,11 @@
-#include "net/io.hpp"
-
 #include <fcntl.h>
 
+#include <coir/byte_stream.hpp>
 #include <coir/io.hpp>
 #include <coir/offload.hpp>
 
 #include "base/sys.hpp"
-
-namespace coir::detail {
-
-std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until) {
-    struct count {
-        explicit count(reactor& counts) noexcept : at{counts} { at.count_waiter(); }
-        ~count() { at.discount_waiter(); }
-        reactor& at;
-    } const counted{here.reactor()};
-    switch (here.park(me, until)) {
-    case outcome::woken: return {};
-    case outcome::timed_out: return std::make_error_code(std::errc::timed_out);
-    default: return std::make_error_code(std::errc::operation_canceled);
-    }
-}
-
-bool is_time_to_yield(scheduler& here) noexcept {
-    constexpr unsigned calls_in_a_row = 64;
-    struct row {
-        std::uint64_t slice;
-        unsigned calls;
-    };
-    static thread_local constinit row row{};
-    const std::uint64_t slice = here.vitals().slices.load(std::memory_order_relaxed);
-    if (row.slice != slice) row = {slice, 0};
-    if (++row.calls < calls_in_a_row) return false;
-    row.calls = 0;
-    return true;
-}
-
-}  // namespace coir::detail
+#include "io/wait_loop.hpp"
 
 namespace coir::io {
 
@@ -110,11 +79,13 @@ std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, 
 }
 
 std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec) {
-    return detail::repeat(into, ec, [&](std::span<std::byte> rest) { return read_some(fd, rest, until, ec); });
+    return detail::transfer_all(into.size(), ec,
+                                [&](std::size_t done) { return read_some(fd, into.subspan(done), until, ec); });
 }
 
 std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec) {
-    return detail::repeat(from, ec, [&](std::span<const std::byte> rest) { return write_some(fd, rest, until, ec); });
+    return detail::transfer_all(from.size(), ec,
+                                [&](std::size_t done) { return write_some(fd, from.subspan(done), until, ec); });
 }
 
 }  // namespace coir::io

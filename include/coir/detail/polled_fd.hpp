@@ -1,0 +1,60 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/owner.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <system_error>
+
+namespace coir::detail {
+
+class scheduler;
+enum class direction : std::uint8_t;
+
+/// A non-blocking descriptor that the library owns: what sockets, pipes and the like are made of. It comes to belong to
+/// the scheduler whose fiber first uses it, is registered there once, and may outlive it. Each call that waits throws
+/// `not_in_fiber`, `wrong_scheduler`, `cancelled` and `scope_expired`; all other failures are in `ec`.
+class polled_fd {
+public:
+    polled_fd() noexcept = default;
+    explicit polled_fd(int fd) noexcept : fd_{fd} {}
+    polled_fd(polled_fd&& other) noexcept;
+    polled_fd& operator=(polled_fd&& other) noexcept;
+    ~polled_fd();
+
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+    /// Ends the waits of other fibers in here with `operation_canceled`.
+    void close() noexcept;
+
+    /// Gives the descriptor away, open as it is; -1 when there is none.
+    int release() noexcept;
+
+    /// What `call` returns, a system call of which EAGAIN alone says that there is nothing more to read, or no room to
+    /// write: made until it has moved something. (lib/io/polled_fd.hpp)
+    template <class Call>
+    std::size_t read_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
+    template <class Call>
+    std::size_t write_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
+
+    /// A fiber is suspended in one of its calls: the descriptor stays where it is.
+    class visit;
+
+protected:
+    template <class Attempt>
+    long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
+                  Attempt attempt);
+    [[nodiscard]] bool is_visited(direction towards, std::error_code& ec) const noexcept;
+
+private:
+    std::error_code admit(scheduler& here, const char* operation);
+    std::error_code wait(scheduler& here, direction towards, const deadline& until);
+    std::error_code let_others_run(scheduler& here, direction towards);
+    void check_unvisited() const noexcept;
+
+    int fd_ = -1;
+    owner owner_;
+    std::uint32_t visitors_[2] = {0, 0};  // fibers suspended in a call, by direction
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,87 @@
+#include "io/polled_fd.hpp"
+
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/sys.hpp"
+
+namespace coir::detail {
+
+// ---- calls -------------------------------------------------------------------------------------------------------
+
+std::error_code polled_fd::admit(scheduler& here, const char* operation) {
+    if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
+    if (owner_.belongs_to(here.serial())) [[likely]]
+        return {};
+    owner_.claim(here, operation);
+    try {
+        here.reactor().add(fd_);
+    } catch (const std::system_error& refused) {
+        owner_ = {};
+        return refused.code();
+    }
+    return {};
+}
+
+std::error_code polled_fd::wait(scheduler& here, direction towards, const deadline& until) {
+    waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
+    me.descriptor = fd_;
+    here.reactor().prepare(fd_, me, towards);
+    const visit inside{*this, towards};
+    const std::error_code ended = park_on_descriptor(here, me, until);
+    // Closed, perhaps after the descriptor became ready and before this fiber ran.
+    return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
+}
+
+std::error_code polled_fd::let_others_run(scheduler& here, direction towards) {
+    const visit inside{*this, towards};
+    here.yield();
+    return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : std::error_code{};
+}
+
+bool polled_fd::is_visited(direction towards, std::error_code& ec) const noexcept {
+    if (visitors_[static_cast<int>(towards)] == 0) [[likely]]
+        return false;
+    ec = std::make_error_code(std::errc::operation_in_progress);
+    return true;
+}
+
+// ---- life --------------------------------------------------------------------------------------------------------
+
+polled_fd::polled_fd(polled_fd&& other) noexcept { *this = std::move(other); }
+
+polled_fd& polled_fd::operator=(polled_fd&& other) noexcept {
+    if (this == &other) return *this;
+    other.check_unvisited();
+    check_unvisited();
+    close();
+    owner_ = std::exchange(other.owner_, {});
+    fd_ = std::exchange(other.fd_, -1);
+    return *this;
+}
+
+polled_fd::~polled_fd() {
+    check_unvisited();
+    close();
+}
+
+void polled_fd::check_unvisited() const noexcept {
+    COIR_CHECK(visitors_[0] + visitors_[1] == 0, "a stream or socket is destroyed or moved while a fiber is suspended "
+                                                 "in one of its calls: close() it, and join the fiber");
+}
+
+void polled_fd::close() noexcept {
+    if (fd_ >= 0) sys::close(release());
+}
+
+int polled_fd::release() noexcept {
+    if (fd_ >= 0) {
+        COIR_CHECK(!owner_.is_elsewhere(), "a stream or socket is closed in another thread than that of its scheduler");
+        scheduler* const here = scheduler::current();
+        if (here != nullptr && owner_.belongs_to(here->serial())) here->reactor().remove(fd_);
+        owner_ = {};
+    }
+    return std::exchange(fd_, -1);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cerrno>
+#include <coir/detail/polled_fd.hpp>
+
+#include "core/scheduler.hpp"
+#include "io/wait_loop.hpp"
+
+namespace coir::detail {
+
+class polled_fd::visit {
+public:
+    visit(polled_fd& visited, direction towards) noexcept : visitors_{visited.visitors_[static_cast<int>(towards)]} {
+        ++visitors_;
+    }
+    ~visit() { --visitors_; }
+    visit(const visit&) = delete;
+    visit& operator=(const visit&) = delete;
+
+private:
+    std::uint32_t& visitors_;
+};
+
+/// Completes `attempt`, which is given what is known of the descriptor: it answers EAGAIN by itself where nothing can
+/// have come since the last one, so that a descriptor known to be empty costs no call.
+template <class Attempt>
+long polled_fd::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
+                         Attempt attempt) {
+    scheduler& here = scheduler::enter(operation);
+    ec = admit(here, operation);
+    if (!ec && is_time_to_yield(here)) ec = let_others_run(here, towards);
+    if (ec) return -1;
+    descriptor& at = here.reactor()[fd_];
+    return try_wait_again(
+        ec, [&] { return attempt(at); }, [&] { return wait(here, towards, until); });
+}
+
+template <class Call>
+std::size_t polled_fd::read_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
+    if (is_visited(direction::read, ec)) return 0;
+    const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
+        if (!at.readable) return -EAGAIN;
+        const long n = call();
+        if (n == -EAGAIN) at.readable = false;
+        return n;
+    });
+    return got < 0 ? 0 : static_cast<std::size_t>(got);
+}
+
+template <class Call>
+std::size_t polled_fd::write_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
+    if (is_visited(direction::write, ec)) return 0;
+    const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
+        if (!at.writable) return -EAGAIN;
+        const long n = call();
+        if (n == -EAGAIN) at.writable = false;
+        return n;
+    });
+    return taken < 0 ? 0 : static_cast<std::size_t>(taken);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <coir/byte_stream.hpp>
+#include <cstddef>
+
+namespace coir::detail {
+
+/// Buffers in the form of readv(2) and its like: the first 16 of them.
+class vectors {
+public:
+    template <class Byte> explicit vectors(std::span<const std::span<Byte>> buffers) noexcept {
+        count_ = std::min(buffers.size(), all_.size());
+        for (std::size_t i = 0; i < count_; ++i) {
+            // The kernel only reads what is sent.
+            all_[i] = {const_cast<std::byte*>(buffers[i].data()), buffers[i].size()};
+        }
+    }
+
+    [[nodiscard]] iovec* data() noexcept { return all_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
+
+private:
+    std::array<iovec, 16> all_{};
+    std::size_t count_;
+};
+
+}  // namespace coir::detail

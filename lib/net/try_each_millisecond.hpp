@@ -1,0 +1,30 @@
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <coir/detail/socket.hpp>
+#include <system_error>
+
+#include "core/scheduler.hpp"
+#include "io/wait_loop.hpp"
+
+namespace coir::detail {
+
+/// For the calls of Unix sockets that say EAGAIN because of another socket's queue: nothing tells when there is room in
+/// it. `call` is given the descriptor.
+template <class Call> void try_each_millisecond(socket& by, const deadline& until, std::error_code& ec, Call call) {
+    constexpr std::chrono::milliseconds pause{1};
+    for (;;) {
+        const long result = call(by.fd());
+        ec = error_of(result);
+        if (result != -EAGAIN) return;
+        by.rest(direction::write, std::min(until, deadline{pause}));
+        if (until.has_passed()) {
+            ec = std::make_error_code(std::errc::timed_out);
+            return;
+        }
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,87 @@
+#include <doctest/doctest.h>
+#include <netinet/tcp.h>
+
+#include <coir/coir.hpp>
+
+#include "net/loopback.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
+using namespace std::chrono_literals;
+using namespace coir::test;
+using coir::net::tcp_listener;
+using coir::net::tcp_stream;
+
+TEST_CASE("tcp_stream: its options are those of the socket") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        tcp_stream& stream = ends.near;
+        CHECK(stream.no_delay());
+        stream.set_no_delay(false);
+        CHECK_FALSE(stream.no_delay());
+
+        CHECK_FALSE(stream.keep_alive_settings());
+        stream.set_keep_alive(coir::net::keep_alive{.idle = 20s, .interval = 3s, .probes = 4});
+        const auto kept = stream.keep_alive_settings();
+        REQUIRE(kept);
+        CHECK(kept->idle == 20s);
+        CHECK(kept->interval == 3s);
+        CHECK(kept->probes == 4);
+        stream.set_keep_alive(std::nullopt);
+        CHECK_FALSE(stream.keep_alive_settings());
+
+        CHECK(stream.user_timeout() == 0ms);
+        stream.set_user_timeout(7s);
+        CHECK(stream.user_timeout() == 7s);
+        stream.set_user_timeout(-1s);
+        CHECK(stream.user_timeout() == 0ms);
+
+        stream.set_send_buffer(20'000);
+        CHECK(stream.send_buffer() == 20'000);
+        stream.set_receive_buffer(30'000);
+        CHECK(stream.receive_buffer() == 30'000);
+    });
+}
+
+TEST_CASE("tcp_stream: while the cork is in, what is no full segment waits for the rest") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        ends.near.set_cork(true);
+        ends.near.write_all("head ");
+        ends.near.write_all("body");
+        ends.near.set_cork(false);
+        CHECK(read_text(ends.far) == "head body");
+    });
+}
+
+TEST_CASE("tcp_stream: a close that resets throws away what is unread, and the peer is told") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        ends.near.set_reset_on_close(true);
+        ends.near.write_all("lost");
+        ends.near.close();
+        CHECK(error_of([&] {
+                  while (!read_text(ends.far).empty()) {}
+              }) == std::errc::connection_reset);
+    });
+}
+
+TEST_CASE("tcp_stream: options of a closed one say so, and name themselves") {
+    tcp_stream closed;
+    CHECK_THROWS_WITH_AS(closed.set_no_delay(true), doctest::Contains("tcp_stream::set_no_delay"), std::system_error);
+    CHECK_THROWS_WITH_AS(closed.set_keep_alive(std::nullopt), doctest::Contains("set_keep_alive"), std::system_error);
+    CHECK_THROWS_WITH_AS(static_cast<void>(closed.user_timeout()), doctest::Contains("user_timeout"),
+                         std::system_error);
+    CHECK_THROWS_WITH_AS(closed.set_send_buffer(1), doctest::Contains("stream::set_send_buffer"), std::system_error);
+}
+
+TEST_CASE("tcp_listener: on [::] it takes IPv4 as well, unless told not to") {
+    in_scheduler([] {
+        auto both = tcp_listener::bind({"::", 0});
+        CHECK(tcp_stream::connect({"127.0.0.1", both.local_endpoint().port()}).is_open());
+        auto only = tcp_listener::bind({"::", 0}, {.v6_only = true});
+        const std::uint16_t port = only.local_endpoint().port();
+        CHECK(error_of([&] { tcp_stream::connect({"127.0.0.1", port}); }) == std::errc::connection_refused);
+        CHECK(tcp_stream::connect({"::1", port}).is_open());
+    });
+}

@@ -1,0 +1,214 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <filesystem>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace std::chrono_literals;
+using coir::detail::unique_fd;
+using coir::net::endpoint;
+using coir::net::unix_datagram;
+using coir::test::error_of;
+using coir::test::in_scheduler;
+using coir::test::temporary_folder;
+
+namespace {
+
+std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string receive_text(unix_datagram& from, coir::deadline until = coir::never) {
+    std::array<std::byte, 100> place;
+    return text_of(from.receive_from(place, until).bytes);
+}
+
+}  // namespace
+
+TEST_CASE("unix_datagram: both ends of a pair receive what the other one sends, whole and in order") {
+    in_scheduler([] {
+        auto [near, far] = unix_datagram::pair();
+        near.send("one");
+        near.send("");
+        near.send("two");
+        CHECK(receive_text(far) == "one");
+        CHECK(receive_text(far).empty());
+        CHECK(receive_text(far) == "two");
+        far.send("back");
+        CHECK(receive_text(near) == "back");
+    });
+}
+
+TEST_CASE("unix_datagram: by path and by abstract name, with answers, and who sent it") {
+    in_scheduler([] {
+        const temporary_folder here;
+        for (const std::string& name : {here.file("socket"), std::string{"@coir-test-datagram"}}) {
+            auto server = unix_datagram::bind(name);
+            CHECK(server.local_endpoint() == endpoint::local(name));
+            auto client = unix_datagram::bind(here.file("client"));
+            client.send_to("question", server.local_endpoint());
+            std::array<std::byte, 100> place;
+            const auto received = server.receive_from(place);
+            CHECK(text_of(received.bytes) == "question");
+            CHECK(received.peer == client.local_endpoint());
+            CHECK(received.sender.process == ::getpid());
+            CHECK(received.sender.user == ::getuid());
+            CHECK(received.sender.group == ::getgid());
+            server.send_to("answer", received.peer);
+            CHECK(receive_text(client) == "answer");
+        }
+    });
+}
+
+TEST_CASE("unix_datagram: one that is connected and not bound sends without a name") {
+    in_scheduler([] {
+        auto server = unix_datagram::bind("@coir-test-nameless");
+        auto client = unix_datagram::connect("@coir-test-nameless");
+        client.send("who?");
+        std::array<std::byte, 100> place;
+        const auto received = server.receive_from(place);
+        CHECK(received.peer.is_local());
+        CHECK(received.peer.address().empty());
+        CHECK(received.sender.process == ::getpid());
+    });
+}
+
+TEST_CASE("unix_datagram: what does not fit its place is cut, and that is said") {
+    in_scheduler([] {
+        auto [near, far] = unix_datagram::pair();
+        near.send("too long");
+        std::array<std::byte, 3> place;
+        const auto received = far.receive_from(place);
+        CHECK(received.truncated);
+        CHECK(text_of(received.bytes) == "too");
+    });
+}
+
+TEST_CASE("unix_datagram: a sender waits while the receiver's queue is full, connected or not, and nothing is lost") {
+    in_scheduler([] {
+        constexpr int count = 2'000;
+        auto server = unix_datagram::bind("@coir-test-queue");
+        const auto receive = [&] {
+            for (int i = 0; i < count; ++i) CHECK(receive_text(server) == std::to_string(i));
+        };
+        auto connected = unix_datagram::connect("@coir-test-queue");
+        auto sender = coir::spawn([&] {
+            for (int i = 0; i < count; ++i) connected.send(std::to_string(i));
+        });
+        coir::this_fiber::sleep_for(2ms);
+        CHECK_FALSE(sender.done());
+        receive();
+        sender.get();
+
+        auto another = coir::spawn([&] {
+            auto unconnected = unix_datagram::bind("@coir-test-sender");
+            for (int i = 0; i < count; ++i) unconnected.send_to(std::to_string(i), server.local_endpoint());
+        });
+        receive();
+        another.get();
+    });
+}
+
+TEST_CASE("unix_datagram: sends and receives give up at their deadline, are cancelled, and ended by close") {
+    in_scheduler([] {
+        auto server = unix_datagram::bind("@coir-test-patience");
+        auto client = unix_datagram::bind("@coir-test-client");
+        const auto to = server.local_endpoint();
+        std::array<std::byte, 8> place;
+        CHECK_THROWS_AS(static_cast<void>(server.receive_from(place, 1ms)), coir::timed_out);
+        CHECK(error_of([&] {
+                  for (;;) client.send_to("x", to, 5ms);
+              }) == std::errc::timed_out);
+        auto stopped = coir::spawn([&] { client.send_to("x", to); });
+        coir::this_fiber::yield();
+        CHECK_FALSE(stopped.done());
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        auto closed = coir::spawn([&] { return error_of([&] { static_cast<void>(client.receive_from(place)); }); });
+        coir::this_fiber::yield();
+        client.close();
+        CHECK(closed.get() == std::errc::operation_canceled);
+        CHECK(error_of([&] { client.send_to("x", to); }) == std::errc::bad_file_descriptor);
+    });
+}
+
+TEST_CASE("unix_datagram: a deserted file is replaced, one in use is not, and its own goes with it") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string path = here.file("socket");
+        {
+            const unique_fd crashed{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+            const auto at = endpoint::local(path);
+            REQUIRE(::bind(crashed.get(), at.data(), at.size()) == 0);
+        }
+        {
+            auto server = unix_datagram::bind(path);
+            CHECK_THROWS_WITH_AS(unix_datagram::bind(path), doctest::Contains(path.c_str()), std::system_error);
+            CHECK(error_of([&] { unix_datagram::bind(path); }) == std::errc::address_in_use);
+            auto client = unix_datagram::connect(path);
+            client.send("still here");
+            CHECK(receive_text(server) == "still here");
+        }
+        CHECK_FALSE(std::filesystem::exists(path));
+    });
+}
+
+TEST_CASE("unix_datagram: nobody there, too long a path, too large a datagram: refused, and the path is named") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string path = here.file("nobody");
+        CHECK_THROWS_WITH_AS(unix_datagram::connect(path), doctest::Contains(path.c_str()), std::system_error);
+        CHECK(error_of([&] { unix_datagram::connect(path); }) == std::errc::no_such_file_or_directory);
+        CHECK(error_of([&] { unix_datagram::connect("@coir-nobody"); }) == std::errc::connection_refused);
+        CHECK(error_of([&] { unix_datagram::bind(std::string(108, 'x')); }) == std::errc::filename_too_long);
+        auto [near, far] = unix_datagram::pair();
+        const std::string huge(100 << 20, 'x');
+        CHECK(error_of([&, &by = near] { by.send(huge); }) == std::errc::message_size);
+        far.close();
+        CHECK(error_of([&, &by = near] { by.send("x"); }) == std::errc::connection_refused);
+        CHECK_THROWS_WITH_AS(near.send_to("x", endpoint::local(path)), doctest::Contains(path.c_str()),
+                             std::system_error);
+    });
+}
+
+TEST_CASE("unix_datagram: passes descriptors, beside the credentials; one that nobody asked for is not kept") {
+    in_scheduler([] {
+        auto [near, far] = unix_datagram::pair();
+        const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+        near.send_descriptor(null.get());
+        const unique_fd received{far.receive_descriptor()};
+        struct stat sent {
+        }, got{};
+        REQUIRE(::fstat(null.get(), &sent) == 0);
+        REQUIRE(::fstat(received.get(), &got) == 0);
+        CHECK(sent.st_rdev == got.st_rdev);
+
+        const auto open_descriptors = [] {
+            return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
+        };
+        const auto before = open_descriptors();
+        near.send_descriptor(null.get());
+        std::array<std::byte, 8> place;
+        CHECK(far.receive_from(place).bytes.size() == 1);
+        CHECK(open_descriptors() == before);
+        near.send("none");
+        CHECK(error_of([&, &by = far] { static_cast<void>(by.receive_descriptor()); }) == std::errc::bad_message);
+    });
+}
+
+TEST_CASE("unix_datagram: outside a fiber its transfers throw not_in_fiber") {
+    auto [near, far] = unix_datagram::pair();
+    std::array<std::byte, 8> place;
+    auto& by = near;
+    CHECK_THROWS_AS(by.send("x"), coir::not_in_fiber);
+    CHECK_THROWS_AS(by.send_to("x", endpoint::local("@x")), coir::not_in_fiber);
+    CHECK_THROWS_AS(static_cast<void>(by.receive_from(place)), coir::not_in_fiber);
+}
