@@ -66,6 +66,15 @@ template <class Some> std::size_t transfer_all(std::size_t all, std::error_code&
     return done;
 }
 
+/// Names the type and the call, and what it was made on, where the type tells by a `subject`.
+template <class Stream> void throw_if(const std::error_code& failure, const Stream& stream, const char* call) {
+    if (!failure) [[likely]]
+        return;
+    std::string name = std::string{Stream::type_name} + "::" + call;
+    if constexpr (requires { stream.subject(); }) name += " " + stream.subject();
+    throw_error(failure, name);
+}
+
 }  // namespace coir::detail
 
 namespace coir::io {
@@ -89,7 +98,7 @@ public:
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
-        throw_if(ec, "read_some");
+        detail::throw_if(ec, self(), "read_some");
         return n;
     }
     std::size_t read_some(std::span<std::byte> into, deadline until, std::error_code& ec) {
@@ -100,7 +109,7 @@ public:
     [[nodiscard]] std::size_t read_some(mutable_buffers into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
-        throw_if(ec, "read_some");
+        detail::throw_if(ec, self(), "read_some");
         return n;
     }
     std::size_t read_some(mutable_buffers into, deadline until, std::error_code& ec) {
@@ -111,7 +120,7 @@ public:
     [[nodiscard]] std::size_t read_exactly(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_exactly(into, until, ec);
-        throw_if(ec, "read_exactly");
+        detail::throw_if(ec, self(), "read_exactly");
         return n;
     }
     std::size_t read_exactly(std::span<std::byte> into, deadline until, std::error_code& ec) {
@@ -124,10 +133,6 @@ private:
     byte_source() noexcept = default;
 
     Self& self() noexcept { return static_cast<Self&>(*this); }
-    static void throw_if(const std::error_code& ec, const char* call) {
-        if (ec) [[unlikely]]
-            detail::throw_error(ec, std::string{Self::type_name} + "::" + call);
-    }
 };
 
 /// The calls that write a stream of bytes. They wait and throw as those of a `byte_source`; `broken_pipe` (never the
@@ -141,7 +146,7 @@ public:
     [[nodiscard]] std::size_t write_some(std::span<const std::byte> from, deadline until = never) {
         std::error_code ec;
         const std::size_t n = write_some(from, until, ec);
-        throw_if(ec, "write_some");
+        detail::throw_if(ec, self(), "write_some");
         return n;
     }
     std::size_t write_some(std::span<const std::byte> from, deadline until, std::error_code& ec) {
@@ -155,7 +160,7 @@ public:
     [[nodiscard]] std::size_t write_some(const_buffers from, deadline until = never) {
         std::error_code ec;
         const std::size_t n = write_some(from, until, ec);
-        throw_if(ec, "write_some");
+        detail::throw_if(ec, self(), "write_some");
         return n;
     }
     std::size_t write_some(const_buffers from, deadline until, std::error_code& ec) {
@@ -166,7 +171,7 @@ public:
     void write_all(std::span<const std::byte> from, deadline until = never) {
         std::error_code ec;
         write_all(from, until, ec);
-        throw_if(ec, "write_all");
+        detail::throw_if(ec, self(), "write_all");
     }
     std::size_t write_all(std::span<const std::byte> from, deadline until, std::error_code& ec) {
         return detail::transfer_all(from.size(), ec,
@@ -177,7 +182,7 @@ public:
     void write_all(const_buffers from, deadline until = never) {
         std::error_code ec;
         write_all(from, until, ec);
-        throw_if(ec, "write_all");
+        detail::throw_if(ec, self(), "write_all");
     }
     std::size_t write_all(const_buffers from, deadline until, std::error_code& ec) {
         std::size_t all = 0;
@@ -192,10 +197,6 @@ private:
     byte_sink() noexcept = default;
 
     Self& self() noexcept { return static_cast<Self&>(*this); }
-    static void throw_if(const std::error_code& ec, const char* call) {
-        if (ec) [[unlikely]]
-            detail::throw_error(ec, std::string{Self::type_name} + "::" + call);
-    }
 };
 
 }  // namespace coir::io

@@ -9,7 +9,9 @@
 #include <coir/channel.hpp>
 #include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>
+#include <coir/copy.hpp>
 #include <coir/deadline.hpp>
+#include <coir/directory_watch.hpp>
 #include <coir/dump.hpp>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
@@ -17,6 +19,7 @@
 #include <coir/explore.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
+#include <coir/file.hpp>
 #include <coir/gather.hpp>
 #include <coir/io.hpp>
 #include <coir/latch.hpp>
@@ -32,6 +35,7 @@
 #include <coir/net/unix_datagram.hpp>
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>
+#include <coir/pipe.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
 #include <coir/select.hpp>

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <termios.h>
 
 #include <atomic>
 #include <cerrno>
@@ -152,6 +154,10 @@ long setsockopt(int fd, int level, int option, const void* value, socklen_t leng
     return system_call(SYS_setsockopt, fd, level, option, value, length);
 }
 
+long open(const char* path, int flags, unsigned permissions) noexcept {
+    return system_call(SYS_openat, AT_FDCWD, path, flags, permissions);
+}
+
 long fstat(int fd, struct stat* into) noexcept { return system_call(SYS_fstat, fd, into); }
 
 long lstat(const char* path, struct stat* into) noexcept {
@@ -159,6 +165,12 @@ long lstat(const char* path, struct stat* into) noexcept {
 }
 
 long unlink(const char* path) noexcept { return system_call(SYS_unlinkat, AT_FDCWD, path, 0L); }
+
+bool is_terminal(int fd) noexcept {
+    // struct termios of the C library is larger than the kernel's, which is all that this writes.
+    termios settings{};
+    return system_call(SYS_ioctl, fd, TCGETS, &settings) == 0;
+}
 
 long status_flags(int fd) noexcept { return system_call(SYS_fcntl, fd, F_GETFL); }
 

@@ -44,9 +44,13 @@ long getsockname(int fd, sockaddr* address, socklen_t* length) noexcept;
 long getpeername(int fd, sockaddr* address, socklen_t* length) noexcept;
 long getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
 long setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
+long open(const char* path, int flags, unsigned permissions) noexcept;
 long fstat(int fd, struct stat* into) noexcept;
 long lstat(const char* path, struct stat* into) noexcept;
 long unlink(const char* path) noexcept;
+
+/// Whether it is a terminal: isatty(3).
+bool is_terminal(int fd) noexcept;
 
 /// The descriptor's O_ flags: fcntl(2) with F_GETFL.
 long status_flags(int fd) noexcept;

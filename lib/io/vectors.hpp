@@ -6,6 +6,7 @@
 #include <array>
 #include <coir/byte_stream.hpp>
 #include <cstddef>
+#include <span>
 
 namespace coir::detail {
 
@@ -27,5 +28,11 @@ private:
     std::array<iovec, 16> all_{};
     std::size_t count_;
 };
+
+/// The first of them with room, or with something in it.
+template <class Byte> std::span<Byte> first_of_buffers(std::span<const std::span<Byte>> buffers) noexcept {
+    const auto found = std::ranges::find_if(buffers, [](const auto& each) { return !each.empty(); });
+    return found == buffers.end() ? std::span<Byte>{} : *found;
+}
 
 }  // namespace coir::detail

@@ -37,14 +37,15 @@ public:
     template <class Call>
     std::size_t write_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
 
-    /// A fiber is suspended in one of its calls: the descriptor stays where it is.
+    /// A fiber is suspended in one of its calls: the descriptor stays where it is, and another fiber's call in that
+    /// direction is refused with `operation_in_progress`.
     class visit;
+    [[nodiscard]] bool is_visited(direction towards, std::error_code& ec) const noexcept;
 
 protected:
     template <class Attempt>
     long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                   Attempt attempt);
-    [[nodiscard]] bool is_visited(direction towards, std::error_code& ec) const noexcept;
 
 private:
     std::error_code admit(scheduler& here, const char* operation);

@@ -1,0 +1,333 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace std::chrono_literals;
+using namespace coir::test;
+using coir::io::file;
+
+namespace {
+
+std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span{text}); }
+
+std::string content(const std::string& path) {
+    std::ifstream in{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void put(const std::string& path, std::string_view text) { std::ofstream{path, std::ios::binary} << text; }
+
+std::size_t entries(const temporary_folder& of) {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{of.path()}, {}));
+}
+
+/// No file grows beyond so many bytes while it lives, as if the disk were full.
+class small_disk {
+public:
+    explicit small_disk(rlim_t bytes) {
+        ::getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit small{bytes, before_.rlim_max};
+        ::setrlimit(RLIMIT_FSIZE, &small);
+        handler_ = ::signal(SIGXFSZ, SIG_IGN);
+    }
+    ~small_disk() {
+        ::setrlimit(RLIMIT_FSIZE, &before_);
+        ::signal(SIGXFSZ, handler_);
+    }
+    small_disk(const small_disk&) = delete;
+    small_disk& operator=(const small_disk&) = delete;
+
+private:
+    rlimit before_{};
+    sighandler_t handler_ = SIG_DFL;
+};
+
+}  // namespace
+
+// ---- reading and writing -----------------------------------------------------------------------------------------
+
+TEST_CASE("file: reads and writes at offsets, and position stays") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        f.write_at(3, bytes_of("defg"));
+        f.write_at(0, bytes_of("abc"));
+        std::array<std::byte, 3> place;
+        CHECK(f.read_at(2, place) == 3);
+        CHECK(text_of(place) == "cde");
+        CHECK(f.read_at(5, place) == 2);
+        CHECK(f.read_at(100, place) == 0);
+        CHECK(f.position() == 0);
+        CHECK(f.size() == 7);
+        CHECK(content(here.file("a")) == "abcdefg");
+    });
+}
+
+TEST_CASE("file: reads and writes one after the other from its position on") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        f.write_all("one ");
+        const std::string two = "two ", three = "three";
+        const std::array parts{bytes_of(two), bytes_of(three)};
+        f.write_all(parts);
+        CHECK(f.position() == 13);
+        f.seek(4);
+        std::array<std::byte, 100> place;
+        CHECK(f.read_exactly(place) == 9);
+        CHECK(text_of(std::span{place}.first(9)) == "two three");
+        CHECK(f.read_some(place) == 0);
+    });
+}
+
+TEST_CASE("file: megabytes go in and come out as they were") {
+    in_scheduler([] {
+        const temporary_folder here;
+        std::string much;
+        for (int i = 0; much.size() < (5 << 20); ++i) much += std::to_string(i);
+        auto f = file::create(here.file("a"));
+        f.write_at(0, bytes_of(much));
+        std::string back(much.size() + 10, ' ');
+        CHECK(f.read_at(0, std::as_writable_bytes(std::span{back})) == much.size());
+        back.resize(much.size());
+        CHECK(back == much);
+    });
+}
+
+TEST_CASE("file: open reads, create empties, append writes behind what is there") {
+    in_scheduler([] {
+        const temporary_folder here;
+        put(here.file("a"), "old");
+        auto reading = file::open(here.file("a"));
+        std::array<std::byte, 10> place;
+        CHECK(reading.read_some(place) == 3);
+        CHECK(error_of([&] { reading.write_all("x"); }) == std::errc::bad_file_descriptor);
+        auto appending = file::append(here.file("a"));
+        appending.write_all(" new");
+        put(here.file("a"), content(here.file("a")) + " other");
+        appending.write_all(" newer");
+        CHECK(content(here.file("a")) == "old new other newer");
+        file::create(here.file("a"));
+        CHECK(content(here.file("a")).empty());
+    });
+}
+
+TEST_CASE("file: is resized, and synchronised") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        f.write_all("abcdef");
+        f.resize(2);
+        CHECK(content(here.file("a")) == "ab");
+        f.resize(3);
+        CHECK(f.size() == 3);
+        f.sync();
+        f.sync_data();
+        f.close();
+        CHECK_FALSE(f.is_open());
+        CHECK(content(here.file("a")) == std::string_view{"ab\0", 3});
+    });
+}
+
+TEST_CASE("file: while one fiber is at a file, others run, at the same one too") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        f.write_all(std::string(1000, 'x'));
+        coir::task_group readers;
+        int done = 0;
+        for (int i = 0; i < 50; ++i) {
+            readers.spawn([&, i] {
+                std::array<std::byte, 20> place;
+                CHECK(f.read_at(static_cast<std::uint64_t>(20 * i), place) == 20);
+                ++done;
+            });
+        }
+        coir::this_fiber::yield();
+        CHECK(done == 0);
+        readers.wait();
+        CHECK(done == 50);
+    });
+}
+
+// ---- what can go wrong -------------------------------------------------------------------------------------------
+
+TEST_CASE("file: what cannot be opened is named, with the reason") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string missing = here.file("no/such/file");
+        CHECK_THROWS_WITH_AS(file::open(missing), doctest::Contains(("io::file::open '" + missing + "'").c_str()),
+                             std::system_error);
+        CHECK(error_of([&] { file::open(missing); }) == std::errc::no_such_file_or_directory);
+        CHECK(error_of([&] { file::open(here.path()); }) == std::errc::is_a_directory);
+        REQUIRE(::mkfifo(here.file("fifo").c_str(), 0600) == 0);
+        CHECK(error_of([&] { file::open(here.file("fifo")); }) == std::errc::invalid_argument);
+        put(here.file("a"), "");
+        CHECK(error_of([&] { file::open(here.file("a"), O_CREAT | O_EXCL); }) == std::errc::file_exists);
+        std::error_code ec;
+        CHECK_FALSE(file::open(missing, O_RDONLY, 0, coir::never, ec).is_open());
+        CHECK(ec == std::errc::no_such_file_or_directory);
+    });
+}
+
+TEST_CASE("file: the calls of a closed one say so") {
+    in_scheduler([] {
+        file closed;
+        std::array<std::byte, 1> place;
+        for (const auto& call : std::vector<std::function<void()>>{
+                 [&] { static_cast<void>(closed.read_at(0, place)); }, [&] { closed.write_at(0, place); },
+                 [&] { static_cast<void>(closed.read_some(place)); }, [&] { closed.write_all("x"); },
+                 [&] { static_cast<void>(closed.size()); }, [&] { closed.resize(1); }, [&] { closed.sync(); },
+                 [&] { closed.sync_data(); }, [&] { closed.close(); }}) {
+            CHECK(error_of(call) == std::errc::bad_file_descriptor);
+        }
+        CHECK(closed.native_handle() == -1);
+    });
+}
+
+TEST_CASE("file: a full disk is an error that names the file, and says how much was written") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        const small_disk full{1000};
+        std::error_code ec;
+        const std::string much(1500, 'x');
+        CHECK(f.write_at(0, bytes_of(much), coir::never, ec) == 1000);
+        CHECK(ec == std::errc::file_too_large);
+        CHECK_THROWS_WITH_AS(f.write_all(much), doctest::Contains("/a'"), std::system_error);
+    });
+}
+
+TEST_CASE("file: calls outside a fiber throw, a closed descriptor is closed in a program that is started") {
+    CHECK_THROWS_AS(file::open("/dev/null"), coir::not_in_fiber);
+    in_scheduler([] {
+        const auto f = file::open("/dev/null");
+        CHECK((::fcntl(f.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
+    });
+}
+
+TEST_CASE("file: a call that is cut short ends at once, and its thread touches nothing of the caller's") {
+    in_scheduler([] {
+        const temporary_folder here;
+        auto f = file::create(here.file("a"));
+        f.write_all(std::string(1 << 20, 'x'));
+        for (int i = 0; i < 50; ++i) {
+            auto reader = coir::spawn([&] {
+                const auto place = std::make_unique<std::array<std::byte, 1 << 20>>();
+                static_cast<void>(f.read_at(0, *place));
+            });
+            coir::this_fiber::yield();
+            reader.request_stop();
+            reader.join();
+            std::error_code ec;
+            std::array<std::byte, 10> place;
+            static_cast<void>(f.read_at(0, place, 0ms, ec));
+            const bool is_in_time_or_said = !ec || ec == std::errc::timed_out;
+            CHECK(is_in_time_or_said);
+        }
+    });
+}
+
+// ---- whole files -------------------------------------------------------------------------------------------------
+
+TEST_CASE("read_file: all of it, of what has no size as well") {
+    in_scheduler([] {
+        const temporary_folder here;
+        put(here.file("empty"), "");
+        CHECK(coir::io::read_file(here.file("empty")).empty());
+        const std::string much(3 << 20, 'x');
+        put(here.file("a"), much);
+        CHECK(coir::io::read_file(here.file("a")) == much);
+        CHECK(coir::io::read_file("/proc/self/status").find("Name:") == 0);
+        CHECK_THROWS_WITH_AS(static_cast<void>(coir::io::read_file(here.file("none"))), doctest::Contains("none'"),
+                             std::system_error);
+    });
+}
+
+TEST_CASE("replace_file: the old content until the new one is there, with the same permissions") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string path = here.file("a");
+        const mode_t mask = ::umask(027);
+        coir::io::replace_file(path, "first");
+        ::umask(mask);
+        CHECK(content(path) == "first");
+        struct stat about {};
+        REQUIRE(::stat(path.c_str(), &about) == 0);
+        CHECK((about.st_mode & 0777) == 0640);
+        REQUIRE(::chmod(path.c_str(), 0604) == 0);
+        std::ifstream opened_before{path};
+        coir::io::replace_file(path, "second");
+        CHECK(content(path) == "second");
+        std::string old;
+        std::getline(opened_before, old);
+        CHECK(old == "first");
+        REQUIRE(::stat(path.c_str(), &about) == 0);
+        CHECK((about.st_mode & 0777) == 0604);
+        CHECK(entries(here) == 1);
+    });
+}
+
+TEST_CASE(
+    "replace_file: on a full disk, and where it may not write, the old content stays and nothing is left behind") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string path = here.file("a");
+        coir::io::replace_file(path, "old");
+        {
+            const small_disk full{1000};
+            CHECK(error_of([&] { coir::io::replace_file(path, std::string(5000, 'x')); }) == std::errc::file_too_large);
+        }
+        CHECK(content(path) == "old");
+        CHECK(entries(here) == 1);
+        CHECK(error_of([&] { coir::io::replace_file(here.file("no/folder"), "x"); }) ==
+              std::errc::no_such_file_or_directory);
+        CHECK(error_of([&] { coir::io::replace_file(here.path(), "x"); }) == std::errc::is_a_directory);
+        CHECK(entries(here) == 1);
+    });
+}
+
+TEST_CASE("replace_file: a symbolic link stays one, and what it stands for is replaced") {
+    in_scheduler([] {
+        const temporary_folder here;
+        put(here.file("target"), "old");
+        std::filesystem::create_symlink("target", here.file("link"));
+        coir::io::replace_file(here.file("link"), "new");
+        CHECK(std::filesystem::is_symlink(here.file("link")));
+        CHECK(content(here.file("target")) == "new");
+    });
+}
+
+TEST_CASE("replace_file: readers see the one or the other content, whole") {
+    in_scheduler([] {
+        const temporary_folder here;
+        const std::string path = here.file("a");
+        const std::string a(20'000, 'a'), b(30'000, 'b');
+        coir::io::replace_file(path, a);
+        auto writer = coir::spawn([&] {
+            for (int i = 0; i < 30; ++i) coir::io::replace_file(path, i % 2 == 0 ? b : a);
+        });
+        while (!writer.done()) {
+            const std::string seen = coir::io::read_file(path);
+            const bool is_whole = seen == a || seen == b;
+            CHECK(is_whole);
+        }
+        writer.get();
+    });
+}

@@ -1,0 +1,193 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <coir/coir.hpp>
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "support/death.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace std::chrono_literals;
+using namespace coir::test;
+using coir::detail::unique_fd;
+namespace io = coir::io;
+
+namespace {
+
+std::string read_text(io::reader& from) {
+    std::array<char, 4096> place;
+    return {place.data(), from.read_some(std::as_writable_bytes(std::span{place}))};
+}
+
+/// A child in whose fiber 0 and 1 stand for these files.
+ending with(int input, int output, const std::function<void()>& body) {
+    return in_child([&] {
+        ::dup2(input, 0);
+        ::dup2(output, 1);
+        in_scheduler(body);
+    });
+}
+
+/// What every kind of standard stream has to do: answers a line, while another fiber runs.
+void answer_a_line() {
+    auto in = io::standard_input();
+    auto out = io::standard_output();
+    int ticks = 0;
+    auto ticker = coir::spawn([&] {
+        for (;; ++ticks) coir::this_fiber::sleep_for(1ms);
+    });
+    const std::string line = read_text(in);
+    out.write_all("got " + line);
+    if (ticks == 0) throw std::logic_error{"the thread was blocked"};
+}
+
+void answer_at_once() {
+    auto in = io::standard_input();
+    auto out = io::standard_output();
+    out.write_all("got " + read_text(in));
+}
+
+/// Writes a line into `to` a little later, from a process of its own.
+void type_later(int to) {
+    if (::fork() != 0) return;
+    ::usleep(20'000);
+    static_cast<void>(!::write(to, "hello\n", 6));
+    ::_exit(0);
+}
+
+std::string read_now(int fd) {
+    std::array<char, 4096> place;
+    const ssize_t n = ::read(fd, place.data(), place.size());
+    return n > 0 ? std::string{place.data(), static_cast<std::size_t>(n)} : std::string{};
+}
+
+struct two_ends {
+    unique_fd near, far;
+};
+
+two_ends pipe_ends() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+two_ends socket_ends() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+/// The user's side of a terminal, and the program's.
+two_ends terminal() {
+    unique_fd user{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    REQUIRE(user);
+    REQUIRE(::grantpt(user.get()) == 0);
+    REQUIRE(::unlockpt(user.get()) == 0);
+    unique_fd program{::open(::ptsname(user.get()), O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    REQUIRE(program);
+    return {std::move(user), std::move(program)};
+}
+
+bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
+
+}  // namespace
+
+TEST_CASE("standard streams: a terminal is waited for, and stays as it was for the shell") {
+    const two_ends at = terminal();
+    type_later(at.near.get());
+    const ending how = with(at.far.get(), at.far.get(), answer_a_line);
+    CHECK_MESSAGE(!how.died(), how.output);
+    std::string seen;
+    while (seen.find("got hello") == std::string::npos) {
+        const std::string more = read_now(at.near.get());
+        REQUIRE_FALSE(more.empty());
+        seen += more;
+    }
+    CHECK(is_blocking(at.far.get()));
+}
+
+TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
+    const two_ends in = pipe_ends(), out = pipe_ends();
+    type_later(in.far.get());
+    const ending how = with(in.near.get(), out.far.get(), answer_a_line);
+    CHECK_MESSAGE(!how.died(), how.output);
+    CHECK(read_now(out.near.get()) == "got hello\n");
+    CHECK(is_blocking(in.near.get()));
+    CHECK(is_blocking(out.far.get()));
+}
+
+TEST_CASE("standard streams: sockets are waited for, and stay as they were") {
+    const two_ends at = socket_ends();
+    type_later(at.near.get());
+    const ending how = with(at.far.get(), at.far.get(), answer_a_line);
+    CHECK_MESSAGE(!how.died(), how.output);
+    CHECK(read_now(at.near.get()) == "got hello\n");
+    CHECK(is_blocking(at.far.get()));
+}
+
+TEST_CASE("standard streams: regular files, from where the shell's offset stands on") {
+    const temporary_folder here;
+    const unique_fd in{::open(here.file("in").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
+    REQUIRE(::write(in.get(), "skipped text", 12) == 12);
+    REQUIRE(::lseek(in.get(), 8, SEEK_SET) == 8);
+    const unique_fd out{::open(here.file("out").c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600)};
+    REQUIRE(::write(out.get(), "before ", 7) == 7);
+    const ending how = with(in.get(), out.get(), answer_at_once);
+    CHECK_MESSAGE(!how.died(), how.output);
+    REQUIRE(::lseek(out.get(), 0, SEEK_SET) == 0);
+    CHECK(read_now(out.get()) == "before got text");
+}
+
+TEST_CASE("standard streams: /dev/null has nothing to read, and takes all") {
+    const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const ending how = with(null.get(), null.get(), answer_at_once);
+    CHECK_MESSAGE(!how.died(), how.output);
+}
+
+TEST_CASE("standard streams: nobody reads the output any more: a broken pipe, and never the signal") {
+    two_ends out = pipe_ends();
+    out.near = unique_fd{};
+    const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+    const ending how = with(null.get(), out.far.get(), [] {
+        const std::errc failure = error_of([] { io::standard_output().write_all("x"); });
+        if (failure != std::errc::broken_pipe) throw std::logic_error{"no broken pipe"};
+    });
+    CHECK_MESSAGE(!how.died(), how.output);
+}
+
+TEST_CASE("standard streams: one that the program was started without is refused, and named") {
+    const ending how = in_child([] {
+        ::close(0);
+        try {
+            static_cast<void>(io::standard_input());
+        } catch (const std::system_error& failure) {
+            const bool is_named = std::string{failure.what()}.find("io::standard_input on descriptor 0") == 0;
+            if (failure.code() == std::errc::bad_file_descriptor && is_named) return;
+        }
+        throw std::logic_error{"not refused"};
+    });
+    CHECK_MESSAGE(!how.died(), how.output);
+}
+
+TEST_CASE("standard streams: standard_error is the program's, and closing ours does not close it") {
+    const two_ends out = pipe_ends();
+    const ending how = in_child([&] {
+        ::dup2(out.far.get(), 2);
+        in_scheduler([] {
+            auto errors = io::standard_error();
+            errors.write_all("one ");
+            errors.close();
+            io::standard_error().write_all("two");
+        });
+    });
+    CHECK_MESSAGE(!how.died(), how.output);
+    CHECK(read_now(out.near.get()) == "one two");
+}
