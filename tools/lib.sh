@@ -4,7 +4,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." || exit 1
 
 # What the library, its tests and its samples need on Debian.
 coir_packages=(cmake ninja-build g++ pkg-config libboost-context-dev libspdlog-dev doctest-dev libdw-dev
-    libcli11-dev nlohmann-json3-dev libhiredis-dev redis-server)
+    libcli11-dev nlohmann-json3-dev libssl-dev libboost-dev libhiredis-dev redis-server)
 
 installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 

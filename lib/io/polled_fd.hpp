@@ -21,8 +21,8 @@ private:
     std::uint32_t& visitors_;
 };
 
-/// Completes `attempt`, which is given what is known of the descriptor: it answers EAGAIN by itself where nothing can
-/// have come since the last one, so that a descriptor known to be empty costs no call.
+/// Where nothing can have come since the last one, `attempt` answers EAGAIN by itself, so that a descriptor known to be
+/// empty costs no call.
 template <class Attempt>
 long polled_fd::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                          Attempt attempt) {

@@ -11,19 +11,29 @@ namespace coir::detail {
 
 // ---- transfers ---------------------------------------------------------------------------------------------------
 
+long socket::try_receive(descriptor& at, std::span<std::byte> into) noexcept {
+    if (!at.readable) return -EAGAIN;
+    const long n = sys::recv(fd(), into.data(), into.size(), 0);
+    // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event.
+    // Not so once the end, an error or an urgent byte is about: it may have been in the same event as the data.
+    const bool is_short = n > 0 && static_cast<std::size_t>(n) < into.size();
+    const bool is_empty = is_short && when_short_ == short_read::means_empty && !at.eagain_alone_clears;
+    if (n == -EAGAIN || is_empty) at.readable = false;
+    return n;
+}
+
+long socket::try_send(descriptor& at, std::span<const std::byte> from) noexcept {
+    if (!at.writable) return -EAGAIN;
+    const long n = sys::send(fd(), from.data(), from.size(), MSG_NOSIGNAL);
+    if (n == -EAGAIN) at.writable = false;
+    return n;
+}
+
 std::size_t socket::receive(std::span<std::byte> into, const deadline& until, std::error_code& ec,
                             const char* operation) {
     if (is_visited(direction::read, ec)) return 0;
-    const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.readable) return -EAGAIN;
-        const long n = sys::recv(fd(), into.data(), into.size(), 0);
-        // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event.
-        // Not so once the end, an error or an urgent byte is about: it may have been in the same event as the data.
-        const bool is_short = n > 0 && static_cast<std::size_t>(n) < into.size();
-        const bool is_empty = is_short && when_short_ == short_read::means_empty && !at.eagain_alone_clears;
-        if (n == -EAGAIN || is_empty) at.readable = false;
-        return n;
-    });
+    const long got = complete(direction::read, until, ec, operation,
+                              [&](descriptor& at) noexcept { return try_receive(at, into); });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 

@@ -30,8 +30,15 @@ public:
     /// Gives the descriptor away, open as it is; -1 when there is none.
     int release() noexcept;
 
+    /// Makes `attempt`, which is given what is known of the descriptor, until it says other than -EAGAIN; in between the
+    /// fiber is suspended until there is news. Its result, or negative with `ec`. (lib/io/polled_fd.hpp, as the two
+    /// below.)
+    template <class Attempt>
+    long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
+                  Attempt attempt);
+
     /// What `call` returns, a system call of which EAGAIN alone says that there is nothing more to read, or no room to
-    /// write: made until it has moved something. (lib/io/polled_fd.hpp)
+    /// write: made until it has moved something.
     template <class Call>
     std::size_t read_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
     template <class Call>
@@ -41,11 +48,6 @@ public:
     /// direction is refused with `operation_in_progress`.
     class visit;
     [[nodiscard]] bool is_visited(direction towards, std::error_code& ec) const noexcept;
-
-protected:
-    template <class Attempt>
-    long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
-                  Attempt attempt);
 
 private:
     std::error_code admit(scheduler& here, const char* operation);

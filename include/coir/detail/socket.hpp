@@ -11,6 +11,8 @@
 
 namespace coir::detail {
 
+struct descriptor;
+
 /// What it means when recv(2) has given less than it was asked for. TCP gives what there is. A Unix socket stops behind
 /// the byte that a descriptor came with, and there may be more.
 enum class short_read : std::uint8_t { means_empty, means_nothing };
@@ -28,6 +30,10 @@ public:
     /// One send(2) that took something.
     std::size_t send(std::span<const std::byte> from, const deadline& until, std::error_code& ec,
                      const char* operation);
+
+    /// The same without waiting: -EAGAIN where nothing is there, or no room.
+    long try_receive(descriptor& at, std::span<std::byte> into) noexcept;
+    long try_send(descriptor& at, std::span<const std::byte> from) noexcept;
 
     /// One recvmsg(2) that got a message, or the end; one sendmsg(2) that took one. The number of bytes.
     std::size_t receive(msghdr& into, const deadline& until, std::error_code& ec, const char* operation);

@@ -11,6 +11,10 @@
 #include <span>
 #include <system_error>
 
+namespace coir::detail {
+class tls_connection;
+}
+
 namespace coir::net {
 
 /// Which half of a connection `shutdown` ends.
@@ -88,6 +92,7 @@ protected:
 private:
     friend byte_source;
     friend byte_sink;
+    friend detail::tls_connection;
 
     std::size_t receive(std::span<std::byte> into, const deadline& until, std::error_code& ec) {
         return socket_.receive(into, until, ec, "stream::read_some");

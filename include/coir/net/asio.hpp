@@ -1,0 +1,178 @@
+#pragma once
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/beast/core/role.hpp>
+#include <boost/system/error_code.hpp>
+#include <boost/system/system_error.hpp>
+#include <coir/byte_stream.hpp>
+#include <coir/deadline.hpp>
+#include <coir/net/stream.hpp>
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <span>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+/// coir's streams for what is written for those of Boost.Asio: the optional part `coir::asio`, header only, which needs
+/// Boost's headers (find_package(coir COMPONENTS asio)).
+
+namespace coir::detail {
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // Boost's base class has none, and nothing is deleted through it
+/// A category of the standard library as one of Boost's, whose error codes cannot hold it in all versions.
+class boost_category final : public boost::system::error_category {
+public:
+    explicit boost_category(const std::error_category& of) noexcept : of_{of} {}
+    [[nodiscard]] const char* name() const noexcept override { return of_.name(); }
+    [[nodiscard]] std::string message(int code) const override { return of_.message(code); }
+
+    static const boost_category& of(const std::error_category& category) {
+        static std::mutex mutex;
+        static std::map<const std::error_category*, boost_category> all;
+        const std::lock_guard lock{mutex};
+        return all.try_emplace(&category, category).first->second;
+    }
+
+private:
+    const std::error_category& of_;
+};
+#pragma GCC diagnostic pop
+
+inline boost::system::error_code boost_error(const std::error_code& failure) {
+    if (!failure) return {};
+    if (failure.category() == std::system_category() || failure.category() == std::generic_category())
+        return {failure.value(), boost::system::system_category()};
+    return {failure.value(), boost_category::of(failure.category())};
+}
+
+/// A sequence of Asio's buffers as places: the first 16 that are not empty.
+template <class Byte> class places_of {
+public:
+    template <class Buffers> explicit places_of(const Buffers& buffers) {
+        const auto end = boost::asio::buffer_sequence_end(buffers);
+        for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end && count_ < all_.size(); ++at) {
+            const std::conditional_t<std::is_const_v<Byte>, boost::asio::const_buffer, boost::asio::mutable_buffer>
+                each{*at};
+            if (each.size() > 0) all_[count_++] = {static_cast<Byte*>(each.data()), each.size()};
+        }
+    }
+
+    [[nodiscard]] std::span<const std::span<Byte>> get() const noexcept { return std::span{all_}.first(count_); }
+
+private:
+    std::array<std::span<Byte>, 16> all_{};
+    std::size_t count_ = 0;
+};
+
+}  // namespace coir::detail
+
+namespace coir::net {
+
+/// Gives a stream the calls that Boost.Asio's synchronous streams have (SyncReadStream, SyncWriteStream), so that the
+/// synchronous algorithms of Boost.Beast, `http::read`, `http::write`, `websocket::stream`, and those of Asio, run on
+/// fibers unchanged: where they would block the thread, the fiber is suspended.
+///
+/// `Stream` is a `tcp_stream`, `tls_stream` or `unix_stream`, which it owns, or a reference to one. Failures are those
+/// of the stream in Boost's form, `boost::asio::error::eof` at its end, in the `error_code` or as a
+/// `boost::system::system_error`. `cancelled` and `scope_expired` pass through all of it. Who may use it when is as
+/// with the stream.
+///
+/// @code
+/// #include <boost/asio/read_until.hpp>
+/// #include <coir/net/asio.hpp>
+/// #include <coir/net/asio.hpp>
+/// auto [near, far] = coir::net::unix_stream::pair();
+/// far.write_all("first line\nsecond line\n");
+/// coir::net::asio_stream stream{std::move(near)};
+/// std::string text;
+/// if (boost::asio::read_until(stream, boost::asio::dynamic_buffer(text), '\n') != 11) throw std::logic_error{"line"};
+/// @endcode
+template <class Stream> class asio_stream {
+public:
+    using next_layer_type = std::remove_reference_t<Stream>;
+
+    /// For types that want to know one. Nothing ever runs on it.
+    using executor_type = boost::asio::io_context::executor_type;
+
+    explicit asio_stream(Stream&& stream) noexcept : stream_{std::forward<Stream>(stream)} {}
+
+    [[nodiscard]] next_layer_type& next_layer() noexcept { return stream_; }
+    [[nodiscard]] const next_layer_type& next_layer() const noexcept { return stream_; }
+
+    /// From now on each call fails with `boost::asio::error::timed_out` once this has passed.
+    void expires_at(deadline until) noexcept { until_ = until; }
+    [[nodiscard]] deadline expiry() const noexcept { return until_; }
+
+    template <class Buffers> std::size_t read_some(const Buffers& into, boost::system::error_code& ec) {
+        const detail::places_of<std::byte> places{into};
+        ec = {};
+        if (places.get().empty()) return 0;
+        std::error_code failure;
+        const bool is_one = places.get().size() == 1;
+        const std::size_t n = is_one ? stream_.read_some(places.get().front(), until_, failure)
+                                     : stream_.read_some(places.get(), until_, failure);
+        ec = detail::boost_error(failure);
+        if (!ec && n == 0) ec = boost::asio::error::eof;
+        return n;
+    }
+
+    template <class Buffers> std::size_t read_some(const Buffers& into) {
+        boost::system::error_code ec;
+        const std::size_t n = read_some(into, ec);
+        if (ec) throw boost::system::system_error{ec, "asio_stream::read_some"};
+        return n;
+    }
+
+    template <class Buffers> std::size_t write_some(const Buffers& from, boost::system::error_code& ec) {
+        const detail::places_of<const std::byte> places{from};
+        ec = {};
+        if (places.get().empty()) return 0;
+        std::error_code failure;
+        const bool is_one = places.get().size() == 1;
+        const std::size_t n = is_one ? stream_.write_some(places.get().front(), until_, failure)
+                                     : stream_.write_some(places.get(), until_, failure);
+        ec = detail::boost_error(failure);
+        return n;
+    }
+
+    template <class Buffers> std::size_t write_some(const Buffers& from) {
+        boost::system::error_code ec;
+        const std::size_t n = write_some(from, ec);
+        if (ec) throw boost::system::system_error{ec, "asio_stream::write_some"};
+        return n;
+    }
+
+    [[nodiscard]] executor_type get_executor() const noexcept {
+        static boost::asio::io_context nobody_runs_it;
+        return nobody_runs_it.get_executor();
+    }
+
+private:
+    Stream stream_;
+    deadline until_;
+};
+
+template <class Stream> asio_stream(Stream&&) -> asio_stream<Stream>;
+
+/// The end of a WebSocket connection, which Boost.Beast asks for by this name: says that no more will come, and as a
+/// client waits for the server to close (RFC 6455, section 7.1.1), no longer than `expires_at` says.
+template <class Stream>
+void teardown(boost::beast::role_type role, asio_stream<Stream>& stream, boost::system::error_code& ec) {
+    std::error_code failure;
+    if constexpr (requires { stream.next_layer().shutdown(stream.expiry(), failure); })
+        stream.next_layer().shutdown(stream.expiry(), failure);
+    else
+        stream.next_layer().shutdown(shut::write, failure);
+    ec = detail::boost_error(failure);
+    std::array<char, 512> rest;
+    while (!ec && role == boost::beast::role_type::client) stream.read_some(boost::asio::buffer(rest), ec);
+    if (ec == boost::asio::error::eof) ec = {};
+}
+
+}  // namespace coir::net

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <coir/net/tls.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/tls/tls_sessions.hpp"
+
+namespace coir::detail {
+
+struct free_context {
+    void operator()(SSL_CTX* context) const noexcept { ::SSL_CTX_free(context); }
+};
+using context_handle = std::unique_ptr<SSL_CTX, free_context>;
+
+/// What stands behind a `tls_context`. Does not change once it is made.
+class tls_configuration {
+public:
+    explicit tls_configuration(const net::tls_client_options& options);
+    explicit tls_configuration(const net::tls_server_options& options);
+    tls_configuration(const tls_configuration&) = delete;
+    tls_configuration& operator=(const tls_configuration&) = delete;
+
+    /// Of the first identity.
+    [[nodiscard]] SSL_CTX* context() const noexcept { return contexts_.front().get(); }
+    [[nodiscard]] bool verifies_server() const noexcept { return verifies_server_; }
+
+    /// Of the client's side.
+    tls_sessions sessions;
+
+private:
+    static int choose_identity(SSL* connection, int* alert, void* self);
+    static int choose_protocol(SSL* connection, const unsigned char** chosen, unsigned char* chosen_bytes,
+                               const unsigned char* offered, unsigned offered_bytes, void* self);
+
+    std::vector<context_handle> contexts_;  // one for each identity of a server
+    std::vector<unsigned char> protocols_;  // as ALPN has them: each behind its length
+    bool verifies_server_ = false;
+};
+
+}  // namespace coir::detail

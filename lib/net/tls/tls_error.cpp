@@ -1,0 +1,59 @@
+#include "net/tls/tls_error.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <array>
+#include <coir/detail/throw_if.hpp>
+#include <coir/net/tls.hpp>
+
+namespace coir::net {
+
+namespace {
+
+class tls_errors : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "tls"; }
+    [[nodiscard]] std::string message(int code) const override {
+        const char* const reason = ::ERR_reason_error_string(static_cast<unsigned long>(code));
+        if (reason != nullptr) return reason;
+        std::array<char, 256> text{};
+        ::ERR_error_string_n(static_cast<unsigned long>(code), text.data(), text.size());
+        return text.data();
+    }
+};
+
+class certificate_errors : public std::error_category {
+public:
+    [[nodiscard]] const char* name() const noexcept override { return "certificate"; }
+    [[nodiscard]] std::string message(int code) const override { return ::X509_verify_cert_error_string(code); }
+};
+
+}  // namespace
+
+const std::error_category& tls_category() noexcept {
+    static const tls_errors category;
+    return category;
+}
+
+const std::error_category& certificate_category() noexcept {
+    static const certificate_errors category;
+    return category;
+}
+
+}  // namespace coir::net
+
+namespace coir::detail {
+
+std::error_code take_tls_error(std::errc otherwise) noexcept {
+    const unsigned long code = ::ERR_get_error();
+    ::ERR_clear_error();
+    if (code == 0) return std::make_error_code(otherwise);
+    if (ERR_SYSTEM_ERROR(code)) return {ERR_GET_REASON(code), std::system_category()};
+    return {static_cast<int>(code), net::tls_category()};
+}
+
+void throw_tls_error(const std::string& operation) { throw_error(take_tls_error(), operation); }
+
+}  // namespace coir::detail

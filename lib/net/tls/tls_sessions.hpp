@@ -1,0 +1,42 @@
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace coir::detail {
+
+struct free_session {
+    void operator()(SSL_SESSION* session) const noexcept { ::SSL_SESSION_free(session); }
+};
+using tls_session = std::unique_ptr<SSL_SESSION, free_session>;
+
+/// A client's sessions, by the server that they were with: the last thousand. Any thread.
+class tls_sessions {
+public:
+    void keep(const std::string& server, tls_session session);
+
+    /// One to resume, or none. One of TLS 1.3 is handed out once: a ticket that is used twice lets others see that both
+    /// connections are the same client's (RFC 8446, appendix C.4), and each connection brings new ones.
+    tls_session take(const std::string& server);
+
+private:
+    static constexpr std::size_t sessions_max = 1'000;
+
+    struct entry {
+        std::string server;
+        tls_session session;
+    };
+
+    std::mutex mutex_;
+    std::list<entry> all_;  // the oldest first
+    std::unordered_multimap<std::string_view, std::list<entry>::iterator> by_server_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <coir/coir.hpp>
+#include <coir/net/tls.hpp>
+#include <string>
+#include <utility>
+
+#include "net/loopback.hpp"
+#include "net/tls/certificates.hpp"
+
+namespace coir::test {
+
+/// The two ends of a connection after their handshake; or of each the failure, and no stream.
+struct tls_pair {
+    net::tls_stream client, server;
+    std::error_code client_failure, server_failure;
+    std::string what;  // that the client's failure says
+};
+
+inline tls_pair shake_hands(const net::tls_context& client, const net::tls_context& server,
+                            const std::string& host = "server.test") {
+    auto ends = connection::make();
+    tls_pair made;
+    auto accepting = coir::spawn([&] {
+        made.server =
+            net::tls_stream::accept(server, std::move(ends.far), std::chrono::seconds{10}, made.server_failure);
+    });
+    try {
+        made.client = net::tls_stream::connect(client, std::move(ends.near), host, std::chrono::seconds{10});
+    } catch (const std::system_error& failure) {
+        made.client_failure = failure.code();
+        made.what = failure.what();
+    }
+    accepting.get();
+    return made;
+}
+
+inline std::string read_text(net::tls_stream& from, deadline until = never) {
+    std::array<char, 4096> buffer;
+    const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}), until);
+    return {buffer.data(), n};
+}
+
+}  // namespace coir::test
