@@ -1,0 +1,331 @@
+// An HTTP/1.1 server on Boost.Beast, whose synchronous calls suspend fibers: keep-alive, pipelining, chunks, limits,
+// files.
+//
+//     http_server                              starts on a free port, asks itself a few things, and stops as by Ctrl-C
+//     http_server PORT [FOLDER [CHAIN KEY]]    serves until Ctrl-C: the files of FOLDER, by TLS where it has a
+//     certificate
+//
+//     /                13 bytes                       aiohttp                        coir and Beast
+//     /echo            what was sent to it            web.Request, web.Response      http::request, http::response
+//     /chunks          a body in chunks               web.StreamResponse             http::make_chunk
+//     /files/PATH      a file of FOLDER               web.FileResponse               stream.sendfile
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <chrono>
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+#include <coir/net/tls.hpp>
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace std::chrono_literals;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+namespace net = coir::net;
+
+constexpr std::size_t head_max = 8 << 10, body_max = 1 << 20, connections_max = 20'000;
+constexpr auto idle_max = 60s, request_max = 10s, response_max = 30s, grace = 10s;
+
+using request = http::request<http::string_body>;
+using error = beast::error_code;
+
+// ---- answers -----------------------------------------------------------------------------------------------------
+
+// "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
+const std::string& date() {
+    static std::string text;
+    static std::time_t made = 0;
+    if (const std::time_t now = std::time(nullptr); std::exchange(made, now) != now) {
+        std::tm parts{};
+        text.resize(40);
+        text.resize(std::strftime(text.data(), text.size(), "%a, %d %b %Y %T GMT", gmtime_r(&now, &parts)));
+    }
+    return text;
+}
+
+template <class Body> http::response<Body> answer(http::status status, bool stays, const char* type = "text/plain") {
+    http::response<Body> made{status, 11};
+    made.set(http::field::date, date());
+    made.set(http::field::content_type, type);
+    made.keep_alive(stays);
+    return made;
+}
+
+template <class Stream, class Body>
+void send(Stream& to, http::response<Body>& made, http::verb asked_by = http::verb::get) {
+    http::response_serializer<Body> serializer{made};
+    asked_by == http::verb::head ? http::write_header(to, serializer) : http::write(to, serializer);
+}
+
+template <class Stream>
+void send_text(Stream& to, http::status status, std::string body, bool stays, http::verb asked_by = http::verb::get) {
+    auto made = answer<http::string_body>(status, stays);
+    made.body() = std::move(body);
+    made.prepare_payload();
+    send(to, made, asked_by);
+}
+
+// As a server does that does not know yet how much there will be.
+template <class Stream> void send_chunks(Stream& to, bool stays) {
+    auto head = answer<http::empty_body>(http::status::ok, stays);
+    head.chunked(true);
+    http::response_serializer<http::empty_body> serializer{head};
+    http::write_header(to, serializer);
+    for (const std::string part : {"one\n", "two\n", "three\n"}) {
+        boost::asio::write(to, http::make_chunk(boost::asio::buffer(part)));
+        coir::this_fiber::sleep_for(1ms);
+    }
+    boost::asio::write(to, http::make_chunk_last());
+}
+
+const char* type_of(const std::filesystem::path& path) {
+    const std::string kind = path.extension();
+    return kind == ".html" ? "text/html" : kind == ".txt" ? "text/plain" : "application/octet-stream";
+}
+
+std::uint64_t send_piece(net::tcp_stream& to, coir::io::file& file, std::uint64_t from, std::uint64_t bytes) {
+    return to.sendfile(file.native_handle(), from, bytes, response_max);
+}
+
+std::uint64_t send_piece(net::tls_stream& to, coir::io::file& file, std::uint64_t from, std::uint64_t bytes) {
+    std::vector<std::byte> piece(bytes);
+    const std::size_t n = file.read_at(from, piece);
+    to.write_all(std::span{piece}.first(n), response_max);
+    return n;
+}
+
+template <class Stream>
+void send_file(Stream& to, const std::filesystem::path& path, const request& asked, bool stays) {
+    std::error_code ec;
+    auto file = coir::io::file::open(path, O_RDONLY, 0, coir::never, ec);
+    if (ec) return send_text(to, http::status::not_found, "no such file\n", stays, asked.method());
+    const std::uint64_t size = file.size();
+    auto head = answer<http::empty_body>(http::status::ok, stays, type_of(path));
+    head.content_length(size);
+    send(to, head);
+    if (asked.method() == http::verb::head) return;
+    // By pieces, each with its limit in time: a large file may take its time, a reader that sleeps may not.
+    constexpr std::uint64_t piece = 1 << 20;
+    for (std::uint64_t sent = 0; sent < size;) {
+        const std::uint64_t n = send_piece(to.next_layer(), file, sent, std::min(piece, size - sent));
+        if (n == 0) return to.next_layer().close();  // it is shorter now: no answer can follow such a body
+        sent += n;
+    }
+}
+
+// FOLDER's file of that name, or nothing for a name that leads elsewhere.
+std::optional<std::filesystem::path> inside(const std::filesystem::path& folder, std::string_view name) {
+    const std::filesystem::path relative = std::filesystem::path{name}.lexically_normal();
+    if (folder.empty() || relative.is_absolute() || relative.empty() || *relative.begin() == "..") return std::nullopt;
+    return folder / relative;
+}
+
+// ---- connections -------------------------------------------------------------------------------------------------
+
+struct connection {
+    net::tcp_stream& stream;
+    bool idle = false;  // between two requests
+};
+
+net::tcp_stream& below(net::tcp_stream& stream) { return stream; }
+net::tcp_stream& below(net::tls_stream& stream) { return stream.tcp(); }
+
+struct server {
+    std::filesystem::path folder{};
+    std::optional<net::tls_context> tls{};
+    std::list<connection*> connections{};
+    bool stopping = false;
+
+    // Those that are in the middle of a request finish it; the others read the end of their stream.
+    void stop() {
+        stopping = true;
+        std::error_code gone;
+        for (connection* each : connections) {
+            if (each->idle) each->stream.shutdown(net::shut::read, gone);
+        }
+    }
+};
+
+// What a request that cannot be understood is told; nothing where there is nobody to tell.
+std::optional<http::status> verdict(const error& ec) {
+    if (ec == http::error::end_of_stream || ec == http::error::partial_message) return std::nullopt;
+    if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
+        return http::status::request_header_fields_too_large;
+    if (ec == http::error::body_limit) return http::status::payload_too_large;
+    if (ec == http::error::bad_version) return http::status::http_version_not_supported;
+    if (ec == boost::asio::error::timed_out) return http::status::request_timeout;
+    const bool is_about_http = ec.category() == make_error_code(http::error::bad_method).category();
+    return is_about_http ? std::optional{http::status::bad_request} : std::nullopt;
+}
+
+// The head first: whoever expects a word before it sends the body gets it.
+template <class Stream>
+error read(Stream& from, beast::flat_buffer& buffer, http::request_parser<http::string_body>& parser) {
+    error ec;
+    parser.header_limit(head_max);
+    parser.body_limit(body_max);
+    http::read_header(from, buffer, parser, ec);
+    if (!ec && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+        http::response<http::empty_body> go_on{http::status::continue_, 11};
+        http::write(from, go_on, ec);
+    }
+    if (!ec) http::read(from, buffer, parser, ec);
+    return ec;
+}
+
+template <class Stream> void respond(const server& own, Stream& to, const request& asked, bool stays) {
+    const http::verb method = asked.method();
+    const std::string_view whole{asked.target().data(), asked.target().size()};
+    const std::string_view target = whole.substr(0, whole.find('?'));
+    const bool reads = method == http::verb::get || method == http::verb::head;
+    constexpr std::string_view files = "/files/";
+    if (target == "/echo" && method == http::verb::post) return send_text(to, http::status::ok, asked.body(), stays);
+    if (!reads) return send_text(to, http::status::method_not_allowed, "GET, HEAD, or POST to /echo\n", stays);
+    if (target == "/") return send_text(to, http::status::ok, "Hello, world\n", stays, method);
+    if (target == "/chunks" && method == http::verb::get) return send_chunks(to, stays);
+    if (target.starts_with(files)) {
+        if (const auto path = inside(own.folder, target.substr(files.size())))
+            return send_file(to, *path, asked, stays);
+    }
+    send_text(to, http::status::not_found, "not here\n", stays, method);
+}
+
+// Whoever still sends would be answered with a reset, and might not see why: its words are heard out, but not for long.
+template <class Stream> [[gnu::noinline]] void refuse(Stream& stream, http::status status) {
+    send_text(stream, status, std::string{http::obsolete_reason(status)} + "\n", false);
+    stream.expires_at(1s);
+    stream.next_layer().shutdown();
+    error ec;
+    std::array<char, 4096> rest;
+    while (stream.read_some(boost::asio::buffer(rest), ec) > 0) {}
+}
+
+// One request and its answer; false where the connection is to end. What the client has sent ahead stays in the buffer.
+template <class Stream> bool exchange(const server& own, connection& on, Stream& stream, beast::flat_buffer& buffer) {
+    error ec;
+    if (buffer.size() == 0) {
+        on.idle = true;
+        stream.expires_at(idle_max);
+        buffer.commit(stream.read_some(buffer.prepare(512), ec));
+        on.idle = false;
+        if (ec) return false;
+    }
+    stream.expires_at(request_max);
+    http::request_parser<http::string_body> parser;
+    ec = read(stream, buffer, parser);
+    stream.expires_at(response_max);
+    if (!ec) {
+        const bool stays = parser.get().keep_alive() && !own.stopping;
+        respond(own, stream, parser.get(), stays);
+        return stays;
+    }
+    if (const auto status = verdict(ec)) refuse(stream, *status);
+    return false;
+}
+
+template <class Stream> void converse(server& own, Stream peer) {
+    connection on{below(peer)};
+    const auto place = own.connections.insert(own.connections.end(), &on);
+    struct leave {
+        ~leave() { all.erase(place); }
+        std::list<connection*>& all;
+        std::list<connection*>::iterator place;
+    } const at_end{own.connections, place};
+    net::asio_stream<Stream&> stream{peer};
+    beast::flat_buffer buffer{64 << 10};
+    while (exchange(own, on, stream, buffer)) {}
+}
+
+void attend(server& own, net::tcp_stream peer) try {
+    if (own.tls)
+        converse(own, net::tls_stream::accept(*own.tls, std::move(peer), request_max));
+    else
+        converse(own, std::move(peer));
+} catch (const std::runtime_error&) {  // the peer is gone, does not read, or speaks no TLS: nobody is left to be told
+}
+
+// ---- what it shows when nobody else asks -------------------------------------------------------------------------
+
+// The answers to what is sent, as many as there should be.
+void ask(const net::endpoint& where, const std::string& what, std::string_view sent, int answers = 1) {
+    auto connected = net::tcp_stream::connect(where, 10s);
+    net::asio_stream<net::tcp_stream&> stream{connected};
+    stream.expires_at(10s);
+    connected.write_all(sent);
+    beast::flat_buffer buffer;
+    for (int i = 0; i < answers; ++i) {
+        http::response<http::string_body> got;
+        http::read(stream, buffer, got);
+        std::string_view line = got.body();
+        line = line.substr(0, line.find('\n'));
+        std::cout << what << ": " << got.result_int() << (got.chunked() ? ", in chunks" : "")
+                  << (got.keep_alive() ? "" : ", and ends") << ", " << got.body().size() << " bytes: " << line << '\n';
+    }
+}
+
+void demonstrate(const net::endpoint& at) {
+    const std::string get = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+    ask(at, "a request", get);
+    ask(at, "two at once", get + get, 2);
+    ask(at, "a body in chunks, sent",
+        "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nagain\r\n0\r\n\r\n");
+    ask(at, "a body in chunks, received", "GET /chunks HTTP/1.1\r\n\r\n");
+    ask(at, "a file", "GET /files/hello.txt HTTP/1.1\r\n\r\n");
+    ask(at, "a file outside", "GET /files/../secret HTTP/1.1\r\n\r\n");
+    ask(at, "no HTTP", "what?\r\n\r\n");
+    ask(at, "a head too large", "GET / HTTP/1.1\r\nX: " + std::string(head_max, 'x') + "\r\n\r\n");
+    ask(at, "a body too large", "POST /echo HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n");
+}
+
+std::filesystem::path folder_of_its_own() {
+    const auto made = std::filesystem::temp_directory_path() / ("coir-http-" + std::to_string(getpid()));
+    std::filesystem::create_directory(made);
+    coir::io::replace_file(made / "hello.txt", "a file's content\n");
+    return made;
+}
+
+int main(int argc, char** argv) try {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);  // many shells allow a process 1024 descriptors unless it asks for more
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+
+    coir::run({.stack_size = 64 << 10}, [&] {
+        coir::signal_set interrupt{SIGINT, SIGTERM};
+        const bool is_demonstration = argc < 2;
+        server own{.folder = is_demonstration ? folder_of_its_own() : argc > 2 ? argv[2] : ""};
+        if (argc > 4) own.tls = net::tls_context::server({.identities = {{argv[3], argv[4]}}});
+        auto listener =
+            net::tcp_listener::bind(net::endpoint::parse(std::string{"127.0.0.1:"} + (argc > 1 ? argv[1] : "0")));
+        auto serving = coir::spawn([&] {
+            listener.serve(coir::limit{connections_max}, [&](net::tcp_stream peer) { attend(own, std::move(peer)); });
+        });
+        std::cout << "http server on " << listener.local_endpoint() << ", until Ctrl-C" << std::endl;
+
+        if (is_demonstration) {
+            demonstrate(listener.local_endpoint());
+            std::filesystem::remove_all(own.folder);
+            std::cout << "raising SIGINT, as Ctrl-C does\n";
+            std::raise(SIGINT);
+        }
+        interrupt.wait();
+        listener.close();  // no new ones, and serve() returns when those that are there have ended
+        own.stop();
+        const bool in_time = serving.wait_for(grace) == std::future_status::ready;
+        std::cout << (in_time ? "every request was answered\n" : "some did not end in time\n");
+    });
+} catch (const std::exception& failure) {
+    std::cerr << "http_server: " << failure.what() << '\n';
+    return 1;
+}
