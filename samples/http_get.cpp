@@ -20,6 +20,8 @@
 #include <string>
 #include <string_view>
 
+#include "http/chunks.hpp"
+
 using namespace std::chrono_literals;
 
 bool read_more(coir::net::tcp_stream& stream, std::string& text) {
@@ -38,20 +40,6 @@ void answer(coir::net::tcp_stream peer) {
     const std::string body = "You asked: " + request.substr(0, request.find("\r\n")) + "\n";
     peer.write_all("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) +
                    "\r\nConnection: close\r\n\r\n" + body);
-}
-
-// "4\r\nWiki\r\n0\r\n\r\n" -> "Wiki": the form in which a server sends a body whose length it does not know beforehand.
-std::string join_chunks(std::string_view rest) {
-    std::string body;
-    for (;;) {
-        const std::size_t line = rest.find("\r\n");
-        std::size_t size = 0;
-        if (line == std::string_view::npos) throw std::runtime_error{"the body ends in the middle"};
-        std::from_chars(rest.data(), rest.data() + line, size, 16);
-        if (size == 0) return body;
-        body += rest.substr(line + 2, size);
-        rest.remove_prefix(std::min(rest.size(), line + 2 + size + 2));
-    }
 }
 
 void get(std::string_view url) {

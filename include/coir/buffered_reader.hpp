@@ -47,7 +47,8 @@ public:
         std::size_t looked_at = 0;
         for (;;) {
             const std::size_t found = held().find(delimiter, looked_at);
-            if (found != std::string_view::npos) return take(found + delimiter.size());
+            if (found != std::string_view::npos && found + delimiter.size() <= limit_)
+                return take(found + delimiter.size());
             // A delimiter may have begun at the end of what is here.
             looked_at = held().size() - std::min(held().size(), delimiter.size() - 1);
             if (!read_more("read_until", until)) return take(held().size());
@@ -66,6 +67,7 @@ public:
 
     /// So many bytes, or less where the stream ends before. Throws as `read_until` when they are more than the limit.
     [[nodiscard]] std::string_view read_exactly(std::size_t count, deadline until = never) {
+        if (count > limit_) refuse("read_exactly");
         while (held().size() < count) {
             if (!read_more("read_exactly", until)) break;
         }
@@ -92,13 +94,15 @@ private:
         return taken;
     }
 
+    [[noreturn]] void refuse(const char* operation) const {
+        throw std::system_error{std::make_error_code(std::errc::message_size),
+                                std::string{"buffered_reader::"} + operation + ": more than the limit of " +
+                                    std::to_string(limit_) + " bytes"};
+    }
+
     /// False at the end of the stream.
     bool read_more(const char* operation, deadline until) {
-        if (buffered() >= limit_) {
-            throw std::system_error{std::make_error_code(std::errc::message_size),
-                                    std::string{"buffered_reader::"} + operation + ": more than the limit of " +
-                                        std::to_string(limit_) + " bytes"};
-        }
+        if (buffered() > limit_) refuse(operation);
         make_room();
         const std::span room{buffer_.data() + end_, buffer_.size() - end_};
         const std::size_t n = from_.read_some(std::as_writable_bytes(room), until);
@@ -106,6 +110,7 @@ private:
         return n > 0;
     }
 
+    /// For one byte more than the limit: whether the stream has ended is not known before.
     void make_room() {
         if (begin_ > 0) {
             std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
@@ -113,7 +118,7 @@ private:
             begin_ = 0;
         }
         constexpr std::size_t least = 4096;
-        if (end_ == buffer_.size()) buffer_.resize(std::min(limit_, std::max(least, 2 * end_)));
+        if (end_ == buffer_.size()) buffer_.resize(std::min(limit_, std::max(least, 2 * end_)) + 1);
     }
 
     Stream& from_;

@@ -17,6 +17,8 @@
 namespace coir::io {
 
 struct file::opened_file {
+    opened_file(detail::unique_fd opened, std::string at) noexcept : fd{std::move(opened)}, path{std::move(at)} {}
+
     detail::unique_fd fd;
     const std::string path;
 };

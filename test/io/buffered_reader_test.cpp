@@ -113,6 +113,14 @@ TEST_CASE("buffered_reader: what does not fit is refused with the limit, and is 
     CHECK(reader.read_line() == "next");
 }
 
+TEST_CASE("buffered_reader: what is as large as the limit fits, also a last line that has no end") {
+    pieces stream{{"1234567\nabcdefgh"}};
+    buffered_reader reader{stream, 8};
+    CHECK(reader.read_line() == "1234567");
+    CHECK(reader.read_line() == "abcdefgh");
+    CHECK_FALSE(reader.read_line());
+}
+
 TEST_CASE("buffered_reader: a stop of a fiber that reads a line leaves the line to the next one") {
     in_scheduler([] {
         auto ends = coir::test::connection::make();

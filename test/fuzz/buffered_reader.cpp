@@ -1,0 +1,38 @@
+// Any bytes, in pieces of any sizes: the lines that are read are those that there are.
+#include <coir/buffered_reader.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+namespace {
+
+/// Gives what it has, a piece at a time; the bytes themselves say how large the pieces are.
+struct pieces {
+    std::string_view rest;
+    std::size_t read_some(std::span<std::byte> into, coir::deadline) {
+        if (rest.empty()) return 0;
+        const std::size_t most = std::min(into.size(), rest.size());
+        const std::size_t count = std::min<std::size_t>(most, 1 + static_cast<unsigned char>(rest.front()) % 7);
+        std::memcpy(into.data(), rest.data(), count);
+        rest.remove_prefix(count);
+        return count;
+    }
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t count) {
+    std::string_view left{reinterpret_cast<const char*>(bytes), count};
+    pieces stream{left};
+    coir::io::buffered_reader reader{stream, std::max<std::size_t>(count, 1)};
+    while (const auto line = reader.read_line()) {
+        std::string_view expected = left.substr(0, left.find('\n'));
+        left.remove_prefix(std::min(left.size(), expected.size() + 1));
+        if (expected.ends_with('\r')) expected.remove_suffix(1);
+        if (*line != expected) std::abort();
+    }
+    if (!left.empty()) std::abort();
+    return 0;
+}
