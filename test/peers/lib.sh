@@ -1,0 +1,66 @@
+# For the tests that have coir's samples talk with programs that nobody here wrote. Sourced: peers/NAME SAMPLES.
+set -uo pipefail
+samples=$(realpath "$1")
+work=$(mktemp -d)
+started=()
+
+end_all() {
+    local pid
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    rm -rf "$work"
+}
+trap end_all EXIT
+
+fail() {
+    echo "FAILED: $*"
+    local log
+    for log in "$work"/*.log; do [ -e "$log" ] && { echo "---- ${log##*/}"; tail -n 40 "$log"; }; done
+    exit 1
+}
+
+# free_port: one that nobody listens on just now.
+free_port() {
+    local port
+    for ((;;)); do
+        port=$((20000 + RANDOM % 20000))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+
+# wait_for PORT: until somebody listens there.
+wait_for() {
+    local tries
+    for ((tries = 0; tries < 200; ++tries)); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+        sleep 0.05
+    done
+    fail "nobody listens on port $1"
+}
+
+# start NAME PORT COMMAND...: in the background, with its output in NAME.log, until it listens on the port. Its process is $pid.
+start() {
+    local name=$1 port=$2
+    shift 2
+    "$@" >"$work/$name.log" 2>&1 &
+    pid=$!
+    started+=("$pid")
+    wait_for "$port"
+}
+
+# same WHAT GOT WANTED
+same() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
+
+# says WHAT TEXT PATTERN
+says() { grep -Eq -- "$3" <<<"$2" || fail "$1: no '$3' in: $2"; }
+
+# make_authority: an authority and a certificate of it for localhost and 127.0.0.1, in $work/{authority,chain,key}.pem
+make_authority() {
+    (
+        cd "$work" || exit 1
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout authority.key -out authority.pem -days 2 \
+            -subj '/CN=a test authority' -addext basicConstraints=critical,CA:TRUE &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj '/CN=localhost' &&
+        openssl x509 -req -in request.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -out chain.pem \
+            -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
+    ) >"$work/openssl.log" 2>&1 || fail "openssl makes no certificate"
+}
