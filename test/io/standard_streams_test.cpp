@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -36,31 +37,23 @@ ending with(int input, int output, const std::function<void()>& body) {
     });
 }
 
-/// What every kind of standard stream has to do: answers a line, while another fiber runs.
-void answer_a_line() {
+/// What every kind of standard stream has to do: answers a line, which is typed once another fiber has run while this
+/// one waited for it. One that blocks its thread waits for ever.
+void answer_a_line(int ready) {
     auto in = io::standard_input();
     auto out = io::standard_output();
-    int ticks = 0;
-    auto ticker = coir::spawn([&] {
-        for (;; ++ticks) coir::this_fiber::sleep_for(1ms);
+    auto other = coir::spawn([&] {
+        coir::this_fiber::sleep_for(1ms);
+        static_cast<void>(!::write(ready, "x", 1));
     });
-    const std::string line = read_text(in);
-    out.write_all("got " + line);
-    if (ticks == 0) throw std::logic_error{"the thread was blocked"};
+    out.write_all("got " + read_text(in));
+    other.get();
 }
 
 void answer_at_once() {
     auto in = io::standard_input();
     auto out = io::standard_output();
     out.write_all("got " + read_text(in));
-}
-
-/// Writes a line into `to` a little later, from a process of its own.
-void type_later(int to) {
-    if (::fork() != 0) return;
-    ::usleep(20'000);
-    static_cast<void>(!::write(to, "hello\n", 6));
-    ::_exit(0);
 }
 
 std::string read_now(int fd) {
@@ -85,6 +78,26 @@ two_ends socket_ends() {
     return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
+/// A user, who types a line into `to` when told that it is waited for.
+class typist {
+public:
+    explicit typist(int to) : told_{pipe_ends()}, process_{::fork()} {
+        if (process_ != 0) return;
+        char byte = 0;
+        if (::read(told_.near.get(), &byte, 1) == 1) static_cast<void>(!::write(to, "hello\n", 6));
+        ::_exit(0);
+    }
+    ~typist() { ::waitpid(process_, nullptr, 0); }
+    typist(const typist&) = delete;
+    typist& operator=(const typist&) = delete;
+
+    [[nodiscard]] int ready() const { return told_.far.get(); }
+
+private:
+    two_ends told_;
+    pid_t process_;
+};
+
 /// The user's side of a terminal, and the program's.
 two_ends terminal() {
     unique_fd user{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
@@ -102,8 +115,8 @@ bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
 
 TEST_CASE("standard streams: a terminal is waited for, and stays as it was for the shell") {
     const two_ends at = terminal();
-    type_later(at.near.get());
-    const ending how = with(at.far.get(), at.far.get(), answer_a_line);
+    const typist user{at.near.get()};
+    const ending how = with(at.far.get(), at.far.get(), [&] { answer_a_line(user.ready()); });
     CHECK_MESSAGE(!how.died(), how.output);
     std::string seen;
     while (seen.find("got hello") == std::string::npos) {
@@ -116,8 +129,8 @@ TEST_CASE("standard streams: a terminal is waited for, and stays as it was for t
 
 TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
     const two_ends in = pipe_ends(), out = pipe_ends();
-    type_later(in.far.get());
-    const ending how = with(in.near.get(), out.far.get(), answer_a_line);
+    const typist user{in.far.get()};
+    const ending how = with(in.near.get(), out.far.get(), [&] { answer_a_line(user.ready()); });
     CHECK_MESSAGE(!how.died(), how.output);
     CHECK(read_now(out.near.get()) == "got hello\n");
     CHECK(is_blocking(in.near.get()));
@@ -126,8 +139,8 @@ TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
 
 TEST_CASE("standard streams: sockets are waited for, and stay as they were") {
     const two_ends at = socket_ends();
-    type_later(at.near.get());
-    const ending how = with(at.far.get(), at.far.get(), answer_a_line);
+    const typist user{at.near.get()};
+    const ending how = with(at.far.get(), at.far.get(), [&] { answer_a_line(user.ready()); });
     CHECK_MESSAGE(!how.died(), how.output);
     CHECK(read_now(at.near.get()) == "got hello\n");
     CHECK(is_blocking(at.far.get()));
