@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -37,8 +36,10 @@
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
+#include "support/seccomp.hpp"
 
 using namespace std::chrono_literals;
+using coir::test::filter_system_call;
 using coir::test::in_child;
 using coir::test::reports;
 
@@ -551,22 +552,6 @@ TEST_CASE("trap: a small stack is enough, as the handler has one of its own") {
 // ---- where there are none ------------------------------------------------------------------------------------------
 
 namespace {
-
-/// Has the kernel answer `action` to a system call, where its first argument is `first` if that is not negative.
-void filter_system_call(unsigned number, long first, unsigned action) {
-    std::array<sock_filter, 6> rules{{
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
-        BPF_JUMP(first < 0 ? BPF_JMP | BPF_JGE | BPF_K : BPF_JMP | BPF_JEQ | BPF_K,
-                 first < 0 ? 0U : static_cast<unsigned>(first), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, action),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    }};
-    const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
-    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
-    require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
-}
 
 coir::engine_status status_with_traps() {
     coir::engine_status found;
