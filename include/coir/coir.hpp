@@ -13,6 +13,7 @@
 #include <coir/deadline.hpp>
 #include <coir/directory_watch.hpp>
 #include <coir/dump.hpp>
+#include <coir/environment.hpp>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 #include <coir/exception_group.hpp>
