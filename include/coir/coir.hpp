@@ -37,8 +37,11 @@
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>
 #include <coir/pipe.hpp>
+#include <coir/process.hpp>
+#include <coir/process_options.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
+#include <coir/run_process.hpp>
 #include <coir/select.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/shared_mutex.hpp>

@@ -182,6 +182,24 @@ long poll_now(int fd, short events) noexcept {
     return result < 0 ? result : asked.revents;
 }
 
+long pidfd_open(pid_t process) noexcept { return system_call(SYS_pidfd_open, process, 0L); }
+
+long pidfd_send_signal(int pidfd, int signal) noexcept {
+    return system_call(SYS_pidfd_send_signal, pidfd, signal, 0L, 0L);
+}
+
+long kill(pid_t process, int signal) noexcept { return system_call(SYS_kill, process, signal); }
+
+long waitid(int type, int id, siginfo_t* into, int options) noexcept {
+    return system_call(SYS_waitid, type, id, into, options, 0L);
+}
+
+long blocked_signals(sigset_t* into) noexcept {
+    constexpr long kernel_bytes = 8;  // of the C library's 128
+    *into = {};
+    return system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, into, kernel_bytes);
+}
+
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
     hand_over();
     return system_call(SYS_epoll_ctl, epoll, operation, fd, event);

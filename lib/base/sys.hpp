@@ -1,5 +1,6 @@
 #pragma once
 
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,6 +58,18 @@ long status_flags(int fd) noexcept;
 
 /// The state of one descriptor, by poll(2) without waiting: the events of `events` that hold, or -errno.
 long poll_now(int fd, short events) noexcept;
+
+/// A descriptor for the process, closed on exec, which is readable once that has ended.
+long pidfd_open(pid_t process) noexcept;
+long pidfd_send_signal(int pidfd, int signal) noexcept;
+long kill(pid_t process, int signal) noexcept;
+
+/// `id` is a process's number or descriptor, as `type` says: P_PID, or P_PIDFD, which glibc names from 2.36 on.
+inline constexpr int by_pidfd = 3;
+long waitid(int type, int id, siginfo_t* into, int options) noexcept;
+
+/// The signals that the calling thread has blocked: rt_sigprocmask(2).
+long blocked_signals(sigset_t* into) noexcept;
 
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 

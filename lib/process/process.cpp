@@ -1,0 +1,303 @@
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cerrno>
+#include <coir/detail/owner.hpp>
+#include <coir/detail/throw_if.hpp>
+#include <coir/error.hpp>
+#include <coir/io.hpp>
+#include <coir/offload.hpp>
+#include <coir/process.hpp>
+#include <coir/timeout.hpp>
+#include <stdexcept>
+
+#include "base/check.hpp"
+#include "base/sys.hpp"
+#include "core/misuse.hpp"
+#include "core/scheduler.hpp"
+#include "io/wait_loop.hpp"
+#include "process/process_start.hpp"
+
+namespace coir {
+
+using detail::scheduler;
+namespace sys = detail::sys;
+
+/// The process as this one's child: until its status is taken, its number is no other process's. Only the scheduler's
+/// thread takes it.
+class process::child {
+public:
+    explicit child(const std::string& program) : program_{program} {}
+    ~child();
+    child(const child&) = delete;
+    child& operator=(const child&) = delete;
+
+    void start(scheduler& here, const detail::process_start& asked);
+
+    /// False when `until` came first.
+    bool wait(const char* operation, const deadline& until);
+
+    /// Looks whether it has ended. Throws when nobody can know.
+    bool has_ended(const char* operation);
+
+    void send_signal(const char* operation, int signal);
+    pid_t release() noexcept;
+
+    /// Throws `wrong_scheduler`.
+    void check_here(const char* operation) const;
+
+    template <class Stream> Stream& checked(std::optional<Stream>& stream, const char* operation) const;
+
+    /// For messages.
+    [[nodiscard]] std::string named(const char* operation) const;
+
+    [[nodiscard]] pid_t id() const noexcept { return id_; }
+    [[nodiscard]] const exit_status& status() const noexcept { return status_; }
+
+    std::optional<io::writer> input;
+    std::optional<io::reader> output;
+    std::optional<io::reader> error;
+
+private:
+    enum class state { none, running, ended, lost };  // lost: somebody else has taken the status
+
+    class visit;
+
+    long ask(siginfo_t& about, int options) const noexcept;
+    void look() noexcept;
+    long try_signal(int signal) noexcept;
+    void await_end() noexcept;
+
+    const std::string program_;
+    pid_t id_ = 0;
+    bool own_group_ = false;
+    state state_ = state::none;
+    exit_status status_;
+    detail::exit_bell end_;
+    detail::owner owner_;
+    std::size_t visitors_ = 0;  // fibers that wait
+};
+
+// ---- beginning -----------------------------------------------------------------------------------------------------
+
+process process::spawn(std::vector<std::string> arguments, process_options options) {
+    scheduler& here = scheduler::enter("process::spawn");
+    detail::process_start asked{arguments, options, {}};
+    detail::check_start(asked);
+    sys::blocked_signals(&asked.blocked);
+    process made;
+    made.child_ = std::make_unique<child>(arguments.front());
+    made.child_->start(here, asked);
+    return made;
+}
+
+void process::child::start(scheduler& here, const detail::process_start& asked) {
+    owner_.claim(here, "process::spawn");
+    detail::started_process started = offload([&] { return detail::start_process(asked); });
+    id_ = started.id;
+    own_group_ = asked.options.own_group;
+    end_ = std::move(started.end);
+    // From here on the destructor ends it, whatever fails.
+    state_ = end_.fd ? state::running : state::lost;
+    const auto take_over = [](auto& stream, detail::unique_fd& end) {
+        if (!end) return;
+        stream.emplace(end.get());
+        static_cast<void>(end.release());
+    };
+    take_over(input, started.pipes[0]);
+    take_over(output, started.pipes[1]);
+    take_over(error, started.pipes[2]);
+}
+
+// ---- its end -------------------------------------------------------------------------------------------------------
+
+/// A fiber is suspended in here: the child must stay.
+class process::child::visit {
+public:
+    explicit visit(child& visited) noexcept : visited_{visited} { ++visited_.visitors_; }
+    ~visit() { --visited_.visitors_; }
+    visit(const visit&) = delete;
+    visit& operator=(const visit&) = delete;
+
+private:
+    child& visited_;
+};
+
+bool process::child::wait(const char* operation, const deadline& until) {
+    owner_.claim(scheduler::enter(operation), operation);
+    const visit inside{*this};
+    while (!has_ended(operation)) {
+        std::error_code ec;
+        io::wait_readable(end_.fd.get(), until, ec);
+        // Both may have come.
+        if (ec == std::errc::timed_out) return has_ended(operation);
+        if (ec) detail::throw_error(ec, named(operation));
+    }
+    return true;
+}
+
+bool process::child::has_ended(const char* operation) {
+    look();
+    if (state_ != state::lost) return state_ == state::ended;
+    throw std::system_error{std::make_error_code(std::errc::no_child_process),
+                            named(operation) + ": somebody else has taken its status: a wait for any child, or the "
+                                               "system, since SIGCHLD is ignored"};
+}
+
+long process::child::ask(siginfo_t& about, int options) const noexcept {
+    return end_.is_pidfd ? sys::waitid(sys::by_pidfd, end_.fd.get(), &about, options)
+                         : sys::waitid(P_PID, id_, &about, options);
+}
+
+void process::child::look() noexcept {
+    if (state_ != state::running) return;
+    siginfo_t about{};
+    const long result = ask(about, WEXITED | WNOHANG);
+    if (result == -ECHILD) state_ = state::lost;
+    if (result != 0 || about.si_pid == 0) return;
+    state_ = state::ended;
+    if (about.si_code == CLD_EXITED)
+        status_ = {.code = about.si_status};
+    else
+        status_ = {.code = -1, .signal = about.si_status, .core_dumped = about.si_code == CLD_DUMPED};
+}
+
+process::child::~child() {
+    COIR_CHECK(visitors_ == 0, "a process is destroyed while a fiber waits for its end");
+    COIR_CHECK(!owner_.is_elsewhere(), "a process is destroyed in another thread than that of its scheduler");
+    if (state_ != state::running) return;
+    // Where that is not allowed, it may yet end when nobody talks to it any more: so before it is waited for.
+    static_cast<void>(try_signal(SIGKILL));
+    input.reset();
+    output.reset();
+    error.reset();
+    await_end();
+}
+
+void process::child::await_end() noexcept {
+    const scheduler* const here = scheduler::current();
+    // The result of a fiber that nobody asks for is destroyed when that has ended, and cannot be suspended any more.
+    if (here != nullptr && here->running().state == detail::task_state::ready) {
+        const shield_scope shield;
+        std::error_code ec;
+        for (look(); state_ == state::running && !ec; look()) io::wait_readable(end_.fd.get(), never, ec);
+    }
+    if (state_ != state::running) return;
+    siginfo_t nobody_asks{};
+    while (ask(nobody_asks, WEXITED) == -EINTR) {}
+}
+
+pid_t process::child::release() noexcept {
+    COIR_CHECK(visitors_ == 0, "a process is released while a fiber waits for its end");
+    const bool is_there = state_ == state::running;
+    state_ = state::none;
+    return is_there ? id_ : 0;
+}
+
+// ---- signals -------------------------------------------------------------------------------------------------------
+
+void process::child::send_signal(const char* operation, int signal) {
+    check_here(operation);
+    const long result = try_signal(signal);
+    if (result != -ESRCH) detail::throw_if(detail::error_of(result), named(operation));
+}
+
+long process::child::try_signal(int signal) noexcept {
+    if (state_ != state::running) return -ESRCH;
+    // Its number is its own as long as it is there to be waited for; and the copy of this that a forked child has is to
+    // do nothing to it.
+    siginfo_t nobody_asks{};
+    if (ask(nobody_asks, WEXITED | WNOHANG | WNOWAIT) == -ECHILD) return -ESRCH;
+    if (end_.is_pidfd && !own_group_) return sys::pidfd_send_signal(end_.fd.get(), signal);
+    return sys::kill(own_group_ ? -id_ : id_, signal);
+}
+
+// ---- misuse --------------------------------------------------------------------------------------------------------
+
+void process::child::check_here(const char* operation) const {
+    if (!owner_.is_elsewhere()) return;
+    throw wrong_scheduler{named(operation) + " belongs to the scheduler of another thread"};
+}
+
+template <class Stream> Stream& process::child::checked(std::optional<Stream>& stream, const char* operation) const {
+    if (!stream) throw std::logic_error{named(operation) + " is no pipe: start it with redirection::pipe()"};
+    return *stream;
+}
+
+std::string process::child::named(const char* operation) const {
+    return std::string{operation} + " of '" + program_ + "', process " + std::to_string(id_);
+}
+
+process::child& process::checked(const char* operation) const {
+    if (child_ == nullptr) detail::throw_misuse(std::errc::invalid_argument, operation);
+    return *child_;
+}
+
+// ---- the handle ----------------------------------------------------------------------------------------------------
+
+process::process() noexcept = default;
+process::process(process&& other) noexcept = default;
+process& process::operator=(process&& other) noexcept = default;
+process::~process() = default;
+
+pid_t process::id() const noexcept { return child_ != nullptr ? child_->id() : 0; }
+
+io::writer& process::standard_input() {
+    child& of = checked("process::standard_input");
+    return of.checked(of.input, "process::standard_input");
+}
+
+io::reader& process::standard_output() {
+    child& of = checked("process::standard_output");
+    return of.checked(of.output, "process::standard_output");
+}
+
+io::reader& process::standard_error() {
+    child& of = checked("process::standard_error");
+    return of.checked(of.error, "process::standard_error");
+}
+
+exit_status process::wait(deadline until) {
+    constexpr char operation[] = "process::wait";
+    child& awaited = checked(operation);
+    if (!awaited.wait(operation, until)) throw timed_out{awaited.named(operation).c_str()};
+    return awaited.status();
+}
+
+std::optional<exit_status> process::try_wait() {
+    child& asked = checked("process::try_wait");
+    asked.check_here("process::try_wait");
+    if (!asked.has_ended("process::try_wait")) return std::nullopt;
+    return asked.status();
+}
+
+void process::send_signal(int signal) { checked("process::send_signal").send_signal("process::send_signal", signal); }
+void process::terminate() { checked("process::terminate").send_signal("process::terminate", SIGTERM); }
+void process::kill() { checked("process::kill").send_signal("process::kill", SIGKILL); }
+
+exit_status process::terminate_then_kill(deadline grace) {
+    constexpr char operation[] = "process::terminate_then_kill";
+    child& ending = checked(operation);
+    ending.send_signal(operation, SIGTERM);
+    if (!ending.wait(operation, grace)) {
+        ending.send_signal(operation, SIGKILL);
+        ending.wait(operation, never);
+    }
+    return ending.status();
+}
+
+pid_t process::release() noexcept {
+    const pid_t id = child_ != nullptr ? child_->release() : 0;
+    child_.reset();
+    return id;
+}
+
+std::string exit_status::to_string() const {
+    if (signal == 0) return "exit code " + std::to_string(code);
+    const char* const name = ::sigabbrev_np(signal);
+    const std::string by = name != nullptr ? "SIG" + std::string{name} : "signal " + std::to_string(signal);
+    return "killed by " + by + (core_dumped ? ", core dumped" : "");
+}
+
+}  // namespace coir

@@ -1,0 +1,236 @@
+#include "process/process_start.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "io/file_calls.hpp"
+#include "process/program.hpp"
+
+namespace coir::detail {
+
+namespace {
+
+using kind = redirection::kind;
+
+const char* name_of(int target) noexcept {
+    return target == 0 ? "standard input" : target == 1 ? "standard output" : "standard error";
+}
+
+std::string operation(const process_start& asked) {
+    const std::string program = asked.arguments.empty() ? std::string{} : asked.arguments.front();
+    return "process::spawn '" + program + "'";
+}
+
+[[noreturn]] void fail(const process_start& asked, std::error_code why, const std::string& where) {
+    throw std::system_error{why, operation(asked) + where};
+}
+
+[[noreturn]] void refuse(const process_start& asked, const std::string& why) {
+    fail(asked, std::make_error_code(std::errc::invalid_argument), why);
+}
+
+std::error_code code_of(int error) noexcept { return {error, std::system_category()}; }
+
+const redirection& redirection_of(const process_start& asked, int target) noexcept {
+    const process_options& options = asked.options;
+    return target == 0 ? options.standard_input : target == 1 ? options.standard_output : options.standard_error;
+}
+
+// ---- what the process gets for its three descriptors ---------------------------------------------------------------
+
+/// Above the three, so that none is overwritten before it has been put in its place.
+unique_fd above_standard(const process_start& asked, int fd, const char* name) {
+    unique_fd copy{::fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+    if (!copy) fail(asked, code_of(errno), std::string{", "} + name + ", descriptor " + std::to_string(fd));
+    return copy;
+}
+
+unique_fd open_for(const process_start& asked, int target, const std::string& path, int flags) {
+    const char* const name = name_of(target);
+    file_opened opened = open_file(path, flags, 0666);
+    if (opened.failure) fail(asked, opened.failure, std::string{", "} + name + " '" + path + "'");
+    // The opening alone must not wait; a terminal that the process reads has to.
+    ::fcntl(opened.fd.get(), F_SETFL, flags & O_APPEND);
+    return opened.fd.get() > 2 ? std::move(opened.fd) : above_standard(asked, opened.fd.get(), name);
+}
+
+/// A pipe between `ours`, which is made non-blocking, and what is returned.
+unique_fd pipe_for(const process_start& asked, int target, unique_fd& ours) {
+    const char* const name = name_of(target);
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) fail(asked, code_of(errno), std::string{", a pipe for "} + name);
+    const bool is_input = target == 0;
+    unique_fd theirs{ends[is_input ? 0 : 1]};
+    ours = unique_fd{ends[is_input ? 1 : 0]};
+    // Of this end alone: programs expect to wait in read(2) and write(2).
+    if (::fcntl(ours.get(), F_SETFL, O_NONBLOCK) != 0) fail(asked, code_of(errno), std::string{", a pipe for "} + name);
+    return theirs.get() > 2 ? std::move(theirs) : above_standard(asked, theirs.get(), name);
+}
+
+/// None for what is inherited.
+unique_fd descriptor_for(const process_start& asked, int target, unique_fd& ours) {
+    constexpr int made_or = O_WRONLY | O_CREAT;
+    const redirection& to = redirection_of(asked, target);
+    switch (to.what()) {
+    case kind::pipe: return pipe_for(asked, target, ours);
+    case kind::null: return open_for(asked, target, "/dev/null", O_RDWR);
+    case kind::file: return open_for(asked, target, to.path().native(), target == 0 ? O_RDONLY : made_or | O_TRUNC);
+    case kind::append: return open_for(asked, target, to.path().native(), made_or | O_APPEND);
+    case kind::descriptor: return above_standard(asked, to.fd(), name_of(target));
+    case kind::inherited:
+    case kind::standard_output: break;
+    }
+    return {};
+}
+
+// ---- what posix_spawn(3) takes -------------------------------------------------------------------------------------
+
+/// Of calls that return what is wrong.
+void require(int error, const char* call) {
+    if (error != 0) throw std::system_error{code_of(error), call};
+}
+
+/// What the child does with descriptors before it becomes the program.
+class file_actions {
+public:
+    file_actions() { require(::posix_spawn_file_actions_init(&actions_), "posix_spawn_file_actions_init"); }
+    ~file_actions() { ::posix_spawn_file_actions_destroy(&actions_); }
+    file_actions(const file_actions&) = delete;
+    file_actions& operator=(const file_actions&) = delete;
+
+    void put(int fd, int target) {
+        require(::posix_spawn_file_actions_adddup2(&actions_, fd, target), "posix_spawn_file_actions_adddup2");
+    }
+    void enter(int folder) {
+        require(::posix_spawn_file_actions_addfchdir_np(&actions_, folder), "posix_spawn_file_actions_addfchdir_np");
+    }
+    void close_from(int first) {
+        require(::posix_spawn_file_actions_addclosefrom_np(&actions_, first),
+                "posix_spawn_file_actions_addclosefrom_np");
+    }
+    [[nodiscard]] const posix_spawn_file_actions_t* get() const noexcept { return &actions_; }
+
+private:
+    posix_spawn_file_actions_t actions_;
+};
+
+class attributes {
+public:
+    attributes(const sigset_t& blocked, bool own_group) {
+        require(::posix_spawnattr_init(&attributes_), "posix_spawnattr_init");
+        sigset_t mask = blocked;
+        ::sigdelset(&mask, SIGPIPE);
+        ::posix_spawnattr_setsigmask(&attributes_, &mask);
+        // What is ignored stays so across execve(2): a program that ignores SIGPIPE for its own sake would have its
+        // children write to pipes that nobody reads.
+        sigset_t by_default;
+        ::sigemptyset(&by_default);
+        ::sigaddset(&by_default, SIGPIPE);
+        ::posix_spawnattr_setsigdefault(&attributes_, &by_default);
+        ::posix_spawnattr_setpgroup(&attributes_, 0);
+        const int group = own_group ? POSIX_SPAWN_SETPGROUP : 0;
+        ::posix_spawnattr_setflags(&attributes_,
+                                   static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
+    }
+    ~attributes() { ::posix_spawnattr_destroy(&attributes_); }
+    attributes(const attributes&) = delete;
+    attributes& operator=(const attributes&) = delete;
+
+    [[nodiscard]] const posix_spawnattr_t* get() const noexcept { return &attributes_; }
+
+private:
+    posix_spawnattr_t attributes_;
+};
+
+/// Strings as execve(2) takes them. It does not write to them.
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+    std::vector<char*> pointers;
+    pointers.reserve(strings.size() + 1);
+    for (const std::string& each : strings) pointers.push_back(const_cast<char*>(each.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+std::vector<std::string> entries_of(const environment& given) {
+    std::vector<std::string> entries;
+    for (const auto& [name, value] : given.variables()) entries.push_back(name + "=" + value);
+    return entries;
+}
+
+pid_t spawn(const process_start& asked, const std::string& path, const file_actions& actions) {
+    const attributes how{asked.blocked, asked.options.own_group};
+    const std::vector<std::string> variables = entries_of(asked.options.environment);
+    pid_t id = 0;
+    const int error = ::posix_spawn(&id, path.c_str(), actions.get(), how.get(), pointers_to(asked.arguments).data(),
+                                    pointers_to(variables).data());
+    if (error != 0) fail(asked, code_of(error), "");
+    return id;
+}
+
+/// An end for a process that has just begun, and cannot be watched.
+void end(pid_t started) noexcept {
+    ::kill(started, SIGKILL);
+    while (::waitpid(started, nullptr, 0) < 0 && errno == EINTR) {}
+}
+
+}  // namespace
+
+started_process start_process(const process_start& asked) {
+    unique_fd folder;
+    if (const auto& path = asked.options.working_directory; !path.empty()) {
+        auto opened = open_working_directory(path.native());
+        if (opened.failure) fail(asked, opened.failure, " in the directory '" + path.native() + "'");
+        folder = std::move(opened.fd);
+    }
+    const auto program = find_program(asked.arguments.front(), asked.options.environment, folder.get());
+    if (program.failure) fail(asked, program.failure, "");
+
+    started_process made;
+    unique_fd theirs[3];
+    file_actions actions;
+    for (int target = 0; target < 3; ++target) {
+        theirs[target] = descriptor_for(asked, target, made.pipes[target]);
+        if (theirs[target]) actions.put(theirs[target].get(), target);
+    }
+    if (asked.options.standard_error.what() == kind::standard_output) actions.put(1, 2);
+    if (folder) actions.enter(folder.get());
+    actions.close_from(3);
+    made.id = spawn(asked, program.path, actions);
+    try {
+        made.end = exit_bell::of(made.id);
+    } catch (const std::system_error& failed) {
+        end(made.id);
+        fail(asked, failed.code(), ", to know its end");
+    } catch (...) {
+        end(made.id);
+        throw;
+    }
+    return made;
+}
+
+void check_start(const process_start& asked) {
+    if (asked.arguments.empty()) refuse(asked, ": there are no arguments, and the first is the program");
+    const auto has_nul = [](std::string_view text) { return text.find('\0') != text.npos; };
+    if (asked.arguments.front().empty()) refuse(asked, ": the program has no name");
+    if (std::any_of(asked.arguments.begin(), asked.arguments.end(), has_nul)) {
+        refuse(asked, ": an argument has a NUL character, at which it would end");
+    }
+    if (has_nul(asked.options.working_directory.native())) refuse(asked, ": the directory has a NUL character");
+    for (int target = 0; target < 3; ++target) {
+        const redirection& to = redirection_of(asked, target);
+        const std::string name = name_of(target);
+        if (has_nul(to.path().native())) refuse(asked, ": the path of " + name + " has a NUL character");
+        if (target == 0 && to.what() == kind::append) refuse(asked, ": standard input cannot be appended to");
+        if (target != 2 && to.what() == kind::standard_output) refuse(asked, ": " + name + " is no standard error");
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,55 @@
+#include "process/program.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string_view>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+
+/// Why `path` cannot be executed, if it cannot.
+std::error_code refusal_of(const std::string& path, int folder) {
+    struct stat about {};
+    // Also one in a directory that may not be searched: nobody can say that it is there.
+    if (::fstatat(folder, path.c_str(), &about, 0) != 0) {
+        return std::make_error_code(std::errc::no_such_file_or_directory);
+    }
+    if (!S_ISREG(about.st_mode)) return std::make_error_code(std::errc::permission_denied);
+    if (::faccessat(folder, path.c_str(), X_OK, AT_EACCESS) != 0) return last_error();
+    return {};
+}
+
+}  // namespace
+
+directory_opened open_working_directory(const std::string& path) {
+    unique_fd folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!folder || ::faccessat(folder.get(), ".", X_OK, AT_EACCESS) != 0) return {{}, last_error()};
+    return {std::move(folder), {}};
+}
+
+program_found find_program(const std::string& name, const environment& variables, int folder) {
+    if (name.find('/') != name.npos) return {name, {}};
+    const auto found = variables.variables().find("PATH");
+    std::string_view left = found == variables.variables().end() ? std::string_view{"/bin:/usr/bin"} : found->second;
+    std::error_code failure = std::make_error_code(std::errc::no_such_file_or_directory);
+    for (;;) {
+        const std::size_t colon = left.find(':');
+        const std::string_view place = left.substr(0, colon);
+        std::string path = (place.empty() ? "." : std::string{place}) + "/" + name;
+        const std::error_code refusal = refusal_of(path, folder < 0 ? AT_FDCWD : folder);
+        if (!refusal) return {std::move(path), {}};
+        // One that is there and may not be run tells more than that others are not there.
+        if (refusal == std::errc::permission_denied) failure = refusal;
+        if (colon == left.npos) return {{}, failure};
+        left.remove_prefix(colon + 1);
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,91 @@
+#include <algorithm>
+#include <coir/detail/throw_if.hpp>
+#include <coir/error.hpp>
+#include <coir/run_process.hpp>
+#include <coir/task_group.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/timeout.hpp>
+
+namespace coir {
+
+namespace {
+
+std::string operation(const std::string& program) { return "run_process '" + program + "'"; }
+
+void feed(io::writer& into, std::string_view input, const std::string& name) {
+    std::error_code ec;
+    into.write_all(std::as_bytes(std::span{input}), never, ec);
+    into.close();
+    // It may end without reading to the end.
+    if (ec != std::errc::broken_pipe) detail::throw_if(ec, name);
+}
+
+std::string drain(io::reader& from, std::size_t bytes_max, const std::string& name) {
+    std::string all;
+    for (std::size_t size = 0;;) {
+        // One byte more than it may have, to see it.
+        const std::size_t piece = std::clamp(size, std::size_t{4} << 10, std::size_t{256} << 10);
+        all.resize(std::min(bytes_max, size + piece - 1) + 1);
+        const std::size_t n = from.read_some(std::as_writable_bytes(std::span{all}.subspan(size)));
+        size += n;
+        if (n == 0) {
+            all.resize(size);
+            return all;
+        }
+        if (size <= bytes_max) continue;
+        this_fiber::throw_if_stopped();  // the other output was the first
+        throw std::system_error{std::make_error_code(std::errc::message_size),
+                                name + " has more than the limit of " + std::to_string(bytes_max) + " bytes"};
+    }
+}
+
+/// For what the options leave as it is.
+void redirect(redirection& which, const redirection& to) {
+    if (which.what() == redirection::kind::inherited) which = to;
+}
+
+process_result run_to_end(std::vector<std::string> arguments, std::string_view input, process_options options) {
+    const std::string name = operation(arguments.empty() ? "" : arguments.front());
+    const std::size_t bytes_max = options.output_bytes_max;
+    redirect(options.standard_input, input.empty() ? redirection::null() : redirection::pipe());
+    redirect(options.standard_output, redirection::pipe());
+    redirect(options.standard_error, redirection::pipe());
+    const auto is_pipe = [](const redirection& which) { return which.what() == redirection::kind::pipe; };
+    if (!is_pipe(options.standard_input) && !input.empty()) {
+        throw std::system_error{std::make_error_code(std::errc::invalid_argument),
+                                name + " has an input, and its standard input is redirected"};
+    }
+    const bool has_input = is_pipe(options.standard_input);
+    const bool has_output = is_pipe(options.standard_output);
+    const bool has_error = is_pipe(options.standard_error);
+
+    process_result result;
+    process runs = process::spawn(std::move(arguments), std::move(options));
+    task_group talk;
+    if (has_input) talk.spawn([&] { feed(runs.standard_input(), input, name + ": standard input"); });
+    if (has_output) {
+        talk.spawn([&] { result.output = drain(runs.standard_output(), bytes_max, name + ": standard output"); });
+    }
+    if (has_error) {
+        talk.spawn([&] { result.error = drain(runs.standard_error(), bytes_max, name + ": standard error"); });
+    }
+    talk.wait();
+    result.status = runs.wait();
+    return result;
+}
+
+}  // namespace
+
+process_result run_process(std::vector<std::string> arguments, std::string_view input, process_options options,
+                           deadline until) {
+    const std::string program = arguments.empty() ? "" : arguments.front();
+    const timeout_scope limit{until};
+    try {
+        return run_to_end(std::move(arguments), input, std::move(options));
+    } catch (const scope_expired& expiry) {
+        if (!expiry.belongs_to(limit)) throw;
+    }
+    throw timed_out{operation(program).c_str()};
+}
+
+}  // namespace coir
