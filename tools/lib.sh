@@ -5,7 +5,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." || exit 1
 # What the library, its tests and its samples need on Debian; then what they talk with.
 coir_packages=(cmake ninja-build g++ pkg-config libboost-context-dev libspdlog-dev doctest-dev libdw-dev
     libcli11-dev nlohmann-json3-dev libssl-dev libboost-dev libhiredis-dev
-    redis-server nginx-light curl openssl wrk slowhttptest)
+    libpq-dev libcurl4-openssl-dev redis-server postgresql nginx-light curl openssl wrk slowhttptest)
 
 installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 

@@ -4,18 +4,16 @@
 // itself, and where it would have to wait, coir::io::wait_readable or wait_writable does. See `command`.
 
 #include <hiredis/hiredis.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <coir/coir.hpp>
 #include <cstdio>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "servers/servers.hpp"
 
 using namespace std::chrono_literals;
 
@@ -24,29 +22,6 @@ struct freed {
     void operator()(redisContext* context) const { redisFree(context); }
 };
 using connection = std::unique_ptr<redisContext, freed>;
-
-// Made before coir::run and destroyed after it, since all this blocks the thread.
-struct redis_server {
-    const std::string path = "/tmp/coir-sample-" + std::to_string(getpid()) + ".sock";
-    const pid_t pid = fork();
-
-    redis_server() {
-        if (pid == 0) {
-            execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", path.c_str(), "--save", "",
-                   "--logfile", "/dev/null", nullptr);
-            _exit(127);
-        }
-        while (connection(redisConnectUnix(path.c_str()))->err != 0) {  // not yet there
-            const bool ended = waitpid(pid, nullptr, WNOHANG) == pid;
-            if (ended) throw std::runtime_error{"cannot start redis-server; on Debian: apt install redis-server"};
-            usleep(10'000);
-        }
-    }
-    ~redis_server() {
-        kill(pid, SIGTERM);
-        waitpid(pid, nullptr, 0);
-    }
-};
 
 void check(const redisContext& c, int result) {
     if (result != REDIS_OK) throw std::runtime_error{std::string{"redis: "} + c.errstr};
@@ -64,7 +39,13 @@ template <class... A> auto command(redisContext& c, const char* format, A... arg
     return std::unique_ptr<redisReply, freed>{static_cast<redisReply*>(reply)};
 }
 
-void show(const redis_server& server) {
+connection connect(const std::string& path) {
+    connection made{redisConnectUnixNonBlock(path.c_str())};
+    check(*made, made->err == 0 ? REDIS_OK : REDIS_ERR);
+    return made;
+}
+
+void show(const std::string& path) {
     int ticks = 0;
     auto ticker = coir::spawn([&] {
         for (;; ++ticks) coir::this_fiber::sleep_for(10ms);
@@ -73,27 +54,36 @@ void show(const redis_server& server) {
     // A connection for each fiber: their waits overlap, and the ticker goes on.
     const auto began = coir::clock::now();
     coir::gather(std::vector(50, [&] {
-        const connection own{redisConnectUnixNonBlock(server.path.c_str())};
+        const connection own = connect(path);
         command(*own, "BLPOP empty-list 1");  // redis waits for a second, and nothing comes
     }));
     const double took = std::chrono::duration<double>(coir::clock::now() - began).count();
     std::printf("50 fibers, each waiting 1 s for redis, took %.2f s; one after the other: 50 s\n", took);
     std::printf("meanwhile a fiber that sleeps 10 ms at a time ran %d times\n", ticks);
 
-    // Or one connection for all, a command at a time: coir::mutex lets the fibers wait for each other, and no thread.
-    const connection shared{redisConnectUnixNonBlock(server.path.c_str())};
-    coir::mutex turn;
+    // Or a few for all: each fiber takes one out of a channel, and puts it back. Others wait meanwhile, and no thread.
+    coir::channel<connection> pool{10};
+    for (int i = 0; i < 10; ++i) pool.send(connect(path));
     coir::gather(std::vector(1000, [&] {
-        const std::scoped_lock mine{turn};
-        command(*shared, "INCR counter");
+        connection mine = pool.recv().value();
+        command(*mine, "INCR counter");
+        pool.send(std::move(mine));
     }));
-    std::printf("1000 fibers counted on a shared connection, up to %s\n", command(*shared, "GET counter")->str);
+    const connection last = connect(path);
+    std::printf("1000 fibers counted on 10 connections, up to %s\n", command(*last, "GET counter")->str);
 }
 
 int main() try {
-    const redis_server server;
-    coir::run([&server] { show(server); });
+    coir::run([] {
+        const server_folder folder{"redis"};
+        const std::string path = folder.path / "socket";
+        auto server = start_server(
+            {"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder.path}, "redis-server");
+        wait_until_ready(server, [&] { command(*connect(path), "PING"); });
+        show(path);
+        server.terminate_then_kill(10s);
+    });
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "third_party_client: %s\n", error.what());
+    std::fprintf(stderr, "redis_client: %s\n", error.what());
     return 1;
 }
