@@ -32,8 +32,8 @@ long socket::try_send(descriptor& at, std::span<const std::byte> from) noexcept 
 std::size_t socket::receive(std::span<std::byte> into, const deadline& until, std::error_code& ec,
                             const char* operation) {
     if (is_visited(direction::read, ec)) return 0;
-    const long got = complete(direction::read, until, ec, operation,
-                              [&](descriptor& at) noexcept { return try_receive(at, into); });
+    const long got =
+        complete(direction::read, until, ec, operation, [&](descriptor& at) noexcept { return try_receive(at, into); });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 

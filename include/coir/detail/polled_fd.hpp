@@ -30,8 +30,8 @@ public:
     /// Gives the descriptor away, open as it is; -1 when there is none.
     int release() noexcept;
 
-    /// Makes `attempt`, which is given what is known of the descriptor, until it says other than -EAGAIN; in between the
-    /// fiber is suspended until there is news. Its result, or negative with `ec`. (lib/io/polled_fd.hpp, as the two
+    /// Makes `attempt`, which is given what is known of the descriptor, until it says other than -EAGAIN; in between
+    /// the fiber is suspended until there is news. Its result, or negative with `ec`. (lib/io/polled_fd.hpp, as the two
     /// below.)
     template <class Attempt>
     long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,

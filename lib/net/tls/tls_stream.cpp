@@ -1,3 +1,5 @@
+#include <openssl/crypto.h>
+
 #include <array>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/tls.hpp>
@@ -24,7 +26,15 @@ template <class Options> std::shared_ptr<tls_configuration> make_configuration(c
         tls_connection::listen_to(*made);
         return made;
     };
-    return this_fiber::in_fiber() ? offload(make) : make();
+    if (!this_fiber::in_fiber()) return make();
+    return offload([&] {
+        // Its error queue and random numbers: the threads of the pool end after OpenSSL's own end, at which nobody
+        // would free what it keeps for each.
+        struct leave_nothing {
+            ~leave_nothing() { ::OPENSSL_thread_stop(); }
+        } const at_end;
+        return make();
+    });
 }
 
 }  // namespace
