@@ -170,8 +170,8 @@ void show(const std::string& socket) {
 
 int main() try {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    coir::run([] {
-        const server_folder folder{"nginx"};
+    const server_folder folder{"nginx"};
+    coir::run([&] {
         const std::string socket = folder.path / "socket", configuration = folder.path / "nginx.conf";
         coir::io::replace_file(configuration, "daemon off; worker_processes 1; pid " + folder.path.native() +
                                                   "/pid; events {}\n"

@@ -119,8 +119,8 @@ void run_to_its_end(const std::vector<std::string>& command) {
 }
 
 int main() try {
-    coir::run([] {
-        const server_folder folder{"postgres"};
+    const server_folder folder{"postgres"};
+    coir::run([&] {
         const std::string data = folder.path / "data";
         if (::geteuid() == 0) run_to_its_end({"chown", "postgres", folder.path});
         run_to_its_end(as_its_user({program("initdb"), "-D", data, "-U", "me", "-A", "trust", "--no-sync"}));

@@ -74,8 +74,8 @@ void show(const std::string& path) {
 }
 
 int main() try {
-    coir::run([] {
-        const server_folder folder{"redis"};
+    const server_folder folder{"redis"};
+    coir::run([&] {
         const std::string path = folder.path / "socket";
         auto server = start_server(
             {"redis-server", "--port", "0", "--unixsocket", path, "--save", "", "--dir", folder.path}, "redis-server");

@@ -57,14 +57,22 @@ long writev(int fd, const iovec* from, int count) noexcept {
 }
 
 long recv(int fd, void* into, std::size_t bytes, int flags) noexcept {
-    const long got = system_call(SYS_recvfrom, fd, into, bytes, flags, 0L, 0L);
+    return recvfrom(fd, into, bytes, flags, nullptr, nullptr);
+}
+
+long send(int fd, const void* from, std::size_t bytes, int flags) noexcept {
+    return sendto(fd, from, bytes, flags, nullptr, 0);
+}
+
+long recvfrom(int fd, void* into, std::size_t bytes, int flags, sockaddr* sender, socklen_t* size) noexcept {
+    const long got = system_call(SYS_recvfrom, fd, into, bytes, flags, sender, size);
     take_over();
     return got;
 }
 
-long send(int fd, const void* from, std::size_t bytes, int flags) noexcept {
+long sendto(int fd, const void* from, std::size_t bytes, int flags, const sockaddr* to, socklen_t size) noexcept {
     hand_over();
-    return system_call(SYS_sendto, fd, from, bytes, flags, 0L, 0L);
+    return system_call(SYS_sendto, fd, from, bytes, flags, to, size);
 }
 
 long recvmsg(int fd, msghdr* into, int flags) noexcept {

@@ -22,6 +22,8 @@ long readv(int fd, const iovec* into, int count) noexcept;
 long writev(int fd, const iovec* from, int count) noexcept;
 long recv(int fd, void* into, std::size_t bytes, int flags) noexcept;
 long send(int fd, const void* from, std::size_t bytes, int flags) noexcept;
+long recvfrom(int fd, void* into, std::size_t bytes, int flags, sockaddr* sender, socklen_t* size) noexcept;
+long sendto(int fd, const void* from, std::size_t bytes, int flags, const sockaddr* to, socklen_t size) noexcept;
 long recvmsg(int fd, msghdr* into, int flags) noexcept;
 long sendmsg(int fd, const msghdr* from, int flags) noexcept;
 long recvmmsg(int fd, mmsghdr* into, unsigned count, int flags) noexcept;

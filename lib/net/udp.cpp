@@ -9,6 +9,7 @@
 #include <cstring>
 #include <string>
 
+#include "io/polled_fd.hpp"
 #include "net/envelope.hpp"
 #include "net/socket_calls.hpp"
 
@@ -59,20 +60,24 @@ udp_socket udp_socket::connect(const endpoint& to, std::error_code& ec) {
 // ---- one at a time -----------------------------------------------------------------------------------------------
 
 void udp_socket::send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec) {
-    envelope sent;
-    msghdr header{};
-    sent.hold(bytes, header);
-    envelope::address(to, header);
-    socket_.send(header, until, ec, "udp_socket::send_to");
+    const auto send = [&] {
+        return sys::sendto(native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL, to.data(), to.size());
+    };
+    socket_.write_by(send, until, ec, "udp_socket::send_to");
 }
 
 datagram udp_socket::receive_from(std::span<std::byte> into, deadline until, std::error_code& ec) {
-    envelope received;
-    msghdr header{};
-    received.hold(into, header);
-    received.ask_for_sender(header);
-    const std::size_t bytes = socket_.receive(header, until, ec, "udp_socket::receive_from");
-    return ec ? datagram{} : received.opened(into, bytes, header);
+    sockaddr_storage from;
+    auto* const sender = reinterpret_cast<sockaddr*>(&from);
+    socklen_t size = 0;
+    const auto receive = [&] {
+        size = sizeof from;
+        return sys::recvfrom(native_handle(), into.data(), into.size(), MSG_TRUNC, sender, &size);
+    };
+    // MSG_TRUNC: how large the datagram was (recv(2)).
+    const std::size_t bytes = socket_.read_by(receive, until, ec, "udp_socket::receive_from");
+    if (ec) return {};
+    return {into.first(std::min(bytes, into.size())), endpoint{sender, size}, bytes > into.size()};
 }
 
 void udp_socket::send(std::span<const std::byte> bytes, deadline until, std::error_code& ec) {
@@ -80,10 +85,8 @@ void udp_socket::send(std::span<const std::byte> bytes, deadline until, std::err
 }
 
 std::size_t udp_socket::receive(std::span<std::byte> into, deadline until, std::error_code& ec) {
-    envelope received;
-    msghdr header{};
-    received.hold(into, header);
-    return socket_.receive(header, until, ec, "udp_socket::receive");
+    const auto receive = [&] { return sys::recv(native_handle(), into.data(), into.size(), 0); };
+    return socket_.read_by(receive, until, ec, "udp_socket::receive");
 }
 
 // ---- batches -----------------------------------------------------------------------------------------------------

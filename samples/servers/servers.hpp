@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-/// A folder under /tmp for a server's files, which goes with it.
+/// A folder under /tmp for a server's files, which goes with it. Made and removed before and after fibers run: a disk
+/// takes its time.
 struct server_folder {
     explicit server_folder(const std::string& name)
         : path{std::filesystem::temp_directory_path() / ("coir-" + name + "-" + std::to_string(::getpid()))} {

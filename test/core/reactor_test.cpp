@@ -58,35 +58,35 @@ socket_pair make_sockets() {
     return {unique_fd{fds[0]}, unique_fd{fds[1]}};
 }
 
-reactor& here() { return scheduler::get("test").reactor(); }
+reactor& this_reactor() { return scheduler::get("test").reactor(); }
 
 /// Watches a descriptor for as long as it lives.
 struct watched {
-    explicit watched(const unique_fd& of) : fd{of.get()} { here().add(fd); }
-    ~watched() { here().remove(fd); }
+    explicit watched(const unique_fd& of) : fd{of.get()} { this_reactor().add(fd); }
+    ~watched() { this_reactor().remove(fd); }
     int fd;
 };
 
 outcome park(waiter& me, coir::deadline until) {
     scheduler& scheduler = scheduler::get("test");
     struct counted {
-        counted() { here().count_waiter(); }
-        ~counted() { here().discount_waiter(); }
+        counted() { this_reactor().count_waiter(); }
+        ~counted() { this_reactor().discount_waiter(); }
     } const while_parked;
     return scheduler.park(me, until);
 }
 
 outcome wait(int fd, direction towards, coir::deadline until = coir::never) {
     waiter me{scheduler::enter("test").running(), "a descriptor"};
-    here().prepare(fd, me, towards);
+    this_reactor().prepare(fd, me, towards);
     return park(me, until);
 }
 
 outcome wait_borrowed(int fd, direction towards, coir::deadline until = coir::never) {
     waiter me{scheduler::enter("test").running(), "a descriptor"};
-    if (!here().prepare_borrowed(fd, me, towards)) return outcome::woken;
+    if (!this_reactor().prepare_borrowed(fd, me, towards)) return outcome::woken;
     struct finished {
-        ~finished() { here().finish_borrowed(fd); }
+        ~finished() { this_reactor().finish_borrowed(fd); }
         int fd;
     } const at_end{fd};
     return park(me, until);
@@ -128,9 +128,9 @@ TEST_CASE("reactor: a descriptor of ours counts as ready both ways until a call 
     in_scheduler([] {
         const auto pipe = make_pipe();
         const watched both{pipe.read};
-        CHECK(here()[pipe.read.get()].readable);
-        CHECK(here()[pipe.read.get()].writable);
-        CHECK_FALSE(here()[pipe.read.get()].eagain_alone_clears);
+        CHECK(this_reactor()[pipe.read.get()].readable);
+        CHECK(this_reactor()[pipe.read.get()].writable);
+        CHECK_FALSE(this_reactor()[pipe.read.get()].eagain_alone_clears);
     });
 }
 
@@ -139,11 +139,11 @@ TEST_CASE("reactor: an event marks the descriptor readable, also when nobody wai
         const auto pipe = make_pipe();
         const auto other_pipe = make_pipe();
         const watched first{pipe.read}, second{other_pipe.read};
-        here()[pipe.read.get()].readable = false;
+        this_reactor()[pipe.read.get()].readable = false;
         write_byte(pipe.write);
         write_byte(other_pipe.write);
         CHECK(wait(other_pipe.read.get(), direction::read) == outcome::woken);
-        CHECK(here()[pipe.read.get()].readable);
+        CHECK(this_reactor()[pipe.read.get()].readable);
     });
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("reactor: the peer's end of writing makes readable, never writable") {
         coir::this_fiber::yield();
         REQUIRE(::shutdown(sockets.two.get(), SHUT_WR) == 0);
         CHECK(reader.get() == outcome::woken);
-        CHECK(here()[sockets.one.get()].eagain_alone_clears);
+        CHECK(this_reactor()[sockets.one.get()].eagain_alone_clears);
         CHECK(writer.get() == outcome::timed_out);
     });
 }
@@ -207,19 +207,19 @@ TEST_CASE("reactor: a hang-up wakes both directions, and from then on only EAGAI
         sockets.two = unique_fd{};
         CHECK(reader.get() == outcome::woken);
         CHECK(writer.get() == outcome::woken);
-        CHECK(here()[sockets.one.get()].eagain_alone_clears);
+        CHECK(this_reactor()[sockets.one.get()].eagain_alone_clears);
     });
 }
 
 TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
     in_scheduler([] {
         const auto sockets = make_sockets();
-        here().add(sockets.one.get());
+        this_reactor().add(sockets.one.get());
         fill(sockets.one);
         auto reader = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::read); });
         auto writer = coir::spawn([fd = sockets.one.get()] { return wait(fd, direction::write); });
         coir::this_fiber::yield();
-        here().remove(sockets.one.get());
+        this_reactor().remove(sockets.one.get());
         CHECK(reader.get() == outcome::closed);
         CHECK(writer.get() == outcome::closed);
     });
@@ -229,16 +229,16 @@ TEST_CASE("reactor: an event of a descriptor that was closed does not reach the 
     in_scheduler([] {
         auto old_pipe = make_pipe();
         const int number = old_pipe.read.get();
-        here().add(number);
+        this_reactor().add(number);
         write_byte(old_pipe.write);  // on its way, for nobody
-        here().remove(number);
+        this_reactor().remove(number);
         const auto new_pipe = make_pipe();
         REQUIRE(::dup3(new_pipe.read.get(), number, O_CLOEXEC) == number);
-        here().add(number);
+        this_reactor().add(number);
         CHECK(wait(number, direction::read, 5ms) == outcome::timed_out);
         write_byte(new_pipe.write);
         CHECK(wait(number, direction::read) == outcome::woken);
-        here().remove(number);
+        this_reactor().remove(number);
     });
 }
 
@@ -249,13 +249,13 @@ TEST_CASE("reactor: what epoll cannot watch is refused, naming the descriptor, a
         REQUIRE(file);
         ::unlink(name);
         try {
-            here().add(file.get());
+            this_reactor().add(file.get());
             FAIL("a regular file was taken");
         } catch (const std::system_error& refused) {
             CHECK(refused.code() == std::errc::operation_not_permitted);
             CHECK(std::string{refused.what()}.find("descriptor " + std::to_string(file.get())) != std::string::npos);
         }
-        CHECK_THROWS_AS(here().add(54'321), std::system_error);
+        CHECK_THROWS_AS(this_reactor().add(54'321), std::system_error);
     });
 }
 
@@ -263,8 +263,8 @@ TEST_CASE("reactor: adding a descriptor twice aborts") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             const auto pipe = make_pipe();
-            here().add(pipe.read.get());
-            here().add(pipe.read.get());
+            this_reactor().add(pipe.read.get());
+            this_reactor().add(pipe.read.get());
         });
     });
     CHECK(how.signal == SIGABRT);

@@ -58,14 +58,14 @@ table harmless_library() {
                    for (int i = 0; i < 100'000; ++i) all.push_back(i);
                    escape(all.data());
                }),
-        unseen("a std::map of 10,000",
+        unseen("a std::map of 1,000",
                [] {
                    std::map<int, std::string> all;
-                   for (int i = 0; i < 10'000; ++i) all.emplace(i, "some text that is too long to be kept in place");
+                   for (int i = 0; i < 1'000; ++i) all.emplace(i, "some text that is too long to be kept in place");
                }),
         unseen("sorting for some milliseconds",
                [] {
-                   std::vector<unsigned> all(50'000);
+                   std::vector<unsigned> all(20'000);
                    std::ranges::generate(all, std::minstd_rand{1});
                    std::ranges::sort(all);
                    escape(all.data());

@@ -13,16 +13,13 @@
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 using namespace std::chrono_literals;
 using namespace coir::test;
 using coir::io::file;
 
 namespace {
-
-std::string text_of(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span{text}); }
 

@@ -39,7 +39,7 @@ template <class F> std::system_error failure_of(F&& f) {
     return std::system_error{std::error_code{}};
 }
 
-std::string read_text(int fd) {
+std::string next_text(int fd) {
     std::array<char, 4096> buffer;
     return {buffer.data(), io::read_some(fd, std::as_writable_bytes(std::span{buffer}))};
 }
@@ -233,12 +233,12 @@ TEST_CASE("io: a stream's descriptor can be waited for, also when its data came 
 TEST_CASE("io: reads wait for what is written, and see the end") {
     in_scheduler([] {
         pipe_ends pipe;
-        auto reader = coir::spawn([&] { return read_text(pipe.out.get()); });
+        auto reader = coir::spawn([&] { return next_text(pipe.out.get()); });
         coir::this_fiber::yield();
         io::write_all(pipe.in.get(), "hello");
         CHECK(reader.get() == "hello");
         pipe.in = unique_fd{};
-        CHECK(read_text(pipe.out.get()).empty());
+        CHECK(next_text(pipe.out.get()).empty());
     });
 }
 
@@ -306,7 +306,7 @@ TEST_CASE("io: a regular file is read and written by the pool, where its offset 
         const int fd = ::fileno(file.get());
         io::write_all(fd, "to the disk");
         REQUIRE(::lseek(fd, 3, SEEK_SET) == 3);
-        CHECK(read_text(fd) == "the disk");
-        CHECK(read_text(fd).empty());
+        CHECK(next_text(fd) == "the disk");
+        CHECK(next_text(fd).empty());
     });
 }

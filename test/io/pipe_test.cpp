@@ -11,6 +11,7 @@
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -18,11 +19,6 @@ using coir::detail::unique_fd;
 namespace io = coir::io;
 
 namespace {
-
-std::string read_text(io::reader& from, coir::deadline until = coir::never) {
-    std::array<char, 4096> place;
-    return {place.data(), from.read_some(std::as_writable_bytes(std::span{place}), until)};
-}
 
 /// What blocks: the two ends of a pipe, or of a pair of sockets.
 std::pair<io::reader, io::writer> blocking_pipe() {

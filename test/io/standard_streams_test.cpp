@@ -15,6 +15,7 @@
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -22,11 +23,6 @@ using coir::detail::unique_fd;
 namespace io = coir::io;
 
 namespace {
-
-std::string read_text(io::reader& from) {
-    std::array<char, 4096> place;
-    return {place.data(), from.read_some(std::as_writable_bytes(std::span{place}))};
-}
 
 /// A child in whose fiber 0 and 1 stand for these files.
 ending with(int input, int output, const std::function<void()>& body) {
@@ -66,13 +62,13 @@ struct two_ends {
     unique_fd near, far;
 };
 
-two_ends pipe_ends() {
+two_ends pipe_for_child() {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
     return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
-two_ends socket_ends() {
+two_ends sockets_for_child() {
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
     return {unique_fd{ends[0]}, unique_fd{ends[1]}};
@@ -81,7 +77,7 @@ two_ends socket_ends() {
 /// A user, who types a line into `to` when told that it is waited for.
 class typist {
 public:
-    explicit typist(int to) : told_{pipe_ends()}, process_{::fork()} {
+    explicit typist(int to) : told_{pipe_for_child()}, process_{::fork()} {
         if (process_ != 0) return;
         char byte = 0;
         if (::read(told_.near.get(), &byte, 1) == 1) static_cast<void>(!::write(to, "hello\n", 6));
@@ -128,7 +124,7 @@ TEST_CASE("standard streams: a terminal is waited for, and stays as it was for t
 }
 
 TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
-    const two_ends in = pipe_ends(), out = pipe_ends();
+    const two_ends in = pipe_for_child(), out = pipe_for_child();
     const typist user{in.far.get()};
     const ending how = with(in.near.get(), out.far.get(), [&] { answer_a_line(user.ready()); });
     CHECK_MESSAGE(!how.died(), how.output);
@@ -138,7 +134,7 @@ TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
 }
 
 TEST_CASE("standard streams: sockets are waited for, and stay as they were") {
-    const two_ends at = socket_ends();
+    const two_ends at = sockets_for_child();
     const typist user{at.near.get()};
     const ending how = with(at.far.get(), at.far.get(), [&] { answer_a_line(user.ready()); });
     CHECK_MESSAGE(!how.died(), how.output);
@@ -166,7 +162,7 @@ TEST_CASE("standard streams: /dev/null has nothing to read, and takes all") {
 }
 
 TEST_CASE("standard streams: nobody reads the output any more: a broken pipe, and never the signal") {
-    two_ends out = pipe_ends();
+    two_ends out = pipe_for_child();
     out.near = unique_fd{};
     const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
     const ending how = with(null.get(), out.far.get(), [] {
@@ -191,7 +187,7 @@ TEST_CASE("standard streams: one that the program was started without is refused
 }
 
 TEST_CASE("standard streams: standard_error is the program's, and closing ours does not close it") {
-    const two_ends out = pipe_ends();
+    const two_ends out = pipe_for_child();
     const ending how = in_child([&] {
         ::dup2(out.far.get(), 2);
         in_scheduler([] {

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <array>
 #include <coir/coir.hpp>
-#include <cstddef>
 #include <cstdint>
-#include <span>
-#include <string>
-#include <string_view>
+
+#include "support/text.hpp"
 
 namespace coir::test {
 
@@ -28,13 +25,6 @@ struct connection {
 
 /// A port of the loopback interface that nobody listens on.
 inline net::endpoint deserted() { return listen_on_loopback().local_endpoint(); }
-
-/// What one read brings, as text.
-inline std::string read_text(net::stream& from, deadline until = never) {
-    std::array<char, 4096> buffer;
-    const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}), until);
-    return {buffer.data(), n};
-}
 
 /// The peer of a stream closed so reads that its connection was reset.
 inline void reset(net::tcp_stream& stream) {

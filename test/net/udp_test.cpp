@@ -9,6 +9,7 @@
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/text.hpp"
 
 using namespace std::chrono_literals;
 using coir::net::datagram;
@@ -16,14 +17,11 @@ using coir::net::endpoint;
 using coir::net::udp_socket;
 using coir::test::error_of;
 using coir::test::in_scheduler;
+using coir::test::text_of;
 
 namespace {
 
 udp_socket on_loopback() { return udp_socket::bind({"127.0.0.1", 0}); }
-
-std::string text_of(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 /// Places for `count` datagrams of `bytes` each.
 struct places {

@@ -11,6 +11,7 @@
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/text.hpp"
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;
@@ -19,12 +20,9 @@ using coir::net::unix_datagram;
 using coir::test::error_of;
 using coir::test::in_scheduler;
 using coir::test::temporary_folder;
+using coir::test::text_of;
 
 namespace {
-
-std::string text_of(std::span<const std::byte> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 std::string receive_text(unix_datagram& from, coir::deadline until = coir::never) {
     std::array<std::byte, 100> place;

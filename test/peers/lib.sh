@@ -18,11 +18,11 @@ fail() {
     exit 1
 }
 
-# free_port: one that nobody listens on just now.
+# free_port: one that nobody listens on just now, and that no client is given by the system (from 32768 on).
 free_port() {
     local port
     for ((;;)); do
-        port=$((20000 + RANDOM % 20000))
+        port=$((10000 + RANDOM % 20000))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
     done
 }

@@ -60,12 +60,12 @@ unsigned long long signals_of_child(const std::string& name) {
 constexpr unsigned long long bit_of(int signal) { return 1ULL << (signal - 1); }
 
 /// Gives a signal a disposition, and the former one back.
-class disposition {
+class temporary_disposition {
 public:
-    disposition(int signal, sighandler_t now) : signal_{signal}, before_{::signal(signal, now)} {}
-    ~disposition() { ::signal(signal_, before_); }
-    disposition(const disposition&) = delete;
-    disposition& operator=(const disposition&) = delete;
+    temporary_disposition(int signal, sighandler_t now) : signal_{signal}, before_{::signal(signal, now)} {}
+    ~temporary_disposition() { ::signal(signal_, before_); }
+    temporary_disposition(const temporary_disposition&) = delete;
+    temporary_disposition& operator=(const temporary_disposition&) = delete;
 
 private:
     int signal_;
@@ -314,9 +314,9 @@ TEST_CASE("process start: the signals that the fiber's thread has blocked are bl
 }
 
 TEST_CASE("process start: signals that the program ignores are ignored in it, but not SIGPIPE") {
-    const disposition pipe{SIGPIPE, SIG_IGN};
-    const disposition hangup{SIGHUP, SIG_IGN};
-    const disposition user{SIGUSR1, [](int) {}};
+    const temporary_disposition pipe{SIGPIPE, SIG_IGN};
+    const temporary_disposition hangup{SIGHUP, SIG_IGN};
+    const temporary_disposition user{SIGUSR1, [](int) {}};
     in_scheduler([] {
         const unsigned long long ignored = signals_of_child("SigIgn");
         CHECK((ignored & bit_of(SIGPIPE)) == 0);

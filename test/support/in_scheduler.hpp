@@ -1,7 +1,6 @@
 #pragma once
 
 #include <coir/run.hpp>
-
 #include <utility>
 
 namespace coir::test {
@@ -13,5 +12,8 @@ template <class F> decltype(auto) in_scheduler(F&& body) { return coir::run(std:
 template <class F> decltype(auto) in_scheduler(const run_options& options, F&& body) {
     return coir::run(options, std::forward<F>(body));
 }
+
+/// For a scheduler in which sleeping takes no time.
+inline const run_options virtual_time{.clock = clock_mode::virtual_time};
 
 }  // namespace coir::test

@@ -21,6 +21,7 @@
 #include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
+using coir::test::virtual_time;
 using coir::this_fiber::sleep_for;
 using namespace std::chrono_literals;
 
@@ -83,12 +84,6 @@ struct numbers_in {
     std::istringstream text;
     int latest = 0;
 };
-
-const coir::run_options virtual_time = [] {
-    coir::run_options options;
-    options.clock = coir::clock_mode::virtual_time;
-    return options;
-}();
 
 }  // namespace
 

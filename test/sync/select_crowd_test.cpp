@@ -21,7 +21,7 @@ using coir::test::in_scheduler;
 
 namespace {
 
-const auto nothing = [] {};
+const auto no_more = [] {};
 
 /// Fibers that send, receive and select at random, stop each other and run out of time; and who got what. Times are
 /// whole milliseconds of the virtual clock, so that many things happen in the same round.
@@ -77,12 +77,12 @@ private:
         switch (random_.below(8)) {
         case 0: return send(a, mine);
         case 1: return receive_from(a);
-        case 2: return coir::select(on_recv(a, received), on_timeout(some_time(), nothing));
-        case 3: return coir::select(on_send(a, mine, sent(mine)), on_timeout(some_time(), nothing));
-        case 4: return coir::select(on_send(a, mine, sent(mine)), on_recv(b, received), otherwise(nothing));
+        case 2: return coir::select(on_recv(a, received), on_timeout(some_time(), no_more));
+        case 3: return coir::select(on_send(a, mine, sent(mine)), on_timeout(some_time(), no_more));
+        case 4: return coir::select(on_send(a, mine, sent(mine)), on_recv(b, received), otherwise(no_more));
         case 5: return select_or_end(a, mine);
         default:
-            return coir::select(on_recv(a, received), on_send(b, mine, sent(mine)), on_timeout(some_time(), nothing),
+            return coir::select(on_recv(a, received), on_send(b, mine, sent(mine)), on_timeout(some_time(), no_more),
                                 on_send(c, also_mine, sent(also_mine)), on_recv(b, received));
         }
     }

@@ -26,11 +26,10 @@ using coir::on_timeout;
 using coir::otherwise;
 using coir::test::error_of;
 using coir::test::in_scheduler;
+using coir::test::virtual_time;
 using namespace std::chrono_literals;
 
 namespace {
-
-const coir::run_options virtual_time{.clock = coir::clock_mode::virtual_time};
 
 const auto nothing = [] {};
 const auto ignore = [](auto&&) {};

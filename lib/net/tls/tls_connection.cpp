@@ -33,7 +33,7 @@ struct tls_connection::transport {
         if (n == -EAGAIN || n == -EINTR)
             ::BIO_set_retry_read(bio);
         else
-            self.transport_error_ = n;
+            self.fail(n);
         return -1;
     }
 
@@ -47,14 +47,14 @@ struct tls_connection::transport {
             if (n >= 0) {
                 rest = rest.subspan(static_cast<std::size_t>(n));
             } else if (n != -EAGAIN && n != -EINTR) {
-                self.transport_error_ = n;
+                self.fail(n);
                 return -1;
             }
         }
         self.unsent_.insert(self.unsent_.end(), rest.begin(), rest.end());
         return bytes;
     } catch (const std::bad_alloc&) {
-        of(bio).transport_error_ = -ENOMEM;
+        of(bio).fail(-ENOMEM);
         return -1;
     }
 
@@ -78,6 +78,13 @@ struct tls_connection::transport {
         return made;
     }
 };
+
+/// OpenSSL reads errno too: a server whose client is gone before the tickets for it are sent has shaken hands
+/// nonetheless, and may be told what the client has said.
+void tls_connection::fail(long error) noexcept {
+    transport_error_ = error;
+    errno = static_cast<int>(-error);
+}
 
 long tls_connection::send_now(std::span<const std::byte> bytes) noexcept {
     if (at_ != nullptr) return below().try_send(*at_, bytes);
@@ -119,6 +126,10 @@ void tls_connection::close(ending how) noexcept {
         ::ERR_clear_error();
     }
     stream_.close();
+}
+
+bool tls_connection::has_no_news() const noexcept {
+    return ::SSL_has_pending(ssl_.get()) == 0 && (::SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) == 0;
 }
 
 bool tls_connection::is_shaken_hands() const noexcept { return ::SSL_is_init_finished(ssl_.get()) == 1; }
@@ -206,8 +217,7 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
         if (ec) return -1;
         const long result = below().complete(towards, until, ec, operation, [&](descriptor& at) noexcept {
             at_ = &at;
-            ::ERR_clear_error();
-            const long outcome = outcome_of(call());
+            const long outcome = call(at);
             at_ = nullptr;
             std::error_code other;
             // The peer may wait for what we have not sent. Where another fiber writes, that one sends it.
@@ -221,7 +231,10 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
     }
 }
 
-long tls_connection::outcome_of(int result) noexcept {
+/// What OpenSSL's call says, which is made here: its error queue is the thread's, and others may have left something.
+template <class Call> long tls_connection::outcome_of(Call call) noexcept {
+    if (::ERR_peek_error() != 0) ::ERR_clear_error();
+    const int result = call();
     if (result > 0) return result;
     const int kind = ::SSL_get_error(ssl_.get(), result);
     if (kind == SSL_ERROR_ZERO_RETURN) return 0;
@@ -250,7 +263,8 @@ void tls_connection::flush(const deadline& until, std::error_code& ec, const cha
 }
 
 void tls_connection::handshake(const deadline& until, std::error_code& ec, const char* operation) {
-    perform(direction::read, until, ec, operation, [this] { return ::SSL_do_handshake(ssl_.get()); });
+    perform(direction::read, until, ec, operation,
+            [this](descriptor&) { return outcome_of([this] { return ::SSL_do_handshake(ssl_.get()); }); });
     if (!ec) flush(until, ec, operation);
 }
 
@@ -258,8 +272,10 @@ std::size_t tls_connection::read(std::span<std::byte> into, const deadline& unti
                                  const char* operation) {
     if (below().is_visited(direction::read, ec)) return 0;
     const auto bytes = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
-    const long n =
-        perform(direction::read, until, ec, operation, [&] { return ::SSL_read(ssl_.get(), into.data(), bytes); });
+    const long n = perform(direction::read, until, ec, operation, [&](descriptor& at) -> long {
+        if (!at.readable && has_no_news()) return -EAGAIN;  // what OpenSSL takes longer to find out
+        return outcome_of([&] { return ::SSL_read(ssl_.get(), into.data(), bytes); });
+    });
     return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 
@@ -288,9 +304,9 @@ std::size_t tls_connection::write(io::const_buffers from, const deadline& until,
     flush(until, ec, operation);  // of a write that was cut short
     const bool is_empty = std::ranges::all_of(from, [](const auto& each) { return each.empty(); });
     if (ec || is_empty) return 0;
-    const long n = perform(direction::write, until, ec, operation, [&] {
+    const long n = perform(direction::write, until, ec, operation, [&](descriptor&) {
         const std::span record = one_record(from);
-        return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size()));
+        return outcome_of([&] { return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size())); });
     });
     if (ec) return 0;
     flush(until, ec, operation);
@@ -302,9 +318,11 @@ void tls_connection::shutdown(const deadline& until, std::error_code& ec, const 
     flush(until, ec, operation);
     // Called again, OpenSSL would wait for the peer's goodbye.
     if (ec || (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
-    perform(direction::write, until, ec, operation, [this] {
-        const int result = ::SSL_shutdown(ssl_.get());
-        return result == 0 ? 1 : result;  // 0: ours is sent, and the peer's has not come
+    perform(direction::write, until, ec, operation, [this](descriptor&) {
+        return outcome_of([this] {
+            const int result = ::SSL_shutdown(ssl_.get());
+            return result == 0 ? 1 : result;  // 0: ours is sent, and the peer's has not come
+        });
     });
     if (!ec) flush(until, ec, operation);
 }

@@ -66,11 +66,13 @@ private:
 
     template <class Call>
     long perform(direction towards, const deadline& until, std::error_code& ec, const char* operation, Call call);
-    long outcome_of(int result) noexcept;
+    template <class Call> long outcome_of(Call call) noexcept;
+    void fail(long error) noexcept;
     [[nodiscard]] std::error_code cause_of_failure(int kind) noexcept;
     void flush(const deadline& until, std::error_code& ec, const char* operation);
     long send_now(std::span<const std::byte> bytes) noexcept;
     [[nodiscard]] bool is_shaken_hands() const noexcept;
+    [[nodiscard]] bool has_no_news() const noexcept;
 
     [[nodiscard]] socket& below() noexcept;
     [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }

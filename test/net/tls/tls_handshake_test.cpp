@@ -357,6 +357,26 @@ TEST_CASE("tls: a peer that speaks no TLS, or ends in the middle, ends the hands
     });
 }
 
+TEST_CASE("tls: a client that is gone before the server's handshake has ended is heard nonetheless") {
+    in_scheduler([] {
+        const world all;
+        const auto server = all.server();
+        auto ends = connection::make();
+        auto accepting = coir::spawn([&] {
+            auto stream = tls_stream::accept(server, std::move(ends.far), 10s);
+            std::string heard = read_text(stream);
+            CHECK(read_text(stream).empty());
+            return heard;
+        });
+        {
+            auto client = tls_stream::connect(all.client(), std::move(ends.near), "server.test", 10s);
+            client.write_all("goodbye");
+            REQUIRE_FALSE(accepting.done());
+        }
+        CHECK(accepting.get() == "goodbye");
+    });
+}
+
 TEST_CASE("tls: a handshake with a silent peer gives up at its deadline, is cancelled, and leaves nothing open") {
     in_scheduler([] {
         const world all;

@@ -35,10 +35,4 @@ inline tls_pair shake_hands(const net::tls_context& client, const net::tls_conte
     return made;
 }
 
-inline std::string read_text(net::tls_stream& from, deadline until = never) {
-    std::array<char, 4096> buffer;
-    const std::size_t n = from.read_some(std::as_writable_bytes(std::span{buffer}), until);
-    return {buffer.data(), n};
-}
-
 }  // namespace coir::test

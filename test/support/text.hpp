@@ -1,0 +1,21 @@
+#pragma once
+
+#include <array>
+#include <coir/deadline.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace coir::test {
+
+inline std::string text_of(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// What one read of a stream brings.
+template <class Stream> std::string read_text(Stream& from, deadline until = never) {
+    std::array<std::byte, 4096> place;
+    return text_of(std::span{place}.first(from.read_some(place, until)));
+}
+
+}  // namespace coir::test
