@@ -19,7 +19,7 @@ using detector::usage_error;
 namespace {
 
 /// What a program would have written that slept twice at a place and once at another.
-std::unique_ptr<sightings_memory> sample() {
+std::unique_ptr<sightings_memory> sample_memory() {
     auto memory = std::make_unique<sightings_memory>();
     memory->magic = sightings_memory::magic_now;
     memory->bytes = sizeof(sightings_memory);
@@ -47,7 +47,7 @@ std::string bytes_of(const sightings_memory& memory) { return {reinterpret_cast<
 /// Whether the tool refuses the file that `spoil` has made of a good one.
 template <class Spoil> bool refuses(Spoil spoil) {
     const scratch_folder folder;
-    const auto memory = sample();
+    const auto memory = sample_memory();
     spoil(*memory);
     try {
         const record read{folder.with("r.coirrec", bytes_of(*memory))};
@@ -61,7 +61,7 @@ template <class Spoil> bool refuses(Spoil spoil) {
 
 TEST_CASE("record: gives back what a program has written down") {
     const scratch_folder folder;
-    const std::string path = folder.with("r.coirrec", bytes_of(*sample()));
+    const std::string path = folder.with("r.coirrec", bytes_of(*sample_memory()));
     CHECK(record::is_one(path));
     const record read{path};
     CHECK(read.pid() == 42);
@@ -78,7 +78,7 @@ TEST_CASE("record: gives back what a program has written down") {
 
 TEST_CASE("record: the call that a process was in when it was killed is there, unless the run had ended") {
     const scratch_folder folder;
-    const auto memory = sample();
+    const auto memory = sample_memory();
     memory->in_call = 1;
     memory->call.call = std::string_view{"pause"};
     const record killed{folder.with("killed", bytes_of(*memory))};
@@ -90,7 +90,7 @@ TEST_CASE("record: the call that a process was in when it was killed is there, u
 
 TEST_CASE("record: of two libraries that lay at the same place one after the other, the later one counts") {
     const scratch_folder folder;
-    const auto memory = sample();
+    const auto memory = sample_memory();
     memory->modules[1] = memory->modules[0];
     std::string_view{"/app/plug-in"}.copy(memory->modules[1].path.data(), 100);
     memory->modules_size = 2;
@@ -100,7 +100,7 @@ TEST_CASE("record: of two libraries that lay at the same place one after the oth
 
 TEST_CASE("record: a file whose unused end is missing is read all the same") {
     const scratch_folder folder;
-    const auto memory = sample();
+    const auto memory = sample_memory();
     const auto used =
         reinterpret_cast<const char*>(&memory->sightings[2]) - reinterpret_cast<const char*>(memory.get());
     const record read{folder.with("r", bytes_of(*memory).substr(0, static_cast<std::size_t>(used)))};
@@ -121,7 +121,7 @@ TEST_CASE("record: what is no record, of another version, or leads out of the fi
 
 TEST_CASE("record: depths and lengths that a killed process has left wrong are cut to what there is") {
     const scratch_folder folder;
-    const auto memory = sample();
+    const auto memory = sample_memory();
     memory->sightings[0].stack.depth = 1'000'000;
     memory->sightings[1].stack.depth = -1;
     memory->sightings[0].fiber.name_bytes = 1'000'000;
