@@ -94,32 +94,6 @@ benchmark storm() {
                       {.label = "whole process", .metric = "process", .against = {}}}};
 }
 
-benchmark echo() {
-    const auto contest = [](const std::string& name, const std::string& server) {
-        return contender{name, "bench_echo_load " + server + " 100 200000", "bench_echo_load " + server + " 10 1000"};
-    };
-    return {
-        .name = "TCP echo, 100 connections",
-        .contenders = {contest("coir", "bench_echo_coir"), contest("epoll loop", "bench_echo_epoll"),
-                       contest("Asio callbacks", "bench_echo_asio")},
-        .lines = {
-            {.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.05}, {"Asio callbacks"}}}}};
-}
-
-benchmark echo_calls() {
-    const auto contest = [](const std::string& name, const std::string& server) {
-        return contender{name, "bench_echo_load --count-calls " + server + " 100 20000",
-                         "bench_echo_load --count-calls " + server + " 10 500"};
-    };
-    return {.name = "TCP echo, 100 connections",
-            .contenders = {contest("coir", "bench_echo_coir"), contest("epoll loop", "bench_echo_epoll"),
-                           contest("Asio callbacks", "bench_echo_asio")},
-            .lines = {{.label = "system calls a request",
-                       .metric = "calls",
-                       .against = {{"epoll loop"}, {"Asio callbacks"}},
-                       .limit = 2.2}}};
-}
-
 // ---- blocking detection ----
 
 /// The same program with one setting and another; the first is the one that is held against the others.
@@ -160,7 +134,7 @@ benchmark stray_call() {
 
 }  // namespace
 
-std::vector<benchmark> all_benchmarks() {
+std::vector<benchmark> fiber_benchmarks() {
     constexpr double third = 1 / 3.;
     return {
         yield("2", 2, third),
@@ -179,8 +153,6 @@ std::vector<benchmark> all_benchmarks() {
         asleep("64 KiB stacks", "65536", "16384", 4700),
         asleep("256 KiB stacks", "262144", "65536", 5000),
         storm(),
-        echo(),
-        echo_calls(),
         armed_yield(),
         armed_echo(with_traps, 1.05),
         armed_echo(with_hooks, 1.02),

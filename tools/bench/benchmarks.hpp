@@ -39,7 +39,8 @@ struct benchmark {
     std::vector<line> lines;
 };
 
-/// The whole table, in the order in which it is run and printed.
-std::vector<benchmark> all_benchmarks();
+/// The table, in the order in which it is run and printed: what needs no network first.
+std::vector<benchmark> fiber_benchmarks();
+std::vector<benchmark> network_benchmarks();
 
 }  // namespace bench

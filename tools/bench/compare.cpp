@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <string>
@@ -267,7 +268,9 @@ int main(int argc, char** argv) {
     const auto how = parse(argc, argv);
     totals sum;
     print({"benchmark, unit", "coir", "[quartiles]", "baseline", "median", "[quartiles]", "ratio", "target", ""});
-    for (const auto& what : all_benchmarks()) {
+    auto table = fiber_benchmarks();
+    std::ranges::move(network_benchmarks(), std::back_inserter(table));
+    for (const auto& what : table) {
         if (what.name.find(how.filter) == std::string::npos) continue;
         const auto entries = run_rounds(what, how, sum);
         for (const auto& one : what.lines) print_line(what, one, entries, how, sum);

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "echo_server.hpp"
+#include "loopback.hpp"
 
 int main() {
     coir::run([] {

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <sched.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "contender.hpp"
+#include "loopback.hpp"
+#include "server_process.hpp"
+
+namespace bench {
+
+/// The load of as many clients at once, each of which sends its next request when it has the whole answer to the last.
+/// A client has `fd()`, `send_request()`, and `receive_answer()`, which takes what is there without waiting and says
+/// whether that was the rest of an answer.
+template <class Client> class closed_loop {
+public:
+    explicit closed_loop(std::vector<Client> clients) : clients_(std::move(clients)) {
+        for (std::size_t i = 0; i < clients_.size(); ++i) {
+            epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = i}};
+            if (epoll_ctl(epoll_, EPOLL_CTL_ADD, clients_[i].fd(), &event) != 0) fail("epoll_ctl");
+            clients_[i].send_request();
+        }
+    }
+
+    ~closed_loop() { close(epoll_); }
+    closed_loop(const closed_loop&) = delete;
+    closed_loop& operator=(const closed_loop&) = delete;
+
+    /// Takes `count` answers, each of which makes room for the next request.
+    void exchange(long count) {
+        std::array<epoll_event, 128> events;
+        for (long done = 0; done < count;) {
+            const int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 10'000);
+            if (ready <= 0) fail("no answer for ten seconds");
+            for (int i = 0; i < ready; ++i) {
+                Client& client = clients_[events[static_cast<std::size_t>(i)].data.u64];
+                if (!client.receive_answer()) continue;
+                client.send_request();
+                ++done;
+            }
+        }
+    }
+
+private:
+    int epoll_ = epoll_create1(EPOLL_CLOEXEC);
+    std::vector<Client> clients_;
+};
+
+/// Leaves the core that the server inherited, if there is another one.
+inline void move_to_another_core() {
+    const int here = sched_getcpu();
+    for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); ++core) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<std::size_t>(core), &one);
+        if (core != here && sched_setaffinity(0, sizeof one, &one) == 0) return;
+    }
+    std::fputs("note: one core only, the load generator takes its share of it\n", stderr);
+}
+
+/// Reports the server's processor time for each of so many requests, after a tenth as many that are not counted.
+template <class Client> void report_cpu(const server_process& server, closed_loop<Client>& load, long requests) {
+    load.exchange(requests / 10);
+    const double start = server.cpu_seconds();
+    load.exchange(requests);
+    report("us", (server.cpu_seconds() - start) * 1e6 / static_cast<double>(requests));
+}
+
+}  // namespace bench

@@ -1,0 +1,48 @@
+#include <utility>
+
+#include "benchmarks.hpp"
+
+namespace bench {
+namespace {
+
+/// Servers by name and program, each under the same load: `full` and `smoke` follow its name on the command line.
+std::vector<contender> servers(const std::vector<std::pair<std::string, std::string>>& names_and_programs,
+                               const std::string& load, const std::string& full, const std::string& smoke) {
+    std::vector<contender> made;
+    for (const auto& [name, program] : names_and_programs)
+        made.push_back({name, load + " " + program + " " + full, load + " " + program + " " + smoke});
+    return made;
+}
+
+const std::vector<std::pair<std::string, std::string>> tcp_servers{
+    {"coir", "bench_echo_coir"}, {"epoll loop", "bench_echo_epoll"}, {"Asio callbacks", "bench_echo_asio"}};
+
+benchmark tcp_echo() {
+    return {
+        .name = "TCP echo, 100 connections",
+        .contenders = servers(tcp_servers, "bench_echo_load", "100 200000", "10 1000"),
+        .lines = {
+            {.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.05}, {"Asio callbacks"}}}}};
+}
+
+benchmark tcp_echo_calls() {
+    return {.name = "TCP echo, 100 connections",
+            .contenders = servers(tcp_servers, "bench_echo_load --count-calls", "100 20000", "10 500"),
+            .lines = {{.label = "system calls a request",
+                       .metric = "calls",
+                       .against = {{"epoll loop"}, {"Asio callbacks"}},
+                       .limit = 2.2}}};
+}
+
+benchmark udp_echo() {
+    return {.name = "UDP echo, 100 sockets",
+            .contenders = servers({{"coir", "bench_udp_coir"}, {"epoll loop", "bench_udp_epoll"}},
+                                  "bench_echo_load --udp", "100 300000", "10 1000"),
+            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.1}}}}};
+}
+
+}  // namespace
+
+std::vector<benchmark> network_benchmarks() { return {tcp_echo(), tcp_echo_calls(), udp_echo()}; }
+
+}  // namespace bench
