@@ -41,8 +41,32 @@ benchmark udp_echo() {
             .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.1}}}}};
 }
 
+const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "../../samples/http_server"},
+                                                                    {"nginx", "serve_nginx"}};
+
+benchmark http_hello() {
+    return {.name = "HTTP, 13 bytes, 100 connections",
+            .contenders = servers(http_servers, "bench_http_load busy", "100 200000 /", "10 1000 /"),
+            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"nginx", 1.25}}}}};
+}
+
+benchmark http_file() {
+    return {.name = "HTTP, a file of 1 MiB, 100 connections",
+            .contenders =
+                servers(http_servers, "bench_http_load busy", "100 5000 /files/mebibyte", "10 50 /files/mebibyte"),
+            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"nginx"}}}}};
+}
+
+benchmark http_idle() {
+    return {.name = "HTTP, 10,000 idle connections",
+            .contenders = servers(http_servers, "bench_http_load idle", "10000", "100"),
+            .lines = {{.label = "bytes each", .metric = "bytes", .against = {{"nginx"}}, .limit = 10'240}}};
+}
+
 }  // namespace
 
-std::vector<benchmark> network_benchmarks() { return {tcp_echo(), tcp_echo_calls(), udp_echo()}; }
+std::vector<benchmark> network_benchmarks() {
+    return {tcp_echo(), tcp_echo_calls(), udp_echo(), http_hello(), http_file(), http_idle()};
+}
 
 }  // namespace bench
