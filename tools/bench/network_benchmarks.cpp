@@ -41,6 +41,13 @@ benchmark udp_echo() {
             .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.1}}}}};
 }
 
+benchmark tls_echo() {
+    return {.name = "TLS echo, 100 connections",
+            .contenders = servers({{"coir", "bench_tls_coir"}, {"OpenSSL, epoll loop", "bench_tls_epoll"}},
+                                  "bench_tls_load", "100 200000", "10 1000"),
+            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"OpenSSL, epoll loop", 1.1}}}}};
+}
+
 const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "../../samples/http_server"},
                                                                     {"nginx", "serve_nginx"}};
 
@@ -66,7 +73,7 @@ benchmark http_idle() {
 }  // namespace
 
 std::vector<benchmark> network_benchmarks() {
-    return {tcp_echo(), tcp_echo_calls(), udp_echo(), http_hello(), http_file(), http_idle()};
+    return {tcp_echo(), tcp_echo_calls(), udp_echo(), tls_echo(), http_hello(), http_file(), http_idle()};
 }
 
 }  // namespace bench
