@@ -48,6 +48,13 @@ benchmark tls_echo() {
             .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"OpenSSL, epoll loop", 1.1}}}}};
 }
 
+benchmark tls_stack(const std::string& side, const std::string& key) {
+    const std::string command = "bench_tls_stack " + side + " " + key;
+    return {.name = "stack of a TLS handshake, " + side + ", " + key,
+            .contenders = {{"coir", command, command}},
+            .lines = {{.label = "bytes", .metric = "bytes", .against = {}}}};
+}
+
 const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "../../samples/http_server"},
                                                                     {"nginx", "serve_nginx"}};
 
@@ -73,7 +80,17 @@ benchmark http_idle() {
 }  // namespace
 
 std::vector<benchmark> network_benchmarks() {
-    return {tcp_echo(), tcp_echo_calls(), udp_echo(), tls_echo(), http_hello(), http_file(), http_idle()};
+    return {tcp_echo(),
+            tcp_echo_calls(),
+            udp_echo(),
+            tls_echo(),
+            tls_stack("server", "ecdsa"),
+            tls_stack("server", "rsa"),
+            tls_stack("client", "ecdsa"),
+            tls_stack("client", "rsa"),
+            http_hello(),
+            http_file(),
+            http_idle()};
 }
 
 }  // namespace bench

@@ -42,7 +42,8 @@ std::string put_file(const temporary_folder& folder, const std::string& name, co
 }  // namespace
 
 certificate::certificate(const std::string& name, const certificate_options& options, const certificate* issuer)
-    : key_{::EVP_EC_gen("P-256"), ::EVP_PKEY_free}, made_{::X509_new(), ::X509_free}, name_{name} {
+    : key_{options.key == key_kind::rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), ::EVP_PKEY_free},
+      made_{::X509_new(), ::X509_free}, name_{name} {
     static long serial = 1;
     check(key_ != nullptr && made_ != nullptr);
     X509* const made = made_.get();

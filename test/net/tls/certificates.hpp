@@ -12,15 +12,18 @@
 
 namespace coir::test {
 
+enum class key_kind { ecdsa, rsa };  // P-256, 2,048 bits
+
 /// What is asked of a certificate.
 struct certificate_options {
     std::vector<std::string> names{};  // "DNS:example.com", "IP:127.0.0.1"
     long begins = -3'600;              // seconds from now
     long ends = 86'400;
     bool is_authority = false;
+    key_kind key = key_kind::ecdsa;
 };
 
-/// A certificate with its key, P-256.
+/// A certificate with its key.
 class certificate {
 public:
     /// Signed by `issuer`, or by itself.
