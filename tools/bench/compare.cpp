@@ -179,7 +179,7 @@ struct cells {
 };
 
 void print(const cells& row) {
-    std::printf("%-46s %10s  %-17s  %-17s %10s  %-17s %7s  %-8s %s\n", row.name.c_str(), row.ours.c_str(),
+    std::printf("%-50s %10s  %-17s  %-17s %10s  %-17s %7s  %-8s %s\n", row.name.c_str(), row.ours.c_str(),
                 row.spread.c_str(), row.baseline.c_str(), row.theirs.c_str(), row.their_spread.c_str(),
                 row.ratio.c_str(), row.target.c_str(), row.verdict.c_str());
     std::fflush(stdout);
