@@ -62,6 +62,27 @@ TEST_CASE("asio_stream: several buffers are read and written in order, empty one
     });
 }
 
+TEST_CASE("asio_stream: of many buffers, short and long together, each byte arrives in its place") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        auto near = on(ends.near), far = on(ends.far);
+        for (const std::size_t last : {1, 509, 510, 511, 3000}) {
+            const std::string body(last, 'z');
+            std::vector<asio::const_buffer> parts(40, asio::buffer("a", 1));
+            parts.push_back(asio::buffer(body));
+            CHECK(asio::write(near, parts) == 40 + last);
+            std::string got(40 + last, ' ');
+            asio::read(far, asio::buffer(got));
+            CHECK(got == std::string(40, 'a') + body);
+            const std::array two{asio::buffer("b", 1), asio::buffer(body)};
+            CHECK(near.write_some(two) == 1 + last);
+            got.resize(1 + last);
+            asio::read(far, asio::buffer(got));
+            CHECK(got == "b" + body);
+        }
+    });
+}
+
 TEST_CASE("asio_stream: failures are Boost's, by code or exception") {
     in_scheduler([] {
         auto ends = connection::make();
