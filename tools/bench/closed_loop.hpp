@@ -34,8 +34,11 @@ public:
 
     /// Takes `count` answers, each of which makes room for the next request.
     void exchange(long count) {
+        std::array<epoll_event, 128> events;
         for (long done = 0; done < count;) {
-            for (const epoll_event& event : wait()) {
+            const int ready = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 10'000);
+            if (ready <= 0) fail("no answer for ten seconds");
+            for (const epoll_event& event : std::span{events}.first(static_cast<std::size_t>(ready))) {
                 Client& client = clients_[event.data.u64];
                 if (!client.receive_answer()) continue;
                 client.send_request();
@@ -45,19 +48,7 @@ public:
     }
 
 private:
-    /// Does not sleep: waking it would be charged to the server, and the more often the slower that is.
-    std::span<const epoll_event> wait() {
-        const auto start = wall_clock::now();
-        while (seconds_since(start) < 10) {
-            const int ready = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), 0);
-            if (ready < 0) fail("epoll_wait");
-            if (ready > 0) return std::span{events_}.first(static_cast<std::size_t>(ready));
-        }
-        fail("no answer for ten seconds");
-    }
-
     int epoll_ = epoll_create1(EPOLL_CLOEXEC);
-    std::array<epoll_event, 128> events_;
     std::vector<Client> clients_;
 };
 

@@ -18,6 +18,11 @@
 
 namespace bench {
 
+/// Thrown where a server ends before it listens.
+struct server_ended {
+    int exit_status;
+};
+
 /// A server that is measured, in a process of its own (it may have workers in others), alive as long as this object.
 class server_process {
 public:
@@ -57,8 +62,7 @@ public:
         std::exit(EXIT_FAILURE);
     }
 
-    /// For a server that was told its port: until it listens there. Where it ends instead, so does this process, with
-    /// the same status.
+    /// For a server that was told its port: until it listens there. Throws `server_ended`.
     void wait_until_listening(std::uint16_t port) const {
         for (int tries = 0; tries < 1000; ++tries, usleep(10'000)) {
             const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -66,9 +70,9 @@ public:
             const bool is_there = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
             close(fd);
             if (is_there) return;
-            int status = 0;
-            if (waitpid(child_, &status, WNOHANG) == child_)
-                std::exit(WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE);
+            siginfo_t end{};  // its number stays its own until the destructor
+            if (waitid(P_PID, static_cast<id_t>(child_), &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0)
+                throw server_ended{end.si_code == CLD_EXITED ? end.si_status : EXIT_FAILURE};
         }
         fail("the server does not listen");
     }

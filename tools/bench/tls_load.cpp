@@ -85,9 +85,9 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: %s <server> <connections> <requests>\n", argv[0]);
         return EXIT_FAILURE;
     }
+    const std::string program = bench::server_program(argv[1]);
     const coir::test::world world;
-    const bench::server_process server{
-        {bench::server_program(argv[1]), world.identity.certificate_chain, world.identity.key}};
+    const bench::server_process server{{program, world.identity.certificate_chain, world.identity.key}};
     bench::move_to_another_core();
     bench::closed_loop load{tls_clients(std::atol(argv[2]), server.announced_port())};
     bench::report_cpu(server, load, std::atol(argv[3]));
