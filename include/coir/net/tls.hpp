@@ -90,8 +90,9 @@ private:
 /// what is a part.
 ///
 /// Connections fail closed: whatever is wrong with a certificate ends the handshake, and the error says what it is
-/// (`certificate_category()`: expired, another host, an authority that nobody knows). A handshake takes 8 KiB of stack, 14
-/// with an RSA key (tools/bench), and a millisecond or so of computing for a server with an RSA key; ECDSA's is a tenth of it.
+/// (`certificate_category()`: expired, another host, an authority that nobody knows). A handshake takes 8 KiB of stack,
+/// 14 with an RSA key (tools/bench), and a millisecond or so of computing for a server with an RSA key; ECDSA's is a
+/// tenth of it.
 ///
 /// @code
 /// #include <coir/net/tls.hpp>
