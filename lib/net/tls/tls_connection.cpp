@@ -128,11 +128,13 @@ void tls_connection::close(ending how) noexcept {
     stream_.close();
 }
 
-bool tls_connection::has_no_news() const noexcept {
-    return ::SSL_has_pending(ssl_.get()) == 0 && (::SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) == 0;
-}
-
 bool tls_connection::is_shaken_hands() const noexcept { return ::SSL_is_init_finished(ssl_.get()) == 1; }
+
+/// For a read. OpenSSL takes longer to find out that there are none.
+bool tls_connection::may_have_news(const descriptor& at) const noexcept {
+    return at.readable || !is_shaken_hands() || ::SSL_has_pending(ssl_.get()) != 0 ||
+           (::SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
 
 // ---- the peer ----------------------------------------------------------------------------------------------------
 
@@ -217,7 +219,8 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
         if (ec) return -1;
         const long result = below().complete(towards, until, ec, operation, [&](descriptor& at) noexcept {
             at_ = &at;
-            const long outcome = call(at);
+            const bool may_do_something = towards == direction::write || may_have_news(at);
+            const long outcome = may_do_something ? outcome_of(call) : -EAGAIN;
             at_ = nullptr;
             std::error_code other;
             // The peer may wait for what we have not sent. Where another fiber writes, that one sends it.
@@ -263,8 +266,7 @@ void tls_connection::flush(const deadline& until, std::error_code& ec, const cha
 }
 
 void tls_connection::handshake(const deadline& until, std::error_code& ec, const char* operation) {
-    perform(direction::read, until, ec, operation,
-            [this](descriptor&) { return outcome_of([this] { return ::SSL_do_handshake(ssl_.get()); }); });
+    perform(direction::read, until, ec, operation, [this] { return ::SSL_do_handshake(ssl_.get()); });
     if (!ec) flush(until, ec, operation);
 }
 
@@ -272,10 +274,8 @@ std::size_t tls_connection::read(std::span<std::byte> into, const deadline& unti
                                  const char* operation) {
     if (below().is_visited(direction::read, ec)) return 0;
     const auto bytes = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
-    const long n = perform(direction::read, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.readable && has_no_news()) return -EAGAIN;  // what OpenSSL takes longer to find out
-        return outcome_of([&] { return ::SSL_read(ssl_.get(), into.data(), bytes); });
-    });
+    const long n =
+        perform(direction::read, until, ec, operation, [&] { return ::SSL_read(ssl_.get(), into.data(), bytes); });
     return n < 0 ? 0 : static_cast<std::size_t>(n);
 }
 
@@ -304,9 +304,9 @@ std::size_t tls_connection::write(io::const_buffers from, const deadline& until,
     flush(until, ec, operation);  // of a write that was cut short
     const bool is_empty = std::ranges::all_of(from, [](const auto& each) { return each.empty(); });
     if (ec || is_empty) return 0;
-    const long n = perform(direction::write, until, ec, operation, [&](descriptor&) {
+    const long n = perform(direction::write, until, ec, operation, [&] {
         const std::span record = one_record(from);
-        return outcome_of([&] { return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size())); });
+        return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size()));
     });
     if (ec) return 0;
     flush(until, ec, operation);
@@ -318,11 +318,9 @@ void tls_connection::shutdown(const deadline& until, std::error_code& ec, const 
     flush(until, ec, operation);
     // Called again, OpenSSL would wait for the peer's goodbye.
     if (ec || (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
-    perform(direction::write, until, ec, operation, [this](descriptor&) {
-        return outcome_of([this] {
-            const int result = ::SSL_shutdown(ssl_.get());
-            return result == 0 ? 1 : result;  // 0: ours is sent, and the peer's has not come
-        });
+    perform(direction::write, until, ec, operation, [this] {
+        const int result = ::SSL_shutdown(ssl_.get());
+        return result == 0 ? 1 : result;  // 0: ours is sent, and the peer's has not come
     });
     if (!ec) flush(until, ec, operation);
 }

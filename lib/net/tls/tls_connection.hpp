@@ -72,7 +72,7 @@ private:
     void flush(const deadline& until, std::error_code& ec, const char* operation);
     long send_now(std::span<const std::byte> bytes) noexcept;
     [[nodiscard]] bool is_shaken_hands() const noexcept;
-    [[nodiscard]] bool has_no_news() const noexcept;
+    [[nodiscard]] bool may_have_news(const descriptor& at) const noexcept;
 
     [[nodiscard]] socket& below() noexcept;
     [[nodiscard]] bool has_unsent() const noexcept { return !unsent_.empty(); }
