@@ -29,6 +29,17 @@ private:
     std::size_t count_;
 };
 
+/// The bytes of all buffers, in `room` if they fit it; none where they do not.
+inline std::span<const std::byte> joined(io::const_buffers buffers, std::span<std::byte> room) noexcept {
+    std::size_t bytes = 0;
+    for (const std::span<const std::byte> each : buffers) {
+        if (each.size() > room.size() - bytes) return {};
+        std::copy_n(each.data(), each.size(), room.data() + bytes);
+        bytes += each.size();
+    }
+    return room.first(bytes);
+}
+
 /// The first of them with room, or with something in it.
 template <class Byte> std::span<Byte> first_of_buffers(std::span<const std::span<Byte>> buffers) noexcept {
     const auto found = std::ranges::find_if(buffers, [](const auto& each) { return !each.empty(); });

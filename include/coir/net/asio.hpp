@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -71,19 +70,6 @@ private:
     std::size_t count_ = 0;
 };
 
-/// The only one of the places, or all in `room`, which they fit; nothing where they do not.
-inline std::span<const std::byte> joined(std::span<const std::span<const std::byte>> places,
-                                         std::span<std::byte> room) {
-    if (places.size() == 1) return places.front();
-    std::size_t bytes = 0;
-    for (const auto& each : places) {
-        if (each.size() > room.size() - bytes) return {};
-        std::ranges::copy(each, room.begin() + static_cast<std::ptrdiff_t>(bytes));
-        bytes += each.size();
-    }
-    return room.first(bytes);
-}
-
 }  // namespace coir::detail
 
 namespace coir::net {
@@ -148,10 +134,9 @@ public:
         ec = {};
         if (places.get().empty()) return 0;
         std::error_code failure;
-        std::array<std::byte, 512> together;  // a short message costs less as one place than as many
-        const std::span<const std::byte> one = detail::joined(places.get(), together);
-        const std::size_t n =
-            !one.empty() ? stream_.write_some(one, until_, failure) : stream_.write_some(places.get(), until_, failure);
+        const bool is_one = places.get().size() == 1;
+        const std::size_t n = is_one ? stream_.write_some(places.get().front(), until_, failure)
+                                     : stream_.write_some(places.get(), until_, failure);
         ec = detail::boost_error(failure);
         return n;
     }
