@@ -270,9 +270,7 @@ TEST_CASE("process: that of another scheduler is refused") {
 }
 
 TEST_CASE("process: in virtual time its end is waited for, and no deadline jumps past it") {
-    coir::run_options options;
-    options.clock = coir::clock_mode::virtual_time;
-    in_scheduler(options, [] {
+    in_scheduler(coir::test::virtual_time, [] {
         process slow = shell("sleep 0.01; exit 4");
         CHECK(slow.wait(1h).code == 4);
     });

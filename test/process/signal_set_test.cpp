@@ -183,7 +183,7 @@ TEST_CASE("signal_set: sets may come and go while signals arrive") {
     std::thread sender{[&] {
         for (; !over; std::this_thread::sleep_for(20us)) ::kill(::getpid(), SIGUSR1);  // and lets the others run
     }};
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 200; ++i) {
         in_scheduler([] {
             signal_set signals{SIGUSR1};
             auto late = coir::spawn([&] { CHECK_NOTHROW(signals.wait(1h)); });
