@@ -60,6 +60,12 @@ public:
     using std::logic_error::logic_error;
 };
 
+/// Something was posted to a scheduler that has ended, or is about to and takes nothing any more.
+class scheduler_gone : public std::runtime_error {
+public:
+    scheduler_gone() : std::runtime_error{"the scheduler has ended"} {}
+};
+
 /// `fiber::get()`: there is no result, since the fiber ended by a stop.
 class fiber_stopped : public std::runtime_error {
 public:

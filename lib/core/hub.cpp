@@ -27,6 +27,7 @@ std::int64_t now_ns() noexcept { return clock::now().time_since_epoch().count();
 void scheduler::stop_all() {
     draining_ = true;
     draining_since_ = now_ns();
+    if (door_ != nullptr) door_->close();
     // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
     alive_.for_each([this](task& each) { request_stop(each); });
 }
@@ -42,10 +43,13 @@ void scheduler::run(task& main) {
     };
     main.observer = &main_ends;
     round_began_ = period_began_ = now_ns();
-    while (!alive_.empty()) {
-        run_ready();
-        poll();
-    }
+    do {
+        while (!alive_.empty()) {
+            run_ready();
+            poll();
+        }
+        inbox_.deliver();  // the door has let it in, and nobody waited for it
+    } while (!alive_.empty());
     if (!deadlock_.empty()) throw deadlock{deadlock_};
 }
 
@@ -139,14 +143,21 @@ bool scheduler::trim_stacks(std::int64_t now) noexcept {
 /// Nothing is ready. When nothing that is known of can ever wake anyone, all are stopped; while draining, those that
 /// keep the scheduler waiting are named once a period.
 void scheduler::give_up_or_complain(std::int64_t now) {
-    const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects();
+    // Who has a reference may still post, until the door is closed.
+    const bool may_be_posted_to = !draining_ && door_ != nullptr && door_->is_known();
+    const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects() && !may_be_posted_to;
     if (hopeless && !draining_) {
         std::ostringstream what;
         what << "deadlock: nothing can wake the fibers that are left\n";
         dump(what);
         dump_cycles(what, alive_);
         deadlock_ = what.str();
-        stop_all_from_a_task();
+        // Stop callbacks are the user's code, which the hub does not run.
+        static constexpr closure_ops stop_all_in_a_fiber{
+            [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
+            [](void*) noexcept {},
+        };
+        start_detached(stop_all_in_a_fiber, this, "deadlock");
     } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
         draining_since_ = now;
         std::ostringstream what;
@@ -157,17 +168,13 @@ void scheduler::give_up_or_complain(std::int64_t now) {
     }
 }
 
-/// Stop callbacks are the user's code, which the hub does not run.
-void scheduler::stop_all_from_a_task() {
-    static constexpr closure_ops ops{
-        [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
-        [](void*) noexcept {},
-    };
-    task& stopper = make_task(sizeof(scheduler*), alignof(scheduler*));
-    ::new (stopper.closure()) scheduler* {this};
-    stopper.ops = &ops;
-    stopper.handle_alive = false;
-    start(stopper, "deadlock", 0, nullptr);
+door& scheduler::door() {
+    if (door_ == nullptr) {
+        const unwatched growing{running()};
+        door_ = new detail::door{inbox_};
+        if (draining_) door_->close();
+    }
+    return *door_;
 }
 
 }  // namespace coir::detail

@@ -22,13 +22,17 @@ inbox::~inbox() {
 
 void inbox::post(letter& sent) noexcept {
     posting_.fetch_add(1, std::memory_order_relaxed);
+    put(sent);
+    posting_.fetch_sub(1, std::memory_order_release);
+}
+
+void inbox::put(letter& sent) noexcept {
     letter* first = first_.load(std::memory_order_relaxed);
     do {
         sent.next = first;
         // seq_cst, as in may_sleep: either this thread sees the hub asleep, or the hub sees the letter.
     } while (!first_.compare_exchange_weak(first, &sent, std::memory_order_seq_cst, std::memory_order_relaxed));
     if (asleep_.load(std::memory_order_seq_cst)) ring();
-    posting_.fetch_sub(1, std::memory_order_release);
 }
 
 void inbox::ring() const noexcept {

@@ -1,23 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <coir/detail/letter.hpp>
 #include <cstddef>
 
 #include "base/unique_fd.hpp"
 
 namespace coir::detail {
 
-/// What another thread hands to a scheduler. Lies where the sender put it until it is taken.
-struct letter {
-    using callback = void (*)(letter&) noexcept;
-
-    explicit letter(callback on_arrival) noexcept : arrive{on_arrival} {}
-
-    letter* next = nullptr;
-    callback arrive;  // called by the hub: it wakes someone, and runs no code of the user's
-};
-
-/// The only door between threads (invariant 8): any thread posts, the hub's thread takes. A sender rings the bell (an
+/// The only way between threads (invariant 8): any thread posts, the hub's thread takes. A sender rings the bell (an
 /// eventfd that the hub's epoll watches) only when the hub sleeps, so a busy scheduler costs its senders no system
 /// call.
 class inbox {
@@ -28,6 +19,9 @@ public:
 
     /// Any thread. The letter's sender must keep the scheduler alive until it has arrived: see `expect`.
     void post(letter& sent) noexcept;
+
+    /// As `post`, for a sender who knows that the inbox outlives the call.
+    void put(letter& sent) noexcept;
 
     /// Wakes the hub without a letter. Async-signal-safe (signal-safety(7): write).
     void ring() const noexcept;

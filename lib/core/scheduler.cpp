@@ -74,6 +74,7 @@ scheduler::~scheduler() {
     COIR_CHECK(alive_.empty(), "a scheduler ends while fibers are suspended (invariant 7)");
     drop_spare();
     current_ = nullptr;
+    if (door_ != nullptr) door_->let_go();
     running_schedulers::leave(serial_);
     slab_->abandon();
 }
@@ -232,6 +233,20 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
     made.stop_requested = made.attention = draining_;
     alive_.push_back(made);
     ready_.push(made);
+}
+
+void scheduler::start_detached(const closure_ops& ops, void* closure, std::string_view name, std::size_t stack_bytes,
+                               const void* site) {
+    task& made = make_task(sizeof closure, alignof(void*));
+    ::new (made.closure()) void* {closure};
+    made.handle_alive = false;
+    try {
+        start(made, name, stack_bytes, site);
+    } catch (...) {
+        discard_task(made);
+        throw;
+    }
+    made.ops = &ops;
 }
 
 [[gnu::always_inline]] inline void scheduler::run_tasks() noexcept {

@@ -14,6 +14,7 @@
 #include "base/random.hpp"
 #include "base/timer_queue.hpp"
 #include "base/virtual_clock.hpp"
+#include "core/door.hpp"
 #include "core/inbox.hpp"
 #include "core/reactor.hpp"
 #include "core/record_slab.hpp"
@@ -92,6 +93,10 @@ public:
     /// name.
     void start(task& made, std::string_view name, std::size_t stack_bytes, const void* site);
 
+    /// Sets a task going that nobody owns, whose closure is this pointer. For the hub too. Throws `std::bad_alloc`.
+    void start_detached(const closure_ops& ops, void* closure, std::string_view name = {}, std::size_t stack_bytes = 0,
+                        const void* site = nullptr);
+
     /// Makes a stop due to `who`, once; its stop callbacks run here and now.
     void request_stop(task& who);
 
@@ -123,6 +128,8 @@ public:
     timer_queue& timers() noexcept { return timers_; }
     detail::reactor& reactor() noexcept { return reactor_; }
     detail::inbox& inbox() noexcept { return inbox_; }
+    /// For those who do not know whether this scheduler still runs. Throws `std::bad_alloc`.
+    detail::door& door();
     detail::vitals& vitals() noexcept { return vitals_; }
     [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
 
@@ -163,7 +170,6 @@ private:
     [[gnu::cold]] void deliver(const char* operation);
     [[noreturn]] void throw_interruption(const interruption& what);
     void stop_all();
-    void stop_all_from_a_task();
 
     void run_ready() noexcept;
     void run_in_order() noexcept;
@@ -194,6 +200,7 @@ private:
     timer_queue timers_;
     detail::reactor reactor_;
     detail::inbox inbox_;
+    detail::door* door_ = nullptr;  // made when it is first asked for
     list<task> alive_;
 
     std::optional<virtual_clock> virtual_;  // where time is not the real one

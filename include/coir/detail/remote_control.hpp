@@ -1,0 +1,53 @@
+#pragma once
+
+#include <coir/detail/letter.hpp>
+#include <coir/detail/result_core.hpp>
+#include <coir/scheduler_ref.hpp>
+#include <memory>
+#include <mutex>
+#include <utility>
+
+namespace coir::detail {
+
+class task;
+
+/// Reaches a fiber of another scheduler, to stop it.
+class remote_control : public std::enable_shared_from_this<remote_control>, letter {
+public:
+    explicit remote_control(scheduler_ref home) noexcept : letter{arrived}, home_{std::move(home)} {}
+    remote_control(const remote_control&) = delete;
+    remote_control& operator=(const remote_control&) = delete;
+
+    /// Any thread. Has the fiber stopped, now or when it begins; nothing when it has ended.
+    void request_stop();
+
+    /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the fiber itself.
+    void check_joiner(const char* operation) const;
+
+    /// The fiber that the control is for has begun, and ends at the end of the scope.
+    class presence {
+    public:
+        explicit presence(remote_control& held);
+        ~presence();
+        presence(const presence&) = delete;
+        presence& operator=(const presence&) = delete;
+
+    private:
+        remote_control& held_;
+    };
+
+private:
+    static void arrived(letter& self) noexcept;
+    void stop_in_a_fiber() noexcept;
+
+    const scheduler_ref home_;
+    mutable std::mutex mutex_;
+    task* fiber_ = nullptr;  // while it runs; changed in its own thread alone
+    bool stop_requested_ = false;
+    std::shared_ptr<remote_control> on_its_way_;
+};
+
+/// Logs a failure that nobody has asked for, and nobody will.
+void report_remote_failure(const result_core& ended) noexcept;
+
+}  // namespace coir::detail

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <coir/deadline.hpp>
+#include <cstdint>
+#include <exception>
+#include <mutex>
+
+namespace coir::detail {
+
+class sleeper;
+
+/// One result on its way from where it is made to who waits for it, on whatever threads; all but the value.
+class result_core {
+public:
+    result_core() = default;
+    ~result_core();
+    result_core(const result_core&) = delete;
+    result_core& operator=(const result_core&) = delete;
+
+    /// The maker: true once, and then `publish` or `give_back` follows.
+    [[nodiscard]] bool claim() noexcept {
+        state expected = state::none;
+        return state_.compare_exchange_strong(expected, state::in_the_making, std::memory_order_relaxed);
+    }
+    void give_back() noexcept { state_.store(state::none, std::memory_order_relaxed); }
+    /// The value, or this failure, is there. Wakes who waits.
+    void publish(std::exception_ptr failure = {}) noexcept;
+
+    [[nodiscard]] bool is_ready() const noexcept { return state_.load(std::memory_order_acquire) == state::ready; }
+    /// Of what is ready; none: it is a value.
+    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
+
+    /// Waits until it is ready: true. False when `until` came first. Throws `cancelled`, `scope_expired`, and
+    /// `std::system_error` (`operation_not_permitted`) when another one waits already.
+    [[nodiscard]] bool wait(const char* operation, const deadline& until);
+    /// Whatever comes in the meantime.
+    void wait_shielded(const char* operation);
+
+private:
+    enum class state : std::uint8_t { none, in_the_making, ready };
+
+    [[nodiscard]] bool take_out(sleeper& leaving) noexcept;
+
+    std::atomic<state> state_{state::none};
+    std::mutex mutex_;
+    sleeper* waits_ = nullptr;
+    std::exception_ptr failure_;
+};
+
+}  // namespace coir::detail

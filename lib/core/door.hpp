@@ -1,0 +1,48 @@
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/inbox.hpp"
+
+namespace coir::detail {
+
+/// Where other threads knock: a scheduler's inbox, for those who cannot know whether it still runs. Outlives its
+/// scheduler while anyone refers to it. The scheduler closes it when its first fiber has ended: what was let in by
+/// then arrives, and nothing is let in any more.
+class door {
+public:
+    explicit door(inbox& behind) noexcept : inbox_{behind} {}
+
+    /// Any thread: hands the letter in, and true. False once the door is closed; the letter is its sender's then.
+    [[nodiscard]] bool post(letter& sent) noexcept;
+
+    /// The scheduler's thread. When it returns, all that was let in is in the inbox, and nobody touches that by way of
+    /// the door any more.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_open() const noexcept { return (visitors_.load(std::memory_order_acquire) & closed) == 0; }
+
+    void refer() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    /// The last one that lets go in another thread tells the scheduler: nobody may be left to wake its fibers.
+    void let_go() noexcept;
+
+    /// Whether anyone but the scheduler has a reference, and so may yet post.
+    [[nodiscard]] bool is_known() const noexcept { return references_.load(std::memory_order_acquire) > 1; }
+
+private:
+    static constexpr std::uint32_t closed = 1;
+    static constexpr std::uint32_t visitor = 2;
+
+    [[nodiscard]] bool enter() noexcept;
+    void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
+
+    inbox& inbox_;
+    const pthread_t home_ = ::pthread_self();
+    std::atomic<std::uint32_t> visitors_{0};    // on the threshold, and whether it is closed
+    std::atomic<std::uint32_t> references_{1};  // the first is the scheduler's
+};
+
+}  // namespace coir::detail

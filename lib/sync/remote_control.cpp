@@ -1,0 +1,89 @@
+#include <coir/detail/remote_control.hpp>
+#include <coir/error.hpp>
+#include <new>
+#include <string>
+
+#include "base/log.hpp"
+#include "core/misuse.hpp"
+#include "sync/sleeper.hpp"
+
+namespace coir::detail {
+
+remote_control::presence::presence(remote_control& held) : held_{held} {
+    scheduler& here = *scheduler::current();
+    bool stopped = false;
+    {
+        const moment holding{held_.mutex_};
+        held_.fiber_ = &here.running();
+        stopped = held_.stop_requested_;
+    }
+    if (stopped) here.request_stop(here.running());
+}
+
+remote_control::presence::~presence() {
+    const moment holding{held_.mutex_};
+    held_.fiber_ = nullptr;
+}
+
+void remote_control::request_stop() {
+    scheduler* const here = scheduler::current();
+    {
+        const moment holding{mutex_};
+        if (std::exchange(stop_requested_, true) || fiber_ == nullptr) return;
+        if (here == nullptr || !here->owns(*fiber_)) {
+            on_its_way_ = shared_from_this();
+            // A scheduler that takes nothing any more has stopped all of its fibers.
+            if (!door_of(home_)->post(*this)) on_its_way_.reset();
+            return;
+        }
+    }
+    here->request_stop(*fiber_);
+}
+
+void remote_control::check_joiner(const char* operation) const {
+    const scheduler* const here = scheduler::current();
+    const moment holding{mutex_};
+    if (here != nullptr && fiber_ == &here->running()) {
+        throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    }
+}
+
+/// The hub, which runs no code of the user's: where the fiber has stop callbacks, a fiber of its own calls them.
+void remote_control::arrived(letter& arrived) noexcept {
+    auto& self = static_cast<remote_control&>(arrived);
+    const std::shared_ptr<remote_control> kept = std::move(self.on_its_way_);
+    if (self.fiber_ == nullptr) return;
+    if (self.fiber_->stop == nullptr)
+        scheduler::current()->request_stop(*self.fiber_);
+    else
+        self.stop_in_a_fiber();
+}
+
+void remote_control::stop_in_a_fiber() noexcept {
+    using holder = std::shared_ptr<remote_control>;
+    static constexpr closure_ops ops{
+        [](void* closure) {
+            const remote_control& self = ***static_cast<holder**>(closure);
+            if (self.fiber_ != nullptr) scheduler::current()->request_stop(*self.fiber_);
+        },
+        [](void* closure) noexcept { delete *static_cast<holder**>(closure); },
+    };
+    auto* const kept = new holder{shared_from_this()};
+    scheduler::current()->start_detached(ops, kept, "request_stop");
+}
+
+void report_remote_failure(const result_core& ended) noexcept {
+    if (ended.failure() == nullptr) return;
+    try {
+        std::rethrow_exception(ended.failure());
+    } catch (const fiber_stopped&) {
+    } catch (const std::exception& failure) {
+        log::error("a fiber of another scheduler failed, and nobody asked for its result: " +
+                   std::string{failure.what()});
+    } catch (...) {
+        log::error("a fiber of another scheduler failed, and nobody asked for its result: "
+                   "an exception that is not a std::exception");
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,60 @@
+#include <coir/detail/result_core.hpp>
+#include <coir/timeout.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/misuse.hpp"
+#include "sync/sleeper.hpp"
+
+namespace coir::detail {
+
+result_core::~result_core() { COIR_CHECK(waits_ == nullptr, "a result is destroyed while somebody waits for it"); }
+
+void result_core::publish(std::exception_ptr failure) noexcept {
+    sleeper* waits = nullptr;
+    {
+        const moment held{mutex_};
+        failure_ = std::move(failure);
+        state_.store(state::ready, std::memory_order_release);
+        waits = std::exchange(waits_, nullptr);
+    }
+    if (waits != nullptr) waits->wake();
+}
+
+bool result_core::wait(const char* operation, const deadline& until) {
+    if (is_ready()) return true;
+    sleeper me{operation};
+    {
+        const moment held{mutex_};
+        if (is_ready()) return true;
+        if (waits_ != nullptr) throw_misuse(std::errc::operation_not_permitted, operation);
+        waits_ = &me;
+    }
+    bool woken = false;
+    try {
+        woken = me.sleep(until);
+    } catch (...) {
+        if (take_out(me)) throw;
+        me.sleep_until_woken();  // the result came first: what was to be thrown is thrown at the next suspension
+        return true;
+    }
+    if (!woken && take_out(me)) return false;
+    me.sleep_until_woken();
+    return true;
+}
+
+/// False when a wake is on its way to it.
+bool result_core::take_out(sleeper& leaving) noexcept {
+    const moment held{mutex_};
+    if (waits_ != &leaving) return false;
+    waits_ = nullptr;
+    return true;
+}
+
+void result_core::wait_shielded(const char* operation) {
+    std::optional<shield_scope> shield;
+    if (scheduler::current() != nullptr) shield.emplace();
+    static_cast<void>(wait(operation, never));
+}
+
+}  // namespace coir::detail

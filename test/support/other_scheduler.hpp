@@ -1,0 +1,46 @@
+#pragma once
+
+#include <coir/event.hpp>
+#include <coir/run.hpp>
+#include <coir/scheduler_ref.hpp>
+#include <future>
+#include <thread>
+
+namespace coir::test {
+
+/// A thread that runs a scheduler, until `end` (its destructor at latest).
+class other_scheduler {
+public:
+    explicit other_scheduler(const run_options& options = {})
+        : thread_{[this, options] { coir::run(options, [this] { live(); }); }} {
+        ref = known_.get_future().get();
+    }
+    ~other_scheduler() { end(); }
+    other_scheduler(const other_scheduler&) = delete;
+    other_scheduler& operator=(const other_scheduler&) = delete;
+
+    /// Its first fiber ends. Returns when its `run` has.
+    void end() {
+        if (!thread_.joinable()) return;
+        ref.post([this] { over_->set(); });
+        thread_.join();
+    }
+
+    [[nodiscard]] std::thread::id thread() const noexcept { return thread_.get_id(); }
+
+    scheduler_ref ref;
+
+private:
+    void live() {
+        event over;
+        over_ = &over;
+        known_.set_value(this_scheduler());
+        over.wait();
+    }
+
+    event* over_ = nullptr;  // in the thread itself
+    std::promise<scheduler_ref> known_;
+    std::thread thread_;
+};
+
+}  // namespace coir::test
