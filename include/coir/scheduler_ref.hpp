@@ -20,7 +20,8 @@ door* door_of(const scheduler_ref& known) noexcept;
 /// also when the scheduler has ended. See `spawn_on` where the end or the result is wanted.
 ///
 /// What is posted waits in memory, however much it is: where it may come faster than it is worked off, send it through
-/// a `concurrent_channel`. While one is alive its scheduler may be posted to, so fibers that wait there are in no deadlock.
+/// a `concurrent_channel`. While one is alive its scheduler may be posted to, so fibers that wait there are in no
+/// deadlock.
 ///
 /// @code
 /// coir::scheduler_ref here = coir::this_scheduler();

@@ -108,16 +108,16 @@ public:
         return wait_until(deadline{length});
     }
 
-    /// Waits for the end and moves the result out, once; rethrows what the fiber threw, `fiber_stopped` when it ended by
-    /// a stop. Throws besides what `join` throws. The handle is empty afterwards.
+    /// Waits for the end and moves the result out, once; rethrows what the fiber threw, `fiber_stopped` when it ended
+    /// by a stop. Throws besides what `join` throws. The handle is empty afterwards.
     R get(deadline until = never) {
         join(until);
         control_.reset();
         return result_.get();
     }
 
-    /// From now on its suspensions throw `cancelled`, in its own thread. Does not wait for that, and does nothing to one
-    /// that has ended. Its stop callbacks run there.
+    /// From now on its suspensions throw `cancelled`, in its own thread. Does not wait for that, and does nothing to
+    /// one that has ended. Its stop callbacks run there.
     void request_stop() {
         checked("remote_fiber::request_stop");
         control_->request_stop();
@@ -148,8 +148,8 @@ private:
     future<R> result_;
 };
 
-/// `spawn`, in another scheduler (or this one): a fiber there runs `f(arguments...)`, all decayed and moved into it, and
-/// destroyed in its thread. It runs, or `scheduler_gone` is thrown, as with `scheduler_ref::post`. For a fiber that
+/// `spawn`, in another scheduler (or this one): a fiber there runs `f(arguments...)`, all decayed and moved into it,
+/// and destroyed in its thread. It runs, or `scheduler_gone` is thrown, as with `scheduler_ref::post`. For a fiber that
 /// lives in this scheduler alone `spawn` is cheaper.
 ///
 /// @code

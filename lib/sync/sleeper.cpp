@@ -56,8 +56,8 @@ bool sleeper::block(const deadline& until) {
         return true;
     }
     // Without a scheduler coir's clock is the steady one.
-    return changed_.wait_until(lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{until.nanoseconds()}},
-                               is_woken);
+    return changed_.wait_until(
+        lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{until.nanoseconds()}}, is_woken);
 }
 
 }  // namespace coir::detail

@@ -9,9 +9,10 @@
 
 namespace coir::detail {
 
-/// Whoever waits for another thread: a fiber of any scheduler, or a thread that runs none. Lies on its stack, and stands
-/// in a list of what it waits on, under that object's lock. Who takes it out of there under the lock then calls `wake`,
-/// once, with the lock released; who finds itself taken out waits for that call (`sleep_until_woken`) before it leaves.
+/// Whoever waits for another thread: a fiber of any scheduler, or a thread that runs none. Lies on its stack, and
+/// stands in a list of what it waits on, under that object's lock. Who takes it out of there under the lock then calls
+/// `wake`, once, with the lock released; who finds itself taken out waits for that call (`sleep_until_woken`) before it
+/// leaves.
 class sleeper : public list_hook, letter {
 public:
     /// `what` says in a dump what is waited for; a literal. Throws what is due in a fiber: `cancelled`,
