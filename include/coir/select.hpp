@@ -16,25 +16,34 @@ namespace coir {
 
 namespace detail {
 
-enum class case_kind : std::uint8_t { receive, send, end, timeout, otherwise };
+enum class case_kind : std::uint8_t { receive, send, concurrent, end, timeout, otherwise };
+
+class crowd;
 
 /// What `select` knows of a case without its types.
 struct select_case {
     explicit select_case(case_kind what) noexcept : kind{what} {}
+    virtual ~select_case() = default;
     select_case(const select_case&) = delete;
     select_case& operator=(const select_case&) = delete;
+
+    /// Sets `ready`.
+    virtual void look() {}
+    /// What is ready: moves its value. False when another thread was faster.
+    virtual bool take() { return true; }
 
     const case_kind kind;
     bool ready = false;                     // it need not wait, and its value is still to be moved
     channel_core* core = nullptr;           // of the channel
     void* place = nullptr;                  // of its value: a `std::optional<T>` to receive, a `T` to send
+    crowd* sleepers = nullptr;              // of the side of a channel that threads share
     const fiber_handle* awaited = nullptr;  // whose end it is
     deadline until;
 };
 
 inline constexpr std::size_t cases_max = 16;
 
-/// One that is ready, or the first to come. Where it had to be waited for (it is not `ready`), its value is moved.
+/// The one whose handler is to be run: one that is ready, or the first to come. Its value is moved.
 select_case& choose_case(std::span<select_case* const> cases);
 
 template <class T, class F> class recv_case : public select_case {
@@ -44,20 +53,20 @@ public:
 
     template <class H>
     recv_case(channel<T>& from, H&& handler)
-        : select_case{case_kind::receive}, from_{from}, handler_(std::forward<H>(handler)) {}
-
-    select_case* prepare() {
-        from_.core_.enter("select");
-        core = &from_.core_;
+        : select_case{case_kind::receive}, from_{from}, handler_(std::forward<H>(handler)) {
+        core = &from.core_;
         place = &value_;
-        ready = from_.can_give();
-        return this;
     }
 
-    result finish() {
-        if (ready) from_.give(value_);
-        return std::invoke(std::move(handler_), std::move(value_));
+    void look() override {
+        from_.core_.enter("select");
+        ready = from_.can_give();
     }
+    bool take() override {
+        from_.give(value_);
+        return true;
+    }
+    result finish() { return std::invoke(std::move(handler_), std::move(value_)); }
 
 private:
     channel<T>& from_;
@@ -72,20 +81,20 @@ public:
 
     template <class H>
     send_case(channel<T>& to, T&& value, H&& handler)
-        : select_case{case_kind::send}, to_{to}, value_{std::move(value)}, handler_(std::forward<H>(handler)) {}
-
-    select_case* prepare() {
-        to_.core_.enter("select");
-        core = &to_.core_;
+        : select_case{case_kind::send}, to_{to}, value_{std::move(value)}, handler_(std::forward<H>(handler)) {
+        core = &to.core_;
         place = &value_;
-        ready = to_.can_take();
-        return this;
     }
 
-    result finish() {
-        if (ready) to_.take(value_);
-        return std::invoke(std::move(handler_));
+    void look() override {
+        to_.core_.enter("select");
+        ready = to_.can_take();
     }
+    bool take() override {
+        to_.take(value_);
+        return true;
+    }
+    result finish() { return std::invoke(std::move(handler_)); }
 
 private:
     channel<T>& to_;
@@ -106,7 +115,6 @@ public:
         awaited = whose;
     }
 
-    select_case* prepare() noexcept { return this; }
     result finish() { return std::invoke(std::move(handler_)); }
 
 private:
@@ -163,6 +171,8 @@ template <std::invocable F> [[nodiscard]] auto otherwise(F&& handler) {
 /// returns or throws is the result. All handlers return the same type, or all nothing. Of those ready each is as likely
 /// (in a run with a seed, the same in each run); nothing is received or sent by the others. Up to 16 cases.
 ///
+/// The channels are this scheduler's, or those of any threads (`concurrent_channel`).
+///
 /// Throws `cancelled`, `scope_expired`: then nothing was received or sent; `channel_closed`; `std::bad_alloc`;
 /// `not_in_fiber`, `wrong_scheduler`. What need not wait is no cancellation point. A select does not meet itself: with
 /// `on_send` and `on_recv` of one channel it waits for another fiber.
@@ -183,7 +193,7 @@ typename First::result select(First first, Others... others) {
     static_assert((First::is_otherwise + ... + Others::is_otherwise) <= 1, "a select has one `otherwise` at most");
     static_assert((std::same_as<typename First::result, typename Others::result> && ...),
                   "the handlers of a select all return the same type, or all return nothing");
-    detail::select_case* const cases[] = {first.prepare(), others.prepare()...};
+    detail::select_case* const cases[] = {&first, &others...};
     return detail::finish_case<typename First::result>(detail::choose_case(cases), first, others...);
 }
 

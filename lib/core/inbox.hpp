@@ -53,4 +53,16 @@ private:
     unique_fd bell_;
 };
 
+/// While it lives, another thread may wake a fiber of the scheduler.
+class expectation {
+public:
+    explicit expectation(inbox& where) noexcept : where_{where} { where_.expect(); }
+    ~expectation() { where_.expect_no_more(); }
+    expectation(const expectation&) = delete;
+    expectation& operator=(const expectation&) = delete;
+
+private:
+    inbox& where_;
+};
+
 }  // namespace coir::detail

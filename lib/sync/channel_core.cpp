@@ -55,6 +55,6 @@ void channel_core::close() {
     while (waiter* const receiver = receivers_.front()) receiver->wake(outcome::closed);
 }
 
-void channel_core::throw_closed() { throw channel_closed{}; }
+void throw_channel_closed() { throw channel_closed{}; }
 
 }  // namespace coir::detail

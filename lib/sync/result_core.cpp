@@ -23,7 +23,7 @@ void result_core::publish(std::exception_ptr failure) noexcept {
 
 bool result_core::wait(const char* operation, const deadline& until) {
     if (is_ready()) return true;
-    sleeper me{operation};
+    any_sleeper me{operation};
     {
         const moment held{mutex_};
         if (is_ready()) return true;

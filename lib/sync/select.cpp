@@ -1,11 +1,15 @@
 #include <algorithm>
 #include <array>
+#include <coir/detail/crowd.hpp>
 #include <coir/select.hpp>
+#include <optional>
+#include <span>
 #include <variant>
 
 #include "core/joiner.hpp"
 #include "core/scheduler.hpp"
 #include "sync/party.hpp"
+#include "sync/sleeper.hpp"
 
 namespace coir::detail {
 
@@ -13,8 +17,28 @@ namespace {
 
 using case_list = std::span<select_case* const>;
 
+/// For a channel that threads share: stands among the sleepers of that side.
+struct stranger : waiter {
+    stranger(scheduler& here, crowd& who) : waiter{here.running(), "select"}, name{*this, here}, others{who} {
+        others.enter(name);
+    }
+
+    /// Whether it was told that something has come.
+    bool leave() noexcept {
+        if (others.leave(name)) return false;
+        name.sleep_until_woken();
+        return true;
+    }
+
+    sleeper name;
+    crowd& others;
+};
+
+bool is_concurrent(const select_case* one) noexcept { return one->kind == case_kind::concurrent; }
+
 /// What a case leaves with whoever can end the wait.
-using arm = std::variant<std::monostate, party, joiner>;
+using arm = std::variant<std::monostate, party, stranger, joiner>;
+using arm_list = std::array<arm, cases_max>;
 
 /// One of those ready, each as likely: the n-th takes the place of the one drawn before with a chance of 1 in n.
 select_case* draw_ready(scheduler& here, case_list cases) noexcept {
@@ -26,7 +50,8 @@ select_case* draw_ready(scheduler& here, case_list cases) noexcept {
     return drawn;
 }
 
-waiter* extend(arm& place, const select_case& to, task& self) {
+waiter* extend(arm& place, const select_case& to, scheduler& here) {
+    task& self = here.running();
     switch (to.kind) {
     case case_kind::receive: {
         party& receiver = place.emplace<party>(self, "select", to.place);
@@ -38,6 +63,7 @@ waiter* extend(arm& place, const select_case& to, task& self) {
         to.core->add_sender(sender);
         return &sender;
     }
+    case case_kind::concurrent: return &place.emplace<stranger>(here, *to.sleepers);
     case case_kind::end: return &place.emplace<joiner>(self, task_of(*to.awaited, "select"), "select");
     case case_kind::timeout:
     case case_kind::otherwise: break;
@@ -47,39 +73,81 @@ waiter* extend(arm& place, const select_case& to, task& self) {
 
 outcome result_of(const arm& extended) noexcept {
     if (const auto* channel = std::get_if<party>(&extended)) return channel->result;
+    if (const auto* shared = std::get_if<stranger>(&extended)) return shared->result;
     if (const auto* fiber = std::get_if<joiner>(&extended)) return fiber->result;
     return outcome::passed_over;
 }
 
-select_case& wait_for_first(case_list cases, select_case& first_due) {
+/// Takes back all that was left with others. Who was told of something that this fiber does not take, passes it on.
+void withdraw(arm_list& arms) noexcept {
+    for (arm& each : arms) {
+        if (auto* const shared = std::get_if<stranger>(&each))
+            shared->name.forget_waiter();
+        else
+            each.emplace<std::monostate>();
+    }
+    for (arm& each : arms) {
+        auto* const shared = std::get_if<stranger>(&each);
+        if (shared == nullptr) continue;
+        const bool taken = shared->result == outcome::woken;
+        if (shared->leave() && !taken) shared->others.wake_one();
+    }
+}
+
+/// Whether a channel of several threads has got what is waited for since it was looked at, before it knew of this
+/// fiber.
+bool is_overtaken(case_list cases) {
+    return std::ranges::any_of(cases, [](select_case* each) {
+        if (!is_concurrent(each)) return false;
+        each->look();
+        return each->ready;
+    });
+}
+
+/// nullptr when what had come was another's in the end.
+select_case* wait_for_first(case_list cases, select_case& first_due) {
     scheduler& here = scheduler::enter("select");
     waiter me{here.running(), "select"};
-    std::array<arm, cases_max> arms;
+    arm_list arms;
+    struct leaving {
+        arm_list& all;
+        ~leaving() { withdraw(all); }
+    } const at_end{arms};
     for (std::size_t i = 0; i < cases.size(); ++i) {
-        if (waiter* const one = extend(arms[i], *cases[i], me.self)) me.join_ring(*one);
+        if (waiter* const one = extend(arms[i], *cases[i], here)) me.join_ring(*one);
     }
-    if (here.park(me, first_due.until) == outcome::timed_out) return first_due;
+    if (is_overtaken(cases)) return nullptr;
+    std::optional<expectation> of_others;
+    if (std::ranges::any_of(cases, is_concurrent)) of_others.emplace(here.inbox());
+    if (here.park(me, first_due.until) == outcome::timed_out) return &first_due;
 
     const auto won = std::ranges::find_if(
         arms, [](outcome how) { return how != outcome::passed_over; }, result_of);
     COIR_CHECK(won != arms.end(), "a select is woken by none of its cases");
     select_case& first = *cases[static_cast<std::size_t>(won - arms.begin())];
     if (first.kind == case_kind::send && result_of(*won) == outcome::closed) channel_core::throw_closed();
-    return first;
+    return first.kind != case_kind::concurrent || first.take() ? &first : nullptr;
 }
 
 }  // namespace
 
 select_case& choose_case(case_list cases) {
     scheduler& here = scheduler::get("select");
-    for (select_case* const each : cases) {
-        if (each->awaited != nullptr) each->ready = task_of(*each->awaited, "select").state == task_state::ended;
+    for (;;) {
+        for (select_case* const each : cases) {
+            each->look();
+            if (each->awaited != nullptr) each->ready = task_of(*each->awaited, "select").state == task_state::ended;
+        }
+        while (select_case* const ready = draw_ready(here, cases)) {
+            if (ready->take()) return *ready;
+            ready->ready = false;
+        }
+        select_case& first_due = **std::ranges::min_element(cases, {}, &select_case::until);
+        if (first_due.until.has_passed()) return first_due;
+        const auto otherwise = std::ranges::find(cases, case_kind::otherwise, &select_case::kind);
+        if (otherwise != cases.end()) return **otherwise;
+        if (select_case* const first = wait_for_first(cases, first_due)) return *first;
     }
-    if (select_case* const ready = draw_ready(here, cases)) return *ready;
-    select_case& first_due = **std::ranges::min_element(cases, {}, &select_case::until);
-    if (first_due.until.has_passed()) return first_due;
-    const auto otherwise = std::ranges::find(cases, case_kind::otherwise, &select_case::kind);
-    return otherwise != cases.end() ? **otherwise : wait_for_first(cases, first_due);
 }
 
 }  // namespace coir::detail

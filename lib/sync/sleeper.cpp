@@ -10,9 +10,9 @@ void sleeper::wake() noexcept {
         return;
     }
     // Notified with the lock held: the sleeper cannot leave, and take the condition variable along, before it is free.
-    const std::lock_guard lock{mutex_};
+    const std::lock_guard lock{bell_->mutex};
     woken_ = true;
-    changed_.notify_one();
+    bell_->rung.notify_one();
 }
 
 bool sleeper::sleep(const deadline& until) { return home_ != nullptr ? park(until) : block(until); }
@@ -37,26 +37,23 @@ bool sleeper::park(const deadline& until) {
     if (woken_) return true;
     waiter me{home_->running(), waits_for_};
     waiter_ = &me;
-    home_->inbox().expect();  // anybody may wake it: while it waits, nothing is hopeless
     struct leaving {
         sleeper& self;
-        ~leaving() {
-            self.home_->inbox().expect_no_more();
-            self.waiter_ = nullptr;
-        }
+        ~leaving() { self.waiter_ = nullptr; }
     } const at_end{*this};
+    const expectation of_others{home_->inbox()};
     return home_->park(me, until) == outcome::woken;
 }
 
 bool sleeper::block(const deadline& until) {
-    std::unique_lock lock{mutex_};
+    std::unique_lock lock{bell_->mutex};
     const auto is_woken = [this] { return woken_; };
     if (until.is_never()) {
-        changed_.wait(lock, is_woken);
+        bell_->rung.wait(lock, is_woken);
         return true;
     }
     // Without a scheduler coir's clock is the steady one.
-    return changed_.wait_until(
+    return bell_->rung.wait_until(
         lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{until.nanoseconds()}}, is_woken);
 }
 

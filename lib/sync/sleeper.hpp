@@ -9,20 +9,20 @@
 
 namespace coir::detail {
 
-/// Whoever waits for another thread: a fiber of any scheduler, or a thread that runs none. Lies on its stack, and
-/// stands in a list of what it waits on, under that object's lock. Who takes it out of there under the lock then calls
-/// `wake`, once, with the lock released; who finds itself taken out waits for that call (`sleep_until_woken`) before it
-/// leaves.
+/// What a thread without a scheduler sleeps on.
+struct thread_bell {
+    std::mutex mutex;
+    std::condition_variable rung;
+};
+
+/// Whoever waits for another thread: a fiber of any scheduler, or a thread that runs none (`any_sleeper`). Lies on its
+/// stack, and stands in a list of what it waits on, under that object's lock. Who takes it out of there under the lock
+/// then calls `wake`, once, with the lock released; who finds itself taken out waits for that call
+/// (`sleep_until_woken`) before it leaves.
 class sleeper : public list_hook, letter {
 public:
-    /// `what` says in a dump what is waited for; a literal. Throws what is due in a fiber: `cancelled`,
-    /// `scope_expired`.
-    explicit sleeper(const char* what)
-        : sleeper{what, scheduler::current() == nullptr ? nullptr : &scheduler::enter(what)} {}
-
-    /// As a part of a wait for several things, of which `all` is the waiter.
-    sleeper(waiter& all, scheduler& here) noexcept : sleeper{all.waits_for, &here} { waiter_ = &all; }
-
+    /// A fiber's, as a part of a wait for several things, of which `all` is the waiter.
+    sleeper(waiter& all, scheduler& here) noexcept : sleeper{all.waits_for, &here, nullptr} { waiter_ = &all; }
     sleeper(const sleeper&) = delete;
     sleeper& operator=(const sleeper&) = delete;
 
@@ -35,19 +35,34 @@ public:
     /// Whatever comes in the meantime: for a wake that is on its way.
     void sleep_until_woken() noexcept;
 
-private:
-    sleeper(const char* what, scheduler* home) noexcept : letter{arrived}, home_{home}, waits_for_{what} {}
+    /// The wait for several things is over: a wake that still comes is for `sleep_until_woken` alone.
+    void forget_waiter() noexcept { waiter_ = nullptr; }
 
+protected:
+    sleeper(const char* what, scheduler* home, thread_bell* bell) noexcept
+        : letter{arrived}, home_{home}, bell_{bell}, waits_for_{what} {}
+
+private:
     static void arrived(letter& self) noexcept;
     bool park(const deadline& until);
     bool block(const deadline& until);
 
-    scheduler* const home_;  // of the fiber; nullptr: a thread
+    scheduler* const home_;    // of a fiber
+    thread_bell* const bell_;  // of a thread
     const char* waits_for_;
     waiter* waiter_ = nullptr;  // while the fiber is parked
-    bool woken_ = false;
-    std::mutex mutex_;  // of a thread's `woken_`
-    std::condition_variable changed_;
+    bool woken_ = false;        // a thread's: under its bell's lock
+};
+
+class any_sleeper : public sleeper {
+public:
+    /// `what` says in a dump what is waited for; a literal. Throws what is due in a fiber: `cancelled`,
+    /// `scope_expired`.
+    explicit any_sleeper(const char* what)
+        : sleeper{what, scheduler::current() == nullptr ? nullptr : &scheduler::enter(what), &own_bell_} {}
+
+private:
+    thread_bell own_bell_;
 };
 
 /// An object's lock, held for a moment. That a fiber may have to wait for it is the library's doing: detectors look

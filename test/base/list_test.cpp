@@ -78,3 +78,13 @@ TEST_CASE("list: for_each may unlink the object that it is at") {
     CHECK(seen == std::vector{1, 2, 3});
     CHECK(all.empty());
 }
+
+TEST_CASE("list: an object that enters at the front is the first") {
+    item one{1}, two{2}, three{3};
+    items all;
+    all.push_front(one);
+    all.push_front(two);
+    all.push_back(three);
+    CHECK(values(all) == std::vector{2, 1, 3});
+    for (item* each : {&one, &two, &three}) each->unlink();
+}

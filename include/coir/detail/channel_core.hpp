@@ -9,6 +9,8 @@ namespace coir::detail {
 struct party;
 struct waiter;
 
+[[noreturn]] void throw_channel_closed();
+
 /// What a channel is, but for its values: who waits to send and who to receive, first come first served. A parked fiber
 /// leaves the place of its value, and the other side moves the value there or from there before it wakes the fiber.
 class channel_core {
@@ -49,7 +51,7 @@ public:
     /// Sends away all who wait.
     void close();
 
-    [[noreturn]] static void throw_closed();
+    [[noreturn]] static void throw_closed() { throw_channel_closed(); }
 
 private:
     list<waiter> senders_;

@@ -42,6 +42,14 @@ public:
         head_.prev = &hook;
     }
 
+    void push_front(T& object) noexcept {
+        list_hook& hook = object;
+        hook.prev = &head_;
+        hook.next = head_.next;
+        head_.next->prev = &hook;
+        head_.next = &hook;
+    }
+
     T* pop_front() noexcept {
         T* first = front();
         if (first != nullptr) static_cast<list_hook*>(first)->unlink();
