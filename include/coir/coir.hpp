@@ -8,6 +8,7 @@
 #include <coir/byte_stream.hpp>
 #include <coir/channel.hpp>
 #include <coir/clock.hpp>
+#include <coir/concurrent_channel.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/copy.hpp>
 #include <coir/cores.hpp>
@@ -22,6 +23,7 @@
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
 #include <coir/file.hpp>
+#include <coir/future.hpp>
 #include <coir/gather.hpp>
 #include <coir/io.hpp>
 #include <coir/latch.hpp>
@@ -42,11 +44,14 @@
 #include <coir/process_options.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
+#include <coir/run_on_cores.hpp>
 #include <coir/run_process.hpp>
+#include <coir/scheduler_ref.hpp>
 #include <coir/select.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/signal_set.hpp>
+#include <coir/spawn_on.hpp>
 #include <coir/stats.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>

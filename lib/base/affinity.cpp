@@ -33,6 +33,17 @@ unsigned affinity::count() const noexcept {
     return static_cast<unsigned>(CPU_COUNT_S(bytes_of(mask_), mask_.data()));
 }
 
+affinity affinity::only(unsigned index) const {
+    affinity one;
+    one.mask_.assign(mask_.size(), cpu_set_t{});
+    for (std::size_t processor = 0; processor < mask_.size() * CPU_SETSIZE; ++processor) {
+        if (CPU_ISSET_S(processor, bytes_of(mask_), mask_.data()) == 0 || index-- > 0) continue;
+        CPU_SET_S(processor, bytes_of(one.mask_), one.mask_.data());
+        break;
+    }
+    return one;
+}
+
 void affinity::apply() const noexcept {
     if (!mask_.empty()) ::sched_setaffinity(0, bytes_of(mask_), mask_.data());
 }

@@ -15,6 +15,9 @@ public:
     /// 0 where the kernel did not say.
     [[nodiscard]] unsigned count() const noexcept;
 
+    /// The one of them with so many before it.
+    [[nodiscard]] affinity only(unsigned index) const;
+
     /// Lets the calling thread run on these, whatever it has inherited from the one that made it.
     void apply() const noexcept;
 
