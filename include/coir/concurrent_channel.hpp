@@ -57,7 +57,12 @@ public:
     void send(T&& value, deadline until = never) {
         if (try_send(std::move(value))) [[likely]]
             return;
-        senders_.wait("concurrent_channel::send", until, [&] { return put(value); });
+        detail::ring_answer answer{};
+        senders_.wait("concurrent_channel::send", until, [&]() noexcept {
+            answer = values_.push(value);
+            return answer != detail::ring_answer::not_now;
+        });
+        if (answer == detail::ring_answer::closed) detail::throw_channel_closed();
         pass_on();
     }
 
@@ -66,7 +71,10 @@ public:
     /// As `send`, but false, with the value where it was, when it would have to wait: the channel is full, or somebody
     /// is still taking out the value of a lap ago.
     [[nodiscard]] bool try_send(T&& value) {
-        if (!put(value)) return false;
+        const detail::ring_answer answer = values_.push(value);
+        if (answer == detail::ring_answer::closed) [[unlikely]]
+            detail::throw_channel_closed();
+        if (answer == detail::ring_answer::not_now) return false;
         pass_on();
         return true;
     }
@@ -77,7 +85,9 @@ public:
     /// `cancelled`, `scope_expired`: then none was taken.
     std::optional<T> recv(deadline until = never) {
         std::optional<T> value;
-        if (!take(value)) receivers_.wait("concurrent_channel::recv", until, [&] { return take(value); });
+        if (!take(value)) {
+            receivers_.wait("concurrent_channel::recv", until, [&]() noexcept { return take(value); });
+        }
         pass_on();
         return value;
     }
@@ -114,15 +124,8 @@ private:
     template <class U, class F> friend class detail::concurrent_recv_case;
     template <class U, class F> friend class detail::concurrent_send_case;
 
-    bool put(T& value) {
-        const detail::ring_answer answer = values_.push(value);
-        if (answer == detail::ring_answer::closed) [[unlikely]]
-            detail::throw_channel_closed();
-        return answer == detail::ring_answer::done;
-    }
-
     /// True with no value when there will be none.
-    bool take(std::optional<T>& value) { return values_.pop(value) != detail::ring_answer::not_now; }
+    bool take(std::optional<T>& value) noexcept { return values_.pop(value) != detail::ring_answer::not_now; }
 
     /// To be called after each success: what has changed is told to one who waits for it. Also to one of the own side,
     /// who may have been told of this one's place and found it held up by another.

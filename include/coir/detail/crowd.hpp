@@ -32,6 +32,7 @@ public:
     /// Waits until `attempt()` is true: it is called when woken, and once more when there is no time left. Throws
     /// `timed_out`, `cancelled`, `scope_expired`: then it was not.
     template <class F> void wait(const char* operation, const deadline& until, F&& attempt) {
+        static_assert(noexcept(attempt()), "who waits stands in the list meanwhile");
         wait(operation, until,
              question{[](void* f) { return (*static_cast<std::remove_reference_t<F>*>(f))(); },
                       std::addressof(attempt)});
