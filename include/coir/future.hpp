@@ -48,7 +48,7 @@ public:
     R get(deadline until = never) {
         if (!checked().wait("future::get", until)) throw timed_out{"future::get"};
         const std::shared_ptr<detail::shared_result<R>> taken = std::move(shared_);
-        if (taken->failure() != nullptr) std::rethrow_exception(taken->failure());
+        if (std::exception_ptr failure = taken->take_failure()) std::rethrow_exception(std::move(failure));
         return taken->take();
     }
 
@@ -94,9 +94,9 @@ public:
     }
     /// A promise that was not kept: who waits gets a `std::future_error` with `broken_promise`.
     ~promise() {
-        if (shared_ != nullptr && shared_->claim()) {
-            shared_->publish(std::make_exception_ptr(std::future_error{std::future_errc::broken_promise}));
-        }
+        if (shared_ == nullptr || !shared_->claim()) return;
+        auto failure = std::make_exception_ptr(std::future_error{std::future_errc::broken_promise});
+        shared_->publish(std::move(failure));
     }
 
     void swap(promise& other) noexcept {
@@ -130,7 +130,8 @@ public:
         shared_->publish();
     }
 
-    /// As `set_value`, of what `future::get` throws.
+    /// As `set_value`, of what `future::get` throws. Best moved in, by who has let go of the exception: whoever is the
+    /// last to hold it destroys it, in his thread.
     void set_exception(std::exception_ptr failure) {
         claim();
         shared_->publish(std::move(failure));

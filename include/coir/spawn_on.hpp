@@ -30,6 +30,7 @@ public:
 
     void operator()() {
         const remote_control::presence here{*control_};
+        std::exception_ptr failure;  // told of when this thread has let go of it
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
@@ -40,15 +41,15 @@ public:
                 parts_.reset();
                 result_.set_value(std::forward<R>(made));
             }
+            return;
         } catch (const cancelled&) {
-            parts_.reset();
-            result_.set_exception(
-                std::make_exception_ptr(fiber_stopped{"the fiber ended by a stop and has no result"}));
+            failure = std::make_exception_ptr(fiber_stopped{"the fiber ended by a stop and has no result"});
         } catch (...) {
-            parts_.reset();
             if (result_.shared_.use_count() == 1) throw;  // it was detached: nobody will ask
-            result_.set_exception(std::current_exception());
+            failure = std::current_exception();
         }
+        parts_.reset();
+        result_.set_exception(std::move(failure));
     }
 
 private:

@@ -1,7 +1,8 @@
 #include <coir/detail/remote_control.hpp>
 #include <coir/error.hpp>
-#include <new>
+#include <exception>
 #include <string>
+#include <utility>
 
 #include "base/log.hpp"
 #include "core/misuse.hpp"
@@ -72,10 +73,11 @@ void remote_control::stop_in_a_fiber() noexcept {
     scheduler::current()->start_detached(ops, kept, "request_stop");
 }
 
-void report_remote_failure(const result_core& ended) noexcept {
-    if (ended.failure() == nullptr) return;
+void report_remote_failure(result_core& ended) noexcept {
+    std::exception_ptr failed = ended.take_failure();
+    if (failed == nullptr) return;
     try {
-        std::rethrow_exception(ended.failure());
+        std::rethrow_exception(std::move(failed));
     } catch (const fiber_stopped&) {
     } catch (const std::exception& failure) {
         log::error("a fiber of another scheduler failed, and nobody asked for its result: " +

@@ -1,18 +1,18 @@
 #include <coir/error.hpp>
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/future.hpp>
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <doctest/doctest.h>
+#include <exception>
 #include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <vector>
+#include <utility>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
@@ -86,8 +86,10 @@ TEST_CASE("future: references and failures are handed over as well") {
 
         coir::promise<int> failure;
         auto awaited = failure.get_future();
-        const other_thread maker{
-            [&] { failure.set_exception(std::make_exception_ptr(std::runtime_error{"did not work out"})); }};
+        const other_thread maker{[&] {
+            auto why = std::make_exception_ptr(std::runtime_error{"did not work out"});
+            failure.set_exception(std::move(why));
+        }};
         CHECK_THROWS_WITH_AS(awaited.get(), "did not work out", std::runtime_error);
     });
 }

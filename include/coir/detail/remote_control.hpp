@@ -48,6 +48,6 @@ private:
 };
 
 /// Logs a failure that nobody has asked for, and nobody will.
-void report_remote_failure(const result_core& ended) noexcept;
+void report_remote_failure(result_core& ended) noexcept;
 
 }  // namespace coir::detail

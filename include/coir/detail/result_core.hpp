@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <exception>
 #include <mutex>
+#include <utility>
 
 namespace coir::detail {
 
@@ -28,8 +29,9 @@ public:
     void publish(std::exception_ptr failure = {}) noexcept;
 
     [[nodiscard]] bool is_ready() const noexcept { return state_.load(std::memory_order_acquire) == state::ready; }
-    /// Of what is ready; none: it is a value.
-    [[nodiscard]] const std::exception_ptr& failure() const noexcept { return failure_; }
+    /// Of what is ready; none: it is a value. Taken along by who asks, so that the maker's thread does not free it: the
+    /// exception's count is kept in libstdc++.so, where the thread sanitizer does not look.
+    [[nodiscard]] std::exception_ptr take_failure() noexcept { return std::move(failure_); }
 
     /// Waits until it is ready: true. False when `until` came first. Throws `cancelled`, `scope_expired`, and
     /// `std::system_error` (`operation_not_permitted`) when another one waits already.
