@@ -37,6 +37,25 @@ benchmark offload(const std::string& name, const std::string& cores) {
             .lines = {{.label = "us", .metric = "us", .against = {{"two threads", 1.3}}}}};
 }
 
+/// By the wall clock, as both sides sleep.
+benchmark post(const std::string& name, const std::string& cores) {
+    return {.name = "post to a parked scheduler and back, " + name,
+            .contenders = {{"coir", "bench_coir_threads post 50000 " + cores, "bench_coir_threads post 100 " + cores},
+                           {"eventfds", "bench_bare_threads ping-pong 50000 " + cores,
+                            "bench_bare_threads ping-pong 100 " + cores}},
+            .lines = {{.label = "us", .metric = "us", .against = {{"eventfds", 1.5}}}}};
+}
+
+benchmark concurrent_channel(const std::string& name, const std::string& scenario, const std::string& baseline,
+                             std::optional<double> limit) {
+    return {.name = "concurrent_channel of 1,024, " + name,
+            .contenders = {{"coir", "bench_coir_threads " + scenario + " 10000000 1024",
+                            "bench_coir_threads " + scenario + " 10000 1024"},
+                           {"bounded queue", "bench_bare_threads " + baseline + " 10000000 1024",
+                            "bench_bare_threads " + baseline + " 10000 1024"}},
+            .lines = {{.label = "ns per item", .metric = "ns", .against = {{"bounded queue", limit}}}}};
+}
+
 benchmark spawn_and_join() {
     return {.name = "spawn+join, one at a time",
             .contenders = {{"coir", "bench_coir_fiber spawn 1000000", "bench_coir_fiber spawn 1000"},
@@ -157,6 +176,11 @@ std::vector<benchmark> fiber_benchmarks() {
         against_boost("mutex, handed over", "bench_coir_sync", "mutex-handover", "500000", "1000", 0.5),
         offload("on one core", "1"),
         offload("between two cores", "2"),
+        post("on one core", "1"),
+        post("between two cores", "2"),
+        concurrent_channel("in one thread", "fill-and-empty", "fill-and-empty", 2.0),
+        concurrent_channel("between two cores, awake", "pass", "pass", 2.0),
+        concurrent_channel("between fibers on two cores", "stream", "pass", std::nullopt),
         hundred_sleeps(),
         many_sleeps(),
         sleepers(),

@@ -1,0 +1,102 @@
+// coir between threads: what a scheduler posts to another one, and values through a channel that threads share. Beside
+// them, in bare_threads.cpp, what the kernel and a queue alone can do.
+
+#include <coir/concurrent_channel.hpp>
+#include <coir/event.hpp>
+#include <coir/run.hpp>
+#include <coir/scheduler_ref.hpp>
+#include <optional>
+#include <thread>
+
+#include "contender.hpp"
+
+namespace {
+
+/// `args[0]` times to another scheduler and back, both asleep in between, on `args[1]` cores: one or two.
+void post(bench::arguments args) {
+    bench::stay_on_this_core();
+    coir::concurrent_channel<coir::scheduler_ref> known{1};
+    coir::concurrent_channel<int> over{1};
+    std::thread other{[&] {
+        if (args[1] == 2) bench::move_to_another_core();
+        coir::run([&] {
+            known.send(coir::this_scheduler());
+            over.recv();
+        });
+    }};
+    coir::run([&] {
+        const coir::scheduler_ref here = coir::this_scheduler();
+        const coir::scheduler_ref there = known.recv().value();
+        coir::event back;
+        const auto round_trip = [&] {
+            there.post([&] { here.post([&] { back.set(); }); });
+            back.wait();
+            back.reset();
+        };
+        for (long i = 0; i < args[0] / 10; ++i) round_trip();
+        const auto start = bench::wall_clock::now();
+        for (long i = 0; i < args[0]; ++i) round_trip();
+        bench::report("us", bench::seconds_since(start) * 1e6 / static_cast<double>(args[0]));
+        over.close();
+    });
+    other.join();
+}
+
+/// `args[0]` values through a channel of `args[1]` places, in one thread: filled, then emptied.
+void fill_and_empty(bench::arguments args) {
+    coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};
+    const double start = bench::cpu_seconds();
+    for (long sent = 0; sent < args[0];) {
+        while (channel.try_send(sent)) ++sent;
+        while (channel.try_recv()) {}
+    }
+    bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
+}
+
+/// `args[0]` values from core to core by a channel of `args[1]` places; who cannot go on tries again.
+void pass(bench::arguments args) {
+    bench::stay_on_this_core();
+    coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};
+    std::thread sender{[&] {
+        bench::move_to_another_core();
+        for (long i = 0; i < args[0]; ++i) {
+            while (!channel.try_send(i)) std::this_thread::yield();
+        }
+    }};
+    const auto start = bench::wall_clock::now();
+    for (long received = 0; received < args[0];) {
+        if (channel.try_recv())
+            ++received;
+        else
+            std::this_thread::yield();
+    }
+    bench::report("ns", bench::seconds_since(start) * 1e9 / static_cast<double>(args[0]));
+    sender.join();
+}
+
+/// The same between fibers of two schedulers, which wait when they cannot go on.
+void stream(bench::arguments args) {
+    bench::stay_on_this_core();
+    coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};
+    std::thread sender{[&] {
+        bench::move_to_another_core();
+        coir::run([&] {
+            for (long i = 0; i < args[0]; ++i) channel.send(i);
+            channel.close();
+        });
+    }};
+    coir::run([&] {
+        const auto start = bench::wall_clock::now();
+        for (long value : channel) static_cast<void>(value);
+        bench::report("ns", bench::seconds_since(start) * 1e9 / static_cast<double>(args[0]));
+    });
+    sender.join();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    constexpr bench::scenario scenarios[] = {
+        {"post", post}, {"fill-and-empty", fill_and_empty}, {"pass", pass}, {"stream", stream}};
+    return bench::run_scenario(argc, argv, scenarios);
+}
