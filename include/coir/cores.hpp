@@ -12,8 +12,8 @@ namespace coir {
 /// which do not wait. From any thread, also outside of fibers.
 ///
 /// @code
-/// std::vector<std::jthread> workers;
-/// for (unsigned i = 0; i < coir::available_cores(); ++i) workers.emplace_back([] {});
+/// const unsigned threads = coir::available_cores();
+/// if (threads < 1) throw std::logic_error{"none"};
 /// @endcode
 [[nodiscard]] unsigned available_cores();
 

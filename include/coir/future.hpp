@@ -80,7 +80,8 @@ private:
 /// @code
 /// coir::promise<std::string> answer;
 /// coir::future<std::string> awaited = answer.get_future();
-/// std::jthread library{[answer = std::move(answer)]() mutable { answer.set_value("forty-two"); }};
+/// std::thread library{[answer = std::move(answer)]() mutable { answer.set_value("forty-two"); }};
+/// library.detach();
 /// if (awaited.get() != "forty-two") throw std::logic_error{"another answer"};
 /// @endcode
 template <class R> class promise {

@@ -23,12 +23,9 @@ namespace coir {
 /// Throws `std::logic_error` within a fiber, and what `run` throws; `std::system_error` when a thread cannot be had.
 ///
 /// @code
-/// // outside of fibers: in main
-/// std::jthread program{[] {
-///     std::atomic<unsigned> sum{0};
-///     coir::run_on_cores(2, [&](unsigned core) { sum += core + 1; });
-///     if (sum != 3) std::abort();
-/// }};
+/// std::atomic<unsigned> sum{0};
+/// coir::run_on_cores(2, [&](unsigned core) { sum += core + 1; });
+/// if (sum != 3) throw std::logic_error{"sum"};
 /// @endcode
 void run_on_cores(unsigned n, const std::function<void(unsigned core)>& main);
 void run_on_cores(unsigned n, const run_options& options, const std::function<void(unsigned core)>& main);

@@ -154,17 +154,18 @@ private:
 /// lives in this scheduler alone `spawn` is cheaper.
 ///
 /// @code
-/// std::promise<coir::scheduler_ref> known;
-/// std::jthread other{[&known] {
-///     coir::run([&known] {
-///         coir::event told;
+/// coir::promise<coir::scheduler_ref> known;
+/// coir::promise<void> over;
+/// std::jthread other{[&known, until = over.get_future()]() mutable {
+///     coir::run([&] {
 ///         known.set_value(coir::this_scheduler());
-///         told.wait(1s);
+///         until.get();
 ///     });
 /// }};
 /// const coir::scheduler_ref there = known.get_future().get();
 /// coir::remote_fiber<int> answer = coir::spawn_on(there, [](int a, int b) { return a * b; }, 6, 7);
 /// if (answer.get() != 42) throw std::logic_error{"arithmetic"};
+/// over.set_value();
 /// @endcode
 template <class F, class... A>
 requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
