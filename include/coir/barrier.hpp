@@ -39,6 +39,7 @@ private:
     struct party;
 
     void park(std::ptrdiff_t arrivals, const char* operation, const deadline& until);
+    void forget_waiting() noexcept;
 
     list<party> waiting_;
     owner owner_;

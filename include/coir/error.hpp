@@ -48,7 +48,8 @@ public:
     explicit timed_out(const char* what) : std::system_error{std::make_error_code(std::errc::timed_out), what} {}
 };
 
-/// A suspending operation was called outside a fiber: call it within `coir::run`.
+/// A suspending operation was called outside a fiber: call it within `coir::run`. Or in a process that was forked in a
+/// fiber: see `run`.
 class not_in_fiber : public std::logic_error {
 public:
     using std::logic_error::logic_error;

@@ -56,6 +56,7 @@ public:
     void unlock();
 
 private:
+    const detail::scheduler& claim(const char* operation);
     bool take(const char* operation, deadline until);
     bool wait(const detail::task& self, const char* operation, const deadline& until);
 

@@ -50,6 +50,7 @@ public:
     void unlock();
 
 private:
+    const detail::scheduler& claim(const char* operation);
     bool take(const char* operation, deadline until);
     bool take_at_once(detail::task& self) noexcept;
 

@@ -51,6 +51,12 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
 /// Any number of threads may be in `run` at once, each with fibers of its own. Throws `std::logic_error` within a
 /// fiber, `deadlock` when nothing can ever wake the fibers that are left, `std::system_error` when the system refuses
 /// descriptors or memory. While it lasts SIGPIPE is blocked in this thread, and a pending one taken back.
+///
+/// A process that was forked (fork(2)) in a fiber goes on in that fiber, alone: the scheduler has stayed in the parent,
+/// which does not notice. It is to run another program, to end by `_exit` or `exit`, or to call `run` anew, for fibers
+/// of its own. What they use of the parent's objects is their copy, and free: a mutex that a fiber of the parent holds
+/// is held by nobody. Whatever else needs a fiber throws `not_in_fiber`; the end of the fiber ends the process with a
+/// message. `process` does without all that.
 template <class F>
 requires std::invocable<F> std::invoke_result_t<F> run(const run_options& options, F&& main) {
     using result = std::invoke_result_t<F>;

@@ -79,7 +79,7 @@ public:
         return *this;
     }
     ~remote_fiber() {
-        if (!joinable()) return;
+        if (!joinable() || control_->is_inherited()) return;
         request_stop();
         result_.shared_->wait_shielded("~remote_fiber");
         detail::report_remote_failure(*result_.shared_);

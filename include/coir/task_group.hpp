@@ -64,6 +64,7 @@ public:
 private:
     static void on_end(task& ended) noexcept;
     void let_go_of_failed() noexcept;
+    void forget_members() noexcept;
 
     list<group_member> running_;
     list<group_member> failed_;  // in the order of failing; they have ended, and are kept for what they have thrown

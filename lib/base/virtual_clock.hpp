@@ -34,6 +34,9 @@ public:
         return std::chrono::nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}.count();
     }
 
+    /// On this thread time is real again, although the clock may still be there: in a forked process.
+    static void forget() noexcept { of_this_thread_ = nullptr; }
+
     /// nullptr where the clock is the real one.
     [[nodiscard]] static const virtual_clock* of_this_thread() noexcept { return of_this_thread_; }
 

@@ -32,15 +32,24 @@ void make_context(context& made, stack_range stack) noexcept {
 void adopt_thread([[maybe_unused]] context& thread) noexcept {
 #if defined(COIR_ASAN)
     pthread_attr_t attributes;
+    stack_range stack;
     if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
-        void* bottom = nullptr;
-        ::pthread_attr_getstack(&attributes, &bottom, &thread.stack_bytes);
-        thread.stack_bottom = bottom;
+        ::pthread_attr_getstack(&attributes, &stack.bottom, &stack.bytes);
         ::pthread_attr_destroy(&attributes);
     }
+    adopt_stack(thread, stack);
+#else
+    adopt_stack(thread, {});
+#endif
+}
+
+void adopt_stack([[maybe_unused]] context& running, [[maybe_unused]] stack_range stack) noexcept {
+#if defined(COIR_ASAN)
+    running.stack_bottom = stack.bottom;
+    running.stack_bytes = stack.bytes;
 #endif
 #if defined(COIR_TSAN)
-    thread.tsan_fiber = __tsan_get_current_fiber();
+    running.tsan_fiber = __tsan_get_current_fiber();
 #endif
 }
 

@@ -67,6 +67,9 @@ void make_context(context& made, stack_range stack) noexcept;
 /// The calling thread's own stack, as the other end of switches.
 void adopt_thread(context& thread) noexcept;
 
+/// The same where the caller runs on another stack than its thread's own.
+void adopt_stack(context& running, stack_range stack) noexcept;
+
 /// What a sanitizer keeps for a stack is given back with it. Never for the stack one runs on.
 void forget_context(context& made) noexcept;
 

@@ -13,6 +13,8 @@ bool door::post(letter& sent) noexcept {
 
 /// One counter for both: who was counted before it was closed is waited for, who comes later sees that it is.
 bool door::enter() noexcept {
+    if (is_inherited()) [[unlikely]]
+        return false;
     if ((visitors_.fetch_add(visitor, std::memory_order_acquire) & closed) == 0) return true;
     leave();
     return false;

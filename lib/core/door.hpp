@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/fork_count.hpp"
 #include "core/inbox.hpp"
 
 namespace coir::detail {
@@ -23,7 +24,12 @@ public:
     /// the door any more.
     void close() noexcept;
 
-    [[nodiscard]] bool is_open() const noexcept { return (visitors_.load(std::memory_order_acquire) & closed) == 0; }
+    [[nodiscard]] bool is_open() const noexcept {
+        return (visitors_.load(std::memory_order_acquire) & closed) == 0 && !is_inherited();
+    }
+
+    /// Whether its scheduler has stayed in the process that this one was forked from. Closed then.
+    [[nodiscard]] bool is_inherited() const noexcept { return made_after_ != fork_count(); }
 
     void refer() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     /// The last one that lets go in another thread tells the scheduler: nobody may be left to wake its fibers.
@@ -40,6 +46,7 @@ private:
     void leave() noexcept { visitors_.fetch_sub(visitor, std::memory_order_release); }
 
     inbox& inbox_;
+    const unsigned made_after_ = fork_count();
     const pthread_t home_ = ::pthread_self();
     std::atomic<std::uint32_t> visitors_{0};    // on the threshold, and whether it is closed
     std::atomic<std::uint32_t> references_{1};  // the first is the scheduler's

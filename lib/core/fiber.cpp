@@ -92,6 +92,10 @@ task& fiber_handle::checked(const char* operation) const {
 void fiber_handle::end() noexcept {
     task& ending = *task_;
     if (ending.state != task_state::ended) {
+        if (ending.slab->is_inherited()) {
+            task_ = nullptr;  // it runs in the parent of this process, and nowhere else
+            return;
+        }
         scheduler* const here = scheduler::current();
         COIR_CHECK(here != nullptr && here->owns(ending), "a fiber's handle is destroyed outside its scheduler");
         task& self = here->running();

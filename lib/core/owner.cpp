@@ -7,25 +7,27 @@
 
 namespace coir::detail {
 
-void owner::claim(const scheduler& here, const char* operation) {
+bool owner::claim(const scheduler& here, const char* operation) {
     // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
     std::uint64_t known = serial_.load(std::memory_order_relaxed);
     if (known == here.serial()) [[likely]]
-        return;
+        return false;
     if (known == 0 || !running_schedulers::contain(known)) {
-        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return;
+        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return true;
     }
     throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
 }
 
-scheduler& owner::claim(const char* operation) {
-    scheduler* const here = scheduler::current();
-    if (here == nullptr) {
-        throw wrong_scheduler{std::string{operation} +
-                              ": this thread runs no scheduler, and the object belongs to one"};
-    }
-    claim(*here, operation);
-    return *here;
+bool owner::claim(const char* operation) {
+    const scheduler* const here = scheduler::current();
+    if (here != nullptr) return claim(*here, operation);
+    if (is_inherited()) return true;
+    throw wrong_scheduler{std::string{operation} + ": this thread runs no scheduler, and the object belongs to one"};
+}
+
+bool owner::is_inherited() const noexcept {
+    const std::uint64_t known = serial_.load(std::memory_order_relaxed);
+    return known != 0 && running_schedulers::is_inherited(known);
 }
 
 bool owner::is_elsewhere() const noexcept {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/fork_count.hpp"
+
 namespace coir::detail {
 
 /// Memory for task records, of one scheduler and used on its thread alone. What is freed is kept for the next record of
@@ -21,6 +23,9 @@ public:
 
     /// The scheduler has ended: the slab goes with the last record.
     void abandon() noexcept;
+
+    /// Whether its scheduler has stayed in the process that this one was forked from.
+    [[nodiscard]] bool is_inherited() const noexcept { return made_after_ != fork_count(); }
 
     record_slab(const record_slab&) = delete;
     record_slab& operator=(const record_slab&) = delete;
@@ -51,6 +56,7 @@ private:
     std::byte* unused_ = nullptr;
     std::size_t unused_bytes_ = 0;
     std::size_t live_ = 0;
+    const unsigned made_after_ = fork_count();
     bool abandoned_ = false;
     std::vector<chunk> chunks_;
 };

@@ -33,6 +33,10 @@ void describe_running(int fd) noexcept {
     }
 }
 
+stack_range stack_of(const task& fiber) noexcept {
+    return {static_cast<std::byte*>(fiber.stack.sp) - fiber.stack.size, fiber.stack.size};
+}
+
 struct deadline_timer : timer_node {
     deadline_timer(std::int64_t when, waiter& whose) noexcept
         : timer_node{when,
@@ -64,7 +68,11 @@ scheduler::scheduler(scheduler_settings settings)
     vitals_.running.store(&hub_, std::memory_order_relaxed);
     hub_.state = task_state::ready;
     dead_.permits = 1;  // nobody's doing
-    adopt_thread(hub_.flow);
+    prepare_for_forks();
+    if (parents_ == nullptr)
+        adopt_thread(hub_.flow);
+    else
+        adopt_stack(hub_.flow, stack_of(parents_->running()));
     reactor_.watch_bell(inbox_.bell());
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
     current_ = this;
@@ -77,10 +85,6 @@ scheduler::~scheduler() {
     if (door_ != nullptr) door_->let_go();
     running_schedulers::leave(serial_);
     slab_->abandon();
-}
-
-void scheduler::throw_not_in_fiber(const char* operation) {
-    throw not_in_fiber{std::string{operation} + " was called outside a fiber: call it within coir::run"};
 }
 
 // ---- park and switch: the hot path -------------------------------------------------------------------------------
@@ -187,12 +191,13 @@ void scheduler::run_ready() noexcept {
         run_in_order();
     else
         suspend(hub_);
+    check_process();
     vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
 }
 
 /// One after the other by way of the hub, as the seed has it.
 void scheduler::run_in_order() noexcept {
-    for (int left = budget_; left > 0 && !ready_.empty(); --left) {
+    for (int left = budget_; left > 0 && !ready_.empty() && current_ == this; --left) {
         order_->choose(ready_);
         budget_ = 1;
         suspend(hub_);
@@ -301,7 +306,7 @@ void scheduler::retire(task& ended) noexcept {
 }
 
 void scheduler::release(task& ended) noexcept {
-    if (ended.failure != nullptr && !ended.failure_seen) {
+    if (ended.failure != nullptr && !ended.failure_seen && !ended.slab->is_inherited()) {
         const bool here = current_ != nullptr && current_->owns(ended);
         report_failure(ended, here ? current_->settings_.on_unhandled_exception : unhandled_exception_handler{});
     }
@@ -327,8 +332,7 @@ bool scheduler::give_stack(task& unstarted) noexcept {
             return false;
         }
     }
-    auto* const bottom = static_cast<std::byte*>(unstarted.stack.sp) - unstarted.stack.size;
-    make_context(unstarted.flow, {bottom, unstarted.stack.size});
+    make_context(unstarted.flow, stack_of(unstarted));
     return true;
 }
 

@@ -155,6 +155,9 @@ private:
     };
 
     [[noreturn, gnu::cold]] static void throw_not_in_fiber(const char* operation);
+    static void prepare_for_forks();
+    static void stay_in_parent() noexcept;
+    void check_process() const noexcept;
 
     void suspend(task& self) noexcept;
     void suspend_slowly(task& self) noexcept;
@@ -189,6 +192,7 @@ private:
     void give_up_or_complain(std::int64_t now);
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
+    static thread_local constinit scheduler* parents_;  // whose fiber has forked this process
     friend detail::vitals* detail::this_thread_vitals() noexcept;
 
     // Used by every switch: kept together.

@@ -4,11 +4,13 @@
 
 namespace coir::detail {
 
-wait_queue::~wait_queue() { COIR_CHECK(waiters_.empty(), "an object is destroyed while fibers wait on it"); }
+wait_queue::~wait_queue() {
+    COIR_CHECK(waiters_.empty() || is_inherited(), "an object is destroyed while fibers wait on it");
+}
 
 bool wait_queue::wait(const char* operation, const deadline& until, task* const* holder) {
     scheduler& here = scheduler::enter(operation);
-    owner_.claim(here, operation);
+    claim(here, operation);
     waiter me{here.running(), waits_for_};
     me.held_by = holder;
     waiters_.push_back(me);

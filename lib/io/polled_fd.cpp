@@ -13,6 +13,7 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
     if (owner_.belongs_to(here.serial())) [[likely]]
         return {};
+    forget_visitors_of_parent();
     owner_.claim(here, operation);
     try {
         here.reactor().add(fd_);
@@ -42,6 +43,7 @@ std::error_code polled_fd::let_others_run(scheduler& here, direction towards) {
 bool polled_fd::is_visited(direction towards, std::error_code& ec) const noexcept {
     if (visitors_[static_cast<int>(towards)] == 0) [[likely]]
         return false;
+    if (is_inherited()) return false;
     ec = std::make_error_code(std::errc::operation_in_progress);
     return true;
 }
@@ -65,9 +67,16 @@ polled_fd::~polled_fd() {
     close();
 }
 
-void polled_fd::check_unvisited() const noexcept {
+void polled_fd::check_unvisited() noexcept {
+    if (visitors_[0] + visitors_[1] == 0) [[likely]]
+        return;
+    forget_visitors_of_parent();
     COIR_CHECK(visitors_[0] + visitors_[1] == 0, "a stream or socket is destroyed or moved while a fiber is suspended "
                                                  "in one of its calls: close() it, and join the fiber");
+}
+
+void polled_fd::forget_visitors_of_parent() noexcept {
+    if (is_inherited()) visitors_[0] = visitors_[1] = 0;
 }
 
 void polled_fd::close() noexcept {
@@ -77,6 +86,7 @@ void polled_fd::close() noexcept {
 int polled_fd::release() noexcept {
     if (fd_ >= 0) {
         COIR_CHECK(!owner_.is_elsewhere(), "a stream or socket is closed in another thread than that of its scheduler");
+        forget_visitors_of_parent();
         scheduler* const here = scheduler::current();
         if (here != nullptr && owner_.belongs_to(here->serial())) here->reactor().remove(fd_);
         owner_ = {};

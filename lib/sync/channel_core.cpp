@@ -13,10 +13,13 @@ void* first_place(const list<waiter>& parties) noexcept { return static_cast<par
 }  // namespace
 
 channel_core::~channel_core() {
-    COIR_CHECK(senders_.empty() && receivers_.empty(), "a channel is destroyed while fibers wait on it");
+    COIR_CHECK((senders_.empty() && receivers_.empty()) || owner_.is_inherited(),
+               "a channel is destroyed while fibers wait on it");
 }
 
-void channel_core::enter(const char* operation) { detail::claim(owner_, operation); }
+void channel_core::enter(const char* operation) {
+    detail::claim(owner_, operation, [this]() noexcept { forget_waiting(); });
+}
 
 void* channel_core::receiver_place() const noexcept { return first_place(receivers_); }
 

@@ -20,8 +20,13 @@ void mutex::lock(deadline until) {
 
 bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until", until); }
 
+/// The holder is gone where its scheduler is.
+[[gnu::always_inline]] inline const scheduler& mutex::claim(const char* operation) {
+    return detail::claim(waiters_, operation, [this]() noexcept { holder_ = nullptr; });
+}
+
 bool mutex::take(const char* operation, deadline until) {
-    const scheduler& here = detail::claim(waiters_, operation);
+    const scheduler& here = claim(operation);
     task& self = here.running();
     if (holder_ != nullptr && !wait(self, operation, until)) return false;
     holder_ = &self;
@@ -36,7 +41,7 @@ bool mutex::take(const char* operation, deadline until) {
 }
 
 bool mutex::try_lock() {
-    const scheduler& here = detail::claim(waiters_, "mutex::try_lock");
+    const scheduler& here = claim("mutex::try_lock");
     if (holder_ != nullptr) return false;
     holder_ = &here.running();
     lock_order::taken_by_try(this, "mutex");
@@ -44,8 +49,10 @@ bool mutex::try_lock() {
 }
 
 void mutex::unlock() {
-    const scheduler& here = detail::claim(waiters_, "mutex::unlock");
-    if (holder_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");
+    const scheduler* const here = detail::claim_to_give_back(waiters_, "mutex::unlock");
+    if (here == nullptr) [[unlikely]]
+        return;
+    if (holder_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");
     holder_ = waiters_.wake_one();
     lock_order::given_back(this);
 }

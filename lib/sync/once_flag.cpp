@@ -7,7 +7,8 @@
 namespace coir {
 
 bool once_flag::begin() {
-    const detail::scheduler& here = detail::claim(waiters_, "call_once");
+    // The call is not made, and will not be, where the caller's scheduler is gone.
+    const detail::scheduler& here = detail::claim(waiters_, "call_once", [this]() noexcept { caller_ = nullptr; });
     if (done_) return false;
     if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
     // Woken: the call is made, or it failed and fail() has made this fiber the caller.

@@ -19,8 +19,16 @@ void recursive_mutex::lock(deadline until) {
 
 bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mutex::try_lock_until", until); }
 
+/// The holder is gone where its scheduler is.
+[[gnu::always_inline]] inline const scheduler& recursive_mutex::claim(const char* operation) {
+    return detail::claim(waiters_, operation, [this]() noexcept {
+        holder_ = nullptr;
+        depth_ = 0;
+    });
+}
+
 bool recursive_mutex::take(const char* operation, deadline until) {
-    const scheduler& here = detail::claim(waiters_, operation);
+    const scheduler& here = claim(operation);
     if (!take_at_once(here.running())) {
         lock_order::wanted(this, "recursive_mutex");
         if (!waiters_.wait(operation, until, &holder_)) return false;
@@ -30,7 +38,7 @@ bool recursive_mutex::take(const char* operation, deadline until) {
 }
 
 bool recursive_mutex::try_lock() {
-    const scheduler& here = detail::claim(waiters_, "recursive_mutex::try_lock");
+    const scheduler& here = claim("recursive_mutex::try_lock");
     if (!take_at_once(here.running())) return false;
     lock_order::taken_by_try(this, "recursive_mutex");
     return true;
@@ -44,8 +52,11 @@ bool recursive_mutex::take_at_once(task& self) noexcept {
 }
 
 void recursive_mutex::unlock() {
-    const scheduler& here = detail::claim(waiters_, "recursive_mutex::unlock");
-    if (holder_ != &here.running()) detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
+    const scheduler* const here = detail::claim_to_give_back(waiters_, "recursive_mutex::unlock");
+    if (here == nullptr) [[unlikely]]
+        return;
+    if (holder_ != &here->running())
+        detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
     lock_order::given_back(this);
     if (--depth_ > 0) return;
     holder_ = waiters_.wake_one();

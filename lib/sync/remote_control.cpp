@@ -41,6 +41,8 @@ void remote_control::request_stop() {
     here->request_stop(*fiber_);
 }
 
+bool remote_control::is_inherited() const noexcept { return door_of(home_)->is_inherited(); }
+
 void remote_control::check_joiner(const char* operation) const {
     const scheduler* const here = scheduler::current();
     const moment holding{mutex_};

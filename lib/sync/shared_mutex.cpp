@@ -29,7 +29,7 @@ struct shared_mutex::applicant : detail::list_hook {
 };
 
 shared_mutex::~shared_mutex() {
-    COIR_CHECK(applicants_.empty(), "a shared_mutex is destroyed while fibers wait on it");
+    COIR_CHECK(applicants_.empty() || owner_.is_inherited(), "a shared_mutex is destroyed while fibers wait on it");
     lock_order::destroyed(this);
 }
 
@@ -51,7 +51,12 @@ bool shared_mutex::try_to_take(access wanted, const char* operation) {
 }
 
 bool shared_mutex::take_at_once(access wanted, const char* operation) {
-    const scheduler& here = detail::claim(owner_, operation);
+    // Whoever has it or applies for it is gone where the scheduler is.
+    const scheduler& here = detail::claim(owner_, operation, [this]() noexcept {
+        applicants_.forget();
+        writer_ = nullptr;
+        readers_ = 0;
+    });
     if (!applicants_.empty() || !is_open_to(wanted)) return false;
     enter(wanted, here.running());
     return true;
@@ -117,14 +122,18 @@ bool shared_mutex::try_lock_shared_until(deadline until) {
 }
 
 void shared_mutex::unlock() {
-    const scheduler& here = detail::claim(owner_, "shared_mutex::unlock");
-    if (writer_ != &here.running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
+    const scheduler* const here = detail::claim_to_give_back(owner_, "shared_mutex::unlock");
+    if (here == nullptr) [[unlikely]]
+        return;
+    if (writer_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
     writer_ = nullptr;
     lock_order::given_back(this);
     let_in();
 }
 
 void shared_mutex::unlock_shared() {
+    if (scheduler::current() == nullptr && owner_.is_inherited()) [[unlikely]]
+        return;
     owner_.claim("shared_mutex::unlock_shared");
     if (readers_ == 0) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock_shared");
     --readers_;

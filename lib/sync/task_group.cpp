@@ -26,6 +26,7 @@ constinit group_observer observer;
 }
 
 group_core::~group_core() {
+    if (!running_.empty() && all_ended_.is_inherited()) forget_members();
     if (!running_.empty()) {
         request_stop();
         const shield_scope shield;
@@ -35,7 +36,7 @@ group_core::~group_core() {
 }
 
 void group_core::take_place(const char* operation) {
-    claim(all_ended_, operation);
+    claim(all_ended_, operation, [this]() noexcept { forget_members(); });
     if (places_ > 0)
         --places_;
     else
@@ -72,16 +73,23 @@ void group_core::on_end(task& ended) noexcept {
 }
 
 void group_core::request_stop() {
-    all_ended_.claim("task_group::request_stop");
+    if (all_ended_.claim("task_group::request_stop")) forget_members();
     if (std::exchange(stopping_, true)) return;
     running_.for_each([](group_member& each) { scheduler::current()->request_stop(*each.fiber); });
 }
 
 void group_core::join(const char* operation, const deadline& until) {
+    if (!running_.empty() && all_ended_.is_inherited()) forget_members();
     // Who waited for a place may have taken the one of the last to end.
     while (!running_.empty()) {
         if (!all_ended_.wait(operation, until)) throw timed_out{operation};
     }
+}
+
+/// They run in the parent of this process, and nowhere else.
+void group_core::forget_members() noexcept {
+    running_.for_each([this](const group_member&) { ++places_; });
+    running_.forget();
 }
 
 void group_core::rethrow_failures() {

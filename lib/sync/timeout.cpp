@@ -46,7 +46,9 @@ timeout_scope::~timeout_scope() {
     task& self = *scope_.owner;
     COIR_CHECK(self.scopes == &scope_, "a timeout_scope is not left as the innermost one of its fiber");
     self.scopes = scope_.outer;
-    if (scope_.is_linked()) scheduler::current()->timers().remove(scope_);
+    if (!scope_.is_linked()) return;
+    // None in a forked process: the timer is one of the parent's, and will not fire here.
+    if (scheduler* const here = scheduler::current()) here->timers().remove(scope_);
 }
 
 shield_scope::shield_scope() : owner_{&scheduler::get("shield_scope").running()} { ++owner_->shields; }

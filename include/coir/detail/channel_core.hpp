@@ -23,7 +23,9 @@ public:
     /// `not_in_fiber`, `wrong_scheduler`: for what may suspend.
     void enter(const char* operation);
     /// `wrong_scheduler`: for what never suspends.
-    void claim(const char* operation) { owner_.claim(operation); }
+    void claim(const char* operation) {
+        if (owner_.claim(operation)) forget_waiting();
+    }
 
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
     [[nodiscard]] bool has_receiver() const noexcept { return !receivers_.empty(); }
@@ -54,6 +56,11 @@ public:
     [[noreturn]] static void throw_closed() { throw_channel_closed(); }
 
 private:
+    void forget_waiting() noexcept {
+        senders_.forget();
+        receivers_.forget();
+    }
+
     list<waiter> senders_;
     list<waiter> receivers_;
     owner owner_;

@@ -24,6 +24,9 @@ public:
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
 
+    /// Whether fibers of the process that this one was forked from use it, and none here yet.
+    [[nodiscard]] bool is_inherited() const noexcept { return owner_.is_inherited(); }
+
     /// Ends the waits of other fibers in here with `operation_canceled`.
     void close() noexcept;
 
@@ -53,7 +56,8 @@ private:
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
     std::error_code let_others_run(scheduler& here, direction towards);
-    void check_unvisited() const noexcept;
+    void check_unvisited() noexcept;
+    void forget_visitors_of_parent() noexcept;
 
     int fd_ = -1;
     owner owner_;

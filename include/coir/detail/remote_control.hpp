@@ -21,6 +21,9 @@ public:
     /// Any thread. Has the fiber stopped, now or when it begins; nothing when it has ended.
     void request_stop();
 
+    /// Whether the fiber has stayed in the process that this one was forked from.
+    [[nodiscard]] bool is_inherited() const noexcept;
+
     /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the fiber itself.
     void check_joiner(const char* operation) const;
 

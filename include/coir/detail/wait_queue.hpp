@@ -33,11 +33,18 @@ public:
 
     [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.belongs_to(scheduler); }
 
-    /// Throws `wrong_scheduler` unless the calling thread's scheduler owns the queue, or comes to own it now.
-    void claim(const char* operation) { owner_.claim(operation); }
-    void claim(const scheduler& here, const char* operation) { owner_.claim(here, operation); }
+    [[nodiscard]] bool is_inherited() const noexcept { return owner_.is_inherited(); }
+
+    /// As `owner::claim`, and nobody waits any more where the last owner is gone.
+    bool claim(const char* operation) { return forget_if(owner_.claim(operation)); }
+    bool claim(const scheduler& here, const char* operation) { return forget_if(owner_.claim(here, operation)); }
 
 private:
+    bool forget_if(bool gone) noexcept {
+        if (gone) waiters_.forget();
+        return gone;
+    }
+
     list<waiter> waiters_;
     owner owner_;
     const char* waits_for_;

@@ -1,0 +1,21 @@
+#include "base/fork_count.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+
+namespace coir::detail {
+
+namespace {
+
+constinit std::atomic<unsigned> count{0};
+
+}  // namespace
+
+unsigned fork_count() noexcept {
+    [[maybe_unused]] static const int counted_from_now =
+        ::pthread_atfork(nullptr, nullptr, [] { count.fetch_add(1, std::memory_order_relaxed); });
+    return count.load(std::memory_order_relaxed);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,46 @@
+#include "base/per_process.hpp"
+
+#include "base/fork_count.hpp"
+#include "support/death.hpp"
+
+#include <doctest/doctest.h>
+
+#include <mutex>
+#include <stdexcept>
+
+using coir::detail::fork_count;
+using coir::detail::per_process;
+using coir::test::in_child;
+
+TEST_CASE("per_process: a process has one") {
+    static constinit per_process<int> number;
+    number.get() = 42;
+    CHECK(number.get() == 42);
+}
+
+TEST_CASE("per_process: a forked process has another one, whatever the parent holds locked") {
+    static constinit per_process<std::mutex> mutex;
+    const std::lock_guard lock{mutex.get()};
+    const auto child = in_child([] {
+        if (!mutex.get().try_lock()) throw std::runtime_error{"locked"};
+        std::mutex& own = mutex.get();
+        const auto its_child = in_child([&] {
+            if (&mutex.get() == &own) throw std::runtime_error{"the same"};
+        });
+        if (its_child.died()) throw std::runtime_error{its_child.output};
+        if (&mutex.get() != &own) throw std::runtime_error{"another one"};
+        mutex.get().unlock();
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+}
+
+TEST_CASE("fork_count: another number in a forked process, and the same here") {
+    const unsigned here = fork_count();
+    const auto child = in_child([here] {
+        if (fork_count() == here) throw std::runtime_error{"the same"};
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    CHECK(fork_count() == here);
+}

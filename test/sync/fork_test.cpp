@@ -1,0 +1,154 @@
+// What fibers of another process held and waited for, from which this one was forked.
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+#include <coir/coir.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <mutex>
+#include <shared_mutex>
+#include <stdexcept>
+
+using coir::test::ending;
+using coir::test::in_child;
+
+namespace {
+
+/// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
+const coir::run_options unwatched_run{.blocking = {.policy = coir::blocking_policy::off}};
+
+void expect(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error{what};
+}
+
+/// Has `body` run in a process that is forked here, by fibers of its own.
+template <class F> void check_in_fork(F body) {
+    const ending child = in_child([&] { coir::run(unwatched_run, body); });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+}
+
+}  // namespace
+
+TEST_CASE("recursive_mutex: one that a fiber of the parent holds is free in a forked process") {
+    coir::run(unwatched_run, [] {
+        coir::recursive_mutex mutex;
+        const std::scoped_lock lock{mutex};
+        const std::scoped_lock again{mutex};
+        check_in_fork([&] {
+            const std::scoped_lock own{mutex};
+            expect(!coir::spawn([&] { return mutex.try_lock(); }).get(), "another one has it as well");
+        });
+        CHECK_FALSE(coir::spawn([&] { return mutex.try_lock(); }).get());
+    });
+}
+
+TEST_CASE("shared_mutex: what fibers of the parent hold and apply for is free in a forked process") {
+    coir::run(unwatched_run, [] {
+        coir::shared_mutex mutex;
+        std::shared_lock share{mutex};
+        auto applies = coir::spawn([&] { const std::scoped_lock waits{mutex}; });
+        coir::this_fiber::yield();
+        check_in_fork([&] {
+            std::unique_lock own{mutex};
+            auto next = coir::spawn([&] { const std::shared_lock waits{mutex}; });
+            coir::this_fiber::yield();
+            own.unlock();
+            next.join();
+        });
+        share.unlock();
+        const std::scoped_lock own{mutex};
+        check_in_fork([&] { const std::shared_lock shared{mutex}; });
+    });
+}
+
+TEST_CASE("call_once: a call that a fiber of the parent makes is still to be made in a forked process") {
+    coir::run(unwatched_run, [] {
+        coir::once_flag flag;
+        int calls = 0;
+        coir::call_once(flag, [&] {
+            check_in_fork([&] {
+                coir::call_once(flag, [&] { ++calls; });
+                coir::call_once(flag, [&] { ++calls; });
+                expect(calls == 1, "not once");
+            });
+        });
+        CHECK(calls == 0);
+    });
+}
+
+TEST_CASE("barrier: fibers of the parent have not arrived in a forked process") {
+    coir::run(unwatched_run, [] {
+        coir::barrier<> barrier{2};
+        auto waits = coir::spawn([&] { barrier.arrive_and_wait(); });
+        coir::this_fiber::yield();
+        check_in_fork([&] {
+            auto one = coir::spawn([&] { barrier.arrive_and_wait(); });
+            coir::this_fiber::yield();
+            expect(!one.done(), "somebody else is here");
+            barrier.arrive_and_wait();
+            one.join();
+        });
+        barrier.arrive_and_wait();
+        waits.join();
+    });
+}
+
+TEST_CASE("mutex: after the end of a run whose fiber has kept it, it is free") {
+    coir::mutex mutex;
+    coir::run(unwatched_run, [&] { mutex.lock(); });
+    coir::run(unwatched_run, [&] { CHECK(mutex.try_lock()); });
+}
+
+TEST_CASE("task_group: fibers of the parent are not in it in a forked process, which has all its places") {
+    coir::run(unwatched_run, [] {
+        coir::event event;
+        coir::task_group group{coir::limit{1}};
+        group.spawn([&] { event.wait(); });
+        check_in_fork([&] {
+            bool done = false;
+            group.spawn([&] { done = true; });
+            group.wait();
+            expect(done, "not done");
+        });
+        check_in_fork([&] { group.wait(); });
+        event.set();
+        group.wait();
+    });
+}
+
+TEST_CASE("scheduler_ref: in a forked process the parent's scheduler is gone") {
+    coir::run(unwatched_run, [] {
+        const coir::scheduler_ref here = coir::this_scheduler();
+        const ending child = in_child([&] {
+            expect(!here.alive(), "it is said to be alive");
+            const coir::scheduler_ref copy = here;
+            try {
+                copy.post([] {});
+            } catch (const coir::scheduler_gone&) { return; }
+            throw std::runtime_error{"it was posted to"};
+        });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        CHECK(here.alive());
+    });
+}
+
+TEST_CASE("spawn_on: in a forked process a handle lets go of what runs in the parent") {
+    coir::run(unwatched_run, [] {
+        bool stopped = false;
+        auto sleeper = coir::spawn_on(coir::this_scheduler(), [&] {
+            try {
+                coir::this_fiber::sleep_for(std::chrono::hours{1});
+            } catch (const coir::cancelled&) { stopped = true; }
+        });
+        coir::this_fiber::yield();
+        const ending child = in_child([&] { const auto taken = std::move(sleeper); });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        CHECK_FALSE(stopped);
+        CHECK_FALSE(sleeper.done());
+    });
+}
