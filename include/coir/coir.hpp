@@ -47,6 +47,7 @@
 #include <coir/semaphore.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/signal_set.hpp>
+#include <coir/stats.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>

@@ -119,6 +119,7 @@ void scheduler::fire_timers_in_order(std::int64_t now) {
 /// none.
 void scheduler::adapt_quota(std::int64_t now) noexcept {
     const std::int64_t took = now - round_began_;
+    longest_round_ = std::max(longest_round_, took);
     if (budget_ > 0 && took < round_max) {
         quota_ = quota_max;
     } else if (took > round_max) {

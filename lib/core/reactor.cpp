@@ -166,6 +166,7 @@ void reactor::watch_bell(int fd) {
 void reactor::poll(std::int64_t nanoseconds) noexcept {
     constexpr int batch = 256;
     epoll_event events[batch];
+    ++polls_;
     const long count = sys::epoll_wait(epoll_.get(), events, batch, nanoseconds);
     // EINTR: a signal handler has run, and the hub looks at what it may have left.
     COIR_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed: the scheduler's epoll descriptor was closed");

@@ -93,6 +93,9 @@ public:
     /// Wakes whom events are for; waits up to `nanoseconds` (negative: for ever) when there is none yet.
     void poll(std::int64_t nanoseconds) noexcept;
 
+    /// How often `poll` was called.
+    [[nodiscard]] std::uint64_t polls() const noexcept { return polls_; }
+
 private:
     static constexpr std::size_t chunk = 256;
 
@@ -106,6 +109,7 @@ private:
 
     std::vector<std::unique_ptr<std::array<descriptor, chunk>>> chunks_;  // by number, made as needed, never moved
     std::size_t waiting_ = 0;
+    std::uint64_t polls_ = 0;
     unique_fd epoll_;
 };
 

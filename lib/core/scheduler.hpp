@@ -23,6 +23,10 @@
 #include "core/vitals.hpp"
 #include "core/waiter.hpp"
 
+namespace coir {
+struct scheduler_stats;
+}
+
 namespace coir::detail {
 
 using unhandled_exception_handler = std::function<void(std::exception_ptr, std::string_view)>;
@@ -120,6 +124,8 @@ public:
     /// A line for each fiber that is alive, in the order of spawning.
     void dump(std::ostream& out) const;
 
+    [[nodiscard]] scheduler_stats stats() const noexcept;
+
     timer_queue& timers() noexcept { return timers_; }
     detail::reactor& reactor() noexcept { return reactor_; }
     detail::inbox& inbox() noexcept { return inbox_; }
@@ -204,6 +210,7 @@ private:
     std::uint64_t last_id_ = 0;
     int quota_ = quota_max;
     std::int64_t round_began_ = 0;
+    std::int64_t longest_round_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;
     bool draining_ = false;      // the main task has ended: all are stopped, and what is spawned is born stopped

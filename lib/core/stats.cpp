@@ -1,0 +1,32 @@
+#include <coir/stats.hpp>
+
+#include "core/scheduler.hpp"
+
+namespace coir {
+
+scheduler_stats stats() { return detail::scheduler::get("stats").stats(); }
+
+}  // namespace coir
+
+namespace coir::detail {
+
+scheduler_stats scheduler::stats() const noexcept {
+    scheduler_stats found;
+    alive_.for_each([&found](const task& each) {
+        ++found.fibers_alive;
+        if (each.state == task_state::parked) ++found.fibers_parked;
+    });
+    found.fibers_ready = ready_.count();
+    found.switches = vitals_.slices.load(std::memory_order_relaxed);
+    found.polls = reactor_.polls();
+    // The spare one is no fiber's.
+    const std::size_t spare = spare_.memory.sp != nullptr && spare_.pooled ? 1 : 0;
+    found.stacks_in_use = stacks_.in_use() - spare;
+    found.stacks_pooled = stacks_.pooled() + spare;
+    // The round that is going on may be the longest.
+    const std::int64_t now = clock::now().time_since_epoch().count();
+    found.longest_round = std::chrono::nanoseconds{std::max(longest_round_, now - round_began_)};
+    return found;
+}
+
+}  // namespace coir::detail
