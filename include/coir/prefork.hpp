@@ -34,13 +34,15 @@ namespace coir {
 /// endpoint, or when what systemd has handed over is no listening TCP socket.
 ///
 /// @code
+/// #include <coir/coir.hpp>
+///
 /// int main() {
 ///     return coir::prefork(
 ///         2,
 ///         [](coir::worker& self) {
 ///             self.serve([](coir::net::tcp_stream peer) { peer.write_all("hello"); });
 ///         },
-///         {.listen = {{"127.0.0.1", 0}}, .grace = 10s});
+///         {.listen = {{"127.0.0.1", 0}}});
 /// }
 /// @endcode
 int prefork(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options = {});

@@ -52,7 +52,8 @@ struct prefork_options {
     run_options run{};
 
     /// Called by the parent once a second, in its one thread, with what the workers tell and the sum of it. Whatever it
-    /// does, it should not take long: meanwhile nobody looks after the workers. Empty: the workers tell nothing.
+    /// does, it should not take long: meanwhile nobody looks after the workers. What it throws comes out of `prefork`,
+    /// and the workers stop, as when the parent has died. Empty: the workers tell nothing.
     std::function<void(std::span<const worker_stats>, const scheduler_stats& all)> on_stats{};
 };
 

@@ -19,7 +19,11 @@ parent_signals::parent_signals() {
     ::pthread_sigmask(SIG_BLOCK, &awaited, &before_);
 }
 
-parent_signals::~parent_signals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+parent_signals::~parent_signals() {
+    // One that has come too late, the second Ctrl-C, is not to end the program in the middle of what follows.
+    while (take() != 0) {}
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
 
 int parent_signals::take() noexcept {
     signalfd_siginfo next{};

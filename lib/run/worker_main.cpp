@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-#include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/io.hpp>
 #include <coir/signal_set.hpp>
@@ -53,7 +52,7 @@ void tell_stats(shared_stats& board) {
 }
 
 /// In the first fiber.
-void work(worker_start& own, signal_set& terminate, const std::function<void(worker&)>& main) {
+void work(worker_start& own, signal_set& terminate, const std::function<void(worker&)>& main, bool& is_orphan) {
     scheduler& here = *scheduler::current();
     task& first = here.running();
     worker self{own.index, listeners_on(own.listening), [&own] {
@@ -67,6 +66,7 @@ void work(worker_start& own, signal_set& terminate, const std::function<void(wor
     });
     const auto stops = spawn({.name = "end of the parent"}, [&] {
         io::wait_readable(own.lifeline.get());
+        is_orphan = true;
         log::error(name_of(own) + " stops: its parent is gone");
         here.request_stop(first);
     });
@@ -78,6 +78,7 @@ void work(worker_start& own, signal_set& terminate, const std::function<void(wor
 }  // namespace
 
 void run_worker(worker_start start, const std::function<void(worker&)>& main, const run_options& options) {
+    bool is_orphan = false;
     int code = 1;
     try {
         leave_to_parent(SIGINT);
@@ -85,12 +86,11 @@ void run_worker(worker_start start, const std::function<void(worker&)>& main, co
         signal_set terminate{SIGTERM};
         watch_parent(start.lifeline.get());
         unblock_signals(start.mask);
-        run(options, [&] { work(start, terminate, main); });
+        run(options, [&] { work(start, terminate, main, is_orphan); });
         code = 0;
-    } catch (const fiber_stopped&) {
-        // The parent is gone, or main has let a stop of its own making pass.
     } catch (const std::exception& failure) {
-        log::error(name_of(start) + ": its main has thrown: " + failure.what());
+        // An orphan is stopped, and that it was is no news.
+        if (!is_orphan) log::error(name_of(start) + ": its main has thrown: " + failure.what());
     } catch (...) { log::error(name_of(start) + ": its main has thrown what is no std::exception"); }
     std::exit(code);
 }

@@ -865,3 +865,15 @@ TEST_CASE("prefork: the parent is told what its workers' schedulers do, and the 
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
 }
+
+TEST_CASE("prefork: what the parent's own function throws comes out, and the workers stop") {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    auto options = on_loopback();
+    options.on_stats = [](auto, auto&) { throw std::runtime_error{"of no use"}; };
+    prefork_server server{1, serve_who, options};
+    const pid_t worker = server.wait_for_workers(1).front();
+    server.wait_for("thrown: of no use");
+    CHECK(orphan_ends(worker));
+    CHECK(server.end() == 100);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
