@@ -3,6 +3,7 @@
 #include <coir/coir.hpp>
 
 #include "run/restart_delay.hpp"
+#include "run/shared_stats.hpp"
 #include "run/worker_process.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
@@ -22,8 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -876,4 +877,22 @@ TEST_CASE("prefork: what the parent's own function throws comes out, and the wor
     CHECK(orphan_ends(worker));
     CHECK(server.end() == 100);
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+}
+
+TEST_CASE("shared_stats: nothing before they are written, and never half of them") {
+    coir::detail::shared_stats shared;
+    CHECK_FALSE(shared.read());
+    std::atomic<bool> ends = false;
+    std::thread writer{[&] {
+        for (std::uint64_t i = 0; !ends; ++i) shared.write({.fibers_alive = i, .switches = i, .stacks_pooled = i});
+    }};
+    int read = 0;
+    while (read < 1000) {
+        const auto now = shared.read();
+        if (!now) continue;
+        ++read;
+        if (now->fibers_alive != now->switches || now->switches != now->stacks_pooled) FAIL("half");
+    }
+    ends = true;
+    writer.join();
 }
