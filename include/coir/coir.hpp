@@ -40,6 +40,8 @@
 #include <coir/offload.hpp>
 #include <coir/once_flag.hpp>
 #include <coir/pipe.hpp>
+#include <coir/prefork.hpp>
+#include <coir/prefork_options.hpp>
 #include <coir/process.hpp>
 #include <coir/process_options.hpp>
 #include <coir/recursive_mutex.hpp>
@@ -57,3 +59,4 @@
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <coir/wait_queue.hpp>
+#include <coir/worker.hpp>

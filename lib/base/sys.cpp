@@ -182,6 +182,13 @@ bool is_terminal(int fd) noexcept {
 
 long status_flags(int fd) noexcept { return system_call(SYS_fcntl, fd, F_GETFL); }
 
+long set_nonblocking(int fd) noexcept {
+    const long flags = status_flags(fd);
+    return flags < 0 ? flags : system_call(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+long set_close_on_exec(int fd) noexcept { return system_call(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC); }
+
 long poll_now(int fd, short events) noexcept {
     pollfd asked{fd, events, 0};
     const timespec no_time{0, 0};

@@ -58,6 +58,10 @@ bool is_terminal(int fd) noexcept;
 /// The descriptor's O_ flags: fcntl(2) with F_GETFL.
 long status_flags(int fd) noexcept;
 
+/// Adds O_NONBLOCK to them, and sets FD_CLOEXEC: fcntl(2) with F_SETFL and F_SETFD.
+long set_nonblocking(int fd) noexcept;
+long set_close_on_exec(int fd) noexcept;
+
 /// The state of one descriptor, by poll(2) without waiting: the events of `events` that hold, or -errno.
 long poll_now(int fd, short events) noexcept;
 

@@ -42,7 +42,8 @@ reactor::reactor() : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
 
 void reactor::add(int fd) {
     descriptor& added = know(fd);
-    COIR_CHECK(added.how != descriptor::kind::owned, "a descriptor is added twice");
+    COIR_CHECK(added.how != descriptor::kind::owned && added.how != descriptor::kind::shared,
+               "a descriptor is added twice");
     added.how = descriptor::kind::owned;
     ++added.generation;
     added.watched = read_events | EPOLLET;
@@ -54,6 +55,18 @@ void reactor::add(int fd) {
     if (done == 0) return;
     added.how = descriptor::kind::unknown;
     throw_error(done, "epoll_ctl", fd);
+}
+
+void reactor::add_shared(int fd) {
+    descriptor& added = know(fd);
+    COIR_CHECK(added.how != descriptor::kind::owned && added.how != descriptor::kind::shared,
+               "a descriptor is added twice");
+    // One that was borrowed may have an entry, which is of no use any more.
+    remove(fd);
+    added.how = descriptor::kind::shared;
+    ++added.generation;
+    added.watched = 0;
+    added.readable = added.writable = true;
 }
 
 void reactor::remove(int fd) noexcept {
@@ -75,9 +88,24 @@ void reactor::prepare(int fd, waiter& who, direction towards) {
     waited.waiters(towards).push_back(who);
 }
 
+void reactor::prepare_shared(int fd, waiter& who) {
+    descriptor& waited = *known(fd);
+    if (waited.watched == 0) {
+        waited.watched = EPOLLIN | EPOLLEXCLUSIVE;
+        const long done = control(EPOLL_CTL_ADD, fd, waited);
+        if (done != 0) waited.watched = 0;
+        if (done != 0) throw_error(done, "epoll_ctl", fd);
+    }
+    waited.readers.push_back(who);
+}
+
 bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
     if (fd < 0) throw_error(-EBADF, "wait", fd);
     descriptor& waited = know(fd);
+    if (waited.how == descriptor::kind::shared) {
+        prepare_shared(fd, who);
+        return true;
+    }
     if (waited.how == descriptor::kind::owned) {
         // Watched edge-triggered: what came before has been reported, and would not be again.
         const short events = towards == direction::read ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
@@ -108,6 +136,7 @@ bool reactor::prepare_borrowed(int fd, waiter& who, direction towards) {
 
 void reactor::finish_borrowed(int fd) noexcept {
     descriptor& waited = *known(fd);
+    if (waited.how == descriptor::kind::shared) finish_shared(fd);
     if (waited.how != descriptor::kind::borrowed) return;
     const std::uint32_t now = wanted(waited);
     // Others still wait: one event has disarmed all of them. Nobody does: the entry is left disarmed as it is, or its
@@ -115,6 +144,15 @@ void reactor::finish_borrowed(int fd) noexcept {
     if (now == EPOLLONESHOT) return;
     waited.watched = now;
     control(EPOLL_CTL_MOD, fd, waited);
+}
+
+void reactor::finish_shared(int fd) noexcept {
+    descriptor& waited = *known(fd);
+    // Asked anew by whoever comes next: what is there meanwhile is no event.
+    waited.readable = true;
+    if (waited.watched == 0 || !waited.readers.empty()) return;
+    waited.watched = 0;
+    sys::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
 void reactor::watch_bell(int fd) {

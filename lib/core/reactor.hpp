@@ -22,6 +22,7 @@ struct descriptor {
         unknown,
         owned,     // ours: registered once, edge-triggered, for its life
         borrowed,  // the program's: registered anew, for one event, by each wait that parks
+        shared,    // ours, and of other processes: registered while a fiber waits
     };
 
     [[nodiscard]] list<waiter>& waiters(direction towards) noexcept {
@@ -34,8 +35,8 @@ struct descriptor {
     std::uint32_t watched = 0;     // the events registered
     kind how = kind::unknown;
 
-    // Owned descriptors: what is known without asking. Try the call while the flag is set, clear it at EAGAIN, then
-    // wait.
+    // Owned and shared descriptors: what is known without asking. Try the call while the flag is set, clear it at
+    // EAGAIN, then wait.
     bool readable = false;
     bool writable = false;
     /// PRI, RDHUP, HUP or ERR came. From now on a short read says nothing: data and end of stream can come in one
@@ -52,16 +53,25 @@ public:
     /// Throws `std::system_error`: EPERM when epoll cannot watch it (a regular file).
     void add(int fd);
 
+    /// The same for a listening socket from which other processes accept as well. It is watched only while a fiber
+    /// waits for it, level-triggered and so that each connection wakes one of those who sleep (EPOLLEXCLUSIVE): a
+    /// process that does not accept takes no one's turn. Whoever waits goes to the end of the line, so all get theirs.
+    void add_shared(int fd);
+
     /// To be called before the descriptor is closed: a duplicate of it in another process would keep its entry alive.
     /// Ends waits on it with `outcome::closed`.
     void remove(int fd) noexcept;
 
-    /// What is known of an owned descriptor. The reference holds as long as the reactor.
+    /// What is known of an owned or shared descriptor. The reference holds as long as the reactor.
     [[nodiscard]] descriptor& operator[](int fd) noexcept { return *known(fd); }
 
     /// Before a wait of `who` for an owned descriptor. Watches for writability from the first wait for it on: asked for
     /// from the start, it would cost an event for every message that the peer reads.
     void prepare(int fd, waiter& who, direction towards);
+
+    /// Before a wait of `who` for input from a shared descriptor, and after it, however it ended.
+    void prepare_shared(int fd, waiter& who);
+    void finish_shared(int fd) noexcept;
 
     /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is ready
     /// (a regular file). Throws `std::system_error` (bad_file_descriptor).

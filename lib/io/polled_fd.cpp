@@ -16,7 +16,7 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     forget_visitors_of_parent();
     owner_.claim(here, operation);
     try {
-        here.reactor().add(fd_);
+        is_shared() ? here.reactor().add_shared(fd_) : here.reactor().add(fd_);
     } catch (const std::system_error& refused) {
         owner_ = {};
         return refused.code();
@@ -27,10 +27,28 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
 std::error_code polled_fd::wait(scheduler& here, direction towards, const deadline& until) {
     waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
     me.descriptor = fd_;
+    if (is_shared()) [[unlikely]]
+        return wait_shared(here, me, until);
     here.reactor().prepare(fd_, me, towards);
     const visit inside{*this, towards};
     const std::error_code ended = park_on_descriptor(here, me, until);
     // Closed, perhaps after the descriptor became ready and before this fiber ran.
+    return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
+}
+
+/// For input: only listening sockets are shared.
+std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadline& until) {
+    here.reactor().prepare_shared(fd_, me);
+    const visit inside{*this, direction::read};
+    struct finish {
+        // Closed: the number may be another file's by now. Interrupted: nothing is known of it.
+        ~finish() {
+            if (of.fd_ >= 0 && of.owner_.belongs_to(here.serial())) here.reactor().finish_shared(of.fd_);
+        }
+        scheduler& here;
+        polled_fd& of;
+    } const at_end{here, *this};
+    const std::error_code ended = park_on_descriptor(here, me, until);
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
 }
 
@@ -59,6 +77,7 @@ polled_fd& polled_fd::operator=(polled_fd&& other) noexcept {
     close();
     owner_ = std::exchange(other.owner_, {});
     fd_ = std::exchange(other.fd_, -1);
+    with_ = other.with_;
     return *this;
 }
 

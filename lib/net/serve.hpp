@@ -7,6 +7,7 @@
 #include <coir/error.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/task_group.hpp>
+#include <coir/this_fiber.hpp>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -59,31 +60,46 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
     bool shortage_is_known = false;
     counting_semaphore<> places{static_cast<std::ptrdiff_t>(std::min(most, places_max))};
     task_group connections;
+    const auto begin = [&](Stream peer, place taken) {
+        std::error_code gone;
+        const auto from = peer.remote_endpoint(gone);
+        const std::string name = gone ? "" : from.to_string();
+        connections.spawn({.name = name}, [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
+            attend(handler, std::move(peer));
+        });
+    };
     for (;;) {
         // Before it is accepted: those beyond the limit wait in the system's queue.
         if (!places.try_acquire_until(until)) throw timed_out{operation};
         place taken{places};
+        if (socket.is_draining()) break;
         std::error_code ec;
         Stream peer = listener.accept(until, ec);
         if (!ec) {
-            std::error_code gone;
-            const auto from = peer.remote_endpoint(gone);
-            const std::string name = gone ? "" : from.to_string();
-            connections.spawn({.name = name}, [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
-                attend(handler, std::move(peer));
-            });
+            begin(std::move(peer), std::move(taken));
+            // So that a burst of connections is spread over the processes, and not all with the first to wake.
+            if (socket.is_shared()) this_fiber::yield();
         } else if (was_open && !listener.is_open()) {
-            connections.wait();
-            return;
+            break;
         } else if (is_shortage(ec)) {
             if (!std::exchange(shortage_is_known, true)) {
                 log::warning(std::string{operation} + ": " + ec.message() + ": new connections have to wait");
             }
             socket.rest(direction::read, rest_without_descriptors);
-        } else {
+        } else if (!socket.is_draining()) {
             throw_error(ec, operation);
         }
     }
+    // Where it drains, those who came before the waits ended: their one wake may have been for this process.
+    while (places.try_acquire()) {
+        place taken{places};
+        std::error_code ec;
+        Stream peer = listener.accept(std::chrono::seconds{0}, ec);
+        if (ec) break;
+        begin(std::move(peer), std::move(taken));
+    }
+    listener.close();
+    connections.wait();
 }
 
 }  // namespace coir::detail

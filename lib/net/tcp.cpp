@@ -156,6 +156,21 @@ tcp_listener tcp_listener::bind(const endpoint& at, listen_options options, std:
     return ec ? tcp_listener{} : std::move(made);
 }
 
+tcp_listener tcp_listener::adopt(int listening) {
+    const std::string operation = "tcp_listener::adopt of descriptor " + std::to_string(listening);
+    const char* const what = operation.c_str();
+    const bool is_listening = option(listening, SOL_SOCKET, SO_ACCEPTCONN, what) != 0;
+    const int family = option(listening, SOL_SOCKET, SO_DOMAIN, what);
+    const int protocol = option(listening, SOL_SOCKET, SO_PROTOCOL, what);
+    if (!is_listening || (family != AF_INET && family != AF_INET6) || protocol != IPPROTO_TCP) {
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument), operation + ", no listening TCP socket");
+    }
+    detail::throw_if(error_of(sys::set_nonblocking(listening)), operation);
+    detail::throw_if(error_of(sys::set_close_on_exec(listening)), operation);
+    set_option(listening, IPPROTO_TCP, TCP_NODELAY, 1, what);
+    return tcp_listener{listening, detail::sharing::processes};
+}
+
 tcp_stream tcp_listener::accept(deadline until, std::error_code& ec) {
     const int fd = socket_.accept(until, ec, "tcp_listener::accept");
     return ec ? tcp_stream{} : tcp_stream{fd};

@@ -3,10 +3,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <coir/coir.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "net/loopback.hpp"
@@ -336,5 +338,199 @@ TEST_CASE("serve: at its limit it gives up at its deadline, and is stopped") {
         CHECK(read_text(other) == "a");
         stopped.request_stop();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+    });
+}
+
+// ---- shared with other processes ---------------------------------------------------------------------------------
+
+TEST_CASE("tcp_listener: adopts what another one has released, or a process has handed over") {
+    in_scheduler([] {
+        auto bound = listen_on_loopback();
+        const auto at = bound.local_endpoint();
+        auto adopted = tcp_listener::adopt(bound.release());
+        CHECK(adopted.local_endpoint() == at);
+        auto early = tcp_stream::connect(at);
+        auto server = coir::spawn([&] { adopted.serve(echo); });
+        for (int i = 0; i < 3; ++i) {
+            auto stream = tcp_stream::connect(at);
+            stream.write_all("a");
+            CHECK(read_text(stream) == "a");
+            coir::this_fiber::yield();
+        }
+        early.write_all("b");
+        CHECK(read_text(early) == "b");
+    });
+}
+
+TEST_CASE("tcp_listener: an adopted socket becomes non-blocking and closed on exec") {
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    REQUIRE(::listen(fd, 1) == 0);
+    const auto adopted = tcp_listener::adopt(fd);
+    CHECK((::fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("tcp_listener: what is no listening TCP socket is not adopted, and the error names it") {
+    const int closed = ::dup(0);
+    ::close(closed);
+    CHECK_THROWS_AS(static_cast<void>(tcp_listener::adopt(closed)), std::system_error);
+    for (const int family : {AF_INET, AF_UNIX}) {
+        const int fd = ::socket(family, SOCK_STREAM, 0);
+        if (family == AF_UNIX) ::listen(fd, 1);
+        const std::string name = "tcp_listener::adopt of descriptor " + std::to_string(fd);
+        try {
+            static_cast<void>(tcp_listener::adopt(fd));
+            FAIL("adopted");
+        } catch (const std::system_error& refused) {
+            CHECK(refused.code() == std::errc::invalid_argument);
+            CHECK(std::string{refused.what()}.starts_with(name));
+        }
+        ::close(fd);
+    }
+}
+
+TEST_CASE("tcp_listener: waits on an adopted socket end by stop, deadline and close, and it may be waited for again") {
+    in_scheduler([] {
+        auto listener = tcp_listener::adopt(listen_on_loopback().release());
+        auto stopped = coir::spawn([&] { static_cast<void>(listener.accept()); });
+        auto waits = coir::spawn([&] { return listener.accept().is_open(); });
+        coir::this_fiber::yield();
+        stopped.request_stop();
+        stopped.join();
+        CHECK_THROWS_AS(static_cast<void>(listener.accept(1ms)), coir::timed_out);
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        CHECK(waits.get());
+        auto closed = coir::spawn([&] { static_cast<void>(listener.accept()); });
+        coir::this_fiber::yield();
+        listener.close();
+        CHECK_THROWS_AS(closed.get(), std::system_error);
+    });
+}
+
+TEST_CASE("tcp_listener: an adopted socket may be waited for by wait_readable") {
+    in_scheduler([] {
+        auto listener = tcp_listener::adopt(listen_on_loopback().release());
+        CHECK_THROWS_AS(static_cast<void>(listener.accept(1ms)), coir::timed_out);
+        auto waits = coir::spawn([&] { coir::io::wait_readable(listener.native_handle()); });
+        coir::this_fiber::yield();
+        auto stream = tcp_stream::connect(listener.local_endpoint());
+        waits.get();
+        CHECK(listener.accept().is_open());
+    });
+}
+
+TEST_CASE("serve: of two that share a socket, the one at its limit leaves connections to the other") {
+    in_scheduler([] {
+        auto bound = listen_on_loopback();
+        const auto at = bound.local_endpoint();
+        auto limited = tcp_listener::adopt(::dup(bound.native_handle()));
+        auto other = tcp_listener::adopt(bound.release());
+        coir::event goes_on;
+        bool is_full = false;
+        auto at_limit = coir::spawn([&] {
+            limited.serve(coir::limit{1}, [&](tcp_stream peer) {
+                is_full = true;
+                goes_on.wait();
+                echo(std::move(peer));
+            });
+        });
+        std::vector<tcp_stream> streams;
+        while (!is_full) {
+            streams.push_back(tcp_stream::connect(at));
+            coir::this_fiber::sleep_for(1ms);
+        }
+        auto unlimited = coir::spawn([&] { other.serve(echo); });
+        for (int i = 0; i < 10; ++i) {
+            auto stream = tcp_stream::connect(at);
+            stream.write_all("a");
+            CHECK(read_text(stream) == "a");
+        }
+        goes_on.set();
+    });
+}
+
+TEST_CASE("serve: schedulers that share a socket take turns") {
+    auto bound = listen_on_loopback();
+    const auto at = bound.local_endpoint();
+    std::atomic<int> served[2] = {0, 0};
+    std::vector<std::thread> threads;
+    for (auto& each : served) {
+        threads.emplace_back([&each, fd = ::dup(bound.native_handle())] {
+            coir::run([&] {
+                auto listener = tcp_listener::adopt(fd);
+                listener.serve([&](tcp_stream peer) {
+                    ++each;
+                    peer.write_all("a");
+                    std::array<std::byte, 1> last;
+                    if (peer.read_some(last) == 1) listener.close();
+                });
+            });
+        });
+    }
+    in_scheduler([&] {
+        // One that is over before the next begins: were it always the same that is woken, it would get all of them.
+        while (served[0] == 0 || served[1] == 0) {
+            auto stream = tcp_stream::connect(at);
+            CHECK(read_text(stream) == "a");
+        }
+        for (int i = 0; i < 2; ++i) {
+            auto stream = tcp_stream::connect(at);
+            CHECK(read_text(stream) == "a");
+            stream.write_all("z");
+            // The other one is asked when this one is gone.
+            std::array<std::byte, 1> end;
+            CHECK(stream.read_some(end) == 0);
+        }
+    });
+    for (auto& each : threads) each.join();
+}
+
+TEST_CASE(
+    "serve: drained, it serves those who wait in the queue, closes the listener, and returns when they have ended") {
+    in_scheduler([] {
+        for (const bool is_shared : {false, true}) {
+            auto listener = is_shared ? tcp_listener::adopt(listen_on_loopback().release()) : listen_on_loopback();
+            const auto at = listener.local_endpoint();
+            auto server = coir::spawn([&] { listener.serve(echo); });
+            coir::this_fiber::yield();
+            auto first = tcp_stream::connect(at);
+            auto second = tcp_stream::connect(at);
+            listener.drain();  // before it has heard of them
+            first.write_all("a");
+            CHECK(read_text(first) == "a");
+            CHECK_FALSE(listener.is_open());
+            second.write_all("b");
+            CHECK(read_text(second) == "b");
+            std::error_code ec;
+            auto late = tcp_stream::connect(at, coir::never, ec);
+            CHECK(ec == std::errc::connection_refused);
+            CHECK_FALSE(server.done());
+            first.close();
+            second.close();
+            server.get();
+        }
+    });
+}
+
+TEST_CASE("serve: drained at its limit, it takes no more than it has room for") {
+    in_scheduler([] {
+        auto listener = listen_on_loopback();
+        const auto at = listener.local_endpoint();
+        auto server = coir::spawn([&] { listener.serve(coir::limit{1}, echo); });
+        auto served = tcp_stream::connect(at);
+        served.write_all("a");
+        CHECK(read_text(served) == "a");
+        auto waiting = tcp_stream::connect(at);
+        auto beyond = tcp_stream::connect(at);
+        listener.drain();
+        served.close();
+        waiting.write_all("b");
+        CHECK(read_text(waiting) == "b");
+        std::error_code ec;
+        std::array<std::byte, 1> nothing;
+        CHECK(beyond.read_some(nothing, coir::never, ec) == 0);
+        CHECK(ec == std::errc::connection_reset);
+        waiting.close();
+        server.get();
     });
 }

@@ -9,7 +9,11 @@
 namespace coir::detail {
 
 class scheduler;
+struct waiter;
 enum class direction : std::uint8_t;
+
+/// Whether other processes wait for the same file.
+enum class sharing : std::uint8_t { none, processes };
 
 /// A non-blocking descriptor that the library owns: what sockets, pipes and the like are made of. It comes to belong to
 /// the scheduler whose fiber first uses it, is registered there once, and may outlive it. Each call that waits throws
@@ -17,7 +21,7 @@ enum class direction : std::uint8_t;
 class polled_fd {
 public:
     polled_fd() noexcept = default;
-    explicit polled_fd(int fd) noexcept : fd_{fd} {}
+    explicit polled_fd(int fd, sharing with = sharing::none) noexcept : fd_{fd}, with_{with} {}
     polled_fd(polled_fd&& other) noexcept;
     polled_fd& operator=(polled_fd&& other) noexcept;
     ~polled_fd();
@@ -32,6 +36,11 @@ public:
 
     /// Gives the descriptor away, open as it is; -1 when there is none.
     int release() noexcept;
+
+    /// Ends the waits in the same way, and stays open.
+    void interrupt() noexcept { fd_ = release(); }
+
+    [[nodiscard]] bool is_shared() const noexcept { return with_ == sharing::processes; }
 
     /// Makes `attempt`, which is given what is known of the descriptor, until it says other than -EAGAIN; in between
     /// the fiber is suspended until there is news. Its result, or negative with `ec`. (lib/io/polled_fd.hpp, as the two
@@ -55,11 +64,13 @@ public:
 private:
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
+    std::error_code wait_shared(scheduler& here, waiter& me, const deadline& until);
     std::error_code let_others_run(scheduler& here, direction towards);
     void check_unvisited() noexcept;
     void forget_visitors_of_parent() noexcept;
 
     int fd_ = -1;
+    sharing with_ = sharing::none;
     owner owner_;
     std::uint32_t visitors_[2] = {0, 0};  // fibers suspended in a call, by direction
 };

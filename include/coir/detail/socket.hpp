@@ -23,6 +23,7 @@ public:
     socket() noexcept = default;
     explicit socket(int fd, short_read when_short = short_read::means_empty) noexcept
         : polled_fd{fd}, when_short_{when_short} {}
+    explicit socket(int listening, sharing with) noexcept : polled_fd{listening, with} {}
 
     /// One recv(2) that got something, or the end of the stream: 0.
     std::size_t receive(std::span<std::byte> into, const deadline& until, std::error_code& ec, const char* operation);
@@ -50,6 +51,13 @@ public:
     /// The next connection of a listening socket, as a non-blocking descriptor; -1 with `ec`.
     int accept(const deadline& until, std::error_code& ec, const char* operation);
 
+    /// Ends the waits of `accept` with `operation_canceled`; the socket stays open, for `serve` to take what has come.
+    void drain() noexcept {
+        draining_ = true;
+        interrupt();
+    }
+    [[nodiscard]] bool is_draining() const noexcept { return draining_; }
+
     /// Sleeps inside the socket: for what has to wait for something else than the socket itself.
     void rest(direction towards, deadline until);
 
@@ -58,6 +66,7 @@ public:
 
 private:
     short_read when_short_ = short_read::means_empty;
+    bool draining_ = false;
 };
 
 }  // namespace coir::detail

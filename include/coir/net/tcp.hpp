@@ -113,6 +113,19 @@ public:
     static tcp_listener bind(const endpoint& at, listen_options options = {});
     static tcp_listener bind(const endpoint& at, listen_options options, std::error_code& ec);
 
+    /// Takes over a listening socket that another process may accept from as well: one that was inherited, or handed
+    /// over by a supervisor (systemd's sockets, sd_listen_fds(3)). Each connection wakes one of the processes that
+    /// wait, and they take turns. The descriptor becomes non-blocking, in all of them, and closed on exec. Throws
+    /// `std::system_error` naming it, and it stays the caller's: `invalid_argument` when it is no listening TCP socket.
+    ///
+    /// @code
+    /// auto bound = coir::net::tcp_listener::bind({"127.0.0.1", 0});
+    /// auto listener = coir::net::tcp_listener::adopt(bound.release());
+    /// auto stream = coir::net::tcp_stream::connect(listener.local_endpoint());
+    /// auto peer = listener.accept();
+    /// @endcode
+    static tcp_listener adopt(int listening);
+
     /// Waits for a connection. Those that end before they are taken are passed over. Throws as the calls of a
     /// `tcp_stream`, and `std::system_error` with `too_many_files_open` when there is no descriptor left; it may then
     /// be tried again later.
@@ -146,6 +159,11 @@ public:
     /// No more than so many connections at a time; those beyond wait in the system's queue (`listen_options::backlog`).
     void serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until = never);
 
+    /// Ends `serve` without losing anybody: it takes those who are connected already and wait in the system's queue, as
+    /// far as its limit has room for them, closes the listener, and returns when all have come to their ends. Ends
+    /// other waits as `close` does. Never waits.
+    void drain() noexcept { socket_.drain(); }
+
     /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }
 
@@ -157,7 +175,8 @@ public:
     [[nodiscard]] endpoint local_endpoint() const;
 
 private:
-    explicit tcp_listener(int listening) noexcept : socket_{listening} {}
+    explicit tcp_listener(int listening, detail::sharing with = detail::sharing::none) noexcept
+        : socket_{listening, with} {}
 
     detail::socket socket_;
 };
