@@ -10,6 +10,7 @@
 #include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/copy.hpp>
+#include <coir/cores.hpp>
 #include <coir/deadline.hpp>
 #include <coir/directory_watch.hpp>
 #include <coir/dump.hpp>

@@ -1,0 +1,16 @@
+#include <algorithm>
+#include <coir/cores.hpp>
+#include <thread>
+
+#include "base/affinity.hpp"
+#include "base/cgroup_quota.hpp"
+
+namespace coir {
+
+unsigned available_cores() {
+    unsigned cores = detail::affinity::of_process().count();
+    if (cores == 0) cores = std::max(1U, std::thread::hardware_concurrency());  // which is 0 where it is not known
+    return std::min(cores, detail::cgroup_quota("").value_or(cores));
+}
+
+}  // namespace coir
