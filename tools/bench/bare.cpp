@@ -1,10 +1,14 @@
-// What the machine itself can do: switches without a scheduler, and stacks without fibers.
+// What the machine itself can do: switches without a scheduler, stacks without fibers, and hand-overs between threads.
 
 #include <sys/mman.h>
 
 #include <boost/context/detail/fcontext.hpp>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "contender.hpp"
 
@@ -163,10 +167,68 @@ void map_stacks(bench::arguments args) {
     bench::report("mappings", bench::count_mappings());
 }
 
+/// A thread asks, another one answers, and each sleeps until the other has.
+class handover {
+public:
+    explicit handover(bool apart) : apart_{apart} {}
+    ~handover() {
+        ask(last);
+        other_.join();
+    }
+
+    void round_trip() { ask(asked); }
+
+private:
+    enum state { idle, asked, last, answered };
+
+    // Told outside of the lock, so that who is woken on another core does not run into it.
+    void ask(state what) {
+        set(what);
+        question_.notify_one();
+        std::unique_lock lock{mutex_};
+        answer_.wait(lock, [this] { return state_ == answered; });
+    }
+
+    void answer() {
+        if (apart_) bench::move_to_another_core();
+        for (state was = idle; was != last;) {
+            std::unique_lock lock{mutex_};
+            question_.wait(lock, [this] { return state_ == asked || state_ == last; });
+            was = std::exchange(state_, answered);
+            lock.unlock();
+            answer_.notify_one();
+        }
+    }
+
+    void set(state to) {
+        const std::lock_guard lock{mutex_};
+        state_ = to;
+    }
+
+    std::mutex mutex_;
+    std::condition_variable question_, answer_;
+    state state_ = idle;
+    bool apart_;
+    std::thread other_{[this] { answer(); }};
+};
+
+/// `args[0]` round trips, on `args[1]` cores: one or two.
+void hand_over(bench::arguments args) {
+    bench::stay_on_this_core();
+    handover threads{args[1] == 2};
+    for (long i = 0; i < args[0] / 10; ++i) threads.round_trip();
+    const auto start = bench::wall_clock::now();
+    for (long i = 0; i < args[0]; ++i) threads.round_trip();
+    bench::report("us", bench::seconds_since(start) * 1e6 / static_cast<double>(args[0]));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    constexpr bench::scenario scenarios[] = {
-        {"yield", yield_balanced}, {"yield-fcontext", yield_fcontext}, {"spawn", spawn}, {"stacks", map_stacks}};
+    constexpr bench::scenario scenarios[] = {{"yield", yield_balanced},
+                                             {"yield-fcontext", yield_fcontext},
+                                             {"spawn", spawn},
+                                             {"stacks", map_stacks},
+                                             {"hand-over", hand_over}};
     return bench::run_scenario(argc, argv, scenarios);
 }

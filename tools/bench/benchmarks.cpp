@@ -29,6 +29,14 @@ benchmark against_boost(const std::string& name, const std::string& coir_program
             .lines = {{.label = "ns", .metric = "ns", .against = {{"Boost.Fiber", limit}}}}};
 }
 
+/// By the wall clock, as both sides sleep.
+benchmark offload(const std::string& name, const std::string& cores) {
+    return {.name = "offload, round trip " + name,
+            .contenders = {{"coir", "bench_coir_sync offload 50000 " + cores, "bench_coir_sync offload 100 " + cores},
+                           {"two threads", "bench_bare hand-over 50000 " + cores, "bench_bare hand-over 100 " + cores}},
+            .lines = {{.label = "us", .metric = "us", .against = {{"two threads", 1.3}}}}};
+}
+
 benchmark spawn_and_join() {
     return {.name = "spawn+join, one at a time",
             .contenders = {{"coir", "bench_coir_fiber spawn 1000000", "bench_coir_fiber spawn 1000"},
@@ -147,6 +155,8 @@ std::vector<benchmark> fiber_benchmarks() {
         against_boost("buffered channel of 64, per item", "bench_coir_sync", "buffered", "5000000 64", "1000 64", 0.6),
         against_boost("mutex, uncontended pair", "bench_coir_sync", "mutex-pair", "10000000", "1000", 0.5),
         against_boost("mutex, handed over", "bench_coir_sync", "mutex-handover", "500000", "1000", 0.5),
+        offload("on one core", "1"),
+        offload("between two cores", "2"),
         hundred_sleeps(),
         many_sleeps(),
         sleepers(),

@@ -52,18 +52,6 @@ private:
     std::vector<Client> clients_;
 };
 
-/// Leaves the core that the server inherited, if there is another one.
-inline void move_to_another_core() {
-    const int here = sched_getcpu();
-    for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); ++core) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(static_cast<std::size_t>(core), &one);
-        if (core != here && sched_setaffinity(0, sizeof one, &one) == 0) return;
-    }
-    std::fputs("note: one core only, the load generator takes its share of it\n", stderr);
-}
-
 /// Reports the server's processor time for each of so many requests, after a tenth as many that are not counted.
 template <class Client> void report_cpu(const server_process& server, closed_loop<Client>& load, long requests) {
     load.exchange(requests / 10);

@@ -1,9 +1,11 @@
-// coir in the scenarios of channels and mutexes; boost_fiber.cpp has the same for Boost.Fiber.
+// coir in the scenarios of channels and mutexes, for which boost_fiber.cpp has the same, and of offload, for which
+// bare.cpp has threads.
 
 #include <coir/blocking.hpp>
 #include <coir/channel.hpp>
 #include <coir/fiber.hpp>
 #include <coir/mutex.hpp>
+#include <coir/offload.hpp>
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 
@@ -83,12 +85,27 @@ void mutex_handover(bench::arguments args) {
     });
 }
 
+/// `args[0]` round trips to a thread of the pool, on `args[1]` cores: one or two.
+void offload(bench::arguments args) {
+    bench::stay_on_this_core();
+    coir::run([&] {
+        coir::offload([&] {
+            if (args[1] == 2) bench::move_to_another_core();
+        });
+        for (long i = 0; i < args[0] / 10; ++i) coir::offload([] {});
+        const auto start = bench::wall_clock::now();
+        for (long i = 0; i < args[0]; ++i) coir::offload([] {});
+        bench::report("us", bench::seconds_since(start) * 1e6 / static_cast<double>(args[0]));
+    });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     constexpr bench::scenario scenarios[] = {{"rendezvous", rendezvous},
                                              {"buffered", buffered},
                                              {"mutex-pair", mutex_pair},
-                                             {"mutex-handover", mutex_handover}};
+                                             {"mutex-handover", mutex_handover},
+                                             {"offload", offload}};
     return bench::run_scenario(argc, argv, scenarios);
 }

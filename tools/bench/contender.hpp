@@ -1,6 +1,8 @@
 #pragma once
 
+#include <sched.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <climits>
@@ -41,6 +43,26 @@ using wall_clock = std::chrono::steady_clock;
 
 inline double seconds_since(wall_clock::time_point start) {
     return std::chrono::duration<double>(wall_clock::now() - start).count();
+}
+
+/// The core that the calling thread runs on, and for the threads that it makes.
+inline void stay_on_this_core() {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(static_cast<std::size_t>(sched_getcpu()), &one);
+    sched_setaffinity(0, sizeof one, &one);
+}
+
+/// Leaves the core that the calling thread has inherited, if there is another one.
+inline void move_to_another_core() {
+    const int here = sched_getcpu();
+    for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); ++core) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<std::size_t>(core), &one);
+        if (core != here && sched_setaffinity(0, sizeof one, &one) == 0) return;
+    }
+    std::fputs("note: one core only, both sides share it\n", stderr);
 }
 
 /// Keeps the frame that it stands in: the call before it cannot become a jump.
