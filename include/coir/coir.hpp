@@ -36,6 +36,7 @@
 #include <coir/net/unix.hpp>
 #include <coir/net/unix_datagram.hpp>
 #include <coir/offload.hpp>
+#include <coir/offload_pool.hpp>
 #include <coir/once_flag.hpp>
 #include <coir/pipe.hpp>
 #include <coir/process.hpp>
