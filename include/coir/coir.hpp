@@ -38,6 +38,7 @@
 #include <coir/offload.hpp>
 #include <coir/offload_pool.hpp>
 #include <coir/once_flag.hpp>
+#include <coir/parallel_for.hpp>
 #include <coir/pipe.hpp>
 #include <coir/process.hpp>
 #include <coir/process_options.hpp>

@@ -29,6 +29,9 @@
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
+using coir::test::in_scheduler;
+using namespace std::chrono_literals;
+
 namespace {
 
 /// Work that keeps a pool's threads busy until `end`. To be made in a fiber.
