@@ -12,8 +12,8 @@ namespace coir {
 /// which do not wait. From any thread, also outside of fibers.
 ///
 /// @code
-/// std::vector<std::jthread> workers;
-/// for (unsigned i = 0; i < coir::available_cores(); ++i) workers.emplace_back([] {});
+/// std::vector<double> sums(coir::available_cores());  // one for each thread that is to compute
+/// if (sums.empty()) throw std::logic_error{"cores"};
 /// @endcode
 [[nodiscard]] unsigned available_cores();
 
