@@ -1,18 +1,22 @@
 // Fibers are for waiting, not for computing: they share one thread, so they count no faster than a loop. For that there
-// is offload, which runs a function on a thread of a pool while the calling fiber waits.
+// are threads, by offload and parallel_for, and processes, by run_process. This program starts itself for the latter.
 //
 //     asyncio                                          coir
 //     loop.run_in_executor(process_pool, f, x)         coir::offload(f, x): threads, as there is no interpreter lock
+//     process_pool.map(f, range(n))                    coir::parallel_for(0, n, f)
 //     await asyncio.to_thread(f, x)                    coir::offload(f, x)
+//     await asyncio.create_subprocess_exec(...)        coir::run_process({...})
 //     await asyncio.sleep(0), in a long computation    coir::this_fiber::yield()
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <coir/coir.hpp>
 #include <cstdio>
 #include <functional>
 #include <numeric>
-#include <thread>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 constexpr int pieces = 100;
@@ -32,18 +36,33 @@ long count_primes(int piece) {
     return found;
 }
 
-long in_a_loop() {
+long in_a_loop(int first = 0, int step = 1) {
     long found = 0;
-    for (int piece = 0; piece < pieces; ++piece) found += count_primes(piece);
+    for (int piece = first; piece < pieces; piece += step) found += count_primes(piece);
     return found;
 }
 
-// One fiber for each piece; `count` is what the fiber does for its piece.
-long in_fibers(const std::function<long(int)>& count) {
+// So many fibers, and the sum of what `count` gives in each.
+long in_fibers(int fibers, const std::function<long(int)>& count) {
     std::vector<std::function<long()>> calls;
-    for (int piece = 0; piece < pieces; ++piece) calls.emplace_back([&count, piece] { return count(piece); });
+    for (int i = 0; i < fibers; ++i) calls.emplace_back([&count, i] { return count(i); });
     const std::vector<long> found = coir::gather(calls);
     return std::reduce(found.begin(), found.end());
+}
+
+long in_parallel() {
+    std::atomic<long> found = 0;
+    coir::parallel_for(0, pieces, [&](int piece) { found += count_primes(piece); });
+    return found;
+}
+
+// Of so many processes, each takes every so-manieth piece, and prints what it has found.
+long in_processes(int processes) {
+    return in_fibers(processes, [&](int first) {
+        const auto ended = coir::run_process({"/proc/self/exe", std::to_string(first), std::to_string(processes)});
+        if (!ended.status.success()) throw std::runtime_error{ended.error};
+        return std::stol(ended.output);
+    });
 }
 
 // The best time of three, so that what else the machine does matters less.
@@ -59,19 +78,22 @@ double show(const char* how, const std::function<long()>& count_all) {
     return best;
 }
 
-int main() {
-    std::setbuf(stdout, nullptr);                                    // each line at once
-    const double loop = show("a loop over 100 pieces:", in_a_loop);  // outside of coir::run: there is nobody to hold up
-
+int main(int argc, char** argv) {
+    if (argc == 3) return std::printf("%ld\n", in_a_loop(std::stoi(argv[1]), std::stoi(argv[2]))) > 0 ? 0 : 1;
+    std::setbuf(stdout, nullptr);                                                     // each line at once
+    const double loop = show("a loop over 100 pieces:", [] { return in_a_loop(); });  // here there is nobody to hold up
     coir::run([loop] {
-        const double fibers = show("100 fibers, a piece each:", [] { return in_fibers(count_primes); });
+        const int cores = static_cast<int>(coir::available_cores());
+        const auto say_gain = [&](double took) {
+            std::printf("  %.1f times the loop's speed: the gain on %d cores, less what other programs take of them\n",
+                        loop / took, cores);
+        };
+        const double fibers = show("100 fibers, a piece each:", [] { return in_fibers(pieces, count_primes); });
         std::printf("  %.1f times the loop's speed: no gain is to be had, since fibers share one thread\n",
                     loop / fibers);
-
-        const double offloaded = show("100 fibers that offload their pieces:", [] {
-            return in_fibers([](int piece) { return coir::offload(count_primes, piece); });
-        });
-        std::printf("  %.1f times the loop's speed: the gain on %u cores, less what other programs take of them\n",
-                    loop / offloaded, std::thread::hardware_concurrency());
+        say_gain(show("100 fibers that offload their pieces:",
+                      [] { return in_fibers(pieces, [](int piece) { return coir::offload(count_primes, piece); }); }));
+        say_gain(show("parallel_for over the pieces:", in_parallel));
+        say_gain(show("a process for each core:", [&] { return in_processes(cores); }));
     });
 }

@@ -38,7 +38,9 @@
 #include <coir/net/unix.hpp>
 #include <coir/net/unix_datagram.hpp>
 #include <coir/offload.hpp>
+#include <coir/offload_pool.hpp>
 #include <coir/once_flag.hpp>
+#include <coir/parallel_for.hpp>
 #include <coir/pipe.hpp>
 #include <coir/prefork.hpp>
 #include <coir/prefork_options.hpp>

@@ -12,8 +12,8 @@ namespace coir {
 /// which do not wait. From any thread, also outside of fibers.
 ///
 /// @code
-/// const unsigned threads = coir::available_cores();
-/// if (threads < 1) throw std::logic_error{"none"};
+/// std::vector<double> sums(coir::available_cores());  // one for each thread that is to compute
+/// if (sums.empty()) throw std::logic_error{"cores"};
 /// @endcode
 [[nodiscard]] unsigned available_cores();
 

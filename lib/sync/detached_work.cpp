@@ -31,10 +31,11 @@ bool detached_work::await(const deadline& until) {
     return home_.park(me, until) == outcome::woken;
 }
 
-void detached_work::do_it(pool_work& work) noexcept {  // in a thread of the pool
+void detached_work::do_it(pool_work& work) noexcept { static_cast<detached_work&>(work).work(); }
+
+void detached_work::done(pool_work& work) noexcept {  // in a thread of the pool, as the above
     auto& self = static_cast<detached_work&>(work);
     const std::shared_ptr<detached_work> alive = self.alive_;
-    self.work();
     const std::lock_guard lock{self.mutex_};
     if (self.abandoned_)
         self.alive_.reset();

@@ -27,12 +27,13 @@ public:
 
 protected:
     detached_work(scheduler& home, const char* waits_for) noexcept
-        : pool_work{do_it}, letter{come_back}, home_{home}, waits_for_{waits_for} {}
+        : pool_work{do_it, done}, letter{come_back}, home_{home}, waits_for_{waits_for} {}
 
 private:
     virtual void work() noexcept = 0;
 
     static void do_it(pool_work& work) noexcept;
+    static void done(pool_work& work) noexcept;
     static void come_back(letter& arrived) noexcept;
     bool await(const deadline& until);
     void abandon() noexcept;

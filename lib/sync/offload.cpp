@@ -13,18 +13,20 @@ namespace {
 class errand : pool_work, letter {
 public:
     errand(scheduler& home, offloaded_work& work) noexcept
-        : pool_work{do_it}, letter{come_back}, home_{home}, work_{work} {}
+        : pool_work{do_it, done}, letter{come_back}, home_{home}, work_{work} {}
 
-    void send() {
+    /// To the process's pool where it is not told another one.
+    void send(thread_pool* pool) {
         const unwatched queueing{home_.running()};
-        thread_pool::of_process().submit(*this);
+        pool_ = pool != nullptr ? pool : &thread_pool::of_process();
+        pool_->submit(*this);
         home_.inbox().expect();
     }
 
     /// Takes it back if it has not begun.
     bool withdraw() noexcept {
         const unwatched queueing{home_.running()};
-        if (!thread_pool::of_process().withdraw(*this)) return false;
+        if (!pool_->withdraw(*this)) return false;
         home_.inbox().expect_no_more();
         return true;
     }
@@ -51,6 +53,10 @@ private:
         try {
             self.work_.run(self.work_.closure, self.work_.stop.get_token());
         } catch (...) { self.failure_ = std::current_exception(); }
+    }
+
+    static void done(pool_work& work) noexcept {  // as the above
+        auto& self = static_cast<errand&>(work);
         self.home_.inbox().post(self);
     }
 
@@ -63,6 +69,7 @@ private:
 
     scheduler& home_;
     offloaded_work& work_;
+    thread_pool* pool_ = nullptr;
     std::exception_ptr failure_;
     waiter* waiter_ = nullptr;
     bool back_ = false;
@@ -70,9 +77,9 @@ private:
 
 }  // namespace
 
-void run_offloaded(offloaded_work work) {
+void run_offloaded(thread_pool* pool, offloaded_work& work) {
     errand sent{scheduler::enter("offload"), work};
-    sent.send();
+    sent.send(pool);
     try {
         sent.await();
     } catch (...) {

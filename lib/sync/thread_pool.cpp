@@ -2,17 +2,24 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <coir/cores.hpp>
 #include <system_error>
 #include <utility>
+
+#include "base/check.hpp"
 
 namespace coir::detail {
 
 namespace {
 
-constexpr std::size_t threads_min = 4;  // what blocks does not need a processor
+constexpr std::size_t threads_min = 4;      // of the process's pool: what blocks does not need a processor
+constexpr std::size_t name_bytes_max = 15;  // pthread_setname_np(3)
+
+std::atomic<unsigned> forks{0};           // that led to this process
+thread_local const pool_work* in_hand{};  // the work that this thread runs
 
 /// New threads inherit the mask (pthread_create(3)): signals are for the program's own threads. Those that a fault
 /// raises are left, since a crash handler could not be called otherwise.
@@ -32,6 +39,12 @@ private:
     sigset_t before_;
 };
 
+unsigned forks_so_far() {
+    static const int counting = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
+    static_cast<void>(counting);
+    return forks.load();
+}
+
 }  // namespace
 
 thread_pool& thread_pool::of_process() {
@@ -42,41 +55,84 @@ thread_pool& thread_pool::of_process() {
 }
 
 /// Never destroyed: what static objects' destructors still send finds a pool.
-thread_pool*& thread_pool::place() noexcept {
+thread_pool*& thread_pool::place() {
     static thread_pool* pool = [] {
+        auto* const first = new thread_pool{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
         ::pthread_atfork([] { place()->mutex_.lock(); }, [] { place()->mutex_.unlock(); },
                          [] {
-                             thread_pool* const parents = std::exchange(place(), new thread_pool);
+                             thread_pool* const parents = place();
+                             place() = new thread_pool{parents->name_, parents->threads_max_};
                              parents->mutex_.unlock();
                              place()->before_fork_ = parents;
                          });
-        return new thread_pool;
+        return first;
     }();
     return pool;
 }
 
-thread_pool::thread_pool() {
-    // The process's own, which is the first thread's: the caller may be pinned to one processor.
-    CPU_ZERO(&processors_);
-    if (::sched_getaffinity(::getpid(), sizeof processors_, &processors_) != 0) CPU_ZERO(&processors_);
-    threads_max_ = std::max<std::size_t>(threads_min, static_cast<std::size_t>(CPU_COUNT(&processors_)));
+thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)
+    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, forks_{forks_so_far()} {}
+
+void thread_pool::destroy(thread_pool* made) noexcept {
+    if (!made->is_inherited()) return delete made;
+    static std::mutex keeping;
+    const std::lock_guard lock{keeping};
+    static thread_pool* kept = nullptr;  // for those who look for leaks
+    made->before_fork_ = std::exchange(kept, made);
 }
 
+thread_pool::~thread_pool() {
+    COIR_CHECK(queue_.empty() && nested_.empty(), "a pool of threads is destroyed while work waits for one of them");
+    COIR_CHECK(in_hand == nullptr || in_hand->pool_ != this, "a pool of threads is destroyed by its own work");
+    end();
+}
+
+bool thread_pool::is_inherited() const noexcept { return forks_ != forks.load(std::memory_order_relaxed); }
+
 void thread_pool::submit(pool_work& work) {
+    if (is_inherited()) {
+        throw std::system_error{std::make_error_code(std::errc::operation_not_permitted),
+                                "offload_pool '" + name_ +
+                                    "': its threads are in the process that this one was forked by"};
+    }
     {
         const std::lock_guard lock{mutex_};
-        if (idle_ <= queued_ && threads_.size() < threads_max_) add_thread();
-        queue_.push_back(work);
-        ++queued_;
+        const pool_work* const sender = sender_in_here();
+        if (sender == nullptr) check_place();
+        if (sender != nullptr && !std::exchange(sender->has_sent_, true)) ++senders_;
+        const std::size_t bound = sender == nullptr ? threads_max_ : threads_max_ + senders_;
+        if (idle_ <= queued_ + nested_queued_ && threads_.size() < bound) add_thread();
+        work.pool_ = this;
+        work.sent_by_ = in_hand;
+        work.nested_ = sender != nullptr;
+        (work.nested_ ? nested_ : queue_).push_back(work);
+        ++(work.nested_ ? nested_queued_ : queued_);
     }
     something_to_do_.notify_one();
+}
+
+/// What runs in a thread of this pool and will wait for what the calling thread sends. Work that one pool's thread has
+/// sent to another pool counts as well. What is looked at is still running, as it waits for what it has sent; work that
+/// may be left alone by its sender sends none itself.
+const pool_work* thread_pool::sender_in_here() const noexcept {
+    const pool_work* sender = in_hand;
+    while (sender != nullptr && sender->pool_ != this) sender = sender->sent_by_;
+    return sender;
+}
+
+void thread_pool::check_place() const {
+    const std::size_t here = running_ + queued_;
+    if (here < threads_max_ || here - threads_max_ < queue_max_) return;
+    throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again),
+                            "offload_pool '" + name_ + "': all threads are busy, and " + std::to_string(queue_max_) +
+                                " calls wait for one"};
 }
 
 bool thread_pool::withdraw(pool_work& work) noexcept {
     const std::lock_guard lock{mutex_};
     if (!work.is_linked()) return false;
     work.unlink();
-    --queued_;
+    --(work.nested_ ? nested_queued_ : queued_);
     return true;
 }
 
@@ -86,6 +142,7 @@ void thread_pool::end() noexcept {
         const std::lock_guard lock{mutex_};
         ending_ = true;
         ending.swap(threads_);
+        if (retired_.joinable()) ending.push_back(std::move(retired_));
     }
     something_to_do_.notify_all();
     for (std::thread& each : ending) {
@@ -104,25 +161,64 @@ void thread_pool::add_thread() {
     try {
         threads_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
-        if (threads_.empty()) throw;  // else those that are there will come to it
+        if (threads_.size() <= senders_) throw;  // else those that are there will come to it
     }
 }
 
 void thread_pool::serve() noexcept {
-    ::pthread_setname_np(::pthread_self(), "coir-offload");
-    if (CPU_COUNT(&processors_) > 0) ::sched_setaffinity(0, sizeof processors_, &processors_);
+    ::pthread_setname_np(::pthread_self(), name_.substr(0, name_bytes_max).c_str());
+    processors_.apply();
     std::unique_lock lock{mutex_};
+    ++idle_;
     for (;;) {
-        ++idle_;
-        something_to_do_.wait(lock, [this] { return ending_ || queued_ > 0; });
-        --idle_;
-        if (ending_) return;
-        pool_work* const next = queue_.pop_front();
-        --queued_;
-        lock.unlock();
-        next->run(*next);
-        lock.lock();
+        if (ending_) break;
+        if (pool_work* const next = take()) {
+            do_work(*next, lock);
+        } else if (threads_.size() > threads_max_) {
+            std::thread before = retire_this_thread();
+            --idle_;
+            lock.unlock();
+            if (before.joinable()) before.join();
+            return;
+        } else {
+            something_to_do_.wait(lock);
+        }
     }
+    --idle_;
+}
+
+pool_work* thread_pool::take() noexcept {
+    if (!nested_.empty()) {
+        --nested_queued_;
+        return nested_.pop_front();
+    }
+    if (queue_.empty() || running_ == threads_max_) return nullptr;
+    --queued_;
+    ++running_;
+    return queue_.pop_front();
+}
+
+void thread_pool::do_work(pool_work& work, std::unique_lock<std::mutex>& lock) noexcept {
+    --idle_;
+    lock.unlock();
+    in_hand = &work;
+    work.run(work);
+    in_hand = nullptr;
+    lock.lock();
+    if (!work.nested_) --running_;
+    if (work.has_sent_) --senders_;
+    ++idle_;  // before it tells: whoever sends the next work because of that needs no other thread
+    lock.unlock();
+    work.finish(work);
+    lock.lock();
+}
+
+/// A thread joins the one that has ended before it, and `end` the last.
+std::thread thread_pool::retire_this_thread() noexcept {
+    const auto self = std::ranges::find(threads_, std::this_thread::get_id(), &std::thread::get_id);
+    std::thread before = std::exchange(retired_, std::move(*self));
+    threads_.erase(self);
+    return before;
 }
 
 }  // namespace coir::detail

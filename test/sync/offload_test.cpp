@@ -1,11 +1,11 @@
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <coir/cores.hpp>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
@@ -15,6 +15,7 @@
 #include <coir/timeout.hpp>
 #include <cstdlib>
 #include <doctest/doctest.h>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -55,13 +56,7 @@ public:
     }
 
 private:
-    static std::size_t pool_size() {
-        cpu_set_t set;
-        ::sched_getaffinity(::getpid(), sizeof set, &set);
-        return std::max<std::size_t>(4, static_cast<std::size_t>(CPU_COUNT(&set)));
-    }
-
-    const std::size_t threads = pool_size();
+    const std::size_t threads = std::max(4U, coir::available_cores());
     std::atomic<std::size_t> busy_ = 0;
     std::atomic<bool> over_ = false;
     coir::task_group group_;
@@ -347,6 +342,14 @@ TEST_CASE("offload: work may run a scheduler of its own") {
                   });
               }) == 42);
     });
+}
+
+TEST_CASE("offload: work whose scheduler offloads in turn, in more levels than there are threads, comes to its end") {
+    const std::function<int(int)> descend = [&](int levels) {
+        return levels == 0 ? 0 : 1 + in_scheduler([&] { return coir::offload(descend, levels - 1); });
+    };
+    const int levels = static_cast<int>(std::max(4U, coir::available_cores())) + 3;
+    CHECK(descend(levels) == levels);
 }
 
 #if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
