@@ -36,12 +36,12 @@ door* door_of(const scheduler_ref& known) noexcept { return known.door_; }
 void posted_call::begin(letter& arrived) noexcept {
     auto& call = static_cast<posted_call&>(arrived);
     static constexpr closure_ops through_the_pointer{
-        [](void* closure) {
-            const posted_call& made = **static_cast<posted_call**>(closure);
+        [](void* place) {
+            const posted_call& made = **static_cast<posted_call**>(place);
             made.ops.run(made.closure);
         },
-        [](void* closure) noexcept {
-            posted_call& made = **static_cast<posted_call**>(closure);
+        [](void* place) noexcept {
+            posted_call& made = **static_cast<posted_call**>(place);
             made.destroy(made);
         },
     };
