@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/per_process.hpp"
 #include "detect/capture.hpp"
 #include "detect/watched_thread.hpp"
 
@@ -71,10 +71,10 @@ private:
     struct sigaction before_ {};
 };
 
-/// The watchdog at work. Made with the first thread to be watched, in the process that it serves.
+/// The watchdog at work. Made with the first thread to be watched.
 class patrol {
 public:
-    patrol() : process_{::getpid()} {
+    patrol() {
         // What is sent to the process is for the program's own threads.
         sigset_t all;
         sigset_t before;
@@ -94,7 +94,6 @@ public:
     patrol(const patrol&) = delete;
     patrol& operator=(const patrol&) = delete;
 
-    [[nodiscard]] pid_t process() const noexcept { return process_; }
     [[nodiscard]] const stack_signal& signal() const noexcept { return signal_; }
 
     void add(watched_thread& added) {
@@ -157,7 +156,6 @@ private:
         doorbell().wait_for(interval);
     }
 
-    const pid_t process_;
     const stack_signal signal_;
     std::mutex mutex_;  // of what follows
     std::vector<watched_thread*> added_;
@@ -168,9 +166,14 @@ private:
     std::thread thread_;
 };
 
-std::mutex mutex;  // of what follows
-patrol* at_work = nullptr;
-int watched_count = 0;
+/// A forked process has none of its parent's threads, and has its own watchdog when it wants one.
+struct employment {
+    std::mutex mutex;  // of what follows
+    patrol* at_work = nullptr;
+    int watched_count = 0;
+};
+
+constinit per_process<employment> employments;
 
 /// A signal that is still on its way would end the process once its handler is gone.
 void take_back(int signal) noexcept {
@@ -195,31 +198,26 @@ bell& doorbell() noexcept {
 bool is_this_thread() noexcept { return is_watchdog; }
 
 void watch(watched_thread& added) {
-    const std::lock_guard lock{mutex};
-    if (at_work != nullptr && at_work->process() != ::getpid()) {
-        // A child of fork has the parent's memory and none of its threads.
-        at_work = nullptr;
-        watched_count = 0;
-    }
-    if (at_work == nullptr) at_work = new patrol;
-    ++watched_count;
+    employment& here = employments.get();
+    const std::lock_guard lock{here.mutex};
+    if (here.at_work == nullptr) here.at_work = new patrol;
+    ++here.watched_count;
     added.shared().thread().on_busy = [](vitals& thread) noexcept {
         thread.unwatched.store(false, std::memory_order_relaxed);
         doorbell().ring();
     };
-    at_work->add(added);
+    here.at_work->add(added);
 }
 
 void leave(watched_thread& removed) noexcept {
-    // In a child of fork nobody is at work who could let go.
-    if (at_work->process() != ::getpid()) return;
-    at_work->remove(removed);
+    employment& here = employments.get();
+    here.at_work->remove(removed);
     removed.wait_for_let_go();
-    take_back(at_work->signal().number());
-    const std::lock_guard lock{mutex};
-    if (--watched_count > 0) return;
-    delete at_work;
-    at_work = nullptr;
+    take_back(here.at_work->signal().number());
+    const std::lock_guard lock{here.mutex};
+    if (--here.watched_count > 0) return;
+    delete here.at_work;
+    here.at_work = nullptr;
 }
 
 }  // namespace coir::detail::watchdog

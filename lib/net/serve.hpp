@@ -34,7 +34,12 @@ inline bool is_peer_gone(const std::error_code& ec) noexcept {
     return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
 }
 
-inline void report_failure() noexcept { scheduler::current()->report_unhandled(std::current_exception()); }
+/// In a handler of exceptions. In a forked process, where there is nobody to report to, it passes on.
+inline void report_failure() {
+    scheduler* const here = scheduler::current();
+    if (here == nullptr) throw;
+    here->report_unhandled(std::current_exception());
+}
 
 template <class Stream> void attend(const std::function<void(Stream)>& handler, Stream peer) {
     try {

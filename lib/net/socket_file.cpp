@@ -1,6 +1,7 @@
 #include <coir/detail/socket_file.hpp>
 #include <string>
 
+#include "base/fork_count.hpp"
 #include "base/sys.hpp"
 #include "net/socket_calls.hpp"
 
@@ -34,12 +35,13 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     if (!ec && is_path(at) && sys::lstat(at.address().c_str(), &bound) == 0) {
         device_ = bound.st_dev;
         number_ = bound.st_ino;
+        made_after_ = fork_count();
     }
     return ec;
 }
 
 void socket_file::remove(int fd) noexcept {
-    if (number_ == 0) return;
+    if (number_ == 0 || made_after_ != fork_count()) return;
     std::error_code ec;
     const std::string path = name_of(fd, sys::getsockname, ec).address();
     struct stat now {};

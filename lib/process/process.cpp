@@ -125,7 +125,7 @@ private:
 };
 
 bool process::child::wait(const char* operation, const deadline& until) {
-    owner_.claim(scheduler::enter(operation), operation);
+    if (owner_.claim(scheduler::enter(operation), operation)) visitors_ = 0;
     const visit inside{*this};
     while (!has_ended(operation)) {
         std::error_code ec;
@@ -164,7 +164,7 @@ void process::child::look() noexcept {
 }
 
 process::child::~child() {
-    COIR_CHECK(visitors_ == 0, "a process is destroyed while a fiber waits for its end");
+    COIR_CHECK(visitors_ == 0 || owner_.is_inherited(), "a process is destroyed while a fiber waits for its end");
     COIR_CHECK(!owner_.is_elsewhere(), "a process is destroyed in another thread than that of its scheduler");
     if (state_ != state::running) return;
     // Where that is not allowed, it may yet end when nobody talks to it any more: so before it is waited for.
@@ -189,7 +189,7 @@ void process::child::await_end() noexcept {
 }
 
 pid_t process::child::release() noexcept {
-    COIR_CHECK(visitors_ == 0, "a process is released while a fiber waits for its end");
+    COIR_CHECK(visitors_ == 0 || owner_.is_inherited(), "a process is released while a fiber waits for its end");
     const bool is_there = state_ == state::running;
     state_ = state::none;
     return is_there ? id_ : 0;

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <sched.h>
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/per_process.hpp"
 #include "core/scheduler.hpp"
 
 namespace coir {
@@ -58,6 +60,7 @@ private:
     void notify(int signal) noexcept;
 
     static void on_signal(int signal) noexcept;
+    static void forget_parent() noexcept;
     static void let_handlers_leave() noexcept;
     static bool take_over(int signal) noexcept;
     static void give_back(int signal) noexcept;
@@ -116,7 +119,12 @@ private:
 
 int signal_set::subscription::wait(const deadline& until) {
     detail::scheduler& here = detail::scheduler::enter("signal_set::wait");
-    owner_.claim(here, "signal_set::wait");
+    if (owner_.claim(here, "signal_set::wait")) {
+        // Who waited in a process that this one was forked from does not wait here.
+        waiters_.forget();
+        waiting_ = 0;
+        posted_.store(false);
+    }
     const ringing from_now{*this, here.inbox()};
     // After the handler knows whom to ring for: what came before is here, what comes later is posted.
     if (const int signal = take(); signal != 0) return signal;
@@ -167,6 +175,13 @@ void signal_set::subscription::notify(int signal) noexcept {
     if (to != nullptr && !posted_.exchange(true)) to->post(*this);
 }
 
+/// In a forked process, where the handlers are the parent's: its schedulers are not to be told, and its threads not to
+/// be waited for.
+void signal_set::subscription::forget_parent() noexcept {
+    handlers_.store(0);
+    for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->rings_.store(nullptr);
+}
+
 /// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its
 /// end.
 void signal_set::subscription::let_handlers_leave() noexcept {
@@ -185,7 +200,7 @@ struct disposition {
 };
 
 /// Guards the dispositions, and the list that the handler reads without it.
-std::mutex table_mutex;
+constinit detail::per_process<std::mutex> table_mutex;
 std::array<disposition, signals_max + 1> table;
 
 /// Whether a handler that returns goes on where it should: not for what tells of a fault in the running code.
@@ -230,7 +245,8 @@ void signal_set::subscription::give_back(int signal) noexcept {
 }
 
 void signal_set::subscription::add(int signal) {
-    const std::lock_guard lock{table_mutex};
+    [[maybe_unused]] static const int from_now = ::pthread_atfork(nullptr, nullptr, forget_parent);
+    const std::lock_guard lock{table_mutex.get()};
     if (!std::exchange(known_, true)) {
         next_.store(first_.load());
         first_.store(this);
@@ -247,9 +263,9 @@ void signal_set::subscription::add(int signal) {
 }
 
 void signal_set::subscription::end() noexcept {
-    COIR_CHECK(waiters_.empty(), "a signal_set is destroyed while a fiber waits on it");
+    COIR_CHECK(waiters_.empty() || owner_.is_inherited(), "a signal_set is destroyed while a fiber waits on it");
     COIR_CHECK(!owner_.is_elsewhere(), "a signal_set is destroyed in another thread than that of its scheduler");
-    const std::lock_guard lock{table_mutex};
+    const std::lock_guard lock{table_mutex.get()};
     if (!std::exchange(known_, false)) return;
     for (std::uint64_t left = signals_.load(); left != 0; left &= left - 1) give_back(lowest(left));
     std::atomic<subscription*>* link = &first_;

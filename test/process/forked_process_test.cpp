@@ -79,6 +79,45 @@ TEST_CASE("process: in a forked child its copy does nothing to it") {
     });
 }
 
+TEST_CASE("process: one that a fiber of the parent waits for is destroyed in a forked process, and not harmed") {
+    coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
+        std::optional<process> cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
+        auto waiting = coir::spawn([&] { return cat->wait(20s); });
+        coir::this_fiber::yield();
+        const ending child = in_child([&] { cat.reset(); });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        cat->standard_input().close();
+        CHECK(waiting.get().success());
+    });
+}
+
+TEST_CASE("signal_set: in a forked process nobody of the parent is told, and it may have sets of its own") {
+    coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
+        coir::signal_set signals{SIGUSR1};
+        auto waiting = coir::spawn([&] { return signals.wait(); });
+        coir::this_fiber::yield();
+        const ending child = in_child([&] {
+            ::raise(SIGUSR1);
+            coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [&] {
+                require(signals.wait() == SIGUSR1, "what came before");
+                auto again = coir::spawn([&] { return signals.wait(); });
+                coir::signal_set own{SIGUSR1, SIGUSR2};
+                auto own_waiting = coir::spawn([&] { return own.wait(); });
+                coir::this_fiber::yield();
+                ::raise(SIGUSR1);
+                require(again.get() == SIGUSR1 && own_waiting.get() == SIGUSR1, "what came later");
+            });
+        });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        coir::this_fiber::sleep_for(1ms);
+        CHECK_FALSE(waiting.done());
+        ::raise(SIGUSR1);
+        CHECK(waiting.get() == SIGUSR1);
+    });
+}
+
 TEST_CASE("process: what it inherits is the program's own") {
     const ending child = in_child([] {
         in_scheduler([] { process::spawn({"sh", "-c", "echo out; echo err >&2"}).wait(); });

@@ -118,8 +118,9 @@ tls_connection& tls_connection::of(SSL* connection) noexcept {
 socket& tls_connection::below() noexcept { return stream_.socket_; }
 
 void tls_connection::close(ending how) noexcept {
-    const bool may_speak = how == ending::with_goodbye && !failure_ && !has_unsent() && is_shaken_hands() &&
-                           (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
+    // In a forked process the parent has the last word, and the next one.
+    const bool may_speak = how == ending::with_goodbye && !below().is_inherited() && !failure_ && !has_unsent() &&
+                           is_shaken_hands() && (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
     if (may_speak && stream_.is_open()) {
         ::ERR_clear_error();
         ::SSL_shutdown(ssl_.get());

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "net/tls/tls_pair.hpp"
+#include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 
@@ -303,5 +304,16 @@ TEST_CASE("tls_stream: lines are read by a buffered_reader, as from any stream")
         coir::io::buffered_reader lines{pair.server};
         CHECK(lines.read_line() == "one");
         CHECK(lines.read_line() == "two");
+    });
+}
+
+TEST_CASE("tls_stream: a forked process that closes its copy says no word to the peer") {
+    coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
+        auto pair = connected();
+        const ending child = in_child([&] { pair.client.close(); });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        pair.client.write_all("still here");
+        CHECK(read_text(pair.server) == "still here");
     });
 }

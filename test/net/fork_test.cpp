@@ -1,0 +1,108 @@
+// Sockets, in a process that was forked in a fiber.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <coir/coir.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+
+#include "net/loopback.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/temporary_folder.hpp"
+
+using namespace coir::test;
+using coir::net::tcp_stream;
+
+namespace {
+
+/// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
+const coir::run_options unwatched_run{.blocking = {.policy = coir::blocking_policy::off}};
+
+void wait_for_process(pid_t process) {
+    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {}
+}
+
+}  // namespace
+
+TEST_CASE("fork: a forked process may go on with sockets of its parent, also where fibers of that one wait") {
+    coir::run(unwatched_run, [] {
+        auto listener = listen_on_loopback();
+        auto accepting = coir::spawn([&] { return listener.accept(); });
+        auto ends = connection::make();
+        auto reading = coir::spawn([&] { return read_text(ends.far); });
+        coir::this_fiber::yield();
+        const ending child = in_child([&] {
+            coir::run(unwatched_run, [&] {
+                auto near = tcp_stream::connect(listener.local_endpoint());
+                auto far = listener.accept();
+                near.write_all("question");
+                if (read_text(far) != "question") throw std::runtime_error{"another question"};
+                ends.near.write_all("hello");
+                if (read_text(ends.far) != "hello") throw std::runtime_error{"another text"};
+            });
+            listener.close();
+            const tcp_stream taken = std::move(ends.far);
+        });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        coir::this_fiber::yield();
+        CHECK_FALSE(accepting.done());
+        CHECK_FALSE(reading.done());
+        auto near = tcp_stream::connect(listener.local_endpoint());
+        CHECK(accepting.get().is_open());
+        ends.near.write_all("to the parent");
+        CHECK(reading.get() == "to the parent");
+    });
+}
+
+TEST_CASE("fork: what a handler of serve has forked ends with a message, and the server goes on") {
+    const auto served = [](const std::function<void()>& in_child_process) {
+        return in_child([&] {
+            coir::run(unwatched_run, [&] {
+                auto listener = listen_on_loopback();
+                auto server = coir::spawn([&] {
+                    listener.serve(coir::limit{2}, [&](tcp_stream peer) {
+                        const pid_t child = ::fork();
+                        if (child == 0) return in_child_process();
+                        wait_for_process(child);
+                        peer.write_all("served");
+                    });
+                });
+                for (int i = 0; i < 3; ++i) {
+                    auto client = tcp_stream::connect(listener.local_endpoint());
+                    if (read_text(client) != "served") throw std::runtime_error{"not served"};
+                }
+            });
+            std::puts("all are served");
+        });
+    };
+    const ending returned = served([] {});
+    INFO(returned.output);
+    CHECK_FALSE(returned.died());
+    CHECK(returned.says("comes to the end of fiber"));
+    CHECK(returned.says("all are served"));
+
+    const ending failed = served([] { coir::this_fiber::yield(); });
+    INFO(failed.output);
+    CHECK_FALSE(failed.died());
+    CHECK(failed.says("this_fiber::yield was called in a process that was forked in a fiber"));
+    CHECK(failed.says("all are served"));
+}
+
+TEST_CASE("fork: the file of a Unix listener is that of the process which has made it") {
+    coir::run(unwatched_run, [] {
+        const temporary_folder here;
+        std::optional listener = coir::net::unix_listener::bind(here.file("socket"));
+        const ending child = in_child([&] { listener.reset(); });
+        CHECK_FALSE(child.died());
+        CHECK(std::filesystem::exists(here.file("socket")));
+        listener.reset();
+        CHECK_FALSE(std::filesystem::exists(here.file("socket")));
+    });
+}
