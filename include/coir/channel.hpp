@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/channel_core.hpp>
+#include <coir/detail/channel_iterator.hpp>
 #include <coir/detail/ring.hpp>
 #include <concepts>
 #include <cstddef>
@@ -91,7 +92,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
-    class iterator;
+    using iterator = detail::channel_iterator<channel>;
     /// Receives the first value.
     [[nodiscard]] iterator begin() { return iterator{*this}; }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
@@ -148,25 +149,4 @@ private:
 };
 
 /// Receives as it is advanced; equal to the sentinel once the channel is closed and empty.
-template <class T> class channel<T>::iterator {
-public:
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
-
-    explicit iterator(channel& from) : from_{&from}, value_{from.recv()} {}
-
-    [[nodiscard]] T& operator*() const noexcept { return *value_; }
-    [[nodiscard]] T* operator->() const noexcept { return &*value_; }
-    iterator& operator++() {
-        value_ = from_->recv();
-        return *this;
-    }
-    void operator++(int) { ++*this; }
-    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !value_; }
-
-private:
-    channel* from_;
-    mutable std::optional<T> value_;
-};
-
 }  // namespace coir

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/channel_iterator.hpp>
 #include <coir/detail/crowd.hpp>
 #include <coir/detail/mpmc_ring.hpp>
 #include <coir/error.hpp>
@@ -115,7 +116,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     [[nodiscard]] std::size_t capacity() const noexcept { return values_.capacity(); }
 
-    class iterator;
+    using iterator = detail::channel_iterator<concurrent_channel>;
     /// Receives the first value.
     [[nodiscard]] iterator begin() { return iterator{*this}; }
     [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
@@ -139,27 +140,6 @@ private:
     detail::mpmc_ring<T> values_;
     detail::crowd senders_;
     detail::crowd receivers_;
-};
-
-template <class T> class concurrent_channel<T>::iterator {
-public:
-    using value_type = T;
-    using difference_type = std::ptrdiff_t;
-
-    explicit iterator(concurrent_channel& from) : from_{&from}, value_{from.recv()} {}
-
-    [[nodiscard]] T& operator*() const noexcept { return *value_; }
-    [[nodiscard]] T* operator->() const noexcept { return &*value_; }
-    iterator& operator++() {
-        value_ = from_->recv();
-        return *this;
-    }
-    void operator++(int) { ++*this; }
-    [[nodiscard]] bool operator==(std::default_sentinel_t) const noexcept { return !value_; }
-
-private:
-    concurrent_channel* from_;
-    mutable std::optional<T> value_;
 };
 
 // ---- in `select`, on the fiber's side ----
