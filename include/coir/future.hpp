@@ -117,26 +117,23 @@ public:
     /// `std::future_error`: `promise_already_satisfied`, `no_state`.
     template <class... V>
     requires(std::is_void_v<R> ? sizeof...(V) == 0 : sizeof...(V) <= 1) void set_value(V&&... value) {
-        claim();
+        const std::shared_ptr<detail::shared_result<R>> shared = claim();
         try {
             if constexpr (std::is_reference_v<R>) {
-                shared_->value = std::addressof(value...);
+                shared->value = std::addressof(value...);
             } else if constexpr (!std::is_void_v<R>) {
-                shared_->value.emplace(std::forward<V>(value)...);
+                shared->value.emplace(std::forward<V>(value)...);
             }
         } catch (...) {
-            shared_->give_back();
+            shared->give_back();
             throw;
         }
-        shared_->publish();
+        shared->publish();
     }
 
     /// As `set_value`, of what `future::get` throws. Best moved in, by who has let go of the exception: whoever is the
     /// last to hold it destroys it, in his thread.
-    void set_exception(std::exception_ptr failure) {
-        claim();
-        shared_->publish(std::move(failure));
-    }
+    void set_exception(std::exception_ptr failure) { claim()->publish(std::move(failure)); }
 
 private:
     template <class S, class F, class... A> friend class detail::remote_call;
@@ -144,9 +141,11 @@ private:
     void checked() const {
         if (shared_ == nullptr) throw std::future_error{std::future_errc::no_state};
     }
-    void claim() {
+    /// A share of its own: who learns of the result may destroy the promise at once.
+    std::shared_ptr<detail::shared_result<R>> claim() {
         checked();
         if (!shared_->claim()) throw std::future_error{std::future_errc::promise_already_satisfied};
+        return shared_;
     }
 
     std::shared_ptr<detail::shared_result<R>> shared_;

@@ -31,6 +31,7 @@ public:
     void operator()() {
         const remote_control::presence here{*control_};
         std::exception_ptr failure;  // told of when this thread has let go of it
+        bool stopped = false;
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
@@ -44,12 +45,10 @@ public:
             return;
         } catch (const cancelled&) {
             failure = std::make_exception_ptr(fiber_stopped{"the fiber ended by a stop and has no result"});
-        } catch (...) {
-            if (result_.shared_.use_count() == 1) throw;  // it was detached: nobody will ask
-            failure = std::current_exception();
-        }
+            stopped = true;
+        } catch (...) { failure = std::current_exception(); }
         parts_.reset();
-        result_.set_exception(std::move(failure));
+        if (!control_->publish(*result_.shared_, failure) && !stopped) std::rethrow_exception(std::move(failure));
     }
 
 private:
@@ -79,10 +78,7 @@ public:
         return *this;
     }
     ~remote_fiber() {
-        if (!joinable() || control_->is_inherited()) return;
-        request_stop();
-        result_.shared_->wait_shielded("~remote_fiber");
-        detail::report_remote_failure(*result_.shared_);
+        if (joinable()) control_->end(*result_.shared_);
     }
 
     /// Whether there is a fiber: neither detached, moved away, nor asked for its result.
@@ -127,7 +123,8 @@ public:
     /// Lets it go on alone; its scheduler's `run` still waits for it, and what it throws goes to that one's
     /// `on_unhandled_exception`.
     void detach() {
-        if (done()) detail::report_remote_failure(*result_.shared_);
+        checked("remote_fiber::detach");
+        control_->detach(*result_.shared_);
         control_.reset();
         result_ = {};
     }

@@ -88,7 +88,7 @@ void scheduler::sleep(std::int64_t wait) noexcept {
 
 /// In virtual time, when time alone can wake anyone: it is the first timer's now. False where that is not so.
 bool scheduler::jump() noexcept {
-    if (!virtual_ || timers_.empty() || inbox_.expects()) return false;
+    if (!virtual_ || timers_.empty() || inbox_.expects() || !inbox_.is_empty()) return false;
     if (reactor_.has_waiters()) {
         if (settings_.clock != clock_mode::virtual_time_past_io) return false;
         const std::int64_t settled = virtual_clock::real_now() + settling_time;
@@ -144,8 +144,9 @@ bool scheduler::trim_stacks(std::int64_t now) noexcept {
 /// Nothing is ready. When nothing that is known of can ever wake anyone, all are stopped; while draining, those that
 /// keep the scheduler waiting are named once a period.
 void scheduler::give_up_or_complain(std::int64_t now) {
-    // Who has a reference may still post, until the door is closed.
-    const bool may_be_posted_to = !draining_ && door_ != nullptr && door_->is_known();
+    // Who has a reference may still post, until the door is closed; and who had the last one may just have.
+    const bool may_be_posted_to =
+        !draining_ && door_ != nullptr && (door_->is_known() || !inbox_.is_empty());  // in this order
     const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects() && !may_be_posted_to;
     if (hopeless && !draining_) {
         std::ostringstream what;

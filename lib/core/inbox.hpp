@@ -29,6 +29,9 @@ public:
     /// The hub: calls `arrive` of each letter that has come, in the order of posting.
     void deliver() noexcept;
 
+    /// Whether nothing is there to be delivered.
+    [[nodiscard]] bool is_empty() const noexcept { return first_.load(std::memory_order_acquire) == nullptr; }
+
     /// The hub is about to sleep. False when a letter has come: it must not. Followed by `awake`.
     bool may_sleep() noexcept {
         asleep_.store(true, std::memory_order_seq_cst);

@@ -174,7 +174,7 @@ void supervisor::fork(worker_process& into) {
 }
 
 /// In the child: keeps what is its own, and closes the rest.
-void supervisor::become(worker_process& own) {
+void supervisor::become(worker_process& own) noexcept {
     worker_start start{own.index(),          sockets_.take(own.index()), own.take_ready_end(),
                        std::move(lifeline_), own.take_stats(),           signals_.before()};
     lifeline_end_ = {};

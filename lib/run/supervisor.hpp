@@ -49,7 +49,7 @@ private:
     // ---- workers
     void start(unsigned index, role as);
     void fork(worker_process& into);
-    [[noreturn]] void become(worker_process& own);
+    [[noreturn]] void become(worker_process& own) noexcept;
     void is_ready(worker_process& ready);
     void has_ended(const worker_process& ended, const std::string& how);
     void is_lost(unsigned index, const std::string& what, std::chrono::milliseconds lived);

@@ -1,11 +1,17 @@
 #include <coir/detail/crowd.hpp>
 #include <coir/error.hpp>
 
+#include "base/fork_count.hpp"
 #include "sync/sleeper.hpp"
 
 namespace coir::detail {
 
-crowd::~crowd() { COIR_CHECK(sleepers_.empty(), "a concurrent_channel is destroyed while somebody waits on it"); }
+crowd::crowd() noexcept : made_after_{fork_count()} {}
+
+crowd::~crowd() {
+    COIR_CHECK(sleepers_.empty() || made_after_ != fork_count(),
+               "a concurrent_channel is destroyed while somebody waits on it");
+}
 
 void crowd::wake_one() noexcept {
     sleeper* first = nullptr;

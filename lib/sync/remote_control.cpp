@@ -10,6 +10,23 @@
 
 namespace coir::detail {
 
+namespace {
+
+/// Nobody has asked for it, and nobody will.
+void report_failure(result_core& ended) noexcept {
+    std::exception_ptr failed = ended.take_failure();
+    if (failed == nullptr) return;
+    const std::string what = "a fiber of another scheduler failed, and nobody asked for its result: ";
+    try {
+        std::rethrow_exception(std::move(failed));
+    } catch (const fiber_stopped&) {
+    } catch (const std::exception& failure) { log::error(what + failure.what()); } catch (...) {
+        log::error(what + "an exception that is not a std::exception");
+    }
+}
+
+}  // namespace
+
 remote_control::presence::presence(remote_control& held) : held_{held} {
     scheduler& here = *scheduler::current();
     bool stopped = false;
@@ -41,14 +58,38 @@ void remote_control::request_stop() {
     here->request_stop(*fiber_);
 }
 
-bool remote_control::is_inherited() const noexcept { return door_of(home_)->is_inherited(); }
-
 void remote_control::check_joiner(const char* operation) const {
     const scheduler* const here = scheduler::current();
     const moment holding{mutex_};
     if (here != nullptr && fiber_ == &here->running()) {
         throw_misuse(std::errc::resource_deadlock_would_occur, operation);
     }
+}
+
+void remote_control::end(result_core& result) noexcept {
+    if (door_of(home_)->is_inherited()) return;
+    const scheduler* const here = scheduler::current();
+    COIR_CHECK(here == nullptr || fiber_ != &here->running(), "a fiber destroys its own handle");
+    request_stop();
+    result.wait_shielded("~remote_fiber");
+    report_failure(result);
+}
+
+void remote_control::detach(result_core& result) noexcept {
+    {
+        const moment holding{mutex_};
+        detached_ = true;
+        if (!result.is_ready()) return;  // the fiber will see it
+    }
+    report_failure(result);
+}
+
+bool remote_control::publish(result_core& result, std::exception_ptr& failure) noexcept {
+    const moment holding{mutex_};
+    if (detached_) return false;
+    static_cast<void>(result.claim());
+    result.publish(std::move(failure));
+    return true;
 }
 
 /// The hub, which runs no code of the user's: where the fiber has stop callbacks, a fiber of its own calls them.
@@ -73,21 +114,6 @@ void remote_control::stop_in_a_fiber() noexcept {
     };
     auto* const kept = new holder{shared_from_this()};
     scheduler::current()->start_detached(ops, kept, "request_stop");
-}
-
-void report_remote_failure(result_core& ended) noexcept {
-    std::exception_ptr failed = ended.take_failure();
-    if (failed == nullptr) return;
-    try {
-        std::rethrow_exception(std::move(failed));
-    } catch (const fiber_stopped&) {
-    } catch (const std::exception& failure) {
-        log::error("a fiber of another scheduler failed, and nobody asked for its result: " +
-                   std::string{failure.what()});
-    } catch (...) {
-        log::error("a fiber of another scheduler failed, and nobody asked for its result: "
-                   "an exception that is not a std::exception");
-    }
 }
 
 }  // namespace coir::detail

@@ -3,12 +3,17 @@
 #include <optional>
 #include <utility>
 
+#include "base/fork_count.hpp"
 #include "core/misuse.hpp"
 #include "sync/sleeper.hpp"
 
 namespace coir::detail {
 
-result_core::~result_core() { COIR_CHECK(waits_ == nullptr, "a result is destroyed while somebody waits for it"); }
+result_core::result_core() noexcept : made_after_{fork_count()} {}
+
+result_core::~result_core() {
+    COIR_CHECK(waits_ == nullptr || made_after_ != fork_count(), "a result is destroyed while somebody waits for it");
+}
 
 void result_core::publish(std::exception_ptr failure) noexcept {
     sleeper* waits = nullptr;

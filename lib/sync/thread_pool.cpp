@@ -100,8 +100,10 @@ void thread_pool::submit(pool_work& work) {
         const pool_work* const sender = sender_in_here();
         if (sender == nullptr) check_place();
         if (sender != nullptr && !std::exchange(sender->has_sent_, true)) ++senders_;
-        const std::size_t bound = sender == nullptr ? threads_max_ : threads_max_ + senders_;
-        if (idle_ <= queued_ + nested_queued_ && threads_.size() < bound) add_thread();
+        // Nested work may have taken a thread within the bound: then there is one more for this.
+        const bool may_begin = sender != nullptr || running_ + queued_ < threads_max_;
+        const bool is_wanted = may_begin && idle_ <= queued_ + nested_queued_;
+        if (is_wanted && threads_.size() < threads_max_ + senders_) add_thread();
         work.pool_ = this;
         work.sent_by_ = in_hand;
         work.nested_ = sender != nullptr;
@@ -137,22 +139,23 @@ bool thread_pool::withdraw(pool_work& work) noexcept {
 }
 
 void thread_pool::end() noexcept {
-    std::vector<std::thread> ending;
-    {
-        const std::lock_guard lock{mutex_};
-        ending_ = true;
-        ending.swap(threads_);
+    // Work that calls exit(3) ends the pool from within. Nested work cannot wait for the threads that wait for it.
+    const bool by_nested_work = in_hand != nullptr && in_hand->nested_;
+    std::unique_lock lock{mutex_};
+    ending_ = true;
+    while (!threads_.empty() || retired_.joinable()) {  // again: what runs may send nested work, which has new threads
+        std::vector<std::thread> ending = std::exchange(threads_, {});
         if (retired_.joinable()) ending.push_back(std::move(retired_));
+        lock.unlock();
+        something_to_do_.notify_all();
+        for (std::thread& each : ending) {
+            if (by_nested_work || each.get_id() == std::this_thread::get_id())
+                each.detach();
+            else
+                each.join();
+        }
+        lock.lock();
     }
-    something_to_do_.notify_all();
-    for (std::thread& each : ending) {
-        // Work that calls exit(3) ends the pool from within.
-        if (each.get_id() == std::this_thread::get_id())
-            each.detach();
-        else
-            each.join();
-    }
-    const std::lock_guard lock{mutex_};
     ending_ = false;
 }
 
@@ -171,7 +174,7 @@ void thread_pool::serve() noexcept {
     std::unique_lock lock{mutex_};
     ++idle_;
     for (;;) {
-        if (ending_) break;
+        if (ending_ && nested_.empty()) break;  // what runs waits for that
         if (pool_work* const next = take()) {
             do_work(*next, lock);
         } else if (threads_.size() > threads_max_) {

@@ -7,9 +7,12 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <stdexcept>
+#include <thread>
+#include <utility>
 
 using coir::test::ending;
 using coir::test::in_child;
@@ -151,4 +154,23 @@ TEST_CASE("spawn_on: in a forked process a handle lets go of what runs in the pa
         CHECK_FALSE(stopped);
         CHECK_FALSE(sleeper.done());
     });
+}
+
+TEST_CASE(
+    "concurrent_channel, future: a forked process destroys its copies though threads of the parent wait on them") {
+    auto channel = std::make_unique<coir::concurrent_channel<int>>(1);
+    coir::promise<int> made;
+    auto awaited = std::make_unique<coir::future<int>>(made.get_future());
+    std::jthread receiver{[&] { channel->recv(); }};
+    std::jthread waiter{[&] { awaited->wait_until(coir::never); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+    const ending child = in_child([&] {
+        channel.reset();
+        awaited.reset();
+        const coir::promise<int> kept = std::move(made);
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    channel->close();
+    made.set_value(1);
 }

@@ -10,6 +10,7 @@
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -291,3 +292,52 @@ TEST_CASE("offload_pool: in a forked child it refuses, and may be destroyed; one
     CHECK(WEXITSTATUS(status) == 42);
 }
 #endif
+
+TEST_CASE("offload_pool: other work has its thread though nested work holds one within the bound") {
+    in_scheduler([] {
+        coir::offload_pool pool{{.threads = 2, .queue_limit = 0}};
+        std::promise<void> nested_runs;
+        std::promise<void> other_ran;
+        auto outer = coir::spawn([&] {
+            pool.offload([&] {
+                coir::run([&] {
+                    pool.offload([&] {
+                        nested_runs.set_value();
+                        other_ran.get_future().get();
+                    });
+                });
+            });
+        });
+        coir::offload([&] { nested_runs.get_future().get(); });
+        pool.offload([&] { other_ran.set_value(); });
+        outer.get();
+    });
+}
+
+TEST_CASE("offload: what runs while the process exits may still offload") {
+    const auto child = coir::test::in_child([] {
+        coir::run([] {
+            std::promise<void> begun;
+            std::promise<void> exits;
+            const auto outer = coir::spawn([&] {
+                coir::offload([&] {
+                    begun.set_value();
+                    exits.get_future().get();
+                    coir::run([] { coir::offload([] {}); });
+                });
+            });
+            coir::offload([&] { begun.get_future().get(); });
+            exits.set_value();
+            std::exit(0);
+        });
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+}
+
+TEST_CASE("offload: nested work may end the process") {
+    const auto child = coir::test::in_child(
+        [] { coir::run([] { coir::offload([] { coir::run([] { coir::offload([] { std::exit(0); }); }); }); }); });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+}

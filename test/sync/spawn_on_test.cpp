@@ -203,6 +203,39 @@ TEST_CASE("spawn_on: a failure that nobody asks for is logged, a detached fiber'
     CHECK(told == "free: alone");
 }
 
+TEST_CASE("spawn_on: a fiber that is detached while it unwinds a failure is detached") {
+    std::string told;
+    std::promise<void> unwinds;
+    std::promise<void> detached;
+    {
+        other_scheduler there{{.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
+            try {
+                std::rethrow_exception(failure);
+            } catch (const std::exception& thrown) { told = thrown.what(); }
+        }}};
+        struct slow_to_go {
+            ~slow_to_go() {
+                if (unwinds == nullptr) return;
+                const coir::allow_blocking permit{"the test lets it go meanwhile"};
+                unwinds->set_value();
+                detached->get_future().get();
+            }
+            slow_to_go(std::promise<void>& first, std::promise<void>& second) noexcept
+                : unwinds{&first}, detached{&second} {}
+            slow_to_go(slow_to_go&& other) noexcept
+                : unwinds{std::exchange(other.unwinds, nullptr)}, detached{other.detached} {}
+            std::promise<void>* unwinds;
+            std::promise<void>* detached;
+        };
+        auto fails = spawn_on(
+            there.ref, [](const slow_to_go&) { throw std::runtime_error{"late"}; }, slow_to_go{unwinds, detached});
+        unwinds.get_future().get();
+        fails.detach();
+        detached.set_value();
+    }
+    CHECK(told == "late");
+}
+
 TEST_CASE("spawn_on: joins give up in time, and by a stop, and can be tried again") {
     other_scheduler there;
     in_scheduler([&] {

@@ -17,7 +17,7 @@ class sleeper;
 /// looks at the state once more: both sequentially consistent, so one of the two sees the other.
 class crowd {
 public:
-    crowd() = default;
+    crowd() noexcept;
     ~crowd();
     crowd(const crowd&) = delete;
     crowd& operator=(const crowd&) = delete;
@@ -53,6 +53,7 @@ private:
     void wait(const char* operation, const deadline& until, question attempt);
     void enter_first(sleeper& one);
 
+    const unsigned made_after_;  // forks: a forked child's copy may know threads of the parent
     std::atomic<std::size_t> count_{0};
     std::mutex mutex_;
     list<sleeper> sleepers_;

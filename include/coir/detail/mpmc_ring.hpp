@@ -47,8 +47,11 @@ public:
                 here.turn.store(filled_at(at));
                 return ring_answer::done;
             }
-            if (turn < free_for(at)) return ring_answer::not_now;  // it still has the value of a lap ago
-            at = tail_.load(std::memory_order_relaxed);            // another one was faster
+            if (turn < free_for(at)) {  // it still has the value of a lap ago
+                // Looked at once more, in the one order of all: who has counted himself as waiting is told of the end.
+                return is_closed() ? ring_answer::closed : ring_answer::not_now;
+            }
+            at = tail_.load(std::memory_order_relaxed);  // another one was faster
         }
     }
 

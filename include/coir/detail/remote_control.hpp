@@ -3,6 +3,7 @@
 #include <coir/detail/letter.hpp>
 #include <coir/detail/result_core.hpp>
 #include <coir/scheduler_ref.hpp>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -21,11 +22,18 @@ public:
     /// Any thread. Has the fiber stopped, now or when it begins; nothing when it has ended.
     void request_stop();
 
-    /// Whether the fiber has stayed in the process that this one was forked from.
-    [[nodiscard]] bool is_inherited() const noexcept;
-
     /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the fiber itself.
     void check_joiner(const char* operation) const;
+
+    /// The handle's end: stops the fiber, waits for its end, and logs a failure that nobody has asked for. Nothing in a
+    /// process that was forked: the fiber runs in its parent.
+    void end(result_core& result) noexcept;
+
+    /// The handle lets the fiber go on alone. A failure that is there by then is logged.
+    void detach(result_core& result) noexcept;
+
+    /// The fiber: true when the failure is for the handle, and was handed over. False when it was detached.
+    [[nodiscard]] bool publish(result_core& result, std::exception_ptr& failure) noexcept;
 
     /// The fiber that the control is for has begun, and ends at the end of the scope.
     class presence {
@@ -47,10 +55,8 @@ private:
     mutable std::mutex mutex_;
     task* fiber_ = nullptr;  // while it runs; changed in its own thread alone
     bool stop_requested_ = false;
+    bool detached_ = false;
     std::shared_ptr<remote_control> on_its_way_;
 };
-
-/// Logs a failure that nobody has asked for, and nobody will.
-void report_remote_failure(result_core& ended) noexcept;
 
 }  // namespace coir::detail

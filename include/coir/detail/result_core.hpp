@@ -14,7 +14,7 @@ class sleeper;
 /// One result on its way from where it is made to who waits for it, on whatever threads; all but the value.
 class result_core {
 public:
-    result_core() = default;
+    result_core() noexcept;
     ~result_core();
     result_core(const result_core&) = delete;
     result_core& operator=(const result_core&) = delete;
@@ -22,9 +22,9 @@ public:
     /// The maker: true once, and then `publish` or `give_back` follows.
     [[nodiscard]] bool claim() noexcept {
         state expected = state::none;
-        return state_.compare_exchange_strong(expected, state::in_the_making, std::memory_order_relaxed);
+        return state_.compare_exchange_strong(expected, state::in_the_making, std::memory_order_acquire);
     }
-    void give_back() noexcept { state_.store(state::none, std::memory_order_relaxed); }
+    void give_back() noexcept { state_.store(state::none, std::memory_order_release); }
     /// The value, or this failure, is there. Wakes who waits.
     void publish(std::exception_ptr failure = {}) noexcept;
 
@@ -44,6 +44,7 @@ private:
 
     [[nodiscard]] bool take_out(sleeper& leaving) noexcept;
 
+    const unsigned made_after_;  // forks, as in `crowd`
     std::atomic<state> state_{state::none};
     std::mutex mutex_;
     sleeper* waits_ = nullptr;
