@@ -1,4 +1,12 @@
 // The echo server with coir on two threads: a scheduler and a listener for each, on one port.
+//
+//     bench_echo_cores [steered]
+//
+// Steered, a connection goes to the scheduler on the core that it came in by, as the queues of a network card have it;
+// else to either, as the system draws.
+
+#include <linux/filter.h>
+#include <sched.h>
 
 #include <array>
 #include <coir/concurrent_channel.hpp>
@@ -18,17 +26,33 @@ void echo(coir::net::tcp_stream peer) {
     while (const auto n = peer.read_some(buffer)) peer.write_all(std::span{buffer}.first(n));
 }
 
+/// The second listener of the port gets what comes in by this core, the first one all else.
+void steer(const coir::net::tcp_listener& second) {
+    const auto this_core = static_cast<std::uint32_t>(sched_getcpu());
+    std::array<sock_filter, 4> which{{
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_CPU)},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, this_core},
+        {BPF_RET | BPF_K, 0, 0, 1},
+        {BPF_RET | BPF_K, 0, 0, 0},
+    }};
+    const sock_fprog program{which.size(), which.data()};
+    if (setsockopt(second.native_handle(), SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) != 0)
+        bench::fail("SO_ATTACH_REUSEPORT_CBPF");
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char**) {
     coir::concurrent_channel<coir::net::endpoint> taken{1};
     coir::run_on_cores(2, [&](unsigned core) {
         const auto at = core == 0 ? coir::net::endpoint{"127.0.0.1", 0} : taken.recv().value();
         auto listener = coir::net::tcp_listener::bind(at, {.reuse_port = true});
-        if (core == 0)
+        if (core == 0) {
             taken.send(listener.local_endpoint());
-        else
+        } else {
+            if (argc > 1) steer(listener);
             bench::announce_port(at.port());  // now that both listen
+        }
         listener.serve(echo);
     });
 }

@@ -42,6 +42,17 @@ benchmark tcp_echo_on_two_cores() {
             .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"one scheduler", 1.11}}}}};
 }
 
+/// Each core has as many clients of its own: a second core is to bring 1.8 times the requests of one.
+benchmark tcp_echo_core_by_core() {
+    return {.name = "TCP echo on two cores, 100 connections each",
+            .contenders = {{"coir", "bench_cores_load bench_echo_cores 2 100 200000",
+                            "bench_cores_load bench_echo_cores 2 10 1000"},
+                           {"one core", "bench_cores_load bench_echo_coir 1 100 200000",
+                            "bench_cores_load bench_echo_coir 1 10 1000"}},
+            .lines = {{.label = "us a request", .metric = "wall", .against = {{"one core", 1 / 1.8}}},
+                      {.label = "us of CPU a request", .metric = "us", .against = {{"one core", 1.11}}}}};
+}
+
 benchmark udp_echo() {
     return {.name = "UDP echo, 100 sockets",
             .contenders = servers({{"coir", "bench_udp_coir"}, {"epoll loop", "bench_udp_epoll"}},
@@ -91,6 +102,7 @@ std::vector<benchmark> network_benchmarks() {
     return {tcp_echo(),
             tcp_echo_calls(),
             tcp_echo_on_two_cores(),
+            tcp_echo_core_by_core(),
             udp_echo(),
             tls_echo(),
             tls_stack("server", "ecdsa"),
