@@ -59,17 +59,18 @@ void remote_control::request_stop() {
 }
 
 void remote_control::check_joiner(const char* operation) const {
+    if (is_this_fiber()) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+}
+
+bool remote_control::is_this_fiber() const noexcept {
     const scheduler* const here = scheduler::current();
     const moment holding{mutex_};
-    if (here != nullptr && fiber_ == &here->running()) {
-        throw_misuse(std::errc::resource_deadlock_would_occur, operation);
-    }
+    return here != nullptr && fiber_ == &here->running();
 }
 
 void remote_control::end(result_core& result) noexcept {
     if (door_of(home_)->is_inherited()) return;
-    const scheduler* const here = scheduler::current();
-    COIR_CHECK(here == nullptr || fiber_ != &here->running(), "a fiber destroys its own handle");
+    COIR_CHECK(!is_this_fiber(), "a fiber destroys its own handle");
     request_stop();
     result.wait_shielded("~remote_fiber");
     report_failure(result);

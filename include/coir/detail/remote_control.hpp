@@ -48,6 +48,7 @@ public:
     };
 
 private:
+    [[nodiscard]] bool is_this_fiber() const noexcept;
     static void arrived(letter& self) noexcept;
     void stop_in_a_fiber() noexcept;
 
