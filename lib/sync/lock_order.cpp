@@ -208,12 +208,21 @@ std::string taken_orders::cycle(const std::vector<const void*>& way) const {
 
 // ---- of this thread ------------------------------------------------------------------------------------------------
 
-thread_local taken_orders orders;
+/// Where a fiber calls exit, static mutexes are destroyed in it, after the thread's own objects.
+constinit thread_local bool is_over = false;
 
-/// Those of the run that the calling fiber is in: another run begins anew.
-taken_orders& orders_of(const scheduler& here) {
-    if (!orders.are_of(here.serial())) orders = taken_orders{here.serial()};
-    return orders;
+struct last_of_thread {
+    taken_orders orders;
+    ~last_of_thread() { is_over = true; }
+};
+
+thread_local last_of_thread own;
+
+/// Those of the run that the calling fiber is in: another run begins anew. nullptr outside of a run, and at exit.
+taken_orders* orders_of(const scheduler* here) {
+    if (here == nullptr || is_over) return nullptr;
+    if (!own.orders.are_of(here->serial())) own.orders = taken_orders{here->serial()};
+    return &own.orders;
 }
 
 }  // namespace
@@ -223,24 +232,25 @@ bool lock_order::is_checked = is_wanted();
 void lock_order::note_wanted(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
     const unwatched looking{here.running()};
-    const std::string warning = orders_of(here).want(here.running(), mutex, kind);
+    taken_orders* const orders = orders_of(&here);
+    if (orders == nullptr) return;
+    const std::string warning = orders->want(here.running(), mutex, kind);
     if (!warning.empty()) log::warning(warning);
 }
 
 void lock_order::note_taken(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
     const unwatched looking{here.running()};
-    orders_of(here).take(here.running(), mutex, kind);
+    if (taken_orders* const orders = orders_of(&here)) orders->take(here.running(), mutex, kind);
 }
 
 void lock_order::note_given_back(const void* mutex) noexcept {
     const scheduler& here = *scheduler::current();
-    orders_of(here).give_back(here.running(), mutex);
+    if (taken_orders* const orders = orders_of(&here)) orders->give_back(here.running(), mutex);
 }
 
 void lock_order::note_destroyed(const void* mutex) noexcept {
-    // Outside a run there is nothing to forget.
-    if (const scheduler* const here = scheduler::current()) orders_of(*here).forget(mutex);
+    if (taken_orders* const orders = orders_of(scheduler::current())) orders->forget(mutex);
 }
 
 }  // namespace coir::detail

@@ -1,13 +1,16 @@
 #include "sync/lock_order.hpp"
 
 #include <chrono>
+#include <coir/blocking.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
 #include <coir/mutex.hpp>
 #include <coir/recursive_mutex.hpp>
+#include <coir/run.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <cstddef>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <mutex>
 #include <new>
@@ -18,6 +21,7 @@
 
 #include "base/symbols.hpp"
 #include "support/captured_log.hpp"
+#include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
 using coir::detail::lock_order;
@@ -293,4 +297,18 @@ TEST_CASE("lock order: what try_lock_shared takes is held as well") {
         const std::scoped_lock wanted{other};
     });
     CHECK(count(log, headline) == 1);
+}
+
+TEST_CASE("lock order: a static mutex is destroyed in a fiber that ends the process") {
+    const auto child = coir::test::in_child([] {
+        lock_order::is_checked = true;
+        static coir::mutex at_exit;
+        coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
+            at_exit.lock();
+            at_exit.unlock();
+            std::exit(0);
+        });
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
 }
