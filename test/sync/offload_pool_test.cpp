@@ -320,6 +320,7 @@ TEST_CASE("offload_pool: other work has its thread though nested work holds one 
 
 TEST_CASE("offload: what runs while the process exits may still offload") {
     const auto child = coir::test::in_child([] {
+        coir::test::forget_leaks();
         coir::run(undetected, [] {
             std::promise<void> begun;
             std::promise<void> exits;
@@ -341,6 +342,7 @@ TEST_CASE("offload: what runs while the process exits may still offload") {
 
 TEST_CASE("offload: nested work may end the process") {
     const auto child = coir::test::in_child([] {
+        coir::test::forget_leaks();
         coir::run(undetected,
                   [] { coir::offload([] { coir::run(undetected, [] { coir::offload([] { std::exit(0); }); }); }); });
     });
