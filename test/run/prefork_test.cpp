@@ -38,6 +38,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -230,6 +231,15 @@ void serve_who(worker& self) { self.serve(say_who); }
 void tell(const std::string& line) {
     const std::string whole = line + '\n';
     if (::write(STDOUT_FILENO, whole.data(), whole.size()) < 0) std::abort();
+}
+
+/// The main of a worker that serves once there is no such file any more.
+auto behind(std::string gate) {
+    return [gate = std::move(gate)](worker& self) {
+        tell("begins");
+        while (std::filesystem::exists(gate)) coir::this_fiber::sleep_for(1ms);
+        serve_who(self);
+    };
 }
 
 prefork_options on_loopback() {
@@ -670,13 +680,7 @@ TEST_CASE("prefork: a successor that fails ends the rolling restart, and the old
 TEST_CASE("prefork: a SIGHUP during a rolling restart brings another one") {
     const coir::test::temporary_folder folder;
     const std::string gate = folder.file("gate");
-    prefork_server server{1,
-                          [&](worker& self) {
-                              tell("begins");
-                              while (std::filesystem::exists(gate)) coir::this_fiber::sleep_for(1ms);
-                              serve_who(self);
-                          },
-                          on_loopback()};
+    prefork_server server{1, behind(gate), on_loopback()};
     server.wait_for_workers(1);
     std::fclose(std::fopen(gate.c_str(), "w"));
     server.signal(SIGHUP);
@@ -693,13 +697,7 @@ TEST_CASE("prefork: a SIGHUP during a rolling restart brings another one") {
 TEST_CASE("prefork: where the old worker dies while its successor begins, that takes its place") {
     const coir::test::temporary_folder folder;
     const std::string gate = folder.file("gate");
-    prefork_server server{1,
-                          [&](worker& self) {
-                              tell("begins");
-                              while (std::filesystem::exists(gate)) coir::this_fiber::sleep_for(1ms);
-                              serve_who(self);
-                          },
-                          on_loopback()};
+    prefork_server server{1, behind(gate), on_loopback()};
     const auto port = server.port();
     const pid_t old = server.wait_for_workers(1).front();
     std::fclose(std::fopen(gate.c_str(), "w"));
