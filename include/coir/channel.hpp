@@ -115,7 +115,7 @@ private:
     /// Takes a value if it need not wait.
     bool take(T& value) {
         if (core_.is_closed()) [[unlikely]]
-            core_.throw_closed();
+            detail::throw_channel_closed();
         if (core_.has_receiver()) {
             static_cast<std::optional<T>*>(core_.receiver_place())->emplace(std::move(value));
             core_.wake_receiver();

@@ -34,7 +34,7 @@ void channel_core::wait_to_send(void* place, const deadline& until) {
     party me{here.running(), "channel::send", place};
     senders_.push_back(me);
     switch (here.park(me, until)) {
-    case outcome::closed: throw_closed();
+    case outcome::closed: throw_channel_closed();
     case outcome::timed_out: throw timed_out{"channel::send"};
     default: return;
     }

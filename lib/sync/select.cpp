@@ -125,7 +125,7 @@ select_case* wait_for_first(case_list cases, select_case& first_due) {
         arms, [](outcome how) { return how != outcome::passed_over; }, result_of);
     COIR_CHECK(won != arms.end(), "a select is woken by none of its cases");
     select_case& first = *cases[static_cast<std::size_t>(won - arms.begin())];
-    if (first.kind == case_kind::send && result_of(*won) == outcome::closed) channel_core::throw_closed();
+    if (first.kind == case_kind::send && result_of(*won) == outcome::closed) throw_channel_closed();
     return first.kind != case_kind::concurrent || first.take() ? &first : nullptr;
 }
 

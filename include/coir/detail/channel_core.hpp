@@ -53,8 +53,6 @@ public:
     /// Sends away all who wait.
     void close();
 
-    [[noreturn]] static void throw_closed() { throw_channel_closed(); }
-
 private:
     void forget_waiting() noexcept {
         senders_.forget();
