@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/per_process.hpp"
+#include "base/signals_blocked.hpp"
 #include "detect/capture.hpp"
 #include "detect/watched_thread.hpp"
 
@@ -75,15 +76,7 @@ private:
 class patrol {
 public:
     patrol() {
-        // What is sent to the process is for the program's own threads.
-        sigset_t all;
-        sigset_t before;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before);
-        struct restored {
-            sigset_t& mask;
-            ~restored() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        } const at_end{before};
+        const signals_blocked inherited;
         thread_ = std::thread{[this] { run(); }};
     }
     ~patrol() {

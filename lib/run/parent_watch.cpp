@@ -1,11 +1,12 @@
 #include "run/parent_watch.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <thread>
+
+#include "base/signals_blocked.hpp"
 
 namespace coir::detail {
 
@@ -22,15 +23,7 @@ namespace {
 }  // namespace
 
 void watch_parent(int lifeline) {
-    // Signals are for the other threads: a thread has the mask of the one that makes it.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    struct restore {
-        ~restore() { ::pthread_sigmask(SIG_SETMASK, &mask, nullptr); }
-        const sigset_t& mask;
-    } const at_end{before};
+    const signals_blocked inherited;
     std::thread{outlive_parent, lifeline}.detach();
 }
 

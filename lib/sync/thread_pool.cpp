@@ -1,15 +1,16 @@
 #include "sync/thread_pool.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <atomic>
 #include <coir/cores.hpp>
 #include <system_error>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/fork_count.hpp"
+#include "base/per_process.hpp"
+#include "base/signals_blocked.hpp"
 
 namespace coir::detail {
 
@@ -18,67 +19,36 @@ namespace {
 constexpr std::size_t threads_min = 4;      // of the process's pool: what blocks does not need a processor
 constexpr std::size_t name_bytes_max = 15;  // pthread_setname_np(3)
 
-std::atomic<unsigned> forks{0};           // that led to this process
 thread_local const pool_work* in_hand{};  // the work that this thread runs
-
-/// New threads inherit the mask (pthread_create(3)): signals are for the program's own threads. Those that a fault
-/// raises are left, since a crash handler could not be called otherwise.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) ::sigdelset(&all, fault);
-        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-    }
-    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(const signals_blocked&) = delete;
-    signals_blocked& operator=(const signals_blocked&) = delete;
-
-private:
-    sigset_t before_;
-};
-
-unsigned forks_so_far() {
-    static const int counting = ::pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1); });
-    static_cast<void>(counting);
-    return forks.load();
-}
 
 }  // namespace
 
-thread_pool& thread_pool::of_process() {
-    static const struct at_exit {
-        ~at_exit() { place()->end(); }
-    } joined;
-    return *place();
-}
-
 /// Never destroyed: what static objects' destructors still send finds a pool.
-thread_pool*& thread_pool::place() {
-    static thread_pool* pool = [] {
-        auto* const first = new thread_pool{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
-        ::pthread_atfork([] { place()->mutex_.lock(); }, [] { place()->mutex_.unlock(); },
-                         [] {
-                             thread_pool* const parents = place();
-                             place() = new thread_pool{parents->name_, parents->threads_max_};
-                             parents->mutex_.unlock();
-                             place()->before_fork_ = parents;
-                         });
-        return first;
-    }();
-    return pool;
+struct thread_pool::own_pool {
+    thread_pool& pool = *new thread_pool{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
+
+    ~own_pool() { delete &pool; }  // of a thread that was not the first to make one
+};
+
+thread_pool& thread_pool::of_process() {
+    static constinit per_process<own_pool> pools;
+    static const struct at_exit {
+        ~at_exit() {
+            if (own_pool* const made = pools.find()) made->pool.end();
+        }
+    } joined;
+    return pools.get().pool;
 }
 
 thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)
-    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, forks_{forks_so_far()} {}
+    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, made_after_{fork_count()} {}
 
 void thread_pool::destroy(thread_pool* made) noexcept {
     if (!made->is_inherited()) return delete made;
     static std::mutex keeping;
     const std::lock_guard lock{keeping};
     static thread_pool* kept = nullptr;  // for those who look for leaks
-    made->before_fork_ = std::exchange(kept, made);
+    made->kept_before_ = std::exchange(kept, made);
 }
 
 thread_pool::~thread_pool() {
@@ -87,7 +57,7 @@ thread_pool::~thread_pool() {
     end();
 }
 
-bool thread_pool::is_inherited() const noexcept { return forks_ != forks.load(std::memory_order_relaxed); }
+bool thread_pool::is_inherited() const noexcept { return made_after_ != fork_count(); }
 
 void thread_pool::submit(pool_work& work) {
     if (is_inherited()) {

@@ -68,7 +68,7 @@ public:
 
 private:
     ~thread_pool();
-    static thread_pool*& place();
+    struct own_pool;
 
     [[nodiscard]] bool is_inherited() const noexcept;
     [[nodiscard]] const pool_work* sender_in_here() const noexcept;
@@ -83,7 +83,7 @@ private:
     const std::size_t threads_max_;
     const std::size_t queue_max_;
     const affinity processors_ = affinity::of_process();
-    const unsigned forks_;  // of which this process is the last, when the pool was made
+    const unsigned made_after_;  // forks
 
     std::mutex mutex_;
     std::condition_variable something_to_do_;
@@ -97,7 +97,7 @@ private:
     bool ending_ = false;
     std::vector<std::thread> threads_;
     std::thread retired_;                 // the last that has ended by itself; it joins the one before
-    thread_pool* before_fork_ = nullptr;  // a pool of the parent's that this one keeps, as it cannot be destroyed
+    thread_pool* kept_before_ = nullptr;  // another pool of the parent's that could not be destroyed
 };
 
 }  // namespace coir::detail

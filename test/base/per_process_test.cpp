@@ -14,8 +14,15 @@ using coir::test::in_child;
 
 TEST_CASE("per_process: a process has one") {
     static constinit per_process<int> number;
+    CHECK(number.find() == nullptr);
     number.get() = 42;
     CHECK(number.get() == 42);
+    CHECK(number.find() == &number.get());
+    const auto child = in_child([] {
+        if (number.find() != nullptr) throw std::runtime_error{"the parent's"};
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
 }
 
 TEST_CASE("per_process: a forked process has another one, whatever the parent holds locked") {

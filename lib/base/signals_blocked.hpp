@@ -1,0 +1,26 @@
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace coir::detail {
+
+/// Around the making of a thread of the library's, which inherits the mask (pthread_create(3)): signals are for the
+/// program's own threads. Those that a fault raises are left, since a crash handler could not be called otherwise.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) ::sigdelset(&all, fault);
+        ::pthread_sigmask(SIG_SETMASK, &all, &before_);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+}  // namespace coir::detail
