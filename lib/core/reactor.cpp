@@ -41,14 +41,8 @@ reactor::reactor() : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
 }
 
 void reactor::add(int fd) {
-    descriptor& added = know(fd);
-    COIR_CHECK(added.how != descriptor::kind::owned && added.how != descriptor::kind::shared,
-               "a descriptor is added twice");
-    added.how = descriptor::kind::owned;
-    ++added.generation;
+    descriptor& added = take_on(fd, descriptor::kind::owned);
     added.watched = read_events | EPOLLET;
-    added.readable = added.writable = true;
-    added.eagain_alone_clears = false;
     // A borrowed descriptor that becomes ours has an entry already.
     long done = control(EPOLL_CTL_ADD, fd, added);
     if (done == -EEXIST) done = control(EPOLL_CTL_MOD, fd, added);
@@ -58,24 +52,33 @@ void reactor::add(int fd) {
 }
 
 void reactor::add_shared(int fd) {
+    descriptor& added = take_on(fd, descriptor::kind::shared);
+    added.watched = 0;
+    drop_entry(fd);  // a borrowed descriptor that becomes ours may have one, which is of no use any more
+}
+
+descriptor& reactor::take_on(int fd, descriptor::kind how) {
     descriptor& added = know(fd);
     COIR_CHECK(added.how != descriptor::kind::owned && added.how != descriptor::kind::shared,
                "a descriptor is added twice");
-    // One that was borrowed may have an entry, which is of no use any more.
-    remove(fd);
-    added.how = descriptor::kind::shared;
+    added.how = how;
     ++added.generation;
-    added.watched = 0;
     added.readable = added.writable = true;
+    added.eagain_alone_clears = false;
+    return added;
 }
 
 void reactor::remove(int fd) noexcept {
     descriptor& removed = *known(fd);
     ++removed.generation;
     removed.how = descriptor::kind::unknown;
+    drop_entry(fd);
+}
+
+void reactor::drop_entry(int fd) noexcept {
     sys::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
-    wake_all(removed.readers, outcome::closed);
-    wake_all(removed.writers, outcome::closed);
+    wake_all(known(fd)->readers, outcome::closed);
+    wake_all(known(fd)->writers, outcome::closed);
 }
 
 void reactor::prepare(int fd, waiter& who, direction towards) {
@@ -93,8 +96,10 @@ void reactor::prepare_shared(int fd, waiter& who) {
     if (waited.watched == 0) {
         waited.watched = EPOLLIN | EPOLLEXCLUSIVE;
         const long done = control(EPOLL_CTL_ADD, fd, waited);
-        if (done != 0) waited.watched = 0;
-        if (done != 0) throw_error(done, "epoll_ctl", fd);
+        if (done != 0) {
+            waited.watched = 0;
+            throw_error(done, "epoll_ctl", fd);
+        }
     }
     waited.readers.push_back(who);
 }

@@ -104,6 +104,10 @@ private:
         return &(*chunks_[index / chunk])[index % chunk];
     }
     descriptor& know(int fd);
+    /// From now on it is ours, and counts as ready both ways.
+    descriptor& take_on(int fd, descriptor::kind how);
+    /// Out of epoll, and ends the waits on it.
+    void drop_entry(int fd) noexcept;
     void dispatch(const epoll_event& event) noexcept;
     long control(int operation, int fd, const descriptor& what) const noexcept;
 
