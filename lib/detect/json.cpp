@@ -13,7 +13,7 @@ namespace coir::detail {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
     std::string result = "\"";
     for (const char each : text) {
         const auto code = static_cast<unsigned char>(each);
@@ -39,10 +39,10 @@ std::string hex(std::uintptr_t value) {
 
 std::string to_json(const stack_frame& frame) {
     std::string line = "{\"address\":" + hex(reinterpret_cast<std::uintptr_t>(frame.address));
-    line += ",\"module\":" + quoted(frame.module);
+    line += ",\"module\":" + json_string(frame.module);
     line += ",\"offset\":" + hex(frame.offset);
-    line += ",\"function\":" + quoted(frame.function);
-    line += ",\"file\":" + quoted(frame.file);
+    line += ",\"function\":" + json_string(frame.function);
+    line += ",\"file\":" + json_string(frame.file);
     line += ",\"line\":" + std::to_string(frame.line);
     return line += '}';
 }
@@ -50,16 +50,16 @@ std::string to_json(const stack_frame& frame) {
 }  // namespace
 
 std::string to_json(const blocking_report& report) {
-    std::string line = "{\"kind\":" + quoted(name_of(report.kind));
-    line += ",\"class\":" + quoted(name_of(report.category));
-    line += ",\"call\":" + quoted(report.call);
+    std::string line = "{\"kind\":" + json_string(name_of(report.kind));
+    line += ",\"class\":" + json_string(name_of(report.category));
+    line += ",\"call\":" + json_string(report.call);
     line += ",\"held_ns\":" + std::to_string(report.held.count());
     line += ",\"total_ns\":" + std::to_string(report.total.count());
     line += ",\"count\":" + std::to_string(report.count);
     line += ",\"pid\":" + std::to_string(::getpid());
     line += ",\"fiber_id\":" + std::to_string(report.fiber_id);
-    line += ",\"fiber_name\":" + quoted(report.fiber_name);
-    line += ",\"spawn_site\":" + quoted(report.spawn_site);
+    line += ",\"fiber_name\":" + json_string(report.fiber_name);
+    line += ",\"spawn_site\":" + json_string(report.spawn_site);
     line += ",\"stack\":[";
     for (const stack_frame& each : report.stack)
         line.append(&each == report.stack.data() ? "" : ",").append(to_json(each));

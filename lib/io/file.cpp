@@ -37,10 +37,10 @@ template <class F> auto call(const char* operation, const deadline& until, std::
     return done;
 }
 
-std::string quoted(const std::string& path) { return "'" + path + "'"; }
+std::string in_quotes(const std::string& path) { return "'" + path + "'"; }
 
 void throw_naming(const std::error_code& ec, const char* operation, const std::string& path) {
-    if (ec) detail::throw_error(ec, std::string{operation} + " " + quoted(path));
+    if (ec) detail::throw_error(ec, std::string{operation} + " " + in_quotes(path));
 }
 
 /// A call without a result but its error.
@@ -94,7 +94,7 @@ void file::close(deadline until) {
 
 int file::native_handle() const noexcept { return opened_ != nullptr ? opened_->fd.get() : -1; }
 
-std::string file::subject() const { return opened_ != nullptr ? quoted(opened_->path) : "of a closed file"; }
+std::string file::subject() const { return opened_ != nullptr ? in_quotes(opened_->path) : "of a closed file"; }
 
 const std::shared_ptr<file::opened_file>& file::checked(const char* operation) const {
     if (opened_ == nullptr) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), operation);

@@ -173,7 +173,14 @@ void add_commands(CLI::App& app, options& into) {
     run.footer(exit_codes);
 
     CLI::App& diff = *add_command(command::diff, "diff", "Compares two runs, as saved by -o json");
-    diff.add_option("OLD NEW", into.operands)->required()->expected(2);
+    const auto add_operand = [&](const std::string& name, const char* help) {
+        diff.add_option_function<std::string>(
+                name, [&](const std::string& file) { into.operands.push_back(file); }, help)
+            ->required()
+            ->option_text("FILE");
+    };
+    add_operand("OLD", "The run to compare with");
+    add_operand("NEW", "The run whose findings are judged");
     diff.footer(
         "Exit status: 66 when NEW has findings that are not in OLD, are not suppressed and count by --fail-on.");
     add(diff, "--fail-on", "KINDS", "As for run",
