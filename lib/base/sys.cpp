@@ -250,11 +250,12 @@ long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nan
     if (has_pwait2.load(std::memory_order_relaxed)) {
         const timespec limit{static_cast<time_t>(nanoseconds / second), static_cast<long>(nanoseconds % second)};
         result = system_call(SYS_epoll_pwait2, epoll, events, events_max, nanoseconds < 0 ? nullptr : &limit, 0L, 0L);
-        if (result == -ENOSYS) has_pwait2.store(false, std::memory_order_relaxed);
     }
-    if (result == -ENOSYS) {
+    if (may_be_unavailable(result)) {
         const int milliseconds = ceiled_to_milliseconds(nanoseconds);
         result = system_call(SYS_epoll_pwait, epoll, events, events_max, milliseconds, 0L, 8L);
+        // EINVAL of both is about the arguments, and tells nothing of epoll_pwait2.
+        if (!may_be_unavailable(result)) has_pwait2.store(false, std::memory_order_relaxed);
     }
     take_over();
     return result;

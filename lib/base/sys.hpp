@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,6 +16,13 @@
 /// detector's traps let them through.
 /// Each returns what the kernel does: a negative result is -errno, and errno stays as it is. None of them retries.
 namespace coir::detail::sys {
+
+/// Whether `result` may mean that the call cannot be had here: ENOSYS from a kernel that is older than the call, EPERM
+/// or EINVAL from a seccomp filter that is. The caller makes an older call instead, whose result is the one that
+/// counts.
+constexpr bool may_be_unavailable(long result) noexcept {
+    return result == -ENOSYS || result == -EPERM || result == -EINVAL;
+}
 
 long read(int fd, void* into, std::size_t bytes) noexcept;
 long write(int fd, const void* from, std::size_t bytes) noexcept;
@@ -79,8 +87,8 @@ long blocked_signals(sigset_t* into) noexcept;
 
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 
-/// Waits for `nanoseconds` (negative: for ever). By epoll_pwait2(2) where the kernel has it (5.11), else in whole
-/// milliseconds, rounded up.
+/// Waits for `nanoseconds` (negative: for ever). Uses epoll_pwait2(2) where it can be had (Linux 5.11, and no seccomp
+/// filter that refuses it), else epoll_pwait(2), in whole milliseconds, rounded up.
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept;
 
 }  // namespace coir::detail::sys

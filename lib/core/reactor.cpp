@@ -174,7 +174,8 @@ void reactor::poll(std::int64_t nanoseconds) noexcept {
     ++polls_;
     const long count = sys::epoll_wait(epoll_.get(), events, batch, nanoseconds);
     // EINTR: a signal handler has run, and the hub looks at what it may have left.
-    COIR_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed: the scheduler's epoll descriptor was closed");
+    COIR_CHECK(count != -EBADF && count != -EINVAL, "epoll_wait failed: the scheduler's epoll descriptor was closed");
+    COIR_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed: a seccomp filter may refuse epoll_pwait(2)");
     for (long i = 0; i < count; ++i) dispatch(events[i]);
 }
 

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clone_refusal.hpp"
 #include "base/log.hpp"
 #include "detect/hooks.hpp"
 #include "detect/settings.hpp"
@@ -70,7 +71,8 @@ attachment::attachment(vitals& thread, const blocking_options& asked) {
     try {
         watchdog::watch(*watched);
     } catch (const std::system_error& refused) {
-        log::warning(std::string{"nobody looks for blocking calls, as no thread can be had for it: "} + refused.what());
+        log::warning(std::string{"blocking detection is off: cannot start the watchdog thread: "} + refused.what() +
+                     clone_refusal(refused.code().value()));
         return;
     }
     watched_ = std::move(watched);

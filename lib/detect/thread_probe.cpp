@@ -4,7 +4,6 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/read_memory.hpp"
 #include "base/unique_fd.hpp"
 
 namespace coir::detail {
@@ -39,10 +39,7 @@ private:
 bool is_mutex_of(pid_t tid, std::uintptr_t address) noexcept {
     pthread_mutex_t mutex;
     constexpr std::size_t bytes = offsetof(pthread_mutex_t, __data.__owner) + sizeof mutex.__data.__owner;
-    const iovec into{&mutex, bytes};
-    // By the kernel: the memory may be gone by now.
-    const iovec from{reinterpret_cast<void*>(address), bytes};
-    if (::process_vm_readv(::getpid(), &into, 1, &from, 1, 0) != static_cast<ssize_t>(bytes)) return false;
+    if (!read_memory(&mutex, reinterpret_cast<const void*>(address), bytes)) return false;
     constexpr int contended = 2;  // glibc's lowlevellock.h
     return mutex.__data.__lock == contended && mutex.__data.__owner == tid;
 }

@@ -117,9 +117,10 @@ std::string why_not() {
 
 std::string refusal(int error) {
     switch (error) {
-    case EINVAL: return "the kernel knows no Syscall User Dispatch (Linux 5.11)";
+    case EINVAL: return "the kernel knows no Syscall User Dispatch (Linux 5.11), or a seccomp filter refuses it";
     case EPERM:
-    case EACCES: return "seccomp refuses prctl(PR_SET_SYSCALL_USER_DISPATCH)";
+    case EACCES:
+    case ENOSYS: return "seccomp refuses prctl(PR_SET_SYSCALL_USER_DISPATCH)";
     default: return std::string{"prctl(PR_SET_SYSCALL_USER_DISPATCH): "} + std::strerror(error);
     }
 }

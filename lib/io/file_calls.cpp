@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <utility>
 
@@ -99,8 +100,11 @@ public:
     std::error_code make() {
         constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
         for (;;) {
+            // O_EXCL makes the name ours. A random one only makes the first try succeed, and does without getrandom(2).
             std::uint64_t number = 0;
-            if (::getrandom(&number, sizeof number, 0) != sizeof number) return last_error();
+            if (::getrandom(&number, sizeof number, 0) != sizeof number) {
+                number = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+            }
             const std::string name = path_ + ".new-" + std::to_string(number);
             fd_ = unique_fd{::open(name.c_str(), flags, 0666)};
             if (fd_) name_ = name;

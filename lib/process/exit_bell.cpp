@@ -20,10 +20,10 @@ namespace {
     throw std::system_error{error, std::system_category(), operation};
 }
 
-/// Linux 5.3 has pidfds, and no waitid(2) for them.
+/// Linux 5.3 has pidfds, and no waitid(2) for them. A seccomp filter may refuse that as well.
 bool can_be_waited_for(int pidfd) noexcept {
     siginfo_t nobody_asks{};
-    return sys::waitid(sys::by_pidfd, pidfd, &nobody_asks, WEXITED | WNOHANG | WNOWAIT) != -EINVAL;
+    return !sys::may_be_unavailable(sys::waitid(sys::by_pidfd, pidfd, &nobody_asks, WEXITED | WNOHANG | WNOWAIT));
 }
 
 /// A thread for each child, and none of the pool's: those are few, and a child may run for long.
@@ -47,15 +47,11 @@ exit_bell rung_by_a_thread(pid_t child) {
 
 exit_bell exit_bell::of(pid_t child) {
     const long opened = sys::pidfd_open(child);
-    switch (opened) {
-    case -ESRCH: return {};
-    case -ENOSYS:
-    case -EPERM: return rung_by_a_thread(child);  // an old kernel; a container whose filter knows no pidfd
-    default:
-        if (opened < 0) throw_last_error(static_cast<int>(-opened), "pidfd_open");
-        unique_fd pidfd{static_cast<int>(opened)};
-        return can_be_waited_for(pidfd.get()) ? exit_bell{std::move(pidfd), true} : rung_by_a_thread(child);
-    }
+    if (opened == -ESRCH) return {};
+    if (sys::may_be_unavailable(opened)) return rung_by_a_thread(child);
+    if (opened < 0) throw_last_error(static_cast<int>(-opened), "pidfd_open");
+    unique_fd pidfd{static_cast<int>(opened)};
+    return can_be_waited_for(pidfd.get()) ? exit_bell{std::move(pidfd), true} : rung_by_a_thread(child);
 }
 
 }  // namespace coir::detail

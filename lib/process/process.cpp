@@ -209,7 +209,10 @@ long process::child::try_signal(int signal) noexcept {
     // do nothing to it.
     siginfo_t nobody_asks{};
     if (ask(nobody_asks, WEXITED | WNOHANG | WNOWAIT) == -ECHILD) return -ESRCH;
-    if (end_.is_pidfd && !own_group_) return sys::pidfd_send_signal(end_.fd.get(), signal);
+    if (end_.is_pidfd && !own_group_) {
+        const long result = sys::pidfd_send_signal(end_.fd.get(), signal);
+        if (!sys::may_be_unavailable(result)) return result;
+    }
     return sys::kill(own_group_ ? -id_ : id_, signal);
 }
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clone_refusal.hpp"
 #include "io/file_calls.hpp"
 #include "process/program.hpp"
 
@@ -171,7 +172,7 @@ pid_t spawn(const process_start& asked, const std::string& path, const file_acti
     pid_t id = 0;
     const int error = ::posix_spawn(&id, path.c_str(), actions.get(), how.get(), pointers_to(asked.arguments).data(),
                                     pointers_to(variables).data());
-    if (error != 0) fail(asked, code_of(error), "");
+    if (error != 0) fail(asked, code_of(error), clone_refusal(error));
     return id;
 }
 
@@ -208,7 +209,7 @@ started_process start_process(const process_start& asked) {
         made.end = exit_bell::of(made.id);
     } catch (const std::system_error& failed) {
         end(made.id);
-        fail(asked, failed.code(), ", to know its end");
+        fail(asked, failed.code(), ", to know its end" + clone_refusal(failed.code().value()));
     } catch (...) {
         end(made.id);
         throw;

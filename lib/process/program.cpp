@@ -2,17 +2,28 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <string_view>
 #include <utility>
 
+#include "base/sys.hpp"
+
 namespace coir::detail {
 
 namespace {
 
 std::error_code last_error() noexcept { return {errno, std::system_category()}; }
+
+/// Whether this process may execute the file, or search the directory; else false, and errno. By the effective user,
+/// with faccessat2(2). Where a seccomp filter refuses that, by the real user: the same, but for set-user-ID programs.
+bool may_execute(int folder, const char* path) noexcept {
+    if (::faccessat(folder, path, X_OK, AT_EACCESS) == 0) return true;
+    // By its number: faccessat(3) calls faccessat2 also where there are no flags.
+    return sys::may_be_unavailable(-errno) && ::syscall(SYS_faccessat, folder, path, X_OK) == 0;
+}
 
 /// Why `path` cannot be executed, if it cannot.
 std::error_code refusal_of(const std::string& path, int folder) {
@@ -22,7 +33,7 @@ std::error_code refusal_of(const std::string& path, int folder) {
         return std::make_error_code(std::errc::no_such_file_or_directory);
     }
     if (!S_ISREG(about.st_mode)) return std::make_error_code(std::errc::permission_denied);
-    if (::faccessat(folder, path.c_str(), X_OK, AT_EACCESS) != 0) return last_error();
+    if (!may_execute(folder, path.c_str())) return last_error();
     return {};
 }
 
@@ -30,7 +41,7 @@ std::error_code refusal_of(const std::string& path, int folder) {
 
 directory_opened open_working_directory(const std::string& path) {
     unique_fd folder{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-    if (!folder || ::faccessat(folder.get(), ".", X_OK, AT_EACCESS) != 0) return {{}, last_error()};
+    if (!folder || !may_execute(folder.get(), ".")) return {{}, last_error()};
     return {std::move(folder), {}};
 }
 

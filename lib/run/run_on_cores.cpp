@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/affinity.hpp"
+#include "base/clone_refusal.hpp"
 #include "core/scheduler.hpp"
 
 namespace coir {
@@ -52,9 +53,9 @@ void crew::start(unsigned n) {
     try {
         for (unsigned core = 0; core < n; ++core) threads_.emplace_back([this, core] { work(core); });
     } catch (const std::system_error& failure) {
-        fail(std::make_exception_ptr(std::system_error{failure.code(), "run_on_cores: thread " +
-                                                                           std::to_string(threads_.size() + 1) +
-                                                                           " of " + std::to_string(n)}));
+        fail(std::make_exception_ptr(
+            std::system_error{failure.code(), "run_on_cores: thread " + std::to_string(threads_.size() + 1) + " of " +
+                                                  std::to_string(n) + detail::clone_refusal(failure.code().value())}));
     }
 }
 

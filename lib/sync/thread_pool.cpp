@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/clone_refusal.hpp"
 #include "base/fork_count.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
@@ -133,8 +134,10 @@ void thread_pool::add_thread() {
     const signals_blocked inherited;
     try {
         threads_.emplace_back([this] { serve(); });
-    } catch (const std::system_error&) {
-        if (threads_.size() <= senders_) throw;  // else those that are there will come to it
+    } catch (const std::system_error& refused) {
+        if (threads_.size() > senders_) return;  // those that are there will come to it
+        throw std::system_error{refused.code(), "offload_pool '" + name_ + "': cannot start a thread" +
+                                                    clone_refusal(refused.code().value())};
     }
 }
 

@@ -1,12 +1,17 @@
 #include "base/sys.hpp"
 
 #include "base/unique_fd.hpp"
+#include "support/death.hpp"
+#include "support/limits.hpp"
+#include "support/seccomp.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,6 +19,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <stdexcept>
 #include <string_view>
 
 using namespace std::chrono_literals;
@@ -21,6 +27,10 @@ using coir::detail::unique_fd;
 namespace sys = coir::detail::sys;
 
 namespace {
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error{what};
+}
 
 struct pipe_ends {
     pipe_ends() {
@@ -172,4 +182,39 @@ TEST_CASE("sys: epoll_wait that a signal cuts short says EINTR") {
     CHECK(sys::epoll_wait(epoll.get(), &none, 1, -1) == -EINTR);
     ::timer_delete(timer);
     ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+// Not where ThreadSanitizer's own epoll_wait is used.
+TEST_CASE("sys: epoll_wait waits without epoll_pwait2, whatever a filter answers to that" *
+          doctest::skip(coir::test::thread_sanitized)) {
+    for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
+        CAPTURE(error);
+        const auto child = coir::test::in_child([&] {
+            coir::test::filter_system_call(SYS_epoll_pwait2, -1, SECCOMP_RET_ERRNO | error);
+            const pipe_ends pipe;
+            const unique_fd epoll = epoll_for(pipe.read.get(), EPOLLIN);
+            epoll_event event{};
+            const auto before = std::chrono::steady_clock::now();
+            require(sys::epoll_wait(epoll.get(), &event, 1, 300'000) == 0, "no time-out");
+            require(std::chrono::steady_clock::now() - before >= 300us, "it came too early");
+            require(sys::write(pipe.write.get(), "x", 1) == 1, "write");
+            require(sys::epoll_wait(epoll.get(), &event, 1, -1) == 1, "no event");
+        });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+    }
+}
+
+TEST_CASE("sys: epoll_pwait2 is used again after a wait that failed for its arguments" *
+          doctest::skip(coir::test::thread_sanitized)) {
+    const auto child = coir::test::in_child([] {
+        const pipe_ends pipe;
+        const unique_fd epoll = epoll_for(pipe.write.get(), EPOLLOUT);
+        epoll_event event{};
+        require(sys::epoll_wait(pipe.read.get(), &event, 1, 0) == -EINVAL, "a pipe is waited for");
+        coir::test::filter_system_call(SYS_epoll_pwait, -1, SECCOMP_RET_ERRNO | ENOLINK);
+        require(sys::epoll_wait(epoll.get(), &event, 1, -1) != -ENOLINK, "epoll_pwait was called");
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
 }

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <stdexcept>
@@ -254,7 +255,10 @@ TEST_CASE("process: one that may not be killed finds its input at an end, and is
             cat = {};
             require(read_all(output) == sent, "killed by the destructor");
         },
-        [] { filter_system_call(SYS_pidfd_send_signal, -1, SECCOMP_RET_ERRNO | EPERM); });
+        [] {
+            filter_system_call(SYS_pidfd_send_signal, -1, SECCOMP_RET_ERRNO | EPERM);
+            filter_system_call(SYS_kill, -1, SECCOMP_RET_ERRNO | EPERM);
+        });
 }
 
 // ---- without pidfds ------------------------------------------------------------------------------------------------
@@ -271,7 +275,9 @@ void for_each_lack(const std::function<void()>& body) {
     };
     for (const lack& each :
          {lack{"pidfd_open: ENOSYS", SYS_pidfd_open, -1, ENOSYS}, lack{"pidfd_open: EPERM", SYS_pidfd_open, -1, EPERM},
-          lack{"waitid of a pidfd: EINVAL", SYS_waitid, coir::detail::sys::by_pidfd, EINVAL}}) {
+          lack{"pidfd_open: EINVAL", SYS_pidfd_open, -1, EINVAL},
+          lack{"waitid of a pidfd: EINVAL", SYS_waitid, coir::detail::sys::by_pidfd, EINVAL},
+          lack{"waitid of a pidfd: EPERM", SYS_waitid, coir::detail::sys::by_pidfd, EPERM}}) {
         CAPTURE(each.what);
         survives(body, [&] { filter_system_call(each.call, each.first, SECCOMP_RET_ERRNO | each.error); });
     }
@@ -344,4 +350,56 @@ TEST_CASE("process without a pidfd: many at once, more than the pool has threads
         for (process& each : all) each.standard_input().close();
         waiting.get();
     });
+}
+
+TEST_CASE("process: without pidfd_send_signal it is signalled by kill") {
+    for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
+        CAPTURE(error);
+        survives(
+            [] {
+                process sleeps = process::spawn({"sleep", "1000"});
+                require(sleeps.terminate_then_kill(20s).signal == SIGTERM, "by another signal");
+            },
+            [&] { filter_system_call(SYS_pidfd_send_signal, -1, SECCOMP_RET_ERRNO | error); });
+    }
+}
+
+TEST_CASE("process: without faccessat2 a program is found in PATH, and one that may not be run is not") {
+    for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
+        CAPTURE(error);
+        survives(
+            [] {
+                require(run_process({"cat"}, "hello").output == "hello", "cat");
+                const temporary_folder folder;
+                std::ofstream{folder.file("data")} << "no program";
+                coir::environment variables;
+                variables.set("PATH", folder.path().string());
+                bool refused = false;
+                try {
+                    const process made = process::spawn({"data"}, {.environment = variables});
+                } catch (const std::system_error& thrown) { refused = thrown.code() == std::errc::permission_denied; }
+                require(refused, "no error");
+            },
+            [&] { filter_system_call(SYS_faccessat2, -1, SECCOMP_RET_ERRNO | error); });
+    }
+}
+
+TEST_CASE("process and offload: an error that a filter of clone3 causes names clone3") {
+    for (const unsigned error : {EPERM, EINVAL}) {
+        CAPTURE(error);
+        const ending child = in_child([&] {
+            filter_system_call(SYS_clone3, -1, SECCOMP_RET_ERRNO | error);
+            in_scheduler([] {
+                try {
+                    coir::offload([] {});
+                } catch (const std::system_error& thrown) { std::puts(thrown.what()); }
+            });
+        });
+        CHECK(child.exit_code == 0);
+        // A C library before 2.34 makes no use of clone3, and then nothing is refused.
+        if (!child.output.empty()) {
+            CHECK(child.says("offload_pool 'coir-offload': cannot start a thread"));
+            CHECK(child.says("clone3"));
+        }
+    }
 }
