@@ -209,10 +209,19 @@ long waitid(int type, int id, siginfo_t* into, int options) noexcept {
     return system_call(SYS_waitid, type, id, into, options, 0L);
 }
 
+namespace {
+
+constexpr long signal_set_bytes = 8;  // the kernel's, of the C library's 128
+
+}  // namespace
+
 long blocked_signals(sigset_t* into) noexcept {
-    constexpr long kernel_bytes = 8;  // of the C library's 128
     *into = {};
-    return system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, into, kernel_bytes);
+    return system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, into, signal_set_bytes);
+}
+
+bool can_be_written(void* address) noexcept {
+    return system_call(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, address, signal_set_bytes) == 0;
 }
 
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {

@@ -85,6 +85,10 @@ long waitid(int type, int id, siginfo_t* into, int options) noexcept;
 /// The signals that the calling thread has blocked: rt_sigprocmask(2).
 long blocked_signals(sigset_t* into) noexcept;
 
+/// Whether the eight bytes at `address` can be written, which the kernel then does: rt_sigprocmask(2), which needs no
+/// privilege and says EFAULT where a store would fault.
+bool can_be_written(void* address) noexcept;
+
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 
 /// Waits for `nanoseconds` (negative: for ever). Uses epoll_pwait2(2) where it can be had (Linux 5.11, and no seccomp

@@ -229,10 +229,9 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
         made.name = copy;
         made.name_bytes = static_cast<std::uint16_t>(name.size());
     }
-    constexpr std::size_t page = 4096;
     // Too much for the record is too much for the pool as well, which says so when the fiber is to run.
-    const std::size_t pages = stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) / page;
-    made.stack_pages = static_cast<std::uint32_t>(std::min<std::size_t>(pages, UINT32_MAX));
+    const std::size_t kib = stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) >> 10;
+    made.stack_kib = static_cast<std::uint32_t>(std::min<std::size_t>(kib, UINT32_MAX));
     made.id = ++last_id_;
     made.spawn_site = site;
     made.stop_requested = made.attention = draining_;
@@ -319,12 +318,10 @@ bool scheduler::give_stack(task& unstarted) noexcept {
     if (!take_spare(unstarted)) {
         const unwatched mapping{running()};
         try {
-            constexpr std::size_t page = 4096;
-            const bool own_size = unstarted.stack_pages != 0;
+            const bool own_size = unstarted.stack_kib != 0;
+            const std::size_t bytes = own_size ? std::size_t{unstarted.stack_kib} << 10 : settings_.stack_bytes;
             unstarted.stack_pooled = own_size || !settings_.allocator;
-            unstarted.stack = unstarted.stack_pooled
-                                  ? stacks_.allocate(own_size ? unstarted.stack_pages * page : settings_.stack_bytes)
-                                  : settings_.allocator.allocate();
+            unstarted.stack = unstarted.stack_pooled ? stacks_.allocate(bytes) : settings_.allocator.allocate();
         } catch (...) {
             unstarted.end = task_end::failed;
             unstarted.failure = std::current_exception();
@@ -337,7 +334,7 @@ bool scheduler::give_stack(task& unstarted) noexcept {
 }
 
 bool scheduler::take_spare(task& unstarted) noexcept {
-    if (spare_.memory.sp == nullptr || spare_.pages != unstarted.stack_pages) return false;
+    if (spare_.memory.sp == nullptr || spare_.kib != unstarted.stack_kib) return false;
     unstarted.stack = std::exchange(spare_.memory, {});
     unstarted.stack_pooled = spare_.pooled;
     unstarted.flow = std::exchange(spare_.flow, {});
@@ -346,7 +343,7 @@ bool scheduler::take_spare(task& unstarted) noexcept {
 
 void scheduler::keep_stack(task& ended) noexcept {
     drop_spare();
-    spare_ = {std::exchange(ended.stack, {}), ended.flow, ended.stack_pages, ended.stack_pooled};
+    spare_ = {std::exchange(ended.stack, {}), ended.flow, ended.stack_kib, ended.stack_pooled};
 }
 
 void scheduler::drop_spare() noexcept {

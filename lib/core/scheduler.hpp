@@ -150,7 +150,7 @@ private:
     struct spare_stack {
         boost::context::stack_context memory;
         context flow;
-        std::uint32_t pages = 0;
+        std::uint32_t kib = 0;  // asked for
         bool pooled = true;
     };
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -13,7 +12,7 @@
 #include <system_error>
 
 #include "base/check.hpp"
-#include "base/log.hpp"
+#include "core/stack_layout.hpp"
 
 // A test compiles this file with COIR_VALGRIND=0, as a machine without valgrind's header does.
 #ifndef COIR_VALGRIND
@@ -31,9 +30,6 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::size_t page = 4096;
-constexpr std::size_t guard_max = std::size_t{64} << 10;
-constexpr std::size_t stack_min = std::size_t{16} << 10;
 constexpr std::size_t stack_max = std::size_t{1} << 40;  // a mistake, and not a size
 constexpr std::size_t slab_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t slab_bytes_min = std::size_t{4} << 20;
@@ -44,10 +40,6 @@ constexpr std::size_t kept_warm = 64;  // of each size, whatever the load
 constexpr std::size_t colours = 16;
 constexpr std::size_t colour_bytes = 64;
 constexpr std::size_t header_bytes = 16;  // above the stack: which entry it is
-
-constexpr int madv_guard_install = 102;  // <asm-generic/mman-common.h> of Linux 6.13
-
-std::atomic<guard_kind> guard_in_force{guard_kind::madvise};
 
 std::string read_sysctl(const char* path) {
     std::FILE* const file = std::fopen(path, "re");
@@ -63,26 +55,13 @@ std::string read_sysctl(const char* path) {
 [[noreturn, gnu::cold]] void throw_no_memory(int error, std::size_t bytes) {
     const std::string size = std::to_string(bytes >> 10) + " KiB";
     std::string why = "no memory for a fiber's stack of " + size;
-    if (guard_in_force == guard_kind::mprotect) {
+    if (stack_pool::guard() == guard_kind::mprotect) {
         why += "; a guarded stack takes two mappings and vm.max_map_count is " +
                read_sysctl("/proc/sys/vm/max_map_count") + " (raise it: sysctl -w vm.max_map_count=1048576)";
     }
     why += "; the limits are address space (ulimit -v), the cgroup's memory, and vm.overcommit_memory, now " +
            read_sysctl("/proc/sys/vm/overcommit_memory");
     throw std::system_error{error, std::generic_category(), why};
-}
-
-/// False, and errno, when the system refuses.
-bool install_guard(void* bottom, std::size_t bytes) noexcept {
-    if (guard_in_force.load(std::memory_order_relaxed) == guard_kind::madvise) {
-        if (::madvise(bottom, bytes, madv_guard_install) == 0) return true;
-        if (errno != EINVAL) return false;
-        // EINVAL: a kernel before 6.13, or locked memory (mlockall), which cannot be guarded this way.
-        if (guard_in_force.exchange(guard_kind::mprotect) == guard_kind::madvise) {
-            log::info("stacks are guarded by mprotect: this kernel (or locked memory) has no MADV_GUARD_INSTALL");
-        }
-    }
-    return ::mprotect(bottom, bytes, PROT_NONE) == 0;
 }
 
 }  // namespace
@@ -111,8 +90,7 @@ struct stack_pool::slab : list_hook {  // in its class's list while it has a sta
 
 class stack_pool::size_class {
 public:
-    explicit size_class(std::size_t bytes) noexcept
-        : bytes_{bytes}, guard_{std::min(guard_max, bytes / 4 / page * page)} {}
+    explicit size_class(std::size_t asked) noexcept : asked_{asked}, layout_{stack_layout::of(asked, page_size())} {}
     ~size_class() {
         while (slab* each = with_room_.pop_front()) {
             if (each->touched == 0) unmap(*each);
@@ -125,7 +103,8 @@ public:
         }
     }
 
-    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of the stacks that were asked for. What they take is `layout_.bytes()`.
+    [[nodiscard]] std::size_t asked() const noexcept { return asked_; }
     [[nodiscard]] std::size_t warm_count() const noexcept { return warm_count_; }
     [[nodiscard]] bool has_surplus() const noexcept { return to_return_ > 0 || warm_count_ > kept_warm; }
 
@@ -183,7 +162,7 @@ private:
 
     entry& carve(slab& from) {
         std::byte* const bottom = from.memory + from.carved * bytes_;
-        if (!install_guard(bottom, guard_)) throw_no_memory(errno, bytes_);
+        if (!stack_guards::of_process().install(bottom, layout_.guard)) throw_no_memory(errno, bytes_);
         if (RUNNING_ON_VALGRIND != 0) { from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_)); }
         entry& made = from.entries[from.carved++];
         made.home = &from;
@@ -214,7 +193,7 @@ private:
         *reinterpret_cast<entry**>(top) = &of;
         boost::context::stack_context made;
         made.sp = top;
-        made.size = static_cast<std::size_t>(top - bottom) - guard_;
+        made.size = static_cast<std::size_t>(top - bottom) - layout_.guard;
         return made;
     }
 
@@ -229,7 +208,7 @@ private:
             unmap(home);
             return;
         }
-        ::madvise(home.memory + index * bytes_ + guard_, bytes_ - guard_, MADV_DONTNEED);
+        ::madvise(home.memory + index * bytes_ + layout_.guard, layout_.room, MADV_DONTNEED);
         if (!home.has_room()) with_room_.push_back(home);
         first.next = home.cold;
         home.cold = &first;
@@ -242,8 +221,9 @@ private:
         delete &unused;
     }
 
-    std::size_t bytes_;
-    std::size_t guard_;
+    const std::size_t asked_;
+    const stack_layout layout_;
+    const std::size_t bytes_ = layout_.bytes();
     entry* warm_ = nullptr;
     std::size_t warm_count_ = 0;
     std::size_t warm_low_ = 0;   // the least of the period
@@ -289,15 +269,13 @@ std::size_t stack_pool::pooled() const noexcept {
     return count;
 }
 
-guard_kind stack_pool::guard() noexcept { return guard_in_force.load(std::memory_order_relaxed); }
+guard_kind stack_pool::guard() noexcept { return stack_guards::of_process().kind(); }
 
-std::size_t stack_pool::round_up(std::size_t bytes) noexcept {
-    return (std::max(bytes, stack_min) + page - 1) / page * page;
-}
+std::size_t stack_pool::round_up(std::size_t bytes) noexcept { return stack_layout::round_up(bytes, page_size()); }
 
 stack_pool::size_class& stack_pool::class_for(std::size_t bytes) {
     for (const auto& each : classes_) {
-        if (each->bytes() == bytes) return *each;
+        if (each->asked() == bytes) return *each;
     }
     return *classes_.emplace_back(std::make_unique<size_class>(bytes));
 }

@@ -6,19 +6,16 @@
 #include <memory>
 #include <vector>
 
-namespace coir::detail {
+#include "core/stack_guards.hpp"
 
-/// How the page range below a stack is made to fault.
-enum class guard_kind : unsigned char {
-    madvise,   // MADV_GUARD_INSTALL, Linux 6.13: the mapping stays one
-    mprotect,  // splits the mapping: two of vm.max_map_count a stack
-};
+namespace coir::detail {
 
 /// The stacks of one scheduler, used on its thread alone. A Boost.Context StackAllocator that takes the size a call.
 ///
 /// Stacks of one size are cut from large mappings (slabs) that reserve address space and no memory; what a fiber
-/// touches is its memory. The lowest quarter of a stack, 64 KiB at most, is its guard. A stack that is given back stays
-/// warm for the next fiber; what a whole period never needed is returned to the system, half of it each time (`trim`).
+/// touches is its memory. The lowest quarter of a stack, 64 KiB at most and a page at least, is its guard. A stack that
+/// is given back stays warm for the next fiber; what a whole period never needed is returned to the system, half of it
+/// each time (`trim`).
 class stack_pool {
 public:
     stack_pool();
@@ -26,8 +23,9 @@ public:
     stack_pool(const stack_pool&) = delete;
     stack_pool& operator=(const stack_pool&) = delete;
 
-    /// A stack of `bytes` of address space, guard included (`context.size` is what can be used). Throws
-    /// `std::system_error` (not_enough_memory), which names the limit that was met and how to raise it.
+    /// A stack of `bytes` of address space, guard included (`context.size` is what can be used); of more where pages
+    /// are larger than a quarter of it. Throws `std::system_error` (not_enough_memory), which names the limit that was
+    /// met and how to raise it.
     boost::context::stack_context allocate(std::size_t bytes);
 
     /// Takes back a stack, also the one that the caller still runs on: its memory is untouched until the next allocate
@@ -49,7 +47,8 @@ public:
     /// What guards stacks on this machine.
     static guard_kind guard() noexcept;
 
-    /// `bytes` as the pool rounds it: whole pages, and room for a signal handler at least.
+    /// `bytes` as the pool rounds it: whole pages, and room for a signal handler at least. Rounding again changes
+    /// nothing.
     static std::size_t round_up(std::size_t bytes) noexcept;
 
 private:

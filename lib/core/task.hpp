@@ -127,8 +127,8 @@ public:
     std::stop_source* stop = nullptr;  // made by the first call of stop_token()
     local_values* locals = nullptr;    // of fiber_local
     record_slab* slab;
-    std::uint32_t bytes = 0;        // of the record
-    std::uint32_t stack_pages = 0;  // asked for, of 4 KiB
+    std::uint32_t bytes = 0;      // of the record
+    std::uint32_t stack_kib = 0;  // asked for, as the pool rounds it; 0: the scheduler's default
     std::uint16_t closure_offset = 0;
     std::uint16_t name_bytes = 0;
     std::uint16_t interrupted_in_a_row = 0;  // suspensions that threw since it last parked

@@ -2,6 +2,7 @@
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
+#include "core/stack_layout.hpp"
 #include "support/death.hpp"
 #include "support/escape.hpp"
 #include "support/in_scheduler.hpp"
@@ -34,7 +35,7 @@ using coir::detail::stack_pool;
 
 namespace {
 
-constexpr std::size_t page = 4096;
+const std::size_t page = coir::detail::page_size();
 constexpr std::size_t default_bytes = std::size_t{256} << 10;
 
 std::byte* bottom_of(const stack_context& stack) { return static_cast<std::byte*>(stack.sp) - stack.size; }
@@ -92,20 +93,12 @@ void let_periods_pass(stack_pool& pool) {
 
 }  // namespace
 
-TEST_CASE("stack_pool: a size is rounded up to pages, and to room for a signal handler at least") {
-    CHECK(stack_pool::round_up(0) == 4 * page);
-    CHECK(stack_pool::round_up(1) == 4 * page);
-    CHECK(stack_pool::round_up(4 * page) == 4 * page);
-    CHECK(stack_pool::round_up(4 * page + 1) == 5 * page);
-    CHECK(stack_pool::round_up(default_bytes) == default_bytes);
-}
-
 TEST_CASE("stack_pool: a stack has the size asked for, guard included, and can be written from end to end") {
     stack_pool pool;
     for (const std::size_t bytes :
          {std::size_t{1}, 5 * page, std::size_t{65'536}, default_bytes, std::size_t{8} << 20}) {
         stack_context stack = pool.allocate(bytes);
-        CHECK(stack.size < stack_pool::round_up(bytes));
+        CHECK(stack.size <= stack_pool::round_up(bytes));
         CHECK(stack.size >= stack_pool::round_up(bytes) / 2);
         std::memset(bottom_of(stack), 0x5a, stack.size);
         CHECK(reinterpret_cast<std::uintptr_t>(stack.sp) % 16 == 0);
@@ -126,9 +119,9 @@ TEST_CASE("stack_pool: stacks of all sizes lie apart from each other") {
 
 TEST_CASE("stack_pool: every page below a stack is a guard, of 64 KiB or a quarter of the stack") {
     stack_pool pool;
-    for (const std::size_t bytes : {4 * page, std::size_t{65'536}, default_bytes, std::size_t{8} << 20}) {
+    for (const std::size_t bytes : {4 * page, 16 * page, default_bytes, std::size_t{8} << 20}) {
         stack_context stack = pool.allocate(bytes);
-        const std::size_t guard = std::min(std::size_t{65'536}, bytes / 4);
+        const std::size_t guard = coir::detail::stack_layout::of(bytes, page).guard;
         const std::byte* const bottom = bottom_of(stack);
         CHECK(is_mapped(bottom));
         CHECK_FALSE(is_mapped(bottom - 1));
@@ -305,7 +298,7 @@ namespace {
 
 /// A frame larger than a page, written at its far end first: without a probe it jumps over a guard of one page.
 [[gnu::noinline]] void one_big_frame() {
-    volatile char frame[40 * page];
+    volatile char frame[160 << 10];
     coir::test::escape(frame);
     frame[0] = 1;
     static_cast<void>(frame[0]);

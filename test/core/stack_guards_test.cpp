@@ -1,0 +1,84 @@
+#include "core/stack_guards.hpp"
+
+#include "base/sys.hpp"
+#include "core/stack_layout.hpp"
+#include "support/death.hpp"
+#include "support/limits.hpp"
+#include "support/seccomp.hpp"
+
+#include <doctest/doctest.h>
+
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <stdexcept>
+
+using coir::detail::guard_kind;
+using coir::detail::page_size;
+using coir::detail::stack_guards;
+
+namespace {
+
+void require(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error{what};
+}
+
+/// Two pages, with a guard in the lower one.
+void check_guard(stack_guards& guards) {
+    void* const memory = ::mmap(nullptr, 2 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    require(memory != MAP_FAILED, "mmap");
+    auto* const bottom = static_cast<std::byte*>(memory);
+    require(coir::detail::sys::can_be_written(bottom), "there is no memory");
+    require(guards.install(bottom, page_size()), "refused");
+    require(!coir::detail::sys::can_be_written(bottom), "the first word of the guard can be written");
+    require(!coir::detail::sys::can_be_written(bottom + page_size() - 8), "the last word of the guard can be written");
+    require(coir::detail::sys::can_be_written(bottom + page_size()), "the room cannot be written");
+    require(::munmap(memory, 2 * page_size()) == 0, "munmap");
+}
+
+/// What guards are made of where a filter gives `answer` to every madvise.
+coir::test::ending with_madvise_answered(unsigned answer) {
+    return coir::test::in_child([=] {
+        coir::test::filter_system_call(SYS_madvise, -1, SECCOMP_RET_ERRNO | answer);
+        stack_guards guards;
+        check_guard(guards);
+        check_guard(guards);
+        std::puts(guards.kind() == guard_kind::mprotect ? "made by mprotect" : "made by madvise");
+    });
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++found;
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("stack_guards: a guard can be neither read nor written, and what is above it can") {
+    stack_guards guards;
+    check_guard(guards);
+    check_guard(guards);
+}
+
+TEST_CASE("stack_guards: where madvise is refused, mprotect guards, and the log says so once") {
+    for (const unsigned error : {EINVAL, EPERM, ENOSYS}) {
+        CAPTURE(error);
+        const auto child = with_madvise_answered(error);
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+        CHECK(child.says("made by mprotect"));
+        CHECK(count(child.output, "stacks are guarded by mprotect: MADV_GUARD_INSTALL is refused") == 1);
+    }
+}
+
+TEST_CASE("stack_guards: a madvise that answers 0 and guards nothing is found out, and the log says so once") {
+    const auto child = with_madvise_answered(0);
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    CHECK(child.says("made by mprotect"));
+    CHECK(count(child.output, "MADV_GUARD_INSTALL succeeds and guards nothing here") == 1);
+}
