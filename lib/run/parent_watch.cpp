@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <thread>
 
+#include "base/clone_refusal.hpp"
 #include "base/signals_blocked.hpp"
 
 namespace coir::detail {
@@ -24,7 +26,12 @@ namespace {
 
 void watch_parent(int lifeline) {
     const signals_blocked inherited;
-    std::thread{outlive_parent, lifeline}.detach();
+    try {
+        std::thread{outlive_parent, lifeline}.detach();
+    } catch (const std::system_error& refused) {
+        throw std::system_error{refused.code(), "prefork: cannot start the thread that watches the parent process" +
+                                                    clone_refusal(refused.code().value())};
+    }
 }
 
 }  // namespace coir::detail

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <system_error>
+#include <vector>
 
 namespace coir::test {
 
@@ -17,11 +18,19 @@ void require(bool holds, const char* what) {
     if (!holds) throw std::system_error{errno, std::system_category(), what};
 }
 
+void install(std::span<sock_filter> rules) {
+    const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
+    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
+    require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+}
+
+constexpr sock_filter load_number = BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr));
+
 }  // namespace
 
 void filter_system_call(unsigned number, long first, unsigned action) {
     std::array<sock_filter, 6> rules{{
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        load_number,
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)),
         BPF_JUMP(first < 0 ? BPF_JMP | BPF_JGE | BPF_K : BPF_JMP | BPF_JEQ | BPF_K,
@@ -29,9 +38,19 @@ void filter_system_call(unsigned number, long first, unsigned action) {
         BPF_STMT(BPF_RET | BPF_K, action),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     }};
-    const sock_fprog program{static_cast<unsigned short>(rules.size()), rules.data()};
-    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no new privileges");
-    require(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0, "seccomp");
+    install(rules);
+}
+
+void allow_system_calls(std::span<const unsigned> allowed, unsigned newest, unsigned error, unsigned error_of_newer) {
+    std::vector<sock_filter> rules{load_number};
+    for (const unsigned number : allowed) {
+        rules.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
+        rules.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    }
+    rules.push_back(BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, newest, 1, 0));
+    rules.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error));
+    rules.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error_of_newer));
+    install(rules);
 }
 
 }  // namespace coir::test
