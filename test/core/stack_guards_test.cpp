@@ -82,3 +82,22 @@ TEST_CASE("stack_guards: a madvise that answers 0 and guards nothing is found ou
     CHECK(child.says("made by mprotect"));
     CHECK(count(child.output, "MADV_GUARD_INSTALL succeeds and guards nothing here") == 1);
 }
+
+TEST_CASE("stack_guards: locked memory is guarded by mprotect, and the log says so" *
+          doctest::skip(coir::test::sanitized)) {  // a sanitizer ignores mlockall
+    const auto child = coir::test::in_child([] {
+        if (::mlockall(MCL_FUTURE) != 0) {
+            std::puts("not permitted");
+            return;
+        }
+        stack_guards guards;
+        check_guard(guards);
+        std::puts(guards.kind() == guard_kind::mprotect ? "made by mprotect" : "made by madvise");
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    if (!child.says("not permitted")) {
+        CHECK(child.says("made by mprotect"));
+        CHECK(child.says("stacks are guarded by mprotect"));
+    }
+}

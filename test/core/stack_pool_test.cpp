@@ -334,7 +334,7 @@ TEST_CASE("stack_pool: a frame of many pages does not jump over the guard") {
     if (!coir::test::sanitized) CHECK(how.signal == SIGSEGV);
 }
 
-// Not with a sanitizer: its own mappings would meet the limit first, and it ignores mlockall.
+// Not with a sanitizer: its own mappings would meet the limit first.
 
 TEST_CASE("stack_pool: no memory for a stack is an error that names the limits" *
           doctest::skip(coir::test::sanitized)) {
@@ -373,27 +373,4 @@ TEST_CASE("stack_pool: a pool that met the limit goes on with what it has" * doc
         for (auto& each : all) pool.deallocate(each);
     });
     CHECK(how.exit_code == 0);
-}
-
-TEST_CASE("stack_pool: locked memory is guarded by mprotect, and the log says so" *
-          doctest::skip(coir::test::sanitized)) {
-    const auto how = coir::test::in_child([] {
-        if (::mlockall(MCL_FUTURE) != 0) {
-            std::puts("not permitted");
-            return;
-        }
-        stack_pool pool;
-        auto all = allocate(pool, 3);
-        std::puts(stack_pool::guard() == guard_kind::mprotect ? "by mprotect" : "by madvise");
-        for (const auto& each : all) {
-            if (is_mapped(bottom_of(each) - 1) || !is_mapped(bottom_of(each))) std::puts("not guarded");
-        }
-        deallocate(pool, all);
-    });
-    CHECK(how.exit_code == 0);
-    if (!how.says("not permitted")) {
-        CHECK(how.says("by mprotect"));
-        CHECK(how.says("stacks are guarded by mprotect"));
-        CHECK_FALSE(how.says("not guarded"));
-    }
 }
