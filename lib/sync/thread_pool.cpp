@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "base/fork_count.hpp"
+#include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
 
@@ -130,6 +131,7 @@ void thread_pool::end() noexcept {
 }
 
 void thread_pool::add_thread() {
+    own_module::keep_loaded();
     const signals_blocked inherited;
     try {
         threads_.emplace_back([this] { serve(); });
