@@ -7,6 +7,9 @@
 include(CheckCXXCompilerFlag)
 check_cxx_compiler_flag(-fno-semantic-interposition COIR_HAS_NO_SEMANTIC_INTERPOSITION)
 
+# The reports of a program need the library's functions and lines, not its variables.
+check_cxx_compiler_flag("-g1 -gz" COIR_HAS_COMPRESSED_DEBUG_INFORMATION)
+
 function(coir_for_any_program target)
     if(NOT DEFINED CMAKE_POSITION_INDEPENDENT_CODE)
         set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
@@ -15,4 +18,11 @@ function(coir_for_any_program target)
         target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-semantic-interposition>)
     endif()
     target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-ftls-model=initial-exec>)
+    if(PROJECT_IS_TOP_LEVEL AND NOT COIR_SANITIZE)
+        set(flags -g1)
+        if(COIR_HAS_COMPRESSED_DEBUG_INFORMATION)
+            list(APPEND flags -gz)
+        endif()
+        target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:${flags}>")
+    endif()
 endfunction()
