@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 #include <chrono>
 #include <cstdint>
 

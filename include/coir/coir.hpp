@@ -2,6 +2,8 @@
 
 /// All of the core: what needs Boost.Context and nothing else.
 
+#include <coir/detail/platform.hpp>
+
 #include <coir/barrier.hpp>
 #include <coir/blocking.hpp>
 #include <coir/buffered_reader.hpp>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 namespace coir {
 
 /// How many processors this process can keep busy: those of its affinity mask (taskset, a container's cpuset), or fewer

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 #include <functional>
 #include <initializer_list>
 #include <map>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 #include <concepts>
 #include <functional>
 #include <type_traits>

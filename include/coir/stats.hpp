@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

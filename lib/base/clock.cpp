@@ -7,6 +7,8 @@ namespace coir {
 
 using detail::virtual_clock;
 
+thread_local constinit const virtual_clock* virtual_clock::of_this_thread_ = nullptr;
+
 clock::time_point clock::now() noexcept {
     const virtual_clock* const moved = virtual_clock::of_this_thread();
     return time_point{std::chrono::nanoseconds{moved == nullptr ? virtual_clock::real_now() : moved->now()}};

@@ -92,7 +92,7 @@ std::string attachment::missing() const {
     std::string text = trap_ ? trap_->missing() : std::string{};
     // Traps see what functions without hooks do, and have their names from the stack.
     if (!trap_ || !trap_->is_set()) {
-        const std::string_view hooks = functions_without_hooks();
+        const std::string hooks = calls_without_hooks();
         text.append(text.empty() || hooks.empty() ? "" : "; ").append(hooks);
     }
     return text;

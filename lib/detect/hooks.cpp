@@ -3,6 +3,7 @@
 
 #include "detect/hooks.hpp"
 
+#include <dlfcn.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include <cstddef>
 #include <cstdio>
 
+#include "base/own_module.hpp"
 #include "detect/forecast.hpp"
 #include "detect/function_behind.hpp"
 #include "detect/monitor.hpp"
@@ -99,8 +101,13 @@ template <class Behind, class Forecast>
 
 }  // namespace
 
-std::string_view functions_without_hooks() noexcept {
-    return is_static_program() ? "getaddrinfo has no hook, as the program is linked statically" : "";
+std::string calls_without_hooks() {
+    if (is_static_program()) return "getaddrinfo has no hook, as the program is linked statically";
+    // Whoever calls a function by its name gets the first one in the order of the dynamic linker.
+    if (own_module::contains(::dlsym(RTLD_DEFAULT, "nanosleep"))) return {};
+    if (own_module::is_program()) return "hooks see no call of a shared library, as the program does not export them";
+    return "hooks see no call of the program and its libraries, as coir is inside " + own_module::name() +
+           ", which the dynamic linker searches after the C library";
 }
 
 }  // namespace coir::detail

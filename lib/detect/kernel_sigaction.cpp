@@ -7,7 +7,10 @@
 #include "base/system_call.hpp"
 
 #if defined(__x86_64__)
-extern "C" void coir_trap_restorer();  // trap_x86_64.S
+extern "C" {  // trap_x86_64.S
+extern const char coir_trap_restorer[];
+extern const char coir_trap_restorer_end[];
+}
 #endif
 
 namespace coir::detail {
@@ -32,7 +35,7 @@ kernel_sigaction as_kernel(const struct sigaction& librarys) noexcept {
     made.flags = static_cast<unsigned long>(librarys.sa_flags);
 #if defined(__x86_64__)
     made.flags |= sa_restorer;
-    made.restorer = reinterpret_cast<void*>(coir_trap_restorer);
+    made.restorer = const_cast<char*>(coir_trap_restorer);
 #endif
     std::memcpy(&made.mask, &librarys.sa_mask, sizeof made.mask);
     return made;
@@ -41,6 +44,16 @@ kernel_sigaction as_kernel(const struct sigaction& librarys) noexcept {
 kernel_sigaction& users_sigsys() noexcept {
     static constinit kernel_sigaction kept;
     return kept;
+}
+
+bool is_of_another_coir([[maybe_unused]] const kernel_sigaction& action) noexcept {
+#if defined(__x86_64__)
+    if ((action.flags & sa_restorer) == 0 || action.restorer == coir_trap_restorer) return false;
+    const auto bytes = static_cast<std::size_t>(coir_trap_restorer_end - coir_trap_restorer);
+    return std::memcmp(action.restorer, coir_trap_restorer, bytes) == 0;
+#else
+    return false;
+#endif
 }
 
 long sigaction_without_sigsys(int signal, const kernel_sigaction* action, kernel_sigaction* before) {

@@ -1,5 +1,6 @@
 #include "detect/trap.hpp"
 
+#include <link.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
@@ -44,13 +45,17 @@ kernel_sigaction current_action(int signal) {
 /// The process's handler, while any thread has traps.
 class sigsys_handler {
 public:
-    void acquire() {
+    /// False when the handler is that of another coir in this process, which would not know our threads.
+    [[nodiscard]] bool acquire() {
         const std::lock_guard lock{mutex_};
-        if (users_.fetch_add(1) > 0) return;
+        if (users_.fetch_add(1) > 0) return true;
         find_named_functions();
-        users_sigsys() = current_action(SIGSYS);
+        if (!install_as_the_only_one()) {
+            users_.store(0);
+            return false;
+        }
         for (int signal = 1; signal < NSIG; ++signal) let_sigsys_through(signal);
-        install();
+        return true;
     }
 
     void release() {
@@ -70,6 +75,24 @@ private:
         if (signal == SIGSYS || now.handler == nullptr || (now.mask & sigsys_bit) == 0) return;
         now.mask &= ~sigsys_bit;
         system_call(SYS_rt_sigaction, signal, &now, nullptr, sizeof now.mask);
+    }
+
+    /// Each coir has a mutex of its own. A lock that all of them share is the C library's, which dl_iterate_phdr(3)
+    /// holds around its callback.
+    static bool install_as_the_only_one() noexcept {
+        bool is_installed = false;
+        ::dl_iterate_phdr(
+            [](dl_phdr_info*, std::size_t, void* answer) {
+                const kernel_sigaction before = current_action(SIGSYS);
+                if (!is_of_another_coir(before)) {
+                    users_sigsys() = before;
+                    install();
+                    *static_cast<bool*>(answer) = true;
+                }
+                return 1;
+            },
+            &is_installed);
+        return is_installed;
     }
 
     // Not by sigaction(3), whose restorer lies outside of where system calls are let through. SA_NODEFER: a handler
@@ -129,16 +152,19 @@ std::string refusal(int error) {
 
 trap::trap(vitals& thread) noexcept : missing_{why_not()} {
     if (!is_set()) return;
-    // As long as the selector says so nothing is trapped, so what a trap needs may come after.
+    if (!handler.acquire()) {
+        missing_ = "another coir has them in this process, inside another module";
+        return;
+    }
     const long bytes = __stop_coir_system_calls - __start_coir_system_calls;
     const long set = system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_on, __start_coir_system_calls, bytes,
                                  &thread.selector);
     if (set != 0) {
         missing_ = refusal(static_cast<int>(-set));
+        handler.release();
         return;
     }
     forget_traps();
-    handler.acquire();
     system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys_bit, &mask_before_, sizeof mask_before_);
 }
 

@@ -43,6 +43,10 @@ __restore_rt:
     movq $15, %rax              // SYS_rt_sigreturn
     syscall
     .cfi_endproc
+    .ascii "coir"               // never run: by this is_of_another_coir tells it from the C library's
+    .globl coir_trap_restorer_end
+    .hidden coir_trap_restorer_end
+coir_trap_restorer_end:
     .size __restore_rt, .-__restore_rt
     .size coir_trap_restorer, .-coir_trap_restorer
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
 #include "detect/capture.hpp"
@@ -76,6 +77,7 @@ private:
 class patrol {
 public:
     patrol() {
+        own_module::keep_loaded();
         const signals_blocked inherited;
         thread_ = std::thread{[this] { run(); }};
     }

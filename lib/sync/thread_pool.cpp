@@ -10,6 +10,7 @@
 #include "base/check.hpp"
 #include "base/clone_refusal.hpp"
 #include "base/fork_count.hpp"
+#include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
 
@@ -131,6 +132,7 @@ void thread_pool::end() noexcept {
 }
 
 void thread_pool::add_thread() {
+    own_module::keep_loaded();
     const signals_blocked inherited;
     try {
         threads_.emplace_back([this] { serve(); });

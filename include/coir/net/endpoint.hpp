@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/platform.hpp>
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <climits>
+#include <memory>
 
 #include "base/sys.hpp"
 #include "io/polled_fd.hpp"
@@ -284,17 +285,24 @@ namespace {
 
 constexpr std::size_t record_max = 16'384;  // RFC 8446, section 5.1
 
-/// The bytes of the next record, in one place. Holds until something suspends: the place is the thread's.
-std::span<const std::byte> one_record(io::const_buffers from) noexcept {
+/// Space for a record, of the thread. On the heap: a plugin with that much thread-local memory could not be loaded.
+std::span<std::byte, record_max> space_for_record() {
+    using record = std::array<std::byte, record_max>;
+    static thread_local const std::unique_ptr<record> space{new record};
+    return *space;
+}
+
+/// The bytes of the next record in one piece, those of several buffers in `space`, which holds until something
+/// suspends.
+std::span<const std::byte> one_record(io::const_buffers from, std::span<std::byte> space) noexcept {
     if (from.size() == 1) return from.front().first(std::min(from.front().size(), record_max));
-    static thread_local std::array<std::byte, record_max> record;
     std::size_t bytes = 0;
     for (const std::span<const std::byte> each : from) {
         const std::size_t taken = std::min(each.size(), record_max - bytes);
-        std::copy_n(each.data(), taken, record.data() + bytes);
+        std::copy_n(each.data(), taken, space.data() + bytes);
         bytes += taken;
     }
-    return std::span{record}.first(bytes);
+    return space.first(bytes);
 }
 
 }  // namespace
@@ -305,8 +313,9 @@ std::size_t tls_connection::write(io::const_buffers from, const deadline& until,
     flush(until, ec, operation);  // of a write that was cut short
     const bool is_empty = std::ranges::all_of(from, [](const auto& each) { return each.empty(); });
     if (ec || is_empty) return 0;
+    const std::span space = from.size() == 1 ? std::span<std::byte>{} : space_for_record();
     const long n = perform(direction::write, until, ec, operation, [&] {
-        const std::span record = one_record(from);
+        const std::span record = one_record(from, space);
         return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size()));
     });
     if (ec) return 0;

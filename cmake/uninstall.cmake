@@ -1,0 +1,35 @@
+# Removes what was installed from the build folder that this runs in, under DESTDIR if that is set, and the folders of
+# coir's own that are empty then.
+cmake_minimum_required(VERSION 3.25)
+
+file(GLOB manifests install_manifest*.txt)
+if(NOT manifests)
+    message(FATAL_ERROR "uninstall: nothing was installed from this folder (there is no install_manifest.txt)")
+endif()
+
+set(folders)
+foreach(manifest IN LISTS manifests)
+    file(STRINGS "${manifest}" files)
+    foreach(file IN LISTS files)
+        string(PREPEND file "$ENV{DESTDIR}")
+        if(EXISTS "${file}" OR IS_SYMLINK "${file}")
+            message(STATUS "Uninstalling: ${file}")
+            file(REMOVE "${file}")
+        endif()
+        cmake_path(GET file PARENT_PATH folder)
+        while(folder MATCHES "/coir(/|$)" AND NOT folder IN_LIST folders)
+            list(APPEND folders "${folder}")
+            cmake_path(GET folder PARENT_PATH folder)
+        endwhile()
+    endforeach()
+    file(REMOVE "${manifest}")
+endforeach()
+
+# The deepest first.
+list(SORT folders ORDER DESCENDING)
+foreach(folder IN LISTS folders)
+    file(GLOB left "${folder}/*")
+    if(IS_DIRECTORY "${folder}" AND NOT left)
+        file(REMOVE_RECURSE "${folder}")
+    endif()
+endforeach()

@@ -1,0 +1,70 @@
+#include "base/own_module.hpp"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <cstdint>
+#include <string_view>
+
+// Weak, as the linker warns of each static program that has it.
+#pragma weak dlopen
+
+namespace coir::detail::own_module {
+
+namespace {
+
+/// A module as dl_iterate_phdr(3) tells it; the first one is the program.
+struct module_around {
+    std::uintptr_t address;
+    std::string_view path{};
+    bool is_found = false;
+    bool is_first = true;
+};
+
+int look_at(dl_phdr_info* module, std::size_t, void* data) {
+    auto& sought = *static_cast<module_around*>(data);
+    for (unsigned i = 0; i < module->dlpi_phnum; ++i) {
+        const ElfW(Phdr)& segment = module->dlpi_phdr[i];
+        const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
+        if (segment.p_type == PT_LOAD && sought.address - begin < segment.p_memsz) sought.is_found = true;
+    }
+    if (!sought.is_found) {
+        sought.is_first = false;
+        return 0;
+    }
+    if (module->dlpi_name != nullptr) sought.path = module->dlpi_name;
+    return 1;
+}
+
+module_around find_module(const void* address) noexcept {
+    module_around found{reinterpret_cast<std::uintptr_t>(address)};
+    ::dl_iterate_phdr(look_at, &found);
+    return found;
+}
+
+/// What lies in this module, however others name theirs.
+const void* inside() noexcept { return reinterpret_cast<const void*>(&look_at); }
+
+const module_around& own() noexcept {
+    static const module_around found = find_module(inside());
+    return found;
+}
+
+}  // namespace
+
+bool is_program() noexcept { return own().is_first; }
+
+bool contains(const void* address) noexcept { return find_module(address).path == own().path; }
+
+std::string name() {
+    const std::string_view path = own().path;
+    return std::string{path.substr(path.rfind('/') + 1)};
+}
+
+void keep_loaded() noexcept {
+    if (is_program() || dlopen == nullptr) return;
+    static void* const kept = ::dlopen(std::string{own().path}.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    static_cast<void>(kept);
+}
+
+}  // namespace coir::detail::own_module

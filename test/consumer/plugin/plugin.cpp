@@ -1,0 +1,56 @@
+// A plugin: plain functions, with fibers inside.
+#include <coir/coir.hpp>
+#ifdef PLUGIN_HAS_TLS
+#include <coir/net/tls.hpp>
+#endif
+
+#include <chrono>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+using namespace std::chrono_literals;
+
+/// 42, by way of fibers, timers, exceptions and a thread of the pool.
+extern "C" int answer() {
+    return coir::run([] {
+        auto fiber = coir::spawn([] {
+            coir::this_fiber::sleep_for(1ms);
+            throw std::runtime_error{"thrown in a fiber"};
+        });
+        int sum = 0;
+        try {
+            fiber.join();
+            fiber.get();
+        } catch (const std::runtime_error&) { sum += 40; }
+        auto stopped = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
+        stopped.request_stop();
+        stopped.join();
+#ifdef PLUGIN_HAS_TLS
+        const auto context = coir::net::tls_context::client({.insecure_skip_verification = true});
+        if (context.native_handle() == nullptr) return 0;
+#endif
+        return sum + coir::offload([] { return 2; });
+    });
+}
+
+/// How often a fiber that computes for long is reported: once.
+extern "C" int reports_of_a_hog() {
+    int count = 0;
+    coir::run({.blocking = {.stall_threshold = 20ms,
+                            .on_report =
+                                [&](const coir::blocking_report& report) {
+                                    if (report.kind == coir::blocking_kind::hog) ++count;
+                                }}},
+              [&] {
+                  const auto begin = std::chrono::steady_clock::now();
+                  while (std::chrono::steady_clock::now() - begin < 200ms) {}
+              });
+    return count;
+}
+
+/// What the detector cannot see here, in words. Which of two threads asks does not matter.
+extern "C" void missing(char* text, unsigned long bytes) {
+    std::strncpy(text, coir::run([] { return coir::active_engine().missing; }).c_str(), bytes - 1);
+}
