@@ -30,7 +30,7 @@ int serve(std::uint16_t port) {
     options.on_stats = [](std::span<const coir::worker_stats> workers, const coir::scheduler_stats& all) {
         static std::uint64_t before = 0;
         if (std::exchange(before, all.fibers_alive) == all.fibers_alive) return;
-        std::cout << workers.size() << " workers, " << all.fibers_alive << " fibers" << std::endl;
+        std::clog << workers.size() << " workers, " << all.fibers_alive << " fibers" << std::endl;
     };
     const auto main = [](coir::worker& self) {
         // What a server needs is read and opened here, by each worker, and anew after each SIGHUP.

@@ -76,6 +76,7 @@ void show_search() {
 }
 
 int main() {
+    std::setbuf(stdout, nullptr);  // in order with the log, which goes to standard error
     show_patience();
     show_search();
 }

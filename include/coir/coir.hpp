@@ -29,6 +29,8 @@
 #include <coir/gather.hpp>
 #include <coir/io.hpp>
 #include <coir/latch.hpp>
+#include <coir/log.hpp>
+#include <coir/log_level.hpp>
 #include <coir/map_concurrent.hpp>
 #include <coir/mutex.hpp>
 #include <coir/net/datagram.hpp>

@@ -1,25 +1,111 @@
 #include "base/log.hpp"
 
-#include <spdlog/spdlog.h>
+#include <pthread.h>
 
-// The only file that sees spdlog: it takes seconds to compile, and its macros stay here.
-namespace coir::log {
+#include <cerrno>
+#include <mutex>
+#include <utility>
+
+#include "base/default_log.hpp"
+#include "base/log_mutex.hpp"
+#include "base/sys.hpp"
+
+namespace coir {
+
+namespace log {
 
 namespace {
 
-void write(spdlog::level::level_enum level, std::string_view message) noexcept {
-    // A formatter or sink of the program may throw; a line that cannot be logged must not end the fiber that logs it.
+/// What `set_log` was given.
+struct target {
+    log_function function;
+    int calls = 0;           // in progress
+    bool is_orphan = false;  // replaced by its own last call, whose end deletes it
+};
+
+// Never destroyed: other threads log while the process exits.
+constinit target* current = nullptr;                    // under `mutex`
+thread_local constinit target* running_here = nullptr;  // whose call the thread is in
+thread_local constinit bool is_logging = false;
+
+/// A child of fork(2) has this thread alone: it must not wait for the calls of the others.
+void forget_other_threads() noexcept {
+    if (current != nullptr) current->calls = 0;
+    if (running_here != nullptr) running_here->calls = 1;
+    mutex.unlock();
+}
+
+[[maybe_unused]] const int at_fork =
+    ::pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); }, forget_other_threads);
+
+target* begin_call() noexcept {
+    const std::lock_guard lock{mutex};
+    if (current != nullptr) ++current->calls;
+    return running_here = current;
+}
+
+void end_call() noexcept {
+    target* const ended = std::exchange(running_here, nullptr);
+    {
+        const std::lock_guard lock{mutex};
+        if (--ended->calls > 0 || !ended->is_orphan) return;
+    }
+    delete ended;
+}
+
+/// False: there is no function, or it has thrown.
+bool write_to_function(log_level level, std::string_view text) noexcept {
+    const target* const chosen = begin_call();
+    if (chosen == nullptr) return false;
+    bool done = false;
     try {
-        spdlog::log(level, "coir: {}", message);
+        chosen->function(level, text);
+        done = true;
     } catch (...) {}
+    end_call();
+    return done;
+}
+
+void write(log_level level, std::string_view text) noexcept {
+    const int saved = errno;
+    while (text.ends_with('\n')) text.remove_suffix(1);
+    if (is_logging) {
+        // A function that causes messages would be called for each of its own, without end.
+        write_to_standard_error(level, text);
+    } else {
+        is_logging = true;
+        const bool is_written = write_to_function(level, text) || write_to_spdlog(level, text);
+        if (!is_written) write_to_standard_error(level, text);
+        is_logging = false;
+    }
+    errno = saved;
 }
 
 }  // namespace
 
-void info(std::string_view message) noexcept { write(spdlog::level::info, message); }
+void info(std::string_view text) noexcept { write(log_level::info, text); }
 
-void warning(std::string_view message) noexcept { write(spdlog::level::warn, message); }
+void warning(std::string_view text) noexcept { write(log_level::warning, text); }
 
-void error(std::string_view message) noexcept { write(spdlog::level::err, message); }
+void error(std::string_view text) noexcept { write(log_level::error, text); }
 
-}  // namespace coir::log
+}  // namespace log
+
+void set_log(log_function function) {
+    using namespace log;
+    auto* const made = function ? new target{std::move(function)} : nullptr;
+    mutex.lock();
+    target* const replaced = std::exchange(current, made);
+    mutex.unlock();
+    if (replaced == nullptr) return;
+    const int own_calls = replaced == running_here ? 1 : 0;
+    for (mutex.lock(); replaced->calls > own_calls; mutex.lock()) {
+        mutex.unlock();
+        detail::sys::nap();
+    }
+    replaced->is_orphan = true;
+    mutex.unlock();
+    if (own_calls == 0) delete replaced;
+}
+
+}  // namespace coir

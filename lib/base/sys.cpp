@@ -174,6 +174,11 @@ long lstat(const char* path, struct stat* into) noexcept {
 
 long unlink(const char* path) noexcept { return system_call(SYS_unlinkat, AT_FDCWD, path, 0L); }
 
+void nap() noexcept {
+    const timespec length{0, 50'000};
+    system_call(SYS_nanosleep, &length, nullptr);
+}
+
 bool is_terminal(int fd) noexcept {
     // struct termios of the C library is larger than the kernel's, which is all that this writes.
     termios settings{};

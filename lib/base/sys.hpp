@@ -60,6 +60,9 @@ long fstat(int fd, struct stat* into) noexcept;
 long lstat(const char* path, struct stat* into) noexcept;
 long unlink(const char* path) noexcept;
 
+/// Sleeps for some 50 us: between two looks at what another thread is about to do.
+void nap() noexcept;
+
 /// Whether it is a terminal: isatty(3).
 bool is_terminal(int fd) noexcept;
 

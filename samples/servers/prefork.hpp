@@ -36,7 +36,7 @@ public:
     prefork_process(std::string name, const std::string& argument)
         : name_{std::move(name)}, process_{
                                       coir::process::spawn({std::filesystem::read_symlink("/proc/self/exe"), argument},
-                                                           {.standard_output = coir::redirection::pipe()})} {}
+                                                           {.standard_error = coir::redirection::pipe()})} {}
     prefork_process(const prefork_process&) = delete;
     prefork_process& operator=(const prefork_process&) = delete;
 
@@ -68,7 +68,7 @@ public:
 private:
     std::string name_;
     coir::process process_;
-    coir::io::buffered_reader<coir::io::reader> log_{process_.standard_output()};
+    coir::io::buffered_reader<coir::io::reader> log_{process_.standard_error()};
 };
 
 struct load_result {

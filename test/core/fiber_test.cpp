@@ -699,7 +699,7 @@ TEST_CASE("fiber: by default a failure that nobody asked for is logged as an err
         coir::spawn({.name = "worker"}, [] { throw std::runtime_error{"no more paper"}; }).detach();
         coir::this_fiber::yield();
     });
-    CHECK(log.count("[error] coir: fiber #2 \"worker\" failed, and nobody asked for its result: no more paper") == 1);
+    CHECK(log.count("[error] fiber #2 \"worker\" failed, and nobody asked for its result: no more paper") == 1);
 }
 
 TEST_CASE("fiber: an on_unhandled_exception that throws is logged, and the fibers go on") {
@@ -714,7 +714,7 @@ TEST_CASE("fiber: an on_unhandled_exception that throws is logged, and the fiber
         return 42;
     });
     CHECK(answer == 42);
-    CHECK(log.count("[error] coir: on_unhandled_exception has thrown") == 1);
+    CHECK(log.count("[error] on_unhandled_exception has thrown") == 1);
 }
 
 // ---- stops, as the handle sees them ------------------------------------------------------------------------------

@@ -1,40 +1,36 @@
 #include "support/captured_log.hpp"
 
-#include <spdlog/sinks/base_sink.h>
-#include <spdlog/spdlog.h>
-
-#include <mutex>
+#include <coir/log.hpp>
+#include <string_view>
 
 namespace coir::test {
 
-class captured_log::lines : public spdlog::sinks::base_sink<std::mutex> {
-public:
-    std::string text() {
-        const std::lock_guard lock{mutex_};
-        return text_;
+namespace {
+
+const char* name_of(log_level level) {
+    switch (level) {
+    case log_level::info: return "[info] ";
+    case log_level::warning: return "[warning] ";
+    case log_level::error: break;
     }
-
-protected:
-    void sink_it_(const spdlog::details::log_msg& message) override {
-        spdlog::memory_buf_t line;
-        formatter_->format(message, line);
-        text_.append(line.data(), line.size());
-    }
-    void flush_() override {}
-
-private:
-    std::string text_;
-};
-
-captured_log::captured_log() : lines_{std::make_shared<lines>()}, before_{spdlog::default_logger()} {
-    auto logger = std::make_shared<spdlog::logger>("", lines_);
-    logger->set_pattern("[%l] %v");
-    spdlog::set_default_logger(std::move(logger));
+    return "[error] ";
 }
 
-captured_log::~captured_log() { spdlog::set_default_logger(before_); }
+}  // namespace
 
-std::string captured_log::text() const { return lines_->text(); }
+captured_log::captured_log() {
+    set_log([this](log_level level, std::string_view text) {
+        const std::lock_guard lock{mutex_};
+        text_.append(name_of(level)).append(text).append("\n");
+    });
+}
+
+captured_log::~captured_log() { set_log(nullptr); }
+
+std::string captured_log::text() const {
+    const std::lock_guard lock{mutex_};
+    return text_;
+}
 
 int captured_log::count(const std::string& part) const {
     const std::string all = text();

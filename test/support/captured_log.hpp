@@ -1,16 +1,12 @@
 #pragma once
 
-#include <memory>
+#include <mutex>
 #include <string>
-
-namespace spdlog {
-class logger;
-}
 
 namespace coir::test {
 
-/// While it lives, what the library logs comes here instead of to the terminal, a line each: "[level] text". The
-/// threads of the library may log meanwhile.
+/// While it lives, what the library logs comes here instead of to standard error: "[level] text", a newline after each.
+/// The threads of the library may log meanwhile.
 class captured_log {
 public:
     captured_log();
@@ -24,10 +20,8 @@ public:
     [[nodiscard]] int count(const std::string& part) const;
 
 private:
-    class lines;
-
-    std::shared_ptr<lines> lines_;
-    std::shared_ptr<spdlog::logger> before_;
+    mutable std::mutex mutex_;
+    std::string text_;
 };
 
 }  // namespace coir::test

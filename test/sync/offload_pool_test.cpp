@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <coir/blocking.hpp>
 #include <coir/cores.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
@@ -35,9 +34,6 @@ using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// For who calls exit in a fiber, which holds the thread until the pool has ended: no report is to be made by then.
-const coir::run_options undetected{.blocking = {.policy = coir::blocking_policy::off}};
 
 /// Work that keeps a pool's threads busy until `end`. To be made in a fiber.
 class held_threads {
@@ -321,14 +317,14 @@ TEST_CASE("offload_pool: other work has its thread though nested work holds one 
 TEST_CASE("offload: what runs while the process exits may still offload") {
     const auto child = coir::test::in_child([] {
         coir::test::forget_leaks();
-        coir::run(undetected, [] {
+        coir::run([] {
             std::promise<void> begun;
             std::promise<void> exits;
             const auto outer = coir::spawn([&] {
                 coir::offload([&] {
                     begun.set_value();
                     exits.get_future().get();
-                    coir::run(undetected, [] { coir::offload([] {}); });
+                    coir::run([] { coir::offload([] {}); });
                 });
             });
             coir::offload([&] { begun.get_future().get(); });
@@ -343,8 +339,7 @@ TEST_CASE("offload: what runs while the process exits may still offload") {
 TEST_CASE("offload: nested work may end the process") {
     const auto child = coir::test::in_child([] {
         coir::test::forget_leaks();
-        coir::run(undetected,
-                  [] { coir::offload([] { coir::run(undetected, [] { coir::offload([] { std::exit(0); }); }); }); });
+        coir::run([] { coir::offload([] { coir::run([] { coir::offload([] { std::exit(0); }); }); }); });
     });
     INFO(child.output);
     CHECK_FALSE(child.died());

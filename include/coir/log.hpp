@@ -1,0 +1,45 @@
+#pragma once
+
+#include <coir/detail/platform.hpp>
+
+#include <coir/log_level.hpp>
+#include <functional>
+#include <string_view>
+
+namespace coir {
+
+/// `text` is one message, without its level, the time or a newline at the end. It may have several lines.
+using log_function = std::function<void(log_level level, std::string_view text)>;
+
+/// Sends coir's log to `function`: warnings, dumps and the reports of the blocking detector. An empty function, or
+/// `nullptr`, restores the default. Any thread, at any time.
+///
+/// By default each message goes to the program's spdlog logger named `coir`, if spdlog's registry has one, and to
+/// standard error otherwise. spdlog's default logger is never used. A program with its own copy of spdlog (header-only,
+/// where coir links the shared library) has its own registry, in which coir finds nothing: it calls `set_log`.
+///
+/// The function
+/// - is called by the thread that has something to say: in a fiber, outside of all fibers, on the detector's thread.
+///   Calls from several threads may run at the same time.
+/// - must not suspend its fiber, and blocks its thread as all code of a fiber does.
+/// - may throw: the exception is dropped, and the message goes where it goes by default.
+/// - may cause other messages: they go to standard error.
+/// - is called until the process ends, also while static objects are destroyed, and in children of `fork`.
+///
+/// When `set_log` returns, the replaced function runs on no other thread and is destroyed. Where the function itself
+/// calls `set_log`, it is destroyed when it returns.
+///
+/// @code
+/// std::atomic<int> problems = 0;
+/// coir::set_log([&](coir::log_level level, std::string_view text) {
+///     if (level == coir::log_level::info) return;
+///     std::clog << "my server: " << text << '\n';
+///     ++problems;
+/// });
+/// coir::spawn([] { throw std::runtime_error{"nobody asks for this result"}; }).join();
+/// coir::set_log(nullptr);
+/// if (problems != 1) throw std::logic_error{"the failure was not logged"};
+/// @endcode
+void set_log(log_function function);
+
+}  // namespace coir

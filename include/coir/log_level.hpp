@@ -1,0 +1,14 @@
+#pragma once
+
+#include <coir/detail/platform.hpp>
+
+namespace coir {
+
+/// How much a message of the log matters.
+enum class log_level {
+    info,     // something went as it should
+    warning,  // something to look at; the program goes on
+    error,    // something has failed
+};
+
+}  // namespace coir

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <mutex>
+
+#include "base/sys.hpp"
+
+namespace coir::log {
+
+/// Guards the state of the log, for a few instructions at a time: neither the program's functions nor a write(2) run
+/// while it is locked. fork(2) waits for it (log.cpp), so no child finds it locked by a thread that it does not have.
+/// Waiting is done by coir's own system calls: the detector would report a fiber that waits in std::mutex::lock.
+class log_mutex {
+public:
+    void lock() noexcept {
+        while (!mutex_.try_lock()) detail::sys::nap();
+    }
+    void unlock() noexcept { mutex_.unlock(); }
+
+private:
+    std::mutex mutex_;
+};
+
+inline constinit log_mutex mutex;
+
+}  // namespace coir::log
