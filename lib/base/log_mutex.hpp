@@ -20,6 +20,6 @@ private:
     std::mutex mutex_;
 };
 
-inline constinit log_mutex mutex;
+extern constinit log_mutex mutex;
 
 }  // namespace coir::log
