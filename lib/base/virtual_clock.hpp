@@ -41,7 +41,8 @@ public:
     [[nodiscard]] static const virtual_clock* of_this_thread() noexcept { return of_this_thread_; }
 
 private:
-    // Not inline: GCC has one inline variable for all shared libraries of a process, each of which may have its own coir.
+    // Not inline: GCC has one inline variable for all shared libraries of a process, each of which may have its own
+    // coir.
     static thread_local constinit const virtual_clock* of_this_thread_ __attribute__((tls_model("initial-exec")));
 
     std::int64_t now_;
