@@ -6,9 +6,6 @@
 #include <cstdint>
 #include <string_view>
 
-// Weak, as the linker warns of each static program that has it.
-#pragma weak dlopen
-
 namespace coir::detail::own_module {
 
 namespace {
@@ -62,8 +59,10 @@ std::string name() {
 }
 
 void keep_loaded() noexcept {
-    if (is_program() || dlopen == nullptr) return;
-    static void* const kept = ::dlopen(std::string{own().path}.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    if (is_program()) return;
+    // Looked up by name: the linker warns of each static program that refers to dlopen.
+    static auto* const open = reinterpret_cast<decltype(&::dlopen)>(::dlsym(RTLD_DEFAULT, "dlopen"));
+    static void* const kept = open(std::string{own().path}.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     static_cast<void>(kept);
 }
 

@@ -106,8 +106,13 @@ std::string calls_without_hooks() {
     // Whoever calls a function by its name gets the first one in the order of the dynamic linker.
     if (own_module::contains(::dlsym(RTLD_DEFAULT, "nanosleep"))) return {};
     if (own_module::is_program()) return "hooks see no call of a shared library, as the program does not export them";
-    return "hooks see no call of the program and its libraries, as coir is inside " + own_module::name() +
-           ", which the dynamic linker searches after the C library";
+    const std::string plugin = own_module::name();
+    const std::string why = ", which the dynamic linker searches after the C library";
+    // Linked so that it exports none of them, a plugin calls its own.
+    if (own_module::contains(reinterpret_cast<const void*>(&::nanosleep)))
+        return "hooks see the calls of " + plugin + " alone, as coir is inside it" + why;
+    return "hooks see no calls, as coir is inside " + plugin + why +
+           " (link it with -Wl,--exclude-libs,ALL for its own)";
 }
 
 }  // namespace coir::detail

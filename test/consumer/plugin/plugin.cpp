@@ -50,7 +50,15 @@ extern "C" int reports_of_a_hog() {
     return count;
 }
 
-/// What the detector cannot see here, in words. Which of two threads asks does not matter.
+/// How often a call that blocks for less time than the watchdog looks for is reported.
+extern "C" int reports_of_a_sleep() {
+    int count = 0;
+    coir::run({.blocking = {.on_report = [&](const coir::blocking_report&) { ++count; }}},
+              [] { std::this_thread::sleep_for(5ms); });
+    return count;
+}
+
+/// What the detector cannot see here, in words.
 extern "C" void missing(char* text, unsigned long bytes) {
     std::strncpy(text, coir::run([] { return coir::active_engine().missing; }).c_str(), bytes - 1);
 }
