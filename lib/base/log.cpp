@@ -14,8 +14,6 @@ namespace coir {
 
 namespace log {
 
-// Not inline: GCC has one inline variable for all shared libraries of a process, each of which may have its own coir,
-// whose handlers at a fork would each lock it.
 constinit log_mutex mutex;
 
 namespace {

@@ -20,6 +20,7 @@ private:
     std::mutex mutex_;
 };
 
-extern constinit log_mutex mutex;
+/// Hidden: each shared library with a coir of its own has one, which its own handlers lock at a fork.
+extern constinit log_mutex mutex __attribute__((visibility("hidden")));
 
 }  // namespace coir::log
