@@ -172,12 +172,15 @@ int main() try {
     curl_global_init(CURL_GLOBAL_DEFAULT);
     const server_folder folder{"nginx"};
     coir::run([&] {
-        const std::string socket = folder.path / "socket", configuration = folder.path / "nginx.conf";
-        coir::io::replace_file(configuration, "daemon off; worker_processes 1; pid " + folder.path.native() +
-                                                  "/pid; events {}\n"
-                                                  "http { access_log off; server { listen unix:" +
-                                                  socket + "; location / { return 200 \"Hello, world\\n\"; } } }\n");
-        auto server = start_server({"/usr/sbin/nginx", "-c", configuration, "-e", "stderr"}, "nginx");
+        const std::string socket = folder.path / "socket";
+        // Paths are below the folder: only root may use nginx's own.
+        std::string configuration = "daemon off; worker_processes 1; pid pid; events {}\nhttp { access_log off;\n";
+        for (const std::string each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
+            configuration += each + "_temp_path " + each + ";\n";
+        configuration += "server { listen unix:" + socket + "; location / { return 200 \"Hello, world\\n\"; } } }\n";
+        coir::io::replace_file(folder.path / "nginx.conf", configuration);
+        auto server =
+            start_server({"/usr/sbin/nginx", "-p", folder.path, "-c", "nginx.conf", "-e", "stderr"}, "nginx-light");
         wait_until_ready(server, [&] { coir::net::unix_stream::connect(socket); });
         show(socket);
         server.terminate_then_kill(10s);
