@@ -18,10 +18,11 @@ namespace coir::detail {
 /// A program that no dynamic linker has loaded.
 [[nodiscard]] bool is_static_program() noexcept;
 
-/// What is the same for the functions behind all hooks. They lie in one section of the program, which makes them an
-/// array (the linker sets labels around it): so all can be looked up when the program begins, as dlsym(3) may not be
-/// called in a signal handler, and `write` may.
-class any_function_behind {
+/// What is the same for the functions behind all hooks. Hidden from other shared libraries: where two that a program is
+/// linked with have a coir each, each looks for what comes next after itself, and the search ends. They lie in one
+/// section of the program, which makes them an array (the linker sets labels around it): so all can be looked up when
+/// the program begins, as dlsym(3) may not be called in a signal handler, and `write` may.
+class [[gnu::visibility("hidden")]] any_function_behind {
 public:
     /// Reports speak of a call of this.
     [[nodiscard]] const char* called() const noexcept { return called_; }
@@ -44,7 +45,8 @@ template <class Signature> class function_behind;
 
 /// The function that a hook stands before. Aligned to its size, as compilers align static objects as they see fit.
 template <class Result, class... Arguments>
-class alignas(64) function_behind<Result(Arguments...)> final : public any_function_behind {
+class [[gnu::visibility("hidden")]] alignas(64) function_behind<Result(Arguments...)> final
+    : public any_function_behind {
 public:
     using pointer = Result (*)(Arguments...);
 

@@ -1,0 +1,21 @@
+// A shared library that a program is linked with: a function with fibers inside, whose name is FUNCTION.
+#include <coir/coir.hpp>
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <thread>
+
+/// How often a blocking call is reported. It also makes calls that coir has hooks on, outside of fibers and in one.
+extern "C" int FUNCTION() {
+    struct sigaction action{};
+    ::sigaction(SIGUSR1, nullptr, &action);
+    ::waitpid(-1, nullptr, WNOHANG);
+    int reports = 0;
+    coir::run({.blocking = {.on_report = [&](const coir::blocking_report&) { ++reports; }}}, [] {
+        ::waitpid(-1, nullptr, WNOHANG);
+        coir::spawn([] { std::this_thread::sleep_for(std::chrono::milliseconds{20}); }).get();
+    });
+    return reports;
+}
