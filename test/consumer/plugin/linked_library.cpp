@@ -9,7 +9,7 @@
 
 /// How often a blocking call is reported. It also makes calls that coir has hooks on, outside of fibers and in one.
 extern "C" int FUNCTION() {
-    struct sigaction action{};
+    struct sigaction action {};
     ::sigaction(SIGUSR1, nullptr, &action);
     ::waitpid(-1, nullptr, WNOHANG);
     int reports = 0;
