@@ -19,7 +19,7 @@ install_packages() {
     ((${#missing[@]})) || return 0
 
     if ((EUID != 0)); then
-        if [ -t 0 ]; then root=(sudo); else root=(sudo -n); fi  # without a terminal nobody can type a password
+        if [ -t 0 ]; then root=(sudo); else root=(sudo -n); fi  # without a terminal, sudo cannot ask for a password
         if ! "${root[@]}" true; then
             printf '%s: these packages are missing, and sudo does not allow this user to install them. Run as root:\n    %s\n' \
                 "${0##*/}" "apt-get install ${missing[*]}" >&2

@@ -94,7 +94,7 @@ bool can_be_written(void* address) noexcept;
 
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 
-/// Waits for `nanoseconds` (negative: for ever). Uses epoll_pwait2(2) where it can be had (Linux 5.11, and no seccomp
+/// Waits for `nanoseconds` (negative: forever). Uses epoll_pwait2(2) where it can be had (Linux 5.11, and no seccomp
 /// filter that refuses it), else epoll_pwait(2), in whole milliseconds, rounded up.
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept;
 

@@ -103,7 +103,7 @@ template <class Behind, class Forecast>
 
 std::string calls_without_hooks() {
     if (is_static_program()) return "getaddrinfo has no hook, as the program is linked statically";
-    // Whoever calls a function by its name gets the first one in the order of the dynamic linker.
+    // A call of a function by its name reaches the first one in the order of the dynamic linker.
     if (own_module::contains(::dlsym(RTLD_DEFAULT, "nanosleep"))) return {};
     if (own_module::is_program()) return "hooks see no call of a shared library, as the program does not export them";
     const std::string plugin = own_module::name();
