@@ -53,12 +53,15 @@ same() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
 # says WHAT TEXT PATTERN
 says() { grep -Eq -- "$3" <<<"$2" || fail "$1: no '$3' in: $2"; }
 
-# make_authority: an authority and a certificate of it for localhost and 127.0.0.1, in $work/{authority,chain,key}.pem
+# make_authority: an authority and a certificate of it for localhost and 127.0.0.1, in $work/{authority,chain,key}.pem;
+# and in $work/other.pem an authority that has signed nothing. (A machine without ca-certificates has no authority at all.)
 make_authority() {
     (
         cd "$work" || exit 1
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout authority.key -out authority.pem -days 2 \
-            -subj '/CN=a test authority' -addext basicConstraints=critical,CA:TRUE &&
+        for name in authority other; do
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$name.key" -out "$name.pem" -days 2 \
+                -subj "/CN=$name" -addext basicConstraints=critical,CA:TRUE || exit 1
+        done
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj '/CN=localhost' &&
         openssl x509 -req -in request.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -out chain.pem \
             -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
