@@ -3,14 +3,14 @@
 //     asyncio                                        coir
 //     await asyncio.sleep(1)                         coir::this_fiber::sleep_for(1s)
 //     time.sleep(1), by mistake                      std::this_thread::sleep_for(1s), by mistake
-//     debug mode: "Executing <Task> took 1.0 s"      a warning in the log, in every build: who, where, what to use
-//     instead
+//     debug mode: "Executing <Task> took 1.0 s"      a warning in the log, in every build: who, where, what to use instead
 //
 // COIR_BLOCKING=off in the environment silences the warnings, COIR_BLOCKING=fail makes exceptions of them. Where
 // blocking is meant, `coir::allow_blocking permit{"why"};` says so in the code.
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 #include <string>
 #include <thread>

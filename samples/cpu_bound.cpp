@@ -8,10 +8,11 @@
 //     await asyncio.create_subprocess_exec(...)        coir::run_process({...})
 //     await asyncio.sleep(0), in a long computation    coir::this_fiber::yield()
 
+#include <coir/coir.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <functional>
 #include <numeric>

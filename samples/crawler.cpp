@@ -7,14 +7,14 @@
 //     asyncio.timeout(t)                              coir::with_timeout(t, f)
 //     aiohttp                                         ordinary blocking-style code on a tcp_stream
 
-#include <unistd.h>
+#include <coir/coir.hpp>
 
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -60,7 +60,9 @@ private:
                 ++read_;
                 show_progress();
                 return links_in(text);
-            } catch (const coir::timed_out&) { ++late_; } catch (const std::runtime_error&) {
+            } catch (const coir::timed_out&) {
+                ++late_;
+            } catch (const std::runtime_error&) {
                 ++busy_;
             }
             if (pause > 1s) throw std::runtime_error{"page " + std::to_string(page) + " cannot be read"};

@@ -7,10 +7,13 @@
 //     curl.perform()                             curl.perform(handle)
 //     CurlMulti, its sockets in the event loop   class curl_on_fibers
 
+#include <coir/coir.hpp>
+
+#include "servers/servers.hpp"
+
 #include <curl/curl.h>
 
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -18,8 +21,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "servers/servers.hpp"
 
 using namespace std::chrono_literals;
 

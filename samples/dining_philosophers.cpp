@@ -10,9 +10,10 @@
 // COIR_LOCKDEP=1 (the default where coir is built for debugging) warns already when two mutexes are taken in both
 // orders, long before the evening on which everybody is hungry at once.
 
+#include <coir/coir.hpp>
+
 #include <array>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <mutex>
 #include <string>
@@ -61,7 +62,9 @@ int main() {
     std::printf("one fork after the other:\n");
     try {
         coir::run([] { dine(take_one_after_the_other); });
-    } catch (const coir::deadlock& stuck) { std::printf("%s\n", stuck.what()); }
+    } catch (const coir::deadlock& stuck) {
+        std::printf("%s\n", stuck.what());
+    }
     std::printf("both at once:\n");
     coir::run([] { dine(take_both_at_once); });
 }

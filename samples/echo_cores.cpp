@@ -12,9 +12,10 @@
 //
 // Fibers stay on their core, so what only one core touches needs no lock: the counts below are plain numbers.
 
+#include <coir/coir.hpp>
+
 #include <array>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <csignal>
 #include <cstdio>
 #include <functional>

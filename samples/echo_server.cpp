@@ -6,20 +6,20 @@
 //     asyncio                                         coir
 //     asyncio.start_server(handler, h, p)             listener = coir::net::tcp_listener::bind({h, p})
 //     server.serve_forever()                          listener.serve(handler)
-//     loop.add_signal_handler(SIGINT, f)              coir::signal_set interrupt{SIGINT}, and interrupt.wait() in a
-//     fiber server.close(); cancel and await every task     server.request_stop(); server.join()
+//     loop.add_signal_handler(SIGINT, f)              coir::signal_set interrupt{SIGINT}; interrupt.wait(), in a fiber
+//     server.close(); cancel and await every task     server.request_stop(); server.join()
 
-#include <sys/resource.h>
+#include <coir/coir.hpp>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <csignal>
 #include <cstdio>
 #include <functional>
 #include <iostream>
 #include <string>
+#include <sys/resource.h>
 #include <vector>
 
 using namespace std::chrono_literals;

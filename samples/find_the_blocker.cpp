@@ -2,18 +2,18 @@
 // asyncio's debug mode tells of a slow callback, `blocking-detector run -- find_the_blocker` prints the line, the fiber
 // and what to use instead for each of the five, and ends with 66: a failed job in CI.
 
-#include <sys/socket.h>
-#include <unistd.h>
+#include <coir/coir.hpp>
 
 #include <array>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <semaphore>
 #include <string>
+#include <sys/socket.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 

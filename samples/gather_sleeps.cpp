@@ -8,8 +8,9 @@
 // asyncio.gather lets the others run on when one fails; coir::gather stops them and waits for them, as a TaskGroup
 // does.
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <vector>

@@ -10,13 +10,14 @@
 //     asyncio.gather(*(fetch(u) for u in urls))         coir::map_concurrent(urls, coir::limit{100}, fetch)
 //     asyncio.timeout(1)                                session.get(url, 1s), or coir::with_timeout(1s, ...)
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include "http/session.hpp"
+
+#include <chrono>
 #include <iostream>
 #include <string>
 #include <vector>
-
-#include "http/session.hpp"
 
 using namespace std::chrono_literals;
 namespace http = boost::beast::http;
@@ -57,7 +58,9 @@ void demonstrate() {
     std::cout << "after a redirect: " << session.get(here + "/old").from.target << '\n';
     try {
         session.get(here + "/slow", 20ms);
-    } catch (const coir::timed_out&) { std::cout << "no answer within 20 ms\n"; }
+    } catch (const coir::timed_out&) {
+        std::cout << "no answer within 20 ms\n";
+    }
 
     const auto began = coir::clock::now();
     const std::vector<std::string> urls(1000, here + "/");

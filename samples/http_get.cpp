@@ -9,18 +9,19 @@
 //     await r.read(n)                                stream.read_some(buffer): 0 at the end
 //     asyncio.start_server(handler, h, p)            coir::net::tcp_listener::bind({h, p}), and its serve(handler)
 
+#include <coir/coir.hpp>
+
+#include "http/chunks.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <iostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-
-#include "http/chunks.hpp"
 
 using namespace std::chrono_literals;
 
@@ -61,7 +62,8 @@ void get(std::string_view url) {
     stream.write_all("GET " + path + " HTTP/1.1\r\nHost: " + authority + "\r\nConnection: close\r\n\r\n");
 
     std::string response;
-    while (read_more(stream, response)) {}
+    while (read_more(stream, response)) {
+    }
     const std::size_t head_ends = response.find("\r\n\r\n");
     if (head_ends == std::string::npos) throw std::runtime_error{"this is no answer in HTTP"};
     std::string head = response.substr(0, head_ends);

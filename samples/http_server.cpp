@@ -1,25 +1,22 @@
-// An HTTP/1.1 server on Boost.Beast, whose synchronous calls suspend fibers: keep-alive, pipelining, chunks, limits,
-// files.
+// An HTTP/1.1 server on Boost.Beast, whose synchronous calls suspend fibers: keep-alive, pipelining, chunks, limits, files.
 //
 //     http_server                              starts on a free port, asks itself a few things, and stops as by Ctrl-C
-//     http_server PORT [FOLDER [CHAIN KEY]]    serves until Ctrl-C: the files of FOLDER, by TLS where it has a
-//     certificate
+//     http_server PORT [FOLDER [CHAIN KEY]]    serves until Ctrl-C: the files of FOLDER; over TLS, given a certificate
 //
 //     /                13 bytes                       aiohttp                        coir and Beast
 //     /echo            what was sent to it            web.Request, web.Response      http::request, http::response
 //     /chunks          a body in chunks               web.StreamResponse             http::make_chunk
 //     /files/PATH      a file of FOLDER               web.FileResponse               stream.sendfile
 
-#include <sys/resource.h>
-#include <unistd.h>
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+#include <coir/net/tls.hpp>
 
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+
 #include <chrono>
-#include <coir/coir.hpp>
-#include <coir/net/asio.hpp>
-#include <coir/net/tls.hpp>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
@@ -27,6 +24,8 @@
 #include <list>
 #include <optional>
 #include <string>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -208,7 +207,8 @@ template <class Stream> [[gnu::noinline]] void refuse(Stream& stream, http::stat
     stream.next_layer().shutdown();
     error ec;
     std::array<char, 4096> rest;
-    while (stream.read_some(boost::asio::buffer(rest), ec) > 0) {}
+    while (stream.read_some(boost::asio::buffer(rest), ec) > 0) {
+    }
 }
 
 // One request and its answer; false where the connection is to end. What the client has sent ahead stays in the buffer.
@@ -244,10 +244,11 @@ template <class Stream> void converse(server& own, Stream peer) {
     } const at_end{own.connections, place};
     net::asio_stream<Stream&> stream{peer};
     beast::flat_buffer buffer{64 << 10};
-    while (exchange(own, on, stream, buffer)) {}
+    while (exchange(own, on, stream, buffer)) {
+    }
 }
 
-void attend(server& own, net::tcp_stream peer) try {
+void serve_connection(server& own, net::tcp_stream peer) try {
     if (own.tls)
         converse(own, net::tls_stream::accept(*own.tls, std::move(peer), request_max));
     else
@@ -309,7 +310,8 @@ int main(int argc, char** argv) try {
         auto listener =
             net::tcp_listener::bind(net::endpoint::parse(std::string{"127.0.0.1:"} + (argc > 1 ? argv[1] : "0")));
         auto serving = coir::spawn([&] {
-            listener.serve(coir::limit{connections_max}, [&](net::tcp_stream peer) { attend(own, std::move(peer)); });
+            listener.serve(coir::limit{connections_max},
+                           [&](net::tcp_stream peer) { serve_connection(own, std::move(peer)); });
         });
         std::cout << "http server on " << listener.local_endpoint() << ", until Ctrl-C" << std::endl;
 

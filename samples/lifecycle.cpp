@@ -8,8 +8,9 @@
 //     await t                          fiber.get(), or fiber.join() when only its end matters
 //     asyncio.all_tasks()              coir::dump_fibers(std::cout)
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <iostream>
 
 using namespace std::chrono_literals;

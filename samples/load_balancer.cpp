@@ -8,8 +8,12 @@
 //     kill -TERM of a gunicorn                     the same, of a prefork server: worker::draining
 //     --graceful-timeout                           prefork_options::grace
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include "servers/prefork.hpp"
+#include "servers/servers.hpp"
+
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -18,9 +22,6 @@
 #include <set>
 #include <string>
 #include <vector>
-
-#include "servers/prefork.hpp"
-#include "servers/servers.hpp"
 
 using namespace std::chrono_literals;
 

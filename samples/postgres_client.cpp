@@ -8,11 +8,14 @@
 //     await connection.fetchval(sql, n)          query(connection, sql, n): PQsendQueryParams, PQflush, PQgetResult
 //     asyncpg.create_pool(max_size=10)           coir::channel<connection> pool{10}
 
+#include <coir/coir.hpp>
+
+#include "servers/servers.hpp"
+
 #include <libpq-fe.h>
 
 #include <array>
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -20,8 +23,6 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "servers/servers.hpp"
 
 using namespace std::chrono_literals;
 

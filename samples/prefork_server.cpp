@@ -11,15 +11,16 @@
 //     def app(environ, start_response)             main(worker&), in each process, and self.serve(handler)
 //     (a worker that boots badly, again and again) restart_policy
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include "servers/prefork.hpp"
+
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <span>
 #include <string>
-
-#include "servers/prefork.hpp"
 
 using namespace std::chrono_literals;
 

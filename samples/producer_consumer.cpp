@@ -11,8 +11,9 @@
 // Only fibers of one thread use such a channel, so there is no lock in it. A capacity of 0 is a rendezvous: send()
 // returns when somebody has taken the value. Here a queue of asyncio would have no limit at all.
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <string>

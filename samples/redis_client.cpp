@@ -3,17 +3,18 @@
 // asyncio needs a client written for it. Here any with a non-blocking mode fits: it reads and writes its descriptor
 // itself, and where it would have to wait, coir::io::wait_readable or wait_writable does. See `command`.
 
+#include <coir/coir.hpp>
+
+#include "servers/servers.hpp"
+
 #include <hiredis/hiredis.h>
 
 #include <chrono>
-#include <coir/coir.hpp>
 #include <cstdio>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "servers/servers.hpp"
 
 using namespace std::chrono_literals;
 

@@ -1,19 +1,20 @@
-// A reverse proxy: takes requests, hands each to one of several servers, and its answer back, piece by piece as they
-// come.
+// A reverse proxy: passes each request to one of several servers and the answer back, piece by piece as they come.
 //
-//     reverse_proxy                      starts two servers, itself in front of them, and a client; then one server is
-//     gone reverse_proxy PORT SERVER...       serves until Ctrl-C: reverse_proxy 8000 127.0.0.1:8001 127.0.0.1:8002
+//     reverse_proxy                      starts two servers, itself in front of them, and a client; then stops one server
+//     reverse_proxy PORT SERVER...       serves until Ctrl-C: reverse_proxy 8000 127.0.0.1:8001 127.0.0.1:8002
 //
 // Connections stay open on both sides. A server that does not answer is passed over for a while; where none is left the
 // client reads 502, or 504 for one that is too slow. WebSockets are connected through, after which the bytes pass by in
 // the kernel.
 
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+
 #include <chrono>
-#include <coir/coir.hpp>
-#include <coir/net/asio.hpp>
 #include <csignal>
 #include <iostream>
 #include <limits>
@@ -190,9 +191,10 @@ bool exchange(proxy& own, connection& client) {
     return stays && !switches;
 }
 
-void attend(proxy& own, net::tcp_stream peer) try {
+void serve_connection(proxy& own, net::tcp_stream peer) try {
     connection client{std::move(peer)};
-    while (exchange(own, client)) {}
+    while (exchange(own, client)) {
+    }
 } catch (const std::runtime_error&) {  // one of them is gone in the middle: nobody is left to be told
 }
 
@@ -211,7 +213,8 @@ struct small_server {
             made.prepare_payload();
             http::write(client.stream, made);
         }
-    } catch (const system_error&) {}
+    } catch (const system_error&) {
+    }
 
     std::string name;
     net::tcp_listener listener = net::tcp_listener::bind({"127.0.0.1", 0});
@@ -255,7 +258,8 @@ int main(int argc, char** argv) try {
         auto listener =
             net::tcp_listener::bind(net::endpoint::parse(std::string{"127.0.0.1:"} + (argc > 1 ? argv[1] : "0")));
         auto serving = coir::spawn([&] {
-            listener.serve(coir::limit{connections_max}, [&](net::tcp_stream peer) { attend(own, std::move(peer)); });
+            listener.serve(coir::limit{connections_max},
+                           [&](net::tcp_stream peer) { serve_connection(own, std::move(peer)); });
         });
         std::cout << "proxy on " << listener.local_endpoint() << ", until Ctrl-C" << std::endl;
         if (argc > 1) {

@@ -11,8 +11,9 @@
 // coir::cancelled is no std::exception, so that `catch (const std::exception&)` does not swallow it by mistake; and a
 // stop stays: the next wait throws it again, until the fiber has ended.
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 
 using namespace std::chrono_literals;

@@ -6,8 +6,9 @@
 //     looptime, or a patched loop.time()              coir::run({.clock = coir::clock_mode::virtual_time}, main)
 //     (nothing of its own)                            coir::test::explore(1000, test), COIR_SEED=n
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 #include <stdexcept>
 
@@ -19,7 +20,9 @@ template <class F> int ask_with_patience(F&& ask) {
         for (auto pause = 1s;; pause *= 2) {
             try {
                 return ask();
-            } catch (const std::runtime_error&) { coir::this_fiber::sleep_for(pause); }
+            } catch (const std::runtime_error&) {
+                coir::this_fiber::sleep_for(pause);
+            }
         }
     });
 }
@@ -40,7 +43,9 @@ void show_patience() {
 
         try {
             ask_with_patience([]() -> int { throw std::runtime_error{"down"}; });
-        } catch (const coir::timed_out&) { std::printf("given up at %.0f s\n", seconds(coir::clock::now() - began)); }
+        } catch (const coir::timed_out&) {
+            std::printf("given up at %.0f s\n", seconds(coir::clock::now() - began));
+        }
     });
     const bool at_once = std::chrono::steady_clock::now() - real < 10s;
     std::printf("by the clock on the wall: %s\n", at_once ? "no time at all" : "too long");

@@ -8,13 +8,15 @@
 //     async for msg in ws                         socket.read(message), until websocket::error::closed
 //     await ws.send_str(text)                     socket.write(buffer)
 
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
+
 #include <chrono>
-#include <coir/coir.hpp>
-#include <coir/net/asio.hpp>
 #include <csignal>
 #include <iostream>
 #include <set>
@@ -97,7 +99,9 @@ private:
         std::error_code gone;
         try {
             send();
-        } catch (const std::system_error&) { stream_.shutdown(net::shut::both, gone); }
+        } catch (const std::system_error&) {
+            stream_.shutdown(net::shut::both, gone);
+        }
     });
 };
 
@@ -140,7 +144,7 @@ void chat(room& all, buffered_stream& stream, const http::request<http::string_b
     all.say(name + " is gone");
 }
 
-void attend(room& all, net::tcp_stream peer) try {
+void serve_connection(room& all, net::tcp_stream peer) try {
     buffered_stream stream{std::move(peer)};
     net::asio_stream<buffered_stream&> adapted{stream};
     adapted.expires_at(10s);
@@ -200,7 +204,8 @@ int main(int argc, char** argv) try {
         room all;
         auto listener =
             net::tcp_listener::bind(net::endpoint::parse(std::string{"127.0.0.1:"} + (argc > 1 ? argv[1] : "0")));
-        auto server = coir::spawn([&] { listener.serve([&](net::tcp_stream peer) { attend(all, std::move(peer)); }); });
+        auto server =
+            coir::spawn([&] { listener.serve([&](net::tcp_stream peer) { serve_connection(all, std::move(peer)); }); });
         std::cout << "chat on http://" << listener.local_endpoint() << "/, until Ctrl-C" << std::endl;
         if (argc > 1)
             interrupt.wait();

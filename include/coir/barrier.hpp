@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/list.hpp>
 #include <coir/detail/owner.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -36,12 +37,12 @@ public:
     void begin_phase() noexcept;
 
 private:
-    struct party;
+    struct barrier_waiter;
 
     void park(std::ptrdiff_t arrivals, const char* operation, const deadline& until);
     void forget_waiting() noexcept;
 
-    list<party> waiting_;
+    list<barrier_waiter> waiting_;
     owner owner_;
     std::uint64_t phase_ = 0;
     std::ptrdiff_t expected_;

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <coir/deadline.hpp>
+
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
 #include <coir/deadline.hpp>
 #include <coir/detail/throw_if.hpp>
+
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <span>

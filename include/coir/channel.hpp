@@ -4,6 +4,7 @@
 #include <coir/detail/channel_core.hpp>
 #include <coir/detail/channel_iterator.hpp>
 #include <coir/detail/ring.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <iterator>
@@ -58,7 +59,7 @@ public:
 
     /// As `send`, but false, with the value where it was, when it would have to wait.
     [[nodiscard]] bool try_send(T&& value) {
-        core_.claim("channel::try_send");
+        core_.bind_owner("channel::try_send");
         return take(value);
     }
 
@@ -75,7 +76,7 @@ public:
 
     /// As `recv`, but empty also when it would have to wait.
     [[nodiscard]] std::optional<T> try_recv() {
-        core_.claim("channel::try_recv");
+        core_.bind_owner("channel::try_recv");
         std::optional<T> value;
         give(value);
         return value;

@@ -2,10 +2,11 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/channel_iterator.hpp>
-#include <coir/detail/crowd.hpp>
+#include <coir/detail/event_count.hpp>
 #include <coir/detail/mpmc_ring.hpp>
 #include <coir/error.hpp>
 #include <coir/select.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <iterator>
@@ -138,8 +139,8 @@ private:
     }
 
     detail::mpmc_ring<T> values_;
-    detail::crowd senders_;
-    detail::crowd receivers_;
+    detail::event_count senders_;
+    detail::event_count receivers_;
 };
 
 // ---- in `select`, on the fiber's side ----
@@ -154,7 +155,7 @@ public:
     template <class H>
     concurrent_recv_case(concurrent_channel<T>& from, H&& handler)
         : select_case{case_kind::concurrent}, from_{from}, handler_(std::forward<H>(handler)) {
-        sleepers = &from.receivers_;
+        others = &from.receivers_;
     }
 
     void look() override { ready = from_.values_.can_pop(); }
@@ -179,7 +180,7 @@ public:
     template <class H>
     concurrent_send_case(concurrent_channel<T>& to, T&& value, H&& handler)
         : select_case{case_kind::concurrent}, to_{to}, value_{std::move(value)}, handler_(std::forward<H>(handler)) {
-        sleepers = &to.senders_;
+        others = &to.senders_;
     }
 
     void look() override { ready = to_.values_.can_push(); }

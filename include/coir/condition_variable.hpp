@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
 #include <coir/timeout.hpp>
+
+#include <chrono>
 #include <concepts>
 #include <condition_variable>
 #include <utility>

@@ -5,6 +5,7 @@
 #include <coir/detail/throw_if.hpp>
 #include <coir/file.hpp>
 #include <coir/net/stream.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>

@@ -2,8 +2,9 @@
 
 #include <coir/detail/platform.hpp>
 
-#include <chrono>
 #include <coir/clock.hpp>
+
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <type_traits>

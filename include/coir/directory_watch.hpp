@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/polled_fd.hpp>
+
 #include <cstddef>
 #include <filesystem>
 #include <string>

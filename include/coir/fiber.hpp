@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/error.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <future>

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <fcntl.h>
-#include <sys/types.h>
-
 #include <coir/byte_stream.hpp>
 #include <coir/deadline.hpp>
+
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 #include <system_error>
 
 namespace coir::io {

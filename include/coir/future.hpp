@@ -1,10 +1,11 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/result_core.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/error.hpp>
+
+#include <chrono>
 #include <exception>
 #include <future>
 #include <memory>
@@ -95,7 +96,7 @@ public:
     }
     /// A promise that was not kept: who waits gets a `std::future_error` with `broken_promise`.
     ~promise() {
-        if (shared_ == nullptr || !shared_->claim()) return;
+        if (shared_ == nullptr || !shared_->begin_setting()) return;
         auto failure = std::make_exception_ptr(std::future_error{std::future_errc::broken_promise});
         shared_->publish(std::move(failure));
     }
@@ -117,7 +118,7 @@ public:
     /// `std::future_error`: `promise_already_satisfied`, `no_state`.
     template <class... V>
     requires(std::is_void_v<R> ? sizeof...(V) == 0 : sizeof...(V) <= 1) void set_value(V&&... value) {
-        const std::shared_ptr<detail::shared_result<R>> shared = claim();
+        const std::shared_ptr<detail::shared_result<R>> shared = begin_setting();
         try {
             if constexpr (std::is_reference_v<R>) {
                 shared->value = std::addressof(value...);
@@ -133,7 +134,7 @@ public:
 
     /// As `set_value`, of what `future::get` throws. Best moved in, by who has let go of the exception: whoever is the
     /// last to hold it destroys it, in his thread.
-    void set_exception(std::exception_ptr failure) { claim()->publish(std::move(failure)); }
+    void set_exception(std::exception_ptr failure) { begin_setting()->publish(std::move(failure)); }
 
 private:
     template <class S, class F, class... A> friend class detail::remote_call;
@@ -142,9 +143,9 @@ private:
         if (shared_ == nullptr) throw std::future_error{std::future_errc::no_state};
     }
     /// A share of its own: who learns of the result may destroy the promise at once.
-    std::shared_ptr<detail::shared_result<R>> claim() {
+    std::shared_ptr<detail::shared_result<R>> begin_setting() {
         checked();
-        if (!shared_->claim()) throw std::future_error{std::future_errc::promise_already_satisfied};
+        if (!shared_->begin_setting()) throw std::future_error{std::future_errc::promise_already_satisfied};
         return shared_;
     }
 

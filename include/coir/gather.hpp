@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/task_group.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <functional>
@@ -130,11 +131,10 @@ requires std::invocable<std::ranges::range_reference_t<Range>>
         auto slot = slots.begin();
         for (auto&& each : range) {
             if constexpr (std::is_lvalue_reference_v<work>) {
-                detail::spawn_member(group, {}, 0, [&place = *slot, &each] { place.fill_from(each); });
+                detail::spawn_member(group, {}, 0, [&into = *slot, &each] { into.fill_from(each); });
             } else {  // the range makes its elements as it goes
-                detail::spawn_member(group, {}, 0, [&place = *slot, own = std::move(each)]() mutable {
-                    place.fill_from(std::move(own));
-                });
+                detail::spawn_member(
+                    group, {}, 0, [&into = *slot, own = std::move(each)]() mutable { into.fill_from(std::move(own)); });
             }
             ++slot;
         }

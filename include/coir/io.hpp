@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/throw_if.hpp>
+
 #include <cstddef>
 #include <span>
 #include <string_view>

@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
+
 #include <cstddef>
 #include <limits>
 

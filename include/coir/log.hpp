@@ -3,6 +3,7 @@
 #include <coir/detail/platform.hpp>
 
 #include <coir/log_level.hpp>
+
 #include <functional>
 #include <string_view>
 

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <algorithm>
 #include <coir/deadline.hpp>
 #include <coir/gather.hpp>
 #include <coir/mutex.hpp>
 #include <coir/task_group.hpp>
+
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <deque>
@@ -29,7 +30,7 @@ using taken_element = std::conditional_t<std::ranges::forward_range<Range> &&
                                              std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>,
                                          std::ranges::range_reference_t<Range>, std::ranges::range_value_t<Range>>;
 
-/// A range whose elements are taken by several workers, each the next one that is left, and a place for each result.
+/// A range whose elements are taken by several workers, each the next one that is left, and a slot for each result.
 template <class Range, class F> class concurrent_mapping {
 public:
     using element = taken_element<Range>;
@@ -49,10 +50,10 @@ public:
             // It may have been told to stop while it waited for its turn, which it has now all the same.
             if (workers_.is_stopping() || !advance()) return;
             element taken = take();
-            gather_slot<result>& place = slots_.emplace_back();
+            gather_slot<result>& slot = slots_.emplace_back();
             turn.unlock();
             spawn_another();
-            place.fill_from([&]() -> decltype(auto) { return std::invoke(f_, std::forward<element>(taken)); });
+            slot.fill_from([&]() -> decltype(auto) { return std::invoke(f_, std::forward<element>(taken)); });
         }
     }
 

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
+
+#include <chrono>
 
 namespace coir {
 
@@ -56,7 +57,7 @@ public:
     void unlock();
 
 private:
-    const detail::scheduler& claim(const char* operation);
+    const detail::scheduler& bind_owner(const char* operation);
     bool take(const char* operation, deadline until);
     bool wait(const detail::task& self, const char* operation, const deadline& until);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/detail/spawn.hpp>
+
 #include <concepts>
 #include <functional>
 #include <memory>

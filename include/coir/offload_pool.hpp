@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/offload.hpp>
+
 #include <cstddef>
 #include <limits>
 #include <string>

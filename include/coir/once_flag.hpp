@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/detail/wait_queue.hpp>
+
 #include <functional>
 #include <utility>
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/offload_pool.hpp>
+
 #include <concepts>
 #include <cstdint>
 #include <functional>

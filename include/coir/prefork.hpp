@@ -2,6 +2,7 @@
 
 #include <coir/prefork_options.hpp>
 #include <coir/worker.hpp>
+
 #include <functional>
 
 namespace coir {

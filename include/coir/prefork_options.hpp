@@ -1,13 +1,13 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <chrono>
 #include <coir/net/endpoint.hpp>
 #include <coir/run.hpp>
 #include <coir/stats.hpp>
+
+#include <chrono>
 #include <functional>
 #include <span>
+#include <sys/types.h>
 #include <vector>
 
 namespace coir {

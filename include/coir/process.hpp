@@ -1,13 +1,13 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <coir/deadline.hpp>
 #include <coir/pipe.hpp>
 #include <coir/process_options.hpp>
+
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/types.h>
 #include <vector>
 
 namespace coir {

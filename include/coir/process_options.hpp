@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/environment.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

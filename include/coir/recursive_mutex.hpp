@@ -1,8 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
+
+#include <chrono>
 #include <cstddef>
 
 namespace coir {
@@ -50,7 +51,7 @@ public:
     void unlock();
 
 private:
-    const detail::scheduler& claim(const char* operation);
+    const detail::scheduler& bind_owner(const char* operation);
     bool take(const char* operation, deadline until);
     bool take_at_once(detail::task& self) noexcept;
 

@@ -4,6 +4,7 @@
 #include <coir/clock.hpp>
 #include <coir/detail/spawn.hpp>
 #include <coir/detail/stack_allocator.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>

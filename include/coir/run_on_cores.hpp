@@ -2,6 +2,7 @@
 
 #include <coir/cores.hpp>
 #include <coir/run.hpp>
+
 #include <functional>
 
 namespace coir {

@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/process.hpp>
 #include <coir/process_options.hpp>
+
 #include <string>
 #include <string_view>
 #include <vector>

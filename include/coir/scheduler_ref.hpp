@@ -2,6 +2,7 @@
 
 #include <coir/detail/posted_call.hpp>
 #include <coir/fiber.hpp>
+
 #include <concepts>
 #include <memory>
 #include <type_traits>
@@ -12,8 +13,8 @@ namespace coir {
 class scheduler_ref;
 
 namespace detail {
-class door;
-door* door_of(const scheduler_ref& known) noexcept;
+class gate;
+gate* gate_of(const scheduler_ref& known) noexcept;
 }  // namespace detail
 
 /// Names a scheduler, for other threads: the way to have a fiber of it do something. Copied and used from any thread,
@@ -34,9 +35,9 @@ public:
     /// Of no scheduler: as of one that has ended.
     scheduler_ref() noexcept = default;
     scheduler_ref(const scheduler_ref& other) noexcept;
-    scheduler_ref(scheduler_ref&& other) noexcept : door_{std::exchange(other.door_, nullptr)} {}
+    scheduler_ref(scheduler_ref&& other) noexcept : gate_{std::exchange(other.gate_, nullptr)} {}
     scheduler_ref& operator=(scheduler_ref other) noexcept {
-        std::swap(door_, other.door_);
+        std::swap(gate_, other.gate_);
         return *this;
     }
     ~scheduler_ref();
@@ -68,13 +69,13 @@ public:
 
 private:
     friend scheduler_ref this_scheduler();
-    friend detail::door* detail::door_of(const scheduler_ref& known) noexcept;
-    explicit scheduler_ref(detail::door& known) noexcept : door_{&known} {}
+    friend detail::gate* detail::gate_of(const scheduler_ref& known) noexcept;
+    explicit scheduler_ref(detail::gate& known) noexcept : gate_{&known} {}
 
     /// It is posted at this call's return address: to be called from code that is inlined into the user's.
     [[gnu::noinline]] void send(detail::posted_call& call) const;
 
-    detail::door* door_ = nullptr;
+    detail::gate* gate_ = nullptr;
 };
 
 /// The calling fiber's scheduler. Throws `not_in_fiber`, `std::bad_alloc`.

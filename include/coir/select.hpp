@@ -3,6 +3,7 @@
 #include <coir/channel.hpp>
 #include <coir/deadline.hpp>
 #include <coir/fiber.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace detail {
 
 enum class case_kind : std::uint8_t { receive, send, concurrent, end, timeout, otherwise };
 
-class crowd;
+class event_count;
 
 /// What `select` knows of a case without its types.
 struct select_case {
@@ -35,8 +36,8 @@ struct select_case {
     const case_kind kind;
     bool ready = false;                     // it need not wait, and its value is still to be moved
     channel_core* core = nullptr;           // of the channel
-    void* place = nullptr;                  // of its value: a `std::optional<T>` to receive, a `T` to send
-    crowd* sleepers = nullptr;              // of the side of a channel that threads share
+    void* slot = nullptr;                   // its address: a `std::optional<T>` to receive, a `T` to send
+    event_count* others = nullptr;          // of the side of a channel that threads share
     const fiber_handle* awaited = nullptr;  // whose end it is
     deadline until;
 };
@@ -55,7 +56,7 @@ public:
     recv_case(channel<T>& from, H&& handler)
         : select_case{case_kind::receive}, from_{from}, handler_(std::forward<H>(handler)) {
         core = &from.core_;
-        place = &value_;
+        slot = &value_;
     }
 
     void look() override {
@@ -83,7 +84,7 @@ public:
     send_case(channel<T>& to, T&& value, H&& handler)
         : select_case{case_kind::send}, to_{to}, value_{std::move(value)}, handler_(std::forward<H>(handler)) {
         core = &to.core_;
-        place = &value_;
+        slot = &value_;
     }
 
     void look() override {

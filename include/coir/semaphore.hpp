@@ -1,8 +1,9 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <limits>
 

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/list.hpp>
 #include <coir/detail/owner.hpp>
+
+#include <chrono>
 #include <cstddef>
 
 namespace coir {

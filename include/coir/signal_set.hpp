@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+
 #include <csignal>
 #include <initializer_list>
 #include <memory>

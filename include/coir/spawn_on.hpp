@@ -1,12 +1,13 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/remote_control.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/future.hpp>
 #include <coir/scheduler_ref.hpp>
+
+#include <chrono>
 #include <concepts>
 #include <exception>
 #include <future>
@@ -46,7 +47,9 @@ public:
         } catch (const cancelled&) {
             failure = std::make_exception_ptr(fiber_stopped{"the fiber ended by a stop and has no result"});
             stopped = true;
-        } catch (...) { failure = std::current_exception(); }
+        } catch (...) {
+            failure = std::current_exception();
+        }
         parts_.reset();
         if (!control_->publish(*result_.shared_, failure) && !stopped) std::rethrow_exception(std::move(failure));
     }

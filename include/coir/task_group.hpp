@@ -6,6 +6,7 @@
 #include <coir/detail/wait_queue.hpp>
 #include <coir/exception_group.hpp>
 #include <coir/fiber.hpp>
+
 #include <concepts>
 #include <cstddef>
 #include <limits>
@@ -37,15 +38,15 @@ struct group_member : list_hook {
 /// A group, whatever its fibers run.
 class group_core {
 public:
-    explicit group_core(std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept : places_{most} {}
+    explicit group_core(std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept : slots_{most} {}
     ~group_core();
     group_core(const group_core&) = delete;
     group_core& operator=(const group_core&) = delete;
 
-    /// Waits until there is a place for one more. Throws `wrong_scheduler`, `cancelled`, `scope_expired`.
-    void take_place(const char* operation);
-    void give_place_back() noexcept;
-    /// The fiber gives the place back when it ends.
+    /// Waits until there is a slot for one more. Throws `wrong_scheduler`, `cancelled`, `scope_expired`.
+    void take_slot(const char* operation);
+    void give_slot_back() noexcept;
+    /// The fiber gives the slot back when it ends.
     void adopt(group_member& member, task& started);
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
@@ -69,22 +70,22 @@ private:
     list<group_member> running_;
     list<group_member> failed_;  // in the order of failing; they have ended, and are kept for what they have thrown
     wait_queue all_ended_{"task_group"};
-    wait_queue to_spawn_{"a place in a task_group"};
-    std::size_t places_;  // above 0 only when nobody waits to spawn
+    wait_queue to_spawn_{"a slot in a task_group"};
+    std::size_t slots_;  // above 0 only when nobody waits to spawn
     bool stopping_ = false;
 
-    friend struct group_observer;
+    friend struct group_joiner;
 };
 
-/// A place in a group, until a fiber has it.
-class group_place {
+/// A slot in a group, until a fiber has it.
+class group_slot {
 public:
-    group_place(group_core& group, const char* operation) : group_{&group} { group.take_place(operation); }
-    ~group_place() {
-        if (group_ != nullptr) group_->give_place_back();
+    group_slot(group_core& group, const char* operation) : group_{&group} { group.take_slot(operation); }
+    ~group_slot() {
+        if (group_ != nullptr) group_->give_slot_back();
     }
-    group_place(const group_place&) = delete;
-    group_place& operator=(const group_place&) = delete;
+    group_slot(const group_slot&) = delete;
+    group_slot& operator=(const group_slot&) = delete;
 
     void give_to(group_member& member, task& started) { std::exchange(group_, nullptr)->adopt(member, started); }
 
@@ -105,7 +106,7 @@ template <class F, class... A>
 [[gnu::always_inline]] inline void spawn_member(group_core& group, std::string_view name, std::size_t stack_bytes,
                                                 F&& f, A&&... arguments) {
     using made_closure = member_closure<F, A...>;
-    group_place place{group, "task_group::spawn"};
+    group_slot slot{group, "task_group::spawn"};
     task& made = make_task(sizeof(made_closure), alignof(made_closure));
     made_closure* member = nullptr;
     try {
@@ -115,7 +116,7 @@ template <class F, class... A>
         throw;
     }
     start_task(made, made_closure::ops, name, stack_bytes);
-    place.give_to(*member, made);
+    slot.give_to(*member, made);
 }
 
 }  // namespace detail
@@ -135,7 +136,7 @@ class task_group {
 public:
     task_group() = default;
 
-    /// At most so many of its fibers run at once: `spawn` waits for a place. A fiber of the group keeps its own while
+    /// At most so many of its fibers run at once: `spawn` waits for a slot. A fiber of the group keeps its own while
     /// it spawns into the group, so let others spawn.
     ///
     /// @code
@@ -154,7 +155,7 @@ public:
 
     /// As `coir::spawn`; what the fiber returns is dropped. Into a group that is stopping it is born stopped. Throws
     /// besides `wrong_scheduler`; where it waits for a place, `cancelled`, `scope_expired`: then nothing was spawned.
-    /// `with_timeout` limits that wait. No cancellation point when there is a place.
+    /// `with_timeout` limits that wait. No cancellation point when there is a slot.
     template <class F, class... A>
     requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
     [[gnu::always_inline]] void spawn(F&& f, A&&... arguments) {

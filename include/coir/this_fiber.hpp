@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <stop_token>

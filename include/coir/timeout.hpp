@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/expiry_scope.hpp>
 #include <coir/error.hpp>
+
 #include <concepts>
 #include <functional>
 #include <optional>

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/wait_queue.hpp>
 #include <coir/error.hpp>
+
+#include <chrono>
 
 namespace coir {
 
@@ -52,13 +53,13 @@ public:
     /// Wakes the fiber that has waited longest: it runs after the fibers already ready. False when none waits. Never
     /// waits.
     bool wake_one() {
-        waiters_.claim(waits_for_);
+        waiters_.bind_owner(waits_for_);
         return waiters_.wake_one() != nullptr;
     }
 
     /// Wakes those who wait now, in the order they came. Never waits.
     void wake_all() {
-        waiters_.claim(waits_for_);
+        waiters_.bind_owner(waits_for_);
         waiters_.wake_all();
     }
 

@@ -4,6 +4,7 @@
 #include <coir/event.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/task_group.hpp>
+
 #include <cstddef>
 #include <functional>
 #include <vector>

@@ -1,9 +1,8 @@
 #include "base/affinity.hpp"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstddef>
+#include <unistd.h>
 
 namespace coir::detail {
 

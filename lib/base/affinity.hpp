@@ -1,7 +1,6 @@
 #pragma once
 
 #include <sched.h>
-
 #include <vector>
 
 namespace coir::detail {

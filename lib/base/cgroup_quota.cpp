@@ -1,5 +1,7 @@
 #include "base/cgroup_quota.hpp"
 
+#include "base/read_file.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <system_error>
 #include <vector>
-
-#include "base/read_file.hpp"
 
 // Which group a process is in stands in /proc/self/cgroup, and where its hierarchy is mounted in /proc/self/mountinfo:
 // cgroups(7), "/proc files", and proc(5). Version 2 has its quota in cpu.max, "$MAX $PERIOD" or "max $PERIOD"
@@ -20,10 +20,12 @@ namespace coir::detail {
 namespace {
 
 /// "" where it cannot be read.
-std::string text_of(const std::string& path) {
+std::string content_of(const std::string& path) {
     try {
         return read_file(path, "cgroup");
-    } catch (const std::system_error&) { return {}; }
+    } catch (const std::system_error&) {
+        return {};
+    }
 }
 
 bool lists(std::string_view names, std::string_view name) {
@@ -61,7 +63,8 @@ std::vector<mount> mounts_in(const std::string& mountinfo) {
         std::istringstream fields{line};
         std::string id, parent, device, group, point, field, type, source, options;
         fields >> id >> parent >> device >> group >> point;
-        while (fields >> field && field != "-") {}
+        while (fields >> field && field != "-") {
+        }
         fields >> type >> source >> options;
         const bool version_2 = type == "cgroup2";
         if (version_2 || (type == "cgroup" && lists(options, "cpu")))
@@ -94,8 +97,9 @@ std::optional<std::string> below(const std::string& top, std::string group) {
 }
 
 std::optional<unsigned> quota_of(const std::string& folder, bool version_2) {
-    std::istringstream text{version_2 ? text_of(folder + "/cpu.max")
-                                      : text_of(folder + "/cpu.cfs_quota_us") + text_of(folder + "/cpu.cfs_period_us")};
+    std::istringstream text{version_2
+                                ? content_of(folder + "/cpu.max")
+                                : content_of(folder + "/cpu.cfs_quota_us") + content_of(folder + "/cpu.cfs_period_us")};
     std::int64_t quota = -1;  // microseconds of processor time in each period; a word, "max", where there is no limit
     std::int64_t period = 0;
     if (!(text >> quota >> period) || quota < 0 || period <= 0) return std::nullopt;
@@ -111,8 +115,8 @@ void take_less(std::optional<unsigned>& least, std::optional<unsigned> quota) {
 
 std::optional<unsigned> cgroup_quota(const std::string& root) {
     std::optional<unsigned> least;
-    const std::string groups = text_of(root + "/proc/self/cgroup");
-    for (const mount& each : mounts_in(text_of(root + "/proc/self/mountinfo"))) {
+    const std::string groups = content_of(root + "/proc/self/cgroup");
+    for (const mount& each : mounts_in(content_of(root + "/proc/self/mountinfo"))) {
         const auto group = group_in(groups, each.version_2);
         auto path = group ? below(each.group, *group) : std::nullopt;
         while (path) {

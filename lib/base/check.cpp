@@ -1,11 +1,10 @@
 #include "base/check.hpp"
 
-#include <execinfo.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <execinfo.h>
+#include <unistd.h>
 
 namespace coir::detail {
 

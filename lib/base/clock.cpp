@@ -1,7 +1,8 @@
 #include <coir/clock.hpp>
-#include <limits>
 
 #include "base/virtual_clock.hpp"
+
+#include <limits>
 
 namespace coir {
 

@@ -1,10 +1,9 @@
 #include "base/clone_refusal.hpp"
 
-#include <sys/syscall.h>
+#include "base/system_call.hpp"
 
 #include <cerrno>
-
-#include "base/system_call.hpp"
+#include <sys/syscall.h>
 
 namespace coir::detail {
 

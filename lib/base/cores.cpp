@@ -1,9 +1,10 @@
-#include <algorithm>
 #include <coir/cores.hpp>
-#include <thread>
 
 #include "base/affinity.hpp"
 #include "base/cgroup_quota.hpp"
+
+#include <algorithm>
+#include <thread>
 
 namespace coir {
 

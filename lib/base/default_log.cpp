@@ -1,18 +1,18 @@
 #include "base/default_log.hpp"
 
+#include "base/log_mutex.hpp"
+#include "base/sigpipe_blocked.hpp"
+#include "base/sys.hpp"
+
 #include <spdlog/details/os.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <memory>
 #include <mutex>
 #include <string>
-
-#include "base/log_mutex.hpp"
-#include "base/sigpipe_blocked.hpp"
-#include "base/sys.hpp"
+#include <unistd.h>
 
 // The only file that sees spdlog: it takes seconds to compile, and its macros stay here.
 namespace coir::log {
@@ -91,7 +91,9 @@ bool write_to_spdlog(log_level level, std::string_view text) noexcept {
         if (logger == nullptr) return false;
         logger->log(of(level).level, spdlog::string_view_t{text.data(), text.size()});
         return true;
-    } catch (...) { return false; }  // a sink of the program's may throw anything
+    } catch (...) {
+        return false;
+    }  // a sink of the program's may throw anything
 }
 
 void write_to_standard_error(log_level level, std::string_view text) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/log_level.hpp>
+
 #include <string_view>
 
 /// Where messages go that no function of the program's takes.

@@ -2,14 +2,14 @@
 
 #if defined(COIR_HAVE_LIBDW)
 
+#include "base/function_name.hpp"
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
 #include <iterator>
 #include <string_view>
-
-#include "base/function_name.hpp"
 
 namespace coir::detail {
 
@@ -41,7 +41,7 @@ Dwarf_Die* unit_of(Dwfl_Module& module, Dwarf_Addr address, Dwarf_Addr& bias) {
     return nullptr;
 }
 
-/// The first child that `wanted` accepts, or puts in its place.
+/// The first child that `wanted` accepts, or puts in its location.
 template <class Wanted> bool any_child(Dwarf_Die& parent, Dwarf_Die& found, Wanted wanted) {
     Dwarf_Die child;
     for (int end = dwarf_child(&parent, &child); end == 0; end = dwarf_siblingof(&child, &child)) {
@@ -91,7 +91,7 @@ bool find_inlined(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
     });
 }
 
-const char* name_of(Dwarf_Die& function) {
+const char* linkage_name(Dwarf_Die& function) {
     Dwarf_Attribute attribute;
     for (const unsigned kind : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name, DW_AT_name}) {
         if (dwarf_attr_integrate(&function, kind, &attribute) == nullptr) continue;
@@ -101,25 +101,26 @@ const char* name_of(Dwarf_Die& function) {
 }
 
 /// Sets the place to where the inlined function is called.
-void go_to_call(Dwarf_Die& unit, Dwarf_Die& inlined, code_scope& place) {
+void go_to_call(Dwarf_Die& unit, Dwarf_Die& inlined, code_scope& location) {
     Dwarf_Attribute attribute;
     Dwarf_Word number = 0;
-    place.file.clear();
-    place.line = 0;
+    location.file.clear();
+    location.line = 0;
     Dwarf_Files* files = nullptr;
     if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_file, &attribute), &number) == 0 &&
         dwarf_getsrcfiles(&unit, &files, nullptr) == 0) {
-        if (const char* file = dwarf_filesrc(files, number, nullptr, nullptr)) place.file = file;
+        if (const char* file = dwarf_filesrc(files, number, nullptr, nullptr)) location.file = file;
     }
     if (dwarf_formudata(dwarf_attr(&inlined, DW_AT_call_line, &attribute), &number) == 0) {
-        place.line = static_cast<int>(number);
+        location.line = static_cast<int>(number);
     }
 }
 
 /// Fills in what follows from the name. Where the source is known, it alone tells what is plumbing.
-void name_it(code_scope& place, const char* name) {
-    place.name = name != nullptr ? name : "";
-    place.is_plumbing = place.file.empty() ? is_plumbing_function(place.name) : is_plumbing_file(place.file);
+void name_it(code_scope& location, const char* name) {
+    location.name = name != nullptr ? name : "";
+    location.is_plumbing =
+        location.file.empty() ? is_plumbing_function(location.name) : is_plumbing_file(location.file);
 }
 
 /// The function whose frame it is, and what was inlined into it, outermost first.
@@ -149,7 +150,7 @@ std::vector<code_scope> scopes_at(Dwfl_Module& module, std::uint64_t address) {
         // What was not inlined has a symbol, which says more than a lambda's bare "operator()".
         const char* const exported =
             each == std::prev(functions.rend()) ? dwfl_module_addrname(&module, address) : nullptr;
-        name_it(here, exported != nullptr ? exported : name_of(*each));
+        name_it(here, exported != nullptr ? exported : linkage_name(*each));
         found.push_back(here);
         go_to_call(*unit, *each, here);
     }

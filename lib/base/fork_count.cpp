@@ -1,8 +1,7 @@
 #include "base/fork_count.hpp"
 
-#include <pthread.h>
-
 #include <atomic>
+#include <pthread.h>
 
 namespace coir::detail {
 

@@ -1,10 +1,9 @@
 #include "base/function_name.hpp"
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cxxabi.h>
 #include <memory>
 
 namespace coir::detail {

@@ -1,14 +1,13 @@
 #include "base/log.hpp"
 
-#include <pthread.h>
-
-#include <cerrno>
-#include <mutex>
-#include <utility>
-
 #include "base/default_log.hpp"
 #include "base/log_mutex.hpp"
 #include "base/sys.hpp"
+
+#include <cerrno>
+#include <mutex>
+#include <pthread.h>
+#include <utility>
 
 namespace coir {
 
@@ -63,7 +62,8 @@ bool write_to_function(log_level level, std::string_view text) noexcept {
     try {
         chosen->function(level, text);
         done = true;
-    } catch (...) {}
+    } catch (...) {
+    }
     end_call();
     return done;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/log.hpp>
+
 #include <string_view>
 
 /// Messages to the program's log, which `set_log` chooses. Any thread, also while the process exits. Newlines at the

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <mutex>
-
 #include "base/sys.hpp"
+
+#include <mutex>
 
 namespace coir::log {
 

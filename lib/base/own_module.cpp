@@ -1,9 +1,8 @@
 #include "base/own_module.hpp"
 
+#include <cstdint>
 #include <dlfcn.h>
 #include <link.h>
-
-#include <cstdint>
 #include <string_view>
 
 namespace coir::detail::own_module {

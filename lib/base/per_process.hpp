@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
-
 #include "base/fork_count.hpp"
+
+#include <atomic>
 
 namespace coir::detail {
 

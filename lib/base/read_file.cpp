@@ -1,12 +1,11 @@
 #include "base/read_file.hpp"
 
-#include <fcntl.h>
-
-#include <array>
-#include <system_error>
-
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
+
+#include <array>
+#include <fcntl.h>
+#include <system_error>
 
 namespace coir::detail {
 

@@ -1,9 +1,9 @@
 #include "base/read_memory.hpp"
 
-#include <fcntl.h>
-
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
+
+#include <fcntl.h>
 
 namespace coir::detail {
 

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <signal.h>
-
 #include <ctime>
+#include <signal.h>
 
 namespace coir::detail {
 
@@ -21,7 +20,8 @@ public:
     ~sigpipe_blocked() {
         const timespec at_once{};
         if (!was_pending_) {
-            while (::sigtimedwait(&only_sigpipe_, nullptr, &at_once) == SIGPIPE) {}
+            while (::sigtimedwait(&only_sigpipe_, nullptr, &at_once) == SIGPIPE) {
+            }
         }
         ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }

@@ -1,24 +1,23 @@
 #include "base/symbols.hpp"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "base/dwarf_scopes.hpp"
+#include "base/function_name.hpp"
+#include "base/unique_fd.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <elf.h>
+#include <fcntl.h>
 #include <filesystem>
+#include <link.h>
 #include <mutex>
 #include <span>
 #include <string_view>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <unordered_map>
-
-#include "base/dwarf_scopes.hpp"
-#include "base/function_name.hpp"
-#include "base/unique_fd.hpp"
 
 #if defined(COIR_HAVE_LIBDW)
 #include <elfutils/libdwfl.h>
@@ -31,10 +30,10 @@ namespace {
 // Every dump of fibers asks for the same few places.
 constexpr std::size_t cached_max = 4096;
 
-void name_it(symbol& place, const char* function) {
+void name_it(symbol& location, const char* function) {
     if (function == nullptr) return;
-    place.function = demangle(function);
-    place.is_plumbing = is_plumbing_function(function);
+    location.function = demangle(function);
+    location.is_plumbing = is_plumbing_function(function);
 }
 
 // ---- which module, and the symbol table of its file ----------------------------------------------------------------
@@ -245,12 +244,12 @@ std::vector<symbol> symbolise(const void* return_address) {
     return source.look_up(return_address);
 }
 
-std::string describe(const symbol& place) {
-    if (!place.file.empty()) return place.file + ':' + std::to_string(place.line);
+std::string describe(const symbol& location) {
+    if (!location.file.empty()) return location.file + ':' + std::to_string(location.line);
     std::array<char, 32> offset;
-    std::snprintf(offset.data(), offset.size(), "+0x%zx", static_cast<std::size_t>(place.offset));
-    const std::string in_module = place.module.empty() ? "unknown" : place.module + offset.data();
-    return place.function.empty() ? in_module : place.function + " (" + in_module + ')';
+    std::snprintf(offset.data(), offset.size(), "+0x%zx", static_cast<std::size_t>(location.offset));
+    const std::string in_module = location.module.empty() ? "unknown" : location.module + offset.data();
+    return location.function.empty() ? in_module : location.function + " (" + in_module + ')';
 }
 
 std::string describe_call_site(const void* return_address) {

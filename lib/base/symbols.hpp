@@ -22,7 +22,7 @@ struct symbol {
 std::vector<symbol> symbolise(const void* return_address);
 
 /// "file:line" where that is known, else "function (module+0xoffset)".
-std::string describe(const symbol& place);
+std::string describe(const symbol& location);
 
 /// The place in the user's code, in one line: the innermost function that is no plumbing.
 std::string describe_call_site(const void* return_address);

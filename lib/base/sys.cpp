@@ -1,17 +1,16 @@
 #include "base/sys.hpp"
 
+#include "base/sanitizers.hpp"
+#include "base/system_call.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <ctime>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
-
-#include <atomic>
-#include <cerrno>
-#include <ctime>
-
-#include "base/sanitizers.hpp"
-#include "base/system_call.hpp"
 
 #if defined(COIR_TSAN)
 #include <sanitizer/tsan_interface.h>

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -7,11 +10,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include <cerrno>
-#include <cstddef>
-#include <cstdint>
-
-/// The system calls that the library makes while a fiber runs or the hub polls, by one door: they do not go through the
+/// The system calls that the library makes while a fiber runs or the hub polls, by one gate: they do not go through the
 /// C library's functions of the same name, which a program or the blocking detector may have put hooks on, and the
 /// detector's traps let them through.
 /// Each returns what the kernel does: a negative result is -errno, and errno stays as it is. None of them retries.

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <array>
-#include <bit>
 #include <coir/detail/list.hpp>
 #include <coir/detail/timer_node.hpp>
+
+#include <array>
+#include <bit>
 #include <cstdint>
 
 namespace coir::detail {
@@ -22,7 +23,7 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return levels_taken_ == 0; }
 
-    void push(timer_node& node) noexcept { place(node); }
+    void push(timer_node& node) noexcept { insert(node); }
 
     void remove(timer_node& node) noexcept {
         const bool last_of_slot = node.next == node.prev;  // both are the slot's head
@@ -77,7 +78,7 @@ private:
         return at < last_ ? last_ : at;
     }
 
-    void place(timer_node& node) noexcept {
+    void insert(timer_node& node) noexcept {
         const std::uint64_t at = key(node);
         const std::uint64_t differs = at ^ last_;
         const unsigned level = differs == 0 ? 0 : (static_cast<unsigned>(std::bit_width(differs)) - 1) / digit_bits;
@@ -110,7 +111,7 @@ private:
     void spread(unsigned slot, std::uint64_t start) noexcept {
         last_ = start;
         mark_empty(slot);
-        while (timer_node* node = slots_[slot].pop_front()) place(*node);
+        while (timer_node* node = slots_[slot].pop_front()) insert(*node);
     }
 
     /// The head of the ring in which `node` is first.

@@ -1,8 +1,7 @@
 #include "core/context.hpp"
 
-#include <pthread.h>
-
 #include <cstdint>
+#include <pthread.h>
 
 #if defined(COIR_ASAN)
 #include <sanitizer/asan_interface.h>

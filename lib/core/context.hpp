@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstddef>
-
 #include "base/sanitizers.hpp"
+
+#include <cstddef>
 
 #if defined(COIR_ASAN)
 #include <sanitizer/common_interface_defs.h>

@@ -1,9 +1,10 @@
 #include <coir/fiber.hpp>
-#include <string>
 
-#include "core/joiner.hpp"
+#include "core/join_waiter.hpp"
 #include "core/misuse.hpp"
 #include "core/scheduler.hpp"
+
+#include <string>
 
 namespace coir::detail {
 
@@ -74,7 +75,7 @@ bool fiber_handle::wait(const char* operation, const deadline& until) {
     if (awaited.state == task_state::ended) return true;
     scheduler& here = scheduler::enter(operation);
     if (awaited.state == task_state::ended) return true;
-    joiner me{here.running(), awaited, operation};
+    join_waiter me{here.running(), awaited, operation};
     return here.park(me, until) == outcome::woken;
 }
 
@@ -92,7 +93,7 @@ task& fiber_handle::checked(const char* operation) const {
 void fiber_handle::end() noexcept {
     task& ending = *task_;
     if (ending.state != task_state::ended) {
-        if (ending.slab->is_inherited()) {
+        if (ending.slab->is_from_parent_process()) {
             task_ = nullptr;  // it runs in the parent of this process, and nowhere else
             return;
         }
@@ -100,7 +101,8 @@ void fiber_handle::end() noexcept {
         COIR_CHECK(here != nullptr && here->owns(ending), "a fiber's handle is destroyed outside its scheduler");
         task& self = here->running();
         COIR_CHECK(&ending != &self, "a fiber destroys its own handle");
-        COIR_CHECK(!joiner::is_joined(ending), "a fiber's handle is destroyed while another fiber waits for its end");
+        COIR_CHECK(!join_waiter::is_joined(ending),
+                   "a fiber's handle is destroyed while another fiber waits for its end");
         here->request_stop(ending);
         ++self.shields;
         wait("~fiber", never);

@@ -1,15 +1,15 @@
 // What a child of fork(2) finds of the scheduler whose fiber has forked it: nothing. The scheduler stays in the parent.
 
-#include <pthread.h>
-
 #include <coir/error.hpp>
-#include <cstdlib>
-#include <exception>
-#include <string>
-#include <utility>
 
 #include "core/scheduler.hpp"
 #include "core/task_dump.hpp"
+
+#include <cstdlib>
+#include <exception>
+#include <pthread.h>
+#include <string>
+#include <utility>
 
 namespace coir::detail {
 
@@ -31,14 +31,16 @@ std::string how_failed(const std::exception_ptr& failure) {
         std::rethrow_exception(failure);
     } catch (const std::exception& thrown) {
         return std::string{" by an exception ("} + thrown.what() + ")";
-    } catch (...) { return " by an exception"; }
+    } catch (...) {
+        return " by an exception";
+    }
 }
 
 /// Of the fiber that has forked the process: there is nothing to run after it.
-struct last_end : completion {
+struct last_end : joiner {
     constexpr last_end() noexcept
-        : completion{[](completion&, task& ended) noexcept {
-              abort_child("comes to the end of fiber " + label_of(ended) + how_failed(ended.failure));
+        : joiner{[](joiner&, task& ended) noexcept {
+              abort_child("comes to the end of fiber " + describe_fiber(ended) + how_failed(ended.failure));
           }} {}
 };
 
@@ -59,7 +61,7 @@ void scheduler::stay_in_parent() noexcept {
     parents_ = std::exchange(current_, nullptr);
     virtual_clock::forget();
     task& self = parents_->running();
-    self.observer = &end_of_forked_fiber;
+    self.joined_by = &end_of_forked_fiber;
     self.handle_alive = true;  // nobody is told of its failure
     parents_->budget_ = 0;     // whatever suspends it goes to the hub
 }

@@ -1,14 +1,15 @@
 // What a scheduler does on its thread's own stack, when no fiber runs.
 
-#include <algorithm>
 #include <coir/detail/spawn.hpp>
 #include <coir/error.hpp>
-#include <sstream>
 
 #include "base/log.hpp"
 #include "core/local_values.hpp"
 #include "core/scheduler.hpp"
 #include "core/task_dump.hpp"
+
+#include <algorithm>
+#include <sstream>
 
 namespace coir::detail {
 
@@ -27,28 +28,28 @@ std::int64_t now_ns() noexcept { return clock::now().time_since_epoch().count();
 void scheduler::stop_all() {
     draining_ = true;
     draining_since_ = now_ns();
-    if (door_ != nullptr) door_->close();
+    if (gate_ != nullptr) gate_->close();
     // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
     alive_.for_each([this](task& each) { request_stop(each); });
 }
 
 void scheduler::run(task& main) {
-    struct ending : completion {
+    struct ending : joiner {
         scheduler* here;
     } main_ends;
     main_ends.here = this;
-    main_ends.done = [](completion& self, task& ended) noexcept {
+    main_ends.done = [](joiner& self, task& ended) noexcept {
         static_cast<ending&>(self).here->stop_all();
         destroy_local_values(ended.locals);  // stop callbacks have run in it, and may have touched some anew
     };
-    main.observer = &main_ends;
+    main.joined_by = &main_ends;
     round_began_ = period_began_ = now_ns();
     do {
         while (!alive_.empty()) {
             run_ready();
             poll();
         }
-        inbox_.deliver();  // the door has let it in, and nobody waited for it
+        inbox_.deliver();  // the gate has let it in, and nobody waited for it
     } while (!alive_.empty());
     if (!deadlock_.empty()) throw deadlock{deadlock_};
 }
@@ -144,9 +145,9 @@ bool scheduler::trim_stacks(std::int64_t now) noexcept {
 /// Nothing is ready. When nothing that is known of can ever wake anyone, all are stopped; while draining, those that
 /// keep the scheduler waiting are named once a period.
 void scheduler::give_up_or_complain(std::int64_t now) {
-    // Who has a reference may still post, until the door is closed; and who had the last one may just have.
+    // Who has a reference may still post, until the gate is closed; and who had the last one may just have.
     const bool may_be_posted_to =
-        !draining_ && door_ != nullptr && (door_->is_known() || !inbox_.is_empty());  // in this order
+        !draining_ && gate_ != nullptr && (gate_->is_known() || !inbox_.is_empty());  // in this order
     const bool hopeless = timers_.empty() && !reactor_.has_waiters() && !inbox_.expects() && !may_be_posted_to;
     if (hopeless && !draining_) {
         std::ostringstream what;
@@ -170,13 +171,13 @@ void scheduler::give_up_or_complain(std::int64_t now) {
     }
 }
 
-door& scheduler::door() {
-    if (door_ == nullptr) {
-        const unwatched growing{running()};
-        door_ = new detail::door{inbox_};
-        if (draining_) door_->close();
+gate& scheduler::gate() {
+    if (gate_ == nullptr) {
+        const detection_paused growing{running()};
+        gate_ = new detail::gate{inbox_};
+        if (draining_) gate_->close();
     }
-    return *door_;
+    return *gate_;
 }
 
 }  // namespace coir::detail

@@ -1,10 +1,11 @@
 #pragma once
 
-#include <atomic>
-#include <coir/detail/letter.hpp>
-#include <cstddef>
+#include <coir/detail/message.hpp>
 
 #include "base/unique_fd.hpp"
+
+#include <atomic>
+#include <cstddef>
 
 namespace coir::detail {
 
@@ -17,22 +18,22 @@ public:
     /// Waits for senders who are about to leave `post`.
     ~inbox();
 
-    /// Any thread. The letter's sender must keep the scheduler alive until it has arrived: see `expect`.
-    void post(letter& sent) noexcept;
+    /// Any thread. The message's sender must keep the scheduler alive until it has arrived: see `expect`.
+    void post(message& sent) noexcept;
 
     /// As `post`, for a sender who knows that the inbox outlives the call.
-    void put(letter& sent) noexcept;
+    void put(message& sent) noexcept;
 
-    /// Wakes the hub without a letter. Async-signal-safe (signal-safety(7): write).
+    /// Wakes the hub without a message. Async-signal-safe (signal-safety(7): write).
     void ring() const noexcept;
 
-    /// The hub: calls `arrive` of each letter that has come, in the order of posting.
+    /// The hub: calls `arrive` of each message that has come, in the order of posting.
     void deliver() noexcept;
 
     /// Whether nothing is there to be delivered.
     [[nodiscard]] bool is_empty() const noexcept { return first_.load(std::memory_order_acquire) == nullptr; }
 
-    /// The hub is about to sleep. False when a letter has come: it must not. Followed by `awake`.
+    /// The hub is about to sleep. False when a message has come: it must not. Followed by `awake`.
     bool may_sleep() noexcept {
         asleep_.store(true, std::memory_order_seq_cst);
         return first_.load(std::memory_order_seq_cst) == nullptr;
@@ -45,15 +46,15 @@ public:
     void expect_no_more() noexcept { --expected_; }
     [[nodiscard]] bool expects() const noexcept { return expected_ > 0; }
 
-    [[nodiscard]] int bell() const noexcept { return bell_.get(); }
+    [[nodiscard]] int wakeup_descriptor() const noexcept { return wakeup_.get(); }
 
 private:
-    std::atomic<letter*> first_{nullptr};  // newest first
+    std::atomic<message*> first_{nullptr};  // newest first
     std::atomic<bool> asleep_{false};
     std::atomic<int> posting_{
-        0};  // senders in `post`: their letter may have arrived, and ended the run, before they are out
+        0};  // senders in `post`: their message may have arrived, and ended the run, before they are out
     std::size_t expected_ = 0;
-    unique_fd bell_;
+    unique_fd wakeup_;
 };
 
 /// While it lives, another thread may wake a fiber of the scheduler.

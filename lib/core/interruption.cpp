@@ -1,12 +1,13 @@
 // How a stop, and the end of a scope's time, reach a fiber.
 
 #include <coir/error.hpp>
-#include <cstdint>
-#include <string>
 
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
 #include "core/task_dump.hpp"
+
+#include <cstdint>
+#include <string>
 
 namespace coir::detail {
 
@@ -34,17 +35,17 @@ void scheduler::deliver(const char* operation) {
     const auto uncaught = static_cast<int>(exceptions_->uncaught);
     // It may throw, and so waits like a stop for shields to be left and unwinding to end.
     const bool may_throw = self.shields == 0 && uncaught == 0;
-    if (may_throw && vitals_.pending.load(std::memory_order_relaxed)) vitals_.on_pending(vitals_);
+    if (may_throw && status_.pending.load(std::memory_order_relaxed)) status_.on_pending(status_);
     const interruption due = self.due(uncaught);
     if (!due) {
-        self.attention = self.has_news();
+        self.attention = self.has_pending_interruption();
         return;
     }
     // Others run first, or a loop that catches what is thrown here would keep the thread for itself.
     yield();
     if (++self.interrupted_in_a_row == interruptions_in_a_row) {
-        log::warning("fiber " + label_of(self) + " goes on although it is to stop: " + operation + " has thrown " +
-                     std::to_string(interruptions_in_a_row) + " times in a row");
+        log::warning("fiber " + describe_fiber(self) + " goes on although it is to stop: " + operation +
+                     " has thrown " + std::to_string(interruptions_in_a_row) + " times in a row");
         self.interrupted_in_a_row = 0;
     }
     throw_interruption(due);

@@ -1,13 +1,12 @@
 #include "core/reactor.hpp"
 
-#include <poll.h>
-
-#include <cerrno>
-#include <string>
-#include <system_error>
-
 #include "base/check.hpp"
 #include "base/sys.hpp"
+
+#include <cerrno>
+#include <poll.h>
+#include <string>
+#include <system_error>
 
 namespace coir::detail {
 
@@ -160,7 +159,7 @@ void reactor::finish_shared(int fd) noexcept {
     sys::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void reactor::watch_bell(int fd) {
+void reactor::watch_wakeup_descriptor(int fd) {
     epoll_event event{};
     event.events = EPOLLIN | EPOLLET;
     event.data.u64 = bell_event;
@@ -200,9 +199,9 @@ void reactor::dispatch(const epoll_event& event) noexcept {
 }
 
 descriptor& reactor::know(int fd) {
-    const std::size_t place = static_cast<std::size_t>(fd) / chunk;
-    if (place >= chunks_.size()) chunks_.resize(place + 1);
-    if (chunks_[place] == nullptr) chunks_[place] = std::make_unique<std::array<descriptor, chunk>>();
+    const std::size_t index = static_cast<std::size_t>(fd) / chunk;
+    if (index >= chunks_.size()) chunks_.resize(index + 1);
+    if (chunks_[index] == nullptr) chunks_[index] = std::make_unique<std::array<descriptor, chunk>>();
     return *known(fd);
 }
 

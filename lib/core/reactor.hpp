@@ -1,16 +1,16 @@
 #pragma once
 
-#include <sys/epoll.h>
-
-#include <array>
 #include <coir/detail/list.hpp>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "core/waiter.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <sys/epoll.h>
+#include <vector>
 
 namespace coir::detail {
 
@@ -80,8 +80,8 @@ public:
     /// After a wait on a borrowed descriptor, however it ended.
     void finish_borrowed(int fd) noexcept;
 
-    /// A bell that is watched without waiters, edge-triggered.
-    void watch_bell(int fd);
+    /// A wakeup descriptor that is watched without waiters, edge-triggered.
+    void watch_wakeup_descriptor(int fd);
 
     /// Whether any fiber waits for a descriptor: only then is epoll asked while fibers are ready.
     [[nodiscard]] bool has_waiters() const noexcept { return waiting_ > 0; }

@@ -1,9 +1,8 @@
 #include "core/record_slab.hpp"
 
-#include <sys/mman.h>
-
 #include <bit>
 #include <new>
+#include <sys/mman.h>
 
 namespace coir::detail {
 

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "base/fork_count.hpp"
+
 #include <array>
 #include <cstddef>
 #include <vector>
 
-#include "base/fork_count.hpp"
-
 namespace coir::detail {
 
 /// Memory for task records, of one scheduler and used on its thread alone. What is freed is kept for the next record of
-/// its size and stays mapped: another thread may look at the record of a fiber that has just ended (see vitals).
-/// A slab outlives its scheduler while records are left in it, since a handle may hold a result.
+/// its size and stays mapped: another thread may look at the record of a fiber that has just ended (see
+/// scheduler_status). A slab outlives its scheduler while records are left in it, since a handle may hold a result.
 class record_slab {
 public:
     static record_slab* create() { return new record_slab; }
@@ -25,7 +25,7 @@ public:
     void abandon() noexcept;
 
     /// Whether its scheduler has stayed in the process that this one was forked from.
-    [[nodiscard]] bool is_inherited() const noexcept { return made_after_ != fork_count(); }
+    [[nodiscard]] bool is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
 
     record_slab(const record_slab&) = delete;
     record_slab& operator=(const record_slab&) = delete;

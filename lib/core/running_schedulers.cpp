@@ -1,11 +1,11 @@
 #include "core/running_schedulers.hpp"
 
+#include "base/fork_count.hpp"
+#include "base/per_process.hpp"
+
 #include <atomic>
 #include <mutex>
 #include <set>
-
-#include "base/fork_count.hpp"
-#include "base/per_process.hpp"
 
 namespace coir::detail::running_schedulers {
 
@@ -43,6 +43,6 @@ bool contain(std::uint64_t serial) noexcept {
     return all.alive.contains(serial);
 }
 
-bool is_inherited(std::uint64_t serial) noexcept { return serial >> bits_of_count != fork_count(); }
+bool is_from_parent_process(std::uint64_t serial) noexcept { return serial >> bits_of_count != fork_count(); }
 
 }  // namespace coir::detail::running_schedulers

@@ -15,6 +15,6 @@ void leave(std::uint64_t serial) noexcept;
 [[nodiscard]] bool contain(std::uint64_t serial) noexcept;
 
 /// Whether it is the number of a scheduler that has stayed in another process, from which this one was forked.
-[[nodiscard]] bool is_inherited(std::uint64_t serial) noexcept;
+[[nodiscard]] bool is_from_parent_process(std::uint64_t serial) noexcept;
 
 }  // namespace coir::detail::running_schedulers

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
 #include "base/random.hpp"
 #include "base/timer_queue.hpp"
 #include "core/task.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 namespace coir::detail {
 

@@ -1,22 +1,22 @@
 #include "core/scheduler.hpp"
 
-#include <cxxabi.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
 #include <coir/detail/spawn.hpp>
 #include <coir/error.hpp>
-#include <cstdint>
-#include <cstring>
-#include <system_error>
-#include <utility>
 
 #include "base/log.hpp"
 #include "core/local_values.hpp"
 #include "core/running_schedulers.hpp"
 #include "core/task_dump.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <cxxabi.h>
+#include <sys/syscall.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
 
 namespace coir::detail {
 
@@ -41,11 +41,11 @@ struct deadline_timer : timer_node {
     deadline_timer(std::int64_t when, waiter& whose) noexcept
         : timer_node{when,
                      [](timer_node& self) noexcept {
-                         static_cast<deadline_timer&>(self).sleeper->wake(outcome::timed_out);
+                         static_cast<deadline_timer&>(self).parked->wake(outcome::timed_out);
                      }},
-          sleeper{&whose} {}
+          parked{&whose} {}
 
-    waiter* sleeper;
+    waiter* parked;
 };
 
 }  // namespace
@@ -53,8 +53,8 @@ struct deadline_timer : timer_node {
 thread_local constinit scheduler* scheduler::current_ = nullptr;
 
 // Of the thread's own, and asked for by signal handlers: nothing for the thread sanitizer.
-__attribute__((no_sanitize("thread"))) vitals* this_thread_vitals() noexcept {
-    return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->vitals_;
+__attribute__((no_sanitize("thread"))) scheduler_status* this_thread_status() noexcept {
+    return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->status_;
 }
 
 scheduler::scheduler(scheduler_settings settings)
@@ -64,8 +64,8 @@ scheduler::scheduler(scheduler_settings settings)
     if (settings_.clock != clock_mode::real) virtual_.emplace();
     if (settings_.seed) order_.emplace(*settings_.seed);
     describe_running_fiber.store(describe_running, std::memory_order_relaxed);
-    vitals_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
-    vitals_.running.store(&hub_, std::memory_order_relaxed);
+    status_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
+    status_.running.store(&hub_, std::memory_order_relaxed);
     hub_.state = task_state::ready;
     dead_.permits = 1;  // nobody's doing
     prepare_for_forks();
@@ -73,7 +73,7 @@ scheduler::scheduler(scheduler_settings settings)
         adopt_thread(hub_.flow);
     else
         adopt_stack(hub_.flow, stack_of(parents_->running()));
-    reactor_.watch_bell(inbox_.bell());
+    reactor_.watch_wakeup_descriptor(inbox_.wakeup_descriptor());
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
     current_ = this;
 }
@@ -82,7 +82,7 @@ scheduler::~scheduler() {
     COIR_CHECK(alive_.empty(), "a scheduler ends while fibers are suspended (invariant 7)");
     drop_spare();
     current_ = nullptr;
-    if (door_ != nullptr) door_->let_go();
+    if (gate_ != nullptr) gate_->let_go();
     running_schedulers::leave(serial_);
     slab_->abandon();
 }
@@ -127,9 +127,9 @@ scheduler::~scheduler() {
 }
 
 void scheduler::mark_running(task& next) noexcept {
-    vitals_.running.store(&next, std::memory_order_relaxed);
+    status_.running.store(&next, std::memory_order_relaxed);
     // release: who sees the new count sees the record of the task that it counts. On x86-64 a plain store.
-    vitals_.slices.store(vitals_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    status_.slices.store(status_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 [[gnu::always_inline]] inline void scheduler::suspend(task& self) noexcept {
@@ -184,15 +184,15 @@ outcome scheduler::park(waiter& me, const deadline& until) {
 void scheduler::run_ready() noexcept {
     if (ready_.empty()) return;
     budget_ = quota_;
-    if (vitals_.unwatched.load(std::memory_order_relaxed)) [[unlikely]]
-        vitals_.on_busy(vitals_);
-    vitals_.selector.store(vitals::block, std::memory_order_relaxed);
+    if (status_.wakes_watchdog.load(std::memory_order_relaxed)) [[unlikely]]
+        status_.on_busy(status_);
+    status_.selector.store(scheduler_status::block, std::memory_order_relaxed);
     if (order_) [[unlikely]]
         run_in_order();
     else
         suspend(hub_);
     check_process();
-    vitals_.selector.store(vitals::allow, std::memory_order_relaxed);
+    status_.selector.store(scheduler_status::allow, std::memory_order_relaxed);
 }
 
 /// One after the other by way of the hub, as the seed has it.
@@ -211,11 +211,11 @@ task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
     // A closure that wants more than the slab gives is moved up within its record, which has room for that.
     const std::size_t slack = alignment > record_slab::alignment ? alignment - record_slab::alignment : 0;
     const std::size_t bytes = ((sizeof(task) + mask) & ~mask) + slack + closure_bytes;
-    const unwatched growing{running()};
+    const detection_paused growing{running()};
     task* const made = ::new (slab_->allocate(bytes)) task{ready_, *slab_};
-    const auto place = reinterpret_cast<std::uintptr_t>(made);
+    const auto address = reinterpret_cast<std::uintptr_t>(made);
     made->bytes = static_cast<std::uint32_t>(bytes);
-    made->closure_offset = static_cast<std::uint16_t>(((place + sizeof(task) + mask) & ~mask) - place);
+    made->closure_offset = static_cast<std::uint16_t>(((address + sizeof(task) + mask) & ~mask) - address);
     return *made;
 }
 
@@ -269,7 +269,7 @@ void scheduler::start_detached(const closure_ops& ops, void* closure, std::strin
         next->state = task_state::ready;
         mark_running(*next);
     }
-    vitals_.running.store(&dead_, std::memory_order_relaxed);  // the record may be gone
+    status_.running.store(&dead_, std::memory_order_relaxed);  // the record may be gone
     // Out of reach while the next task gets its stack: this one is still run on.
     const spare_stack own = std::exchange(spare_, {});
     task& next = choose_next();
@@ -284,7 +284,9 @@ extern "C" void coir_context_main() noexcept { scheduler::current()->run_tasks()
 void scheduler::run_closure(task& self) noexcept {
     try {
         self.ops->run(self.closure());
-    } catch (const cancelled&) { self.end = task_end::stopped; } catch (...) {
+    } catch (const cancelled&) {
+        self.end = task_end::stopped;
+    } catch (...) {
         self.end = task_end::failed;
         self.failure = std::current_exception();
     }
@@ -300,12 +302,12 @@ void scheduler::run_closure(task& self) noexcept {
 void scheduler::retire(task& ended) noexcept {
     ended.state = task_state::ended;
     ended.unlink();
-    if (completion* const observer = std::exchange(ended.observer, nullptr)) observer->done(*observer, ended);
+    if (joiner* const told = std::exchange(ended.joined_by, nullptr)) told->done(*told, ended);
     if (!ended.handle_alive) release(ended);
 }
 
 void scheduler::release(task& ended) noexcept {
-    if (ended.failure != nullptr && !ended.failure_seen && !ended.slab->is_inherited()) {
+    if (ended.failure != nullptr && !ended.failure_seen && !ended.slab->is_from_parent_process()) {
         const bool here = current_ != nullptr && current_->owns(ended);
         report_failure(ended, here ? current_->settings_.on_unhandled_exception : unhandled_exception_handler{});
     }
@@ -316,7 +318,7 @@ void scheduler::release(task& ended) noexcept {
 
 bool scheduler::give_stack(task& unstarted) noexcept {
     if (!take_spare(unstarted)) {
-        const unwatched mapping{running()};
+        const detection_paused mapping{running()};
         try {
             const bool own_size = unstarted.stack_kib != 0;
             const std::size_t bytes = own_size ? std::size_t{unstarted.stack_kib} << 10 : settings_.stack_bytes;
@@ -382,10 +384,14 @@ void scheduler::report_failure(const task& of, const unhandled_exception_handler
         std::string what = "an exception that is not a std::exception";
         try {
             std::rethrow_exception(of.failure);
-        } catch (const std::exception& failure) { what = failure.what(); } catch (...) {
+        } catch (const std::exception& failure) {
+            what = failure.what();
+        } catch (...) {
         }
-        log::error("fiber " + label_of(of) + " failed, and nobody asked for its result: " + what);
-    } catch (...) { log::error("on_unhandled_exception has thrown"); }
+        log::error("fiber " + describe_fiber(of) + " failed, and nobody asked for its result: " + what);
+    } catch (...) {
+        log::error("on_unhandled_exception has thrown");
+    }
 }
 
 void scheduler::dump(std::ostream& out) const { dump_tasks(out, alive_, running()); }

@@ -3,6 +3,20 @@
 #include <coir/clock.hpp>
 #include <coir/deadline.hpp>
 #include <coir/detail/stack_allocator.hpp>
+
+#include "base/random.hpp"
+#include "base/timer_queue.hpp"
+#include "base/virtual_clock.hpp"
+#include "core/gate.hpp"
+#include "core/inbox.hpp"
+#include "core/reactor.hpp"
+#include "core/record_slab.hpp"
+#include "core/schedule_order.hpp"
+#include "core/scheduler_status.hpp"
+#include "core/stack_pool.hpp"
+#include "core/task.hpp"
+#include "core/waiter.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,19 +24,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "base/random.hpp"
-#include "base/timer_queue.hpp"
-#include "base/virtual_clock.hpp"
-#include "core/door.hpp"
-#include "core/inbox.hpp"
-#include "core/reactor.hpp"
-#include "core/record_slab.hpp"
-#include "core/schedule_order.hpp"
-#include "core/stack_pool.hpp"
-#include "core/task.hpp"
-#include "core/vitals.hpp"
-#include "core/waiter.hpp"
 
 namespace coir {
 struct scheduler_stats;
@@ -73,14 +74,14 @@ public:
     /// As `get`, at the beginning of a suspension: throws what the fiber is to be told.
     static scheduler& enter(const char* operation) {
         scheduler& here = get(operation);
-        if (here.running().attention || here.vitals_.pending.load(std::memory_order_relaxed)) [[unlikely]] {
+        if (here.running().attention || here.status_.pending.load(std::memory_order_relaxed)) [[unlikely]] {
             here.deliver(operation);
         }
         return here;
     }
 
     /// Never to be called by the hub.
-    [[nodiscard]] task& running() const noexcept { return *vitals_.running.load(std::memory_order_relaxed); }
+    [[nodiscard]] task& running() const noexcept { return *status_.running.load(std::memory_order_relaxed); }
 
     /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired`
     /// when that came first; the waiter is in no queue then.
@@ -135,8 +136,8 @@ public:
     detail::reactor& reactor() noexcept { return reactor_; }
     detail::inbox& inbox() noexcept { return inbox_; }
     /// For those who do not know whether this scheduler still runs. Throws `std::bad_alloc`.
-    detail::door& door();
-    detail::vitals& vitals() noexcept { return vitals_; }
+    detail::gate& gate();
+    detail::scheduler_status& status() noexcept { return status_; }
     [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
 
     /// What runs on every stack: one task after the other, as long as the next one is new as well.
@@ -193,10 +194,10 @@ private:
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
     static thread_local constinit scheduler* parents_;  // whose fiber has forked this process
-    friend detail::vitals* detail::this_thread_vitals() noexcept;
+    friend detail::scheduler_status* detail::this_thread_status() noexcept;
 
     // Used by every switch: kept together.
-    detail::vitals vitals_;
+    detail::scheduler_status status_;
     ready_list ready_;
     int budget_ = 0;  // resumes left until the hub's next look
     exception_state* const exceptions_;
@@ -210,7 +211,7 @@ private:
     timer_queue timers_;
     detail::reactor reactor_;
     detail::inbox inbox_;
-    detail::door* door_ = nullptr;  // made when it is first asked for
+    detail::gate* gate_ = nullptr;  // made when it is first asked for
     list<task> alive_;
 
     std::optional<virtual_clock> virtual_;  // where time is not the real one

@@ -1,47 +1,48 @@
 #include <coir/error.hpp>
 #include <coir/scheduler_ref.hpp>
-#include <exception>
-#include <string>
 
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
 
+#include <exception>
+#include <string>
+
 namespace coir {
 
-scheduler_ref::scheduler_ref(const scheduler_ref& other) noexcept : door_{other.door_} {
-    if (door_ != nullptr) door_->refer();
+scheduler_ref::scheduler_ref(const scheduler_ref& other) noexcept : gate_{other.gate_} {
+    if (gate_ != nullptr) gate_->refer();
 }
 
 scheduler_ref::~scheduler_ref() {
-    if (door_ != nullptr) door_->let_go();
+    if (gate_ != nullptr) gate_->let_go();
 }
 
-bool scheduler_ref::alive() const noexcept { return door_ != nullptr && door_->is_open(); }
+bool scheduler_ref::alive() const noexcept { return gate_ != nullptr && gate_->is_open(); }
 
 void scheduler_ref::send(detail::posted_call& call) const {
     call.site = __builtin_return_address(0);
-    if (door_ == nullptr || !door_->post(call)) throw scheduler_gone{};
+    if (gate_ == nullptr || !gate_->post(call)) throw scheduler_gone{};
 }
 
 scheduler_ref this_scheduler() {
-    detail::door& known = detail::scheduler::get("this_scheduler").door();
+    detail::gate& known = detail::scheduler::get("this_scheduler").gate();
     known.refer();
     return scheduler_ref{known};
 }
 
 namespace detail {
 
-door* door_of(const scheduler_ref& known) noexcept { return known.door_; }
+gate* gate_of(const scheduler_ref& known) noexcept { return known.gate_; }
 
-void posted_call::begin(letter& arrived) noexcept {
+void posted_call::begin(message& arrived) noexcept {
     auto& call = static_cast<posted_call&>(arrived);
     static constexpr closure_ops through_the_pointer{
-        [](void* place) {
-            const posted_call& made = **static_cast<posted_call**>(place);
+        [](void* closure) {
+            const posted_call& made = **static_cast<posted_call**>(closure);
             made.ops.run(made.closure);
         },
-        [](void* place) noexcept {
-            posted_call& made = **static_cast<posted_call**>(place);
+        [](void* closure) noexcept {
+            posted_call& made = **static_cast<posted_call**>(closure);
             made.destroy(made);
         },
     };

@@ -1,12 +1,11 @@
 #include "core/stack_guards.hpp"
 
-#include <sys/mman.h>
+#include "base/log.hpp"
+#include "base/sys.hpp"
 
 #include <cerrno>
 #include <string>
-
-#include "base/log.hpp"
-#include "base/sys.hpp"
+#include <sys/mman.h>
 
 namespace coir::detail {
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <unistd.h>
 
 namespace coir::detail {
 

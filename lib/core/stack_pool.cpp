@@ -1,7 +1,7 @@
 #include "core/stack_pool.hpp"
 
-#include <sys/mman.h>
-#include <unistd.h>
+#include "base/check.hpp"
+#include "core/stack_layout.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,10 +9,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <sys/mman.h>
 #include <system_error>
-
-#include "base/check.hpp"
-#include "core/stack_layout.hpp"
+#include <unistd.h>
 
 // A test compiles this file with COIR_VALGRIND=0, as a machine without valgrind's header does.
 #ifndef COIR_VALGRIND
@@ -163,7 +162,9 @@ private:
     entry& carve(slab& from) {
         std::byte* const bottom = from.memory + from.carved * bytes_;
         if (!stack_guards::of_process().install(bottom, layout_.guard)) throw_no_memory(errno, bytes_);
-        if (RUNNING_ON_VALGRIND != 0) { from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_)); }
+        if (RUNNING_ON_VALGRIND != 0) {
+            from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_));
+        }
         entry& made = from.entries[from.carved++];
         made.home = &from;
         return made;

@@ -1,12 +1,14 @@
 #pragma once
 
-#include <boost/context/stack_context.hpp>
 #include <coir/detail/list.hpp>
+
+#include "core/stack_guards.hpp"
+
+#include <boost/context/stack_context.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <vector>
-
-#include "core/stack_guards.hpp"
 
 namespace coir::detail {
 

@@ -17,7 +17,7 @@ scheduler_stats scheduler::stats() const noexcept {
         if (each.state == task_state::parked) ++found.fibers_parked;
     });
     found.fibers_ready = ready_.count();
-    found.switches = vitals_.slices.load(std::memory_order_relaxed);
+    found.switches = status_.slices.load(std::memory_order_relaxed);
     found.polls = reactor_.polls();
     // The spare one is no fiber's.
     const std::size_t spare = spare_.memory.sp != nullptr && spare_.pooled ? 1 : 0;

@@ -1,16 +1,18 @@
 #pragma once
 
-#include <boost/context/stack_context.hpp>
 #include <coir/detail/expiry_scope.hpp>
 #include <coir/detail/list.hpp>
+
+#include "base/check.hpp"
+#include "core/context.hpp"
+
+#include <boost/context/stack_context.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <stop_token>
 #include <utility>
-
-#include "base/check.hpp"
-#include "core/context.hpp"
 
 namespace coir::detail {
 
@@ -49,13 +51,13 @@ private:
 };
 
 /// Told when a task has ended: a joiner, a group. One a task, and it outlives the task or takes itself off.
-struct completion {
-    void (*done)(completion&, task&) noexcept;
+struct joiner {
+    void (*done)(joiner&, task&) noexcept;
 };
 
 enum class task_state : std::uint8_t {
     unstarted,  // ready, and without a stack until it first runs
-    ready,      // ready, or running: which one runs is known by `vitals`
+    ready,      // ready, or running: which one runs is known by `scheduler_status`
     parked,     // until its waiter is woken
     ended,
 };
@@ -94,7 +96,7 @@ public:
     }
 
     /// Whether something may come due, now or when a shield is left.
-    [[nodiscard]] bool has_news() const noexcept {
+    [[nodiscard]] bool has_pending_interruption() const noexcept {
         const expiry_scope* scope = scopes;
         while (scope != nullptr && !scope->expired) scope = scope->outer;
         return stop_requested || scope != nullptr;
@@ -116,7 +118,7 @@ public:
     ready_list* ready;
 
     waiter* waits = nullptr;  // while parked
-    completion* observer = nullptr;
+    joiner* joined_by = nullptr;
     expiry_scope* scopes = nullptr;  // innermost first
     const closure_ops* ops = nullptr;
     boost::context::stack_context stack;
@@ -138,12 +140,12 @@ public:
 };
 
 /// What the library does for a fiber is not the fiber's doing: detectors look away while this lives.
-class unwatched {
+class detection_paused {
 public:
-    explicit unwatched(task& fiber) noexcept : fiber_{fiber} { ++fiber_.permits; }
-    ~unwatched() { --fiber_.permits; }
-    unwatched(const unwatched&) = delete;
-    unwatched& operator=(const unwatched&) = delete;
+    explicit detection_paused(task& fiber) noexcept : fiber_{fiber} { ++fiber_.permits; }
+    ~detection_paused() { --fiber_.permits; }
+    detection_paused(const detection_paused&) = delete;
+    detection_paused& operator=(const detection_paused&) = delete;
 
 private:
     task& fiber_;

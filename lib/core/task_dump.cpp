@@ -1,23 +1,23 @@
 #include "core/task_dump.hpp"
 
-#include <ostream>
-
 #include "base/symbols.hpp"
-#include "core/joiner.hpp"
+#include "core/join_waiter.hpp"
 #include "core/wait_graph.hpp"
 #include "core/waiter.hpp"
+
+#include <ostream>
 
 namespace coir::detail {
 
 namespace {
 
 /// Waits for the holder itself, and not for something that it holds.
-bool joins(const task& fiber) noexcept { return fiber.waits->waits_for == joiner::end_of_a_fiber; }
+bool joins(const task& fiber) noexcept { return fiber.waits->waits_for == join_waiter::end_of_a_fiber; }
 
 /// `who` waits for something that one task holds.
 void dump_held(std::ostream& out, const task& who, const wait_graph& graph) {
     const task* const holder = graph.holder(who);
-    const std::string name = holder == nullptr ? "a fiber that has ended" : label_of(*holder);
+    const std::string name = holder == nullptr ? "a fiber that has ended" : describe_fiber(*holder);
     if (joins(who))
         out << " (" << name << ')';
     else  // what is held begins with its holder
@@ -41,7 +41,7 @@ void dump_state(std::ostream& out, const task& fiber, bool runs, const wait_grap
 }
 
 void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
-    out << "  fiber " << label_of(fiber) << ": ";
+    out << "  fiber " << describe_fiber(fiber) << ": ";
     dump_state(out, fiber, runs, graph);
     if (fiber.stop_requested) out << ", to stop";
     if (fiber.shields > 0) out << ", shielded";
@@ -51,7 +51,7 @@ void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph
 
 }  // namespace
 
-std::string label_of(const task& fiber) {
+std::string describe_fiber(const task& fiber) {
     std::string label = "#" + std::to_string(fiber.id);
     if (fiber.name != nullptr) label += " \"" + std::string{fiber.name, fiber.name_bytes} + "\"";
     return label;
@@ -67,8 +67,8 @@ void dump_cycles(std::ostream& out, const list<task>& alive) {
     for (const auto& cycle : graph.cycles()) {
         out << "  cycle:\n";
         for (const task* each : cycle) {
-            const std::string holder = "fiber " + label_of(*graph.holder(*each));
-            out << "    fiber " << label_of(*each) << " waits for ";
+            const std::string holder = "fiber " + describe_fiber(*graph.holder(*each));
+            out << "    fiber " << describe_fiber(*each) << " waits for ";
             if (joins(*each))
                 out << "the end of " << holder << '\n';
             else

@@ -1,15 +1,16 @@
 #pragma once
 
 #include <coir/detail/list.hpp>
-#include <iosfwd>
-#include <string>
 
 #include "core/task.hpp"
+
+#include <iosfwd>
+#include <string>
 
 namespace coir::detail {
 
 /// `#7 "name"`, as logs and dumps call a fiber.
-std::string label_of(const task& fiber);
+std::string describe_fiber(const task& fiber);
 
 /// A line for each task that is alive: id, name, state, what it waits for and who holds that, where it was spawned.
 void dump_tasks(std::ostream& out, const list<task>& alive, const task& running);

@@ -1,10 +1,10 @@
 #include "core/wait_graph.hpp"
 
+#include "core/waiter.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <unordered_map>
-
-#include "core/waiter.hpp"
 
 namespace coir::detail {
 

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <coir/detail/list.hpp>
-#include <unordered_set>
-#include <vector>
 
 #include "core/task.hpp"
+
+#include <unordered_set>
+#include <vector>
 
 namespace coir::detail {
 

@@ -5,12 +5,12 @@
 namespace coir::detail {
 
 wait_queue::~wait_queue() {
-    COIR_CHECK(waiters_.empty() || is_inherited(), "an object is destroyed while fibers wait on it");
+    COIR_CHECK(waiters_.empty() || is_from_parent_process(), "an object is destroyed while fibers wait on it");
 }
 
 bool wait_queue::wait(const char* operation, const deadline& until, task* const* holder) {
     scheduler& here = scheduler::enter(operation);
-    claim(here, operation);
+    bind_owner(here, operation);
     waiter me{here.running(), waits_for_};
     me.held_by = holder;
     waiters_.push_back(me);
@@ -24,7 +24,8 @@ task* wait_queue::wake_one() noexcept {
 }
 
 void wait_queue::wake_all() noexcept {
-    while (wake_one()) {}
+    while (wake_one()) {
+    }
 }
 
 }  // namespace coir::detail

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <coir/detail/list.hpp>
-#include <cstdint>
-#include <utility>
 
 #include "core/task.hpp"
+
+#include <cstdint>
+#include <utility>
 
 namespace coir::detail {
 

@@ -1,8 +1,7 @@
 #include "detect/capture.hpp"
 
-#include <unwind.h>
-
 #include <cstdint>
+#include <unwind.h>
 
 namespace coir::detail {
 

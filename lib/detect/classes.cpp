@@ -1,10 +1,9 @@
 #include "detect/classes.hpp"
 
-#include <sys/syscall.h>
-
 #include <algorithm>
 #include <array>
 #include <initializer_list>
+#include <sys/syscall.h>
 
 namespace coir::detail {
 
@@ -66,7 +65,7 @@ bool is_one_of(std::string_view call, std::initializer_list<std::string_view> na
 
 }  // namespace
 
-std::string_view name_of(blocking_kind kind) noexcept {
+std::string_view to_string(blocking_kind kind) noexcept {
     switch (kind) {
     case blocking_kind::blocked: return "blocked";
     case blocking_kind::hog: return "hog";
@@ -75,7 +74,7 @@ std::string_view name_of(blocking_kind kind) noexcept {
     return "";
 }
 
-std::string_view name_of(blocking_class category) noexcept { return class_names[static_cast<std::size_t>(category)]; }
+std::string_view to_string(blocking_class category) noexcept { return class_names[static_cast<std::size_t>(category)]; }
 
 std::optional<blocking_class> class_named(std::string_view name) noexcept {
     const auto found = std::ranges::find(class_names, name);

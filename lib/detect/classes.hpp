@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,8 +9,8 @@
 namespace coir::detail {
 
 /// The names that logs, files and the environment use.
-[[nodiscard]] std::string_view name_of(blocking_kind kind) noexcept;
-[[nodiscard]] std::string_view name_of(blocking_class category) noexcept;
+[[nodiscard]] std::string_view to_string(blocking_kind kind) noexcept;
+[[nodiscard]] std::string_view to_string(blocking_class category) noexcept;
 
 /// The class of that name, or none.
 [[nodiscard]] std::optional<blocking_class> class_named(std::string_view name) noexcept;

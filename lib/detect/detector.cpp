@@ -1,21 +1,20 @@
 #include "detect/detector.hpp"
 
-#include <pthread.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-
-#include <cerrno>
-#include <mutex>
-#include <string>
-#include <system_error>
-#include <utility>
-
 #include "base/clone_refusal.hpp"
 #include "base/log.hpp"
 #include "detect/hooks.hpp"
 #include "detect/settings.hpp"
 #include "detect/watchdog.hpp"
 #include "detect/watched_thread.hpp"
+
+#include <cerrno>
+#include <mutex>
+#include <pthread.h>
+#include <string>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <system_error>
+#include <utility>
 
 namespace coir {
 
@@ -61,13 +60,13 @@ attachment::signal_stack::~signal_stack() {
     ::munmap(ours_.ss_sp, ours_.ss_size);
 }
 
-attachment::attachment(vitals& thread, const blocking_options& asked) {
+attachment::attachment(scheduler_status& thread, const blocking_options& asked) {
     settings how = read_settings(asked);
     // A run on the watchdog's own thread, in on_report, would have to wait for itself.
     if (how.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
     look_away_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
-    auto watched = std::make_unique<watched_thread>(thread, std::move(how), watchdog::doorbell());
+    auto watched = std::make_unique<watched_thread>(thread, std::move(how), watchdog::wakeup());
     try {
         watchdog::watch(*watched);
     } catch (const std::system_error& refused) {

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <signal.h>
-
 #include <coir/blocking.hpp>
-#include <memory>
-#include <optional>
-#include <string>
 
 #include "detect/trap.hpp"
 
+#include <memory>
+#include <optional>
+#include <signal.h>
+#include <string>
+
 namespace coir::detail {
 
-struct vitals;
+struct scheduler_status;
 class watched_thread;
 
 /// Looks for blocking on the calling thread while it lives, around a scheduler's `run`. Every report is delivered
@@ -20,7 +20,7 @@ class attachment {
 public:
     /// Throws `std::invalid_argument` for a malformed variable of the environment or line of suppressions, and
     /// `std::system_error` for a file that cannot be opened.
-    attachment(vitals& thread, const blocking_options& asked);
+    attachment(scheduler_status& thread, const blocking_options& asked);
     ~attachment();
     attachment(const attachment&) = delete;
     attachment& operator=(const attachment&) = delete;

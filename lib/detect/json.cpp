@@ -1,13 +1,12 @@
 #include "detect/json.hpp"
 
-#include <unistd.h>
+#include "detect/classes.hpp"
 
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
-
-#include "detect/classes.hpp"
+#include <unistd.h>
 
 namespace coir::detail {
 
@@ -50,8 +49,8 @@ std::string to_json(const stack_frame& frame) {
 }  // namespace
 
 std::string to_json(const blocking_report& report) {
-    std::string line = "{\"kind\":" + json_string(name_of(report.kind));
-    line += ",\"class\":" + json_string(name_of(report.category));
+    std::string line = "{\"kind\":" + json_string(to_string(report.kind));
+    line += ",\"class\":" + json_string(to_string(report.category));
     line += ",\"call\":" + json_string(report.call);
     line += ",\"held_ns\":" + std::to_string(report.held.count());
     line += ",\"total_ns\":" + std::to_string(report.total.count());

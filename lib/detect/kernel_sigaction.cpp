@@ -1,10 +1,9 @@
 #include "detect/kernel_sigaction.hpp"
 
-#include <sys/syscall.h>
+#include "base/system_call.hpp"
 
 #include <cstring>
-
-#include "base/system_call.hpp"
+#include <sys/syscall.h>
 
 #if defined(__x86_64__)
 extern "C" {  // trap_x86_64.S

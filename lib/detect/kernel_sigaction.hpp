@@ -1,8 +1,7 @@
 #pragma once
 
-#include <signal.h>
-
 #include <cstdint>
+#include <signal.h>
 
 namespace coir::detail {
 

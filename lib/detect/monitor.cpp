@@ -1,26 +1,25 @@
 #include "detect/monitor.hpp"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include "base/system_call.hpp"
+#include "core/task.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <utility>
-
-#include "base/system_call.hpp"
-#include "core/task.hpp"
 
 namespace coir::detail {
 
 thread_local constinit monitor* monitor::current_ = nullptr;
 
-monitor::monitor(vitals& thread, settings how, bell& watchdog, sightings_memory& memory)
-    : thread_{thread}, how_{std::move(how)}, watchdog_{watchdog}, memory_{memory}, sightings_{memory} {
+monitor::monitor(scheduler_status& thread, settings how, wakeup_semaphore& watchdog, blocking_event_memory& memory)
+    : thread_{thread}, how_{std::move(how)}, watchdog_{watchdog}, memory_{memory}, events_{memory} {
     // A hook must not allocate: it may be called by malloc's own user, anywhere.
-    verdicts_.reserve(sighting_table::capacity);
-    due_.reserve(sighting_table::capacity);
+    verdicts_.reserve(blocking_event_table::capacity);
+    due_.reserve(blocking_event_table::capacity);
     thread_.on_pending = throw_what_is_due;
 }
 
@@ -40,8 +39,8 @@ bool monitor::is_in_call(std::uint64_t slice) const noexcept {
     return memory_.in_call.load(std::memory_order_acquire) != 0 && call_slice_.load(std::memory_order_relaxed) == slice;
 }
 
-sighting& monitor::prepare_call() noexcept {
-    sighting& call = memory_.call;
+blocking_event& monitor::prepare_call() noexcept {
+    blocking_event& call = memory_.call;
     memory_.in_call.store(0, std::memory_order_relaxed);
     call.kind = blocking_kind::blocked;
     call.count = 1;
@@ -54,40 +53,41 @@ sighting& monitor::prepare_call() noexcept {
 void monitor::begin_call() noexcept {
     memory_.call_began = std::chrono::steady_clock::now().time_since_epoch().count();
     call_slice_.store(thread_.slices.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    call_claimed_.store(false, std::memory_order_relaxed);
+    call_reported_.store(false, std::memory_order_relaxed);
     memory_.in_call.store(1, std::memory_order_release);
 }
 
 bool monitor::end_call() noexcept {
     memory_.in_call.store(0, std::memory_order_relaxed);
-    return call_claimed_.load(std::memory_order_relaxed);
+    return call_reported_.load(std::memory_order_relaxed);
 }
 
 namespace {
 
 /// Copies what another thread may be writing: the caller finds out whether it was. Not for the thread sanitizer to see,
 /// nor for the compiler to make a memcpy of, which it would.
-__attribute__((no_sanitize("thread"))) void copy_while_written(const sighting& from, sighting& into) noexcept {
-    static_assert(sizeof(sighting) % sizeof(long) == 0 && alignof(sighting) == alignof(long));
+__attribute__((no_sanitize("thread"))) void copy_while_written(const blocking_event& from,
+                                                               blocking_event& into) noexcept {
+    static_assert(sizeof(blocking_event) % sizeof(long) == 0 && alignof(blocking_event) == alignof(long));
     const auto* const words = reinterpret_cast<const volatile long*>(&from);
     auto* const copies = reinterpret_cast<long*>(&into);
-    for (std::size_t i = 0; i < sizeof(sighting) / sizeof(long); ++i) copies[i] = words[i];
+    for (std::size_t i = 0; i < sizeof(blocking_event) / sizeof(long); ++i) copies[i] = words[i];
     into.stack.depth = std::clamp(into.stack.depth, 0, call_stack::depth_max);
     into.fiber.name_bytes = std::min(into.fiber.name_bytes, fiber_label::name_max);
 }
 
 }  // namespace
 
-bool monitor::current_call(std::uint64_t slice, sighting& into) const noexcept {
+bool monitor::current_call(std::uint64_t slice, blocking_event& into) const noexcept {
     if (!is_in_call(slice)) return false;
     copy_while_written(memory_.call, into);
     return is_in_call(slice);
 }
 
-void monitor::record(const sighting& seen) noexcept {
-    const auto [place, is_new] = sightings_.record(seen);
-    if (how_.options.policy == blocking_policy::fail && seen.kind != blocking_kind::latent && place >= 0) {
-        make_due(seen.fiber.id, place);
+void monitor::record(const blocking_event& seen) noexcept {
+    const auto [index, is_new] = events_.record(seen);
+    if (how_.options.policy == blocking_policy::fail && seen.kind != blocking_kind::latent && index >= 0) {
+        make_due(seen.fiber.id, index);
     }
     if (is_new) watchdog_.ring();
 }
@@ -120,7 +120,7 @@ void monitor::end_trap() noexcept {
 }
 
 bool monitor::runs_fiber(std::uint64_t slice) const noexcept {
-    return thread_.selector.load(std::memory_order_relaxed) == vitals::block ||
+    return thread_.selector.load(std::memory_order_relaxed) == scheduler_status::block ||
            trap_slice_.load(std::memory_order_relaxed) == slice;
 }
 
@@ -135,15 +135,15 @@ void monitor::judged(std::string text) {
     judgement_.notify_all();
 }
 
-void monitor::make_due(std::uint64_t fiber, int place) noexcept {
+void monitor::make_due(std::uint64_t fiber, int index) noexcept {
     const std::lock_guard lock{mutex_};
     const bool known = std::ranges::any_of(due_, [&](const due& each) { return each.fiber == fiber; });
     if (known || due_.size() == due_.capacity()) return;
-    due_.push_back({fiber, place});
+    due_.push_back({fiber, index});
     thread_.pending.store(true, std::memory_order_relaxed);
 }
 
-void monitor::throw_what_is_due(vitals&) {
+void monitor::throw_what_is_due(scheduler_status&) {
     if (current_ != nullptr) current_->throw_due();
 }
 
@@ -151,16 +151,16 @@ void monitor::throw_due() {
     task& self = *thread_.running.load(std::memory_order_relaxed);
     // Held back as a stop is: by shields, and while a destructor runs because of another exception.
     if (self.shields > 0 || std::uncaught_exceptions() > 0) return;
-    const unwatched waiting_for_watchdog{self};
+    const detection_paused waiting_for_watchdog{self};
     std::unique_lock lock{mutex_};
     const auto found = std::ranges::find(due_, self.id, &due::fiber);
     if (found == due_.end()) return;
-    const auto place = static_cast<std::size_t>(found->place);
+    const auto index = static_cast<std::size_t>(found->index);
     due_.erase(found);
     if (due_.empty()) thread_.pending.store(false, std::memory_order_relaxed);
     // The log comes first, and only the watchdog knows what is suppressed.
-    judgement_.wait(lock, [&] { return verdicts_.size() > place; });
-    if (!verdicts_[place].empty()) throw blocking_call{verdicts_[place]};
+    judgement_.wait(lock, [&] { return verdicts_.size() > index; });
+    if (!verdicts_[index].empty()) throw blocking_call{verdicts_[index]};
 }
 
 long times_asleep() noexcept {
@@ -184,20 +184,20 @@ watched_call::~watched_call() {
     const int saved = errno;
     const std::chrono::nanoseconds held = outcome_.held();
     const bool slept = outcome_.has_slept();
-    const bool claimed = by_.end_call();
+    const bool reported = by_.end_call();
     seen_.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
     seen_.longest = held;
     // What the watchdog has spoken of is counted already, and added up until the slice ends.
-    seen_.count = claimed ? 0 : 1;
-    seen_.total = claimed ? std::chrono::nanoseconds{0} : held;
-    // It knows of the call's site alone: so that both sightings are one. What did not sleep is not worth a walk, but
+    seen_.count = reported ? 0 : 1;
+    seen_.total = reported ? std::chrono::nanoseconds{0} : held;
+    // It knows of the call's site alone: so that both events are one. What did not sleep is not worth a walk, but
     // where traps are asked for everything is to be known.
-    if (!claimed && (slept || by_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
+    if (!reported && (slept || by_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
     if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) by_.record(seen_);
     errno = saved;
 }
 
-void label_running(const vitals& thread, fiber_label& into) noexcept {
+void label_running(const scheduler_status& thread, fiber_label& into) noexcept {
     const task& running = *thread.running.load(std::memory_order_relaxed);
     into.id = running.id;
     into.spawn_site = running.spawn_site;

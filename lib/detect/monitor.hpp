@@ -1,9 +1,15 @@
 #pragma once
 
+#include <coir/blocking.hpp>
+
+#include "core/scheduler_status.hpp"
+#include "detect/blocking_events.hpp"
+#include "detect/settings.hpp"
+#include "detect/wakeup_semaphore.hpp"
+
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <coir/blocking.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -11,24 +17,19 @@
 #include <string_view>
 #include <vector>
 
-#include "core/vitals.hpp"
-#include "detect/bell.hpp"
-#include "detect/settings.hpp"
-#include "detect/sightings.hpp"
-
 namespace coir::detail {
 
 /// What a thread that runs fibers and the watchdog tell each other about blocking.
 class monitor {
 public:
     /// On the thread to be looked at. What it sees goes into `memory`.
-    monitor(vitals& thread, settings how, bell& watchdog, sightings_memory& memory);
+    monitor(scheduler_status& thread, settings how, wakeup_semaphore& watchdog, blocking_event_memory& memory);
     monitor(const monitor&) = delete;
     monitor& operator=(const monitor&) = delete;
 
     [[nodiscard]] const settings& how() const noexcept { return how_; }
-    [[nodiscard]] vitals& thread() const noexcept { return thread_; }
-    [[nodiscard]] sighting_table& sightings() noexcept { return sightings_; }
+    [[nodiscard]] scheduler_status& thread() const noexcept { return thread_; }
+    [[nodiscard]] blocking_event_table& events() noexcept { return events_; }
 
     /// Says which engine there really is, and what it cannot see.
     void use_engine(blocking_engine engine, std::string_view missing) noexcept;
@@ -46,7 +47,7 @@ public:
     [[nodiscard]] static monitor* looking(blocking_engine first, blocking_engine last) noexcept {
         monitor* const here = current_;
         const bool looks = here != nullptr && first <= here->engine() && here->engine() <= last &&
-                           here->thread_.selector.load(std::memory_order_relaxed) == vitals::block;
+                           here->thread_.selector.load(std::memory_order_relaxed) == scheduler_status::block;
         return looks && here->is_curious() ? here : nullptr;
     }
 
@@ -60,15 +61,15 @@ public:
 
     /// The running fiber is about to make a call that may sleep: the caller fills in what it knows of it, and then lets
     /// the watchdog see it, and whoever reads the record of a process that was killed in that call.
-    [[nodiscard]] sighting& prepare_call() noexcept;
+    [[nodiscard]] blocking_event& prepare_call() noexcept;
     void begin_call() noexcept;
-    [[nodiscard]] sighting& call() noexcept { return memory_.call; }
+    [[nodiscard]] blocking_event& call() noexcept { return memory_.call; }
 
     /// That call is over. True when the watchdog has spoken of it in the meantime.
     bool end_call() noexcept;
 
     /// A hook has seen the running fiber.
-    void record(const sighting& seen) noexcept;
+    void record(const blocking_event& seen) noexcept;
 
     /// The signal handler: leaves the stack that it interrupted, if it was asked for it.
     void leave_sample() noexcept;
@@ -83,10 +84,10 @@ public:
     [[nodiscard]] bool runs_fiber(std::uint64_t slice) const noexcept;
 
     /// The call that the fiber of that slice is in; false: it is in none that is known of.
-    [[nodiscard]] bool current_call(std::uint64_t slice, sighting& into) const noexcept;
+    [[nodiscard]] bool current_call(std::uint64_t slice, blocking_event& into) const noexcept;
 
-    /// The watchdog speaks of the current call: its end is then not a sighting of its own.
-    void claim_call() noexcept { call_claimed_.store(true, std::memory_order_relaxed); }
+    /// The watchdog speaks of the current call: its end is then not a blocking_event of its own.
+    void mark_call_reported() noexcept { call_reported_.store(true, std::memory_order_relaxed); }
 
     enum class sample { none, asked, taken, refused };
 
@@ -96,36 +97,36 @@ public:
     [[nodiscard]] const call_stack& sampled_stack() const noexcept { return sampled_stack_; }
     void forget_sample() noexcept { sample_.store(sample::none, std::memory_order_relaxed); }
 
-    /// The next sighting of the table was judged: empty text when it was suppressed.
+    /// The next blocking_event of the table was judged: empty text when it was suppressed.
     void judged(std::string text);
 
     /// Policy fail: `blocking_call` is due in that fiber, for what lies at `place` of the table.
-    void make_due(std::uint64_t fiber, int place) noexcept;
+    void make_due(std::uint64_t fiber, int index) noexcept;
 
 private:
     struct due {
         std::uint64_t fiber;
-        int place;
+        int index;
     };
 
     [[nodiscard]] bool is_curious() const noexcept;
     [[nodiscard]] bool is_in_call(std::uint64_t slice) const noexcept;
     void take_sample() noexcept;
-    static void throw_what_is_due(vitals& thread);
+    static void throw_what_is_due(scheduler_status& thread);
     void throw_due();
 
     static thread_local constinit monitor* current_ __attribute__((tls_model("initial-exec")));
 
-    vitals& thread_;
+    scheduler_status& thread_;
     const settings how_;
-    bell& watchdog_;
-    sightings_memory& memory_;
-    sighting_table sightings_;
+    wakeup_semaphore& watchdog_;
+    blocking_event_memory& memory_;
+    blocking_event_table events_;
 
     static constexpr std::uint64_t no_slice = ~std::uint64_t{0};
     std::atomic<std::uint64_t> call_slice_{no_slice};
     std::atomic<std::uint64_t> trap_slice_{no_slice};
-    std::atomic<bool> call_claimed_{false};
+    std::atomic<bool> call_reported_{false};
 
     std::atomic<sample> sample_{sample::none};
     std::uint64_t sampled_slice_ = 0;
@@ -133,7 +134,7 @@ private:
 
     std::mutex mutex_;  // of what follows
     std::condition_variable judgement_;
-    std::vector<std::string> verdicts_;  // by place in the table
+    std::vector<std::string> verdicts_;  // by index in the table
     std::vector<due> due_;
 };
 
@@ -166,13 +167,13 @@ public:
 
 private:
     monitor& by_;
-    sighting& seen_;
+    blocking_event& seen_;
     const void* const site_;
     const std::chrono::nanoseconds least_;
     const outcome_of_call outcome_;
 };
 
 /// The fiber that runs; for the scheduler's own thread.
-void label_running(const vitals& thread, fiber_label& into) noexcept;
+void label_running(const scheduler_status& thread, fiber_label& into) noexcept;
 
 }  // namespace coir::detail

@@ -1,10 +1,9 @@
 #include "detect/named_functions.hpp"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include <algorithm>
 #include <cstddef>
+#include <dlfcn.h>
+#include <link.h>
 #include <mutex>
 
 namespace coir::detail {
@@ -52,7 +51,7 @@ void find_named_functions() {
     std::call_once(once, [] { std::ranges::for_each(functions, find); });
 }
 
-void name_by_function(sighting& seen) noexcept {
+void name_by_function(blocking_event& seen) noexcept {
     const auto first = seen.stack.frames.begin();
     for (int i = seen.stack.depth - 1; i >= 0; --i) {
         const void* const address = first[i];

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "detect/sightings.hpp"
+#include "detect/blocking_events.hpp"
 
 namespace coir::detail {
 
@@ -8,8 +8,8 @@ namespace coir::detail {
 /// names, dlopen, posix_spawn. Not for signal handlers; a static program has none.
 void find_named_functions();
 
-/// Where such a function is on the stack, the sighting is of a call of it: class and name, and the frames inside it are
-/// left out. For signal handlers.
-void name_by_function(sighting& seen) noexcept;
+/// Where such a function is on the stack, the blocking_event is of a call of it: class and name, and the frames inside
+/// it are left out. For signal handlers.
+void name_by_function(blocking_event& seen) noexcept;
 
 }  // namespace coir::detail

@@ -1,10 +1,10 @@
 #include "detect/observation.hpp"
 
+#include "detect/named_functions.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <utility>
-
-#include "detect/named_functions.hpp"
 
 namespace coir::detail {
 
@@ -39,8 +39,8 @@ memory_of_traps& memory_in(const monitor& by) noexcept {
 }
 
 /// With the fiber's stack as the trap found it.
-sighting& describe(monitor& by, blocking_class category, const call_name& name) noexcept {
-    sighting& seen = by.prepare_call();
+blocking_event& describe(monitor& by, blocking_class category, const call_name& name) noexcept {
+    blocking_event& seen = by.prepare_call();
     seen.category = category;
     seen.call = name;
     capture_interrupted(seen.stack);
@@ -53,12 +53,12 @@ sighting& describe(monitor& by, blocking_class category, const call_name& name) 
     return seen;
 }
 
-void report(monitor& by, sighting& seen, blocking_kind kind, nanoseconds held, bool claimed = false) noexcept {
+void report(monitor& by, blocking_event& seen, blocking_kind kind, nanoseconds held, bool reported = false) noexcept {
     seen.kind = kind;
     seen.longest = held;
     // What the watchdog has spoken of is counted already, and added up until the slice ends.
-    seen.count = claimed ? 0 : 1;
-    seen.total = claimed ? nanoseconds{0} : held;
+    seen.count = reported ? 0 : 1;
+    seen.total = reported ? nanoseconds{0} : held;
     if (by.wants(seen.category)) by.record(seen);
 }
 
@@ -76,28 +76,29 @@ void count_yield(monitor& by, nanoseconds held) noexcept {
 
 observation::observation(const trapped_call& call) : by_{monitor::looking_by_traps()}, call_{call}, expected_{} {
     if (by_ == nullptr) return;
-    expected_ = forecast_of(call);
-    if (expected_.when == forecast::sleeps::if_it_must) {
+    expected_ = model_of(call);
+    if (expected_.when == call_model::sleeps::if_it_must) {
         describe(*by_, expected_.category, name_of_system_call(call.number));
         by_->begin_call();
     }
-    if (expected_.when != forecast::sleeps::never) outcome_.emplace();
+    if (expected_.when != call_model::sleeps::never) outcome_.emplace();
 }
 
 observation::~observation() {
     if (!outcome_) return;
     const nanoseconds held = outcome_->held();
-    if (expected_.when == forecast::sleeps::yields) {
+    if (expected_.when == call_model::sleeps::yields) {
         count_yield(*by_, held);
         return;
     }
     const bool slept = outcome_->has_slept();
-    const bool published = expected_.when == forecast::sleeps::if_it_must;
-    const bool claimed = published && by_->end_call();
+    const bool published = expected_.when == call_model::sleeps::if_it_must;
+    const bool reported = published && by_->end_call();
     const bool matters = slept ? held >= expected_.least : published && expected_.least == nanoseconds{0};
     if (!matters) return;
-    sighting& seen = published ? by_->call() : describe(*by_, expected_.category, name_of_system_call(call_.number));
-    report(*by_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held, claimed);
+    blocking_event& seen =
+        published ? by_->call() : describe(*by_, expected_.category, name_of_system_call(call_.number));
+    report(*by_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held, reported);
 }
 
 void expect_judgement() {

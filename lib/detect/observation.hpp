@@ -1,9 +1,9 @@
 #pragma once
 
-#include <optional>
-
 #include "detect/monitor.hpp"
 #include "detect/system_calls.hpp"
+
+#include <optional>
 
 namespace coir::detail {
 
@@ -19,7 +19,7 @@ public:
 private:
     monitor* const by_;  // nullptr: nobody wants to know
     const trapped_call call_;
-    forecast expected_;
+    call_model expected_;
     std::optional<outcome_of_call> outcome_;
 };
 

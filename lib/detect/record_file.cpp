@@ -1,15 +1,14 @@
 #include "detect/record_file.hpp"
 
-#include <fcntl.h>
-#include <link.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
+#include <link.h>
+#include <sys/mman.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace coir::detail {
 
@@ -24,7 +23,7 @@ unique_fd make_file(const std::string& folder) {
     };
     unique_fd file{::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
     if (!file) refuse(errno);
-    if (const int error = ::posix_fallocate(file.get(), 0, sizeof(sightings_memory)); error != 0) {
+    if (const int error = ::posix_fallocate(file.get(), 0, sizeof(blocking_event_memory)); error != 0) {
         ::unlink(path.c_str());
         refuse(error);
     }
@@ -37,7 +36,7 @@ std::string path_of(const dl_phdr_info& module) {
     return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
 }
 
-void add_module(sightings_memory& to, const dl_phdr_info& module) noexcept try {
+void add_module(blocking_event_memory& to, const dl_phdr_info& module) noexcept try {
     std::uint64_t begin = ~std::uint64_t{0};
     std::uint64_t end = 0;
     for (unsigned i = 0; i < module.dlpi_phnum; ++i) {
@@ -65,25 +64,25 @@ void add_module(sightings_memory& to, const dl_phdr_info& module) noexcept try {
 record_file::record_file(const std::string& folder) : file_{folder.empty() ? unique_fd{} : make_file(folder)} {
     const int how = file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* const mapped =
-        ::mmap(nullptr, sizeof(sightings_memory), PROT_READ | PROT_WRITE, how, file_ ? file_.get() : -1, 0);
+        ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE, how, file_ ? file_.get() : -1, 0);
     if (mapped == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap of the detector's records"};
-    memory_ = static_cast<sightings_memory*>(mapped);
-    memory_->magic = sightings_memory::magic_now;
-    memory_->bytes = sizeof(sightings_memory);
+    memory_ = static_cast<blocking_event_memory*>(mapped);
+    memory_->magic = blocking_event_memory::magic_now;
+    memory_->bytes = sizeof(blocking_event_memory);
     memory_->pid = ::getpid();
     memory_->tid = ::gettid();
 }
 
 record_file::~record_file() {
-    const std::size_t unused = sightings_memory::sightings_max - memory_->sightings_size.load();
-    ::munmap(memory_, sizeof(sightings_memory));
-    const auto used = static_cast<off_t>(sizeof(sightings_memory) - unused * sizeof(sighting));
+    const std::size_t unused = blocking_event_memory::blocking_events_max - memory_->blocking_events_size.load();
+    ::munmap(memory_, sizeof(blocking_event_memory));
+    const auto used = static_cast<off_t>(sizeof(blocking_event_memory) - unused * sizeof(blocking_event));
     if (file_ && ::ftruncate(file_.get(), used) != 0) return;  // it stays as long as it is
 }
 
 void record_file::note_modules() noexcept {
     struct pass {
-        sightings_memory& memory;
+        blocking_event_memory& memory;
         unsigned long long& seen;
         bool first = true;
     } here{*memory_, modules_seen_};

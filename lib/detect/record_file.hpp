@@ -1,13 +1,13 @@
 #pragma once
 
-#include <string>
-
 #include "base/unique_fd.hpp"
-#include "detect/sightings.hpp"
+#include "detect/blocking_events.hpp"
+
+#include <string>
 
 namespace coir::detail {
 
-/// Where a run's sightings lie: in a file of `folder`, or, without one, in memory that ends with the run. The file is
+/// Where a run's events lie: in a file of `folder`, or, without one, in memory that ends with the run. The file is
 /// what `blocking-detector` reads; it survives `_exit`, a crash and SIGKILL.
 class record_file {
 public:
@@ -19,7 +19,7 @@ public:
     record_file(const record_file&) = delete;
     record_file& operator=(const record_file&) = delete;
 
-    [[nodiscard]] sightings_memory& memory() noexcept { return *memory_; }
+    [[nodiscard]] blocking_event_memory& memory() noexcept { return *memory_; }
 
     /// Writes down which files are mapped, for addresses seen so far. Not for signal handlers.
     void note_modules() noexcept;
@@ -29,7 +29,7 @@ public:
 
 private:
     unique_fd file_;
-    sightings_memory* memory_ = nullptr;
+    blocking_event_memory* memory_ = nullptr;
     unsigned long long modules_seen_ = 0;  // as the dynamic linker counts them
 };
 

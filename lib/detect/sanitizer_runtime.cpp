@@ -1,10 +1,9 @@
 #include "detect/sanitizer_runtime.hpp"
 
-#include <dlfcn.h>
-#include <link.h>
-
 #include <cstddef>
 #include <cstdint>
+#include <dlfcn.h>
+#include <link.h>
 #include <mutex>
 
 namespace coir::detail {

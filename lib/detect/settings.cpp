@@ -1,5 +1,7 @@
 #include "detect/settings.hpp"
 
+#include "detect/classes.hpp"
+
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -7,8 +9,6 @@
 #include <stdexcept>
 #include <string_view>
 #include <utility>
-
-#include "detect/classes.hpp"
 
 namespace coir::detail {
 

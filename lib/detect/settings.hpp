@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+
 #include <string>
 
 namespace coir::detail {

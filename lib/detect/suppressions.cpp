@@ -1,12 +1,12 @@
 #include "detect/suppressions.hpp"
 
+#include "base/read_file.hpp"
+#include "detect/classes.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <stdexcept>
 #include <utility>
-
-#include "base/read_file.hpp"
-#include "detect/classes.hpp"
 
 namespace coir::detail {
 
@@ -116,7 +116,7 @@ bool holds(const suppressions::condition& each, const blocking_report& report) {
     case subject::function_name: return glob_matches(each.glob, report.call);
     case subject::library: return any_frame(&stack_frame::module);
     case subject::source: return any_frame(&stack_frame::file);
-    case subject::category: return each.glob == name_of(report.category);
+    case subject::category: return each.glob == to_string(report.category);
     case subject::fiber: return glob_matches(each.glob, report.fiber_name);
     }
     return false;
@@ -142,7 +142,9 @@ void suppressions::add(std::string_view text, const std::string& name) {
         try {
             rules_.push_back(parse_rule(line));
             rules_.back().place = place;
-        } catch (const std::invalid_argument& what) { throw std::invalid_argument{place + ": " + what.what()}; }
+        } catch (const std::invalid_argument& what) {
+            throw std::invalid_argument{place + ": " + what.what()};
+        }
     }
 }
 

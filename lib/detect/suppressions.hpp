@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <coir/blocking.hpp>
+
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>

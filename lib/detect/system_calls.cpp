@@ -1,5 +1,11 @@
 #include "detect/system_calls.hpp"
 
+#include "base/system_call.hpp"
+#include "detect/classes.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
@@ -13,13 +19,6 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#include <algorithm>
-#include <charconv>
-#include <ctime>
-
-#include "base/system_call.hpp"
-#include "detect/classes.hpp"
-
 namespace coir::detail {
 
 namespace {
@@ -30,7 +29,7 @@ using category = blocking_class;
 /// Everything else: open(2) of a FIFO, close(2) with SO_LINGER, a network's file system, a device. A lock of the
 /// kernel's that is held for a moment says nothing, and on a busy machine it is milliseconds until the thread's next
 /// turn.
-constexpr forecast unlikely{forecast::sleeps::at_times, category::other, 10ms};
+constexpr call_model unlikely{call_model::sleeps::at_times, category::other, 10ms};
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
@@ -41,7 +40,7 @@ bool has_passed(clockid_t clock, const timespec* moment) noexcept {
     return now.tv_sec != moment->tv_sec ? now.tv_sec > moment->tv_sec : now.tv_nsec >= moment->tv_nsec;
 }
 
-forecast of_sleep_until(long clock, const timespec* moment) noexcept {
+call_model of_sleep_until(long clock, const timespec* moment) noexcept {
     return must_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
 }
 
@@ -53,14 +52,14 @@ bool is_datagram(long fd) noexcept {
 }
 
 /// From one descriptor to another: what there is to wait for is a guess, and a file is waited for the shortest.
-forecast of_transfer(long from, long to) noexcept {
-    for (const forecast& side : {forecast_of_stream(from), forecast_of_stream(to)}) {
-        if (side.when == forecast::sleeps::if_it_must) return at_times(side.category);
+call_model of_transfer(long from, long to) noexcept {
+    for (const call_model& side : {model_of_stream(from), model_of_stream(to)}) {
+        if (side.when == call_model::sleeps::if_it_must) return at_times(side.category);
     }
     return at_times(category::disk);
 }
 
-forecast of_futex(long operation, long limit) noexcept {
+call_model of_futex(long operation, long limit) noexcept {
     const clockid_t clock = (operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
     switch (operation & FUTEX_CMD_MASK) {
     case FUTEX_WAIT: return must_if(!is_zero(at<timespec>(limit)), category::lock);
@@ -72,7 +71,7 @@ forecast of_futex(long operation, long limit) noexcept {
     }
 }
 
-forecast of_semaphores(long operations, long count, const timespec* limit) noexcept {
+call_model of_semaphores(long operations, long count, const timespec* limit) noexcept {
     const auto* const first = at<sembuf>(operations);
     const bool waits = std::any_of(
         first, first + count, [](const sembuf& each) { return each.sem_op <= 0 && (each.sem_flg & IPC_NOWAIT) == 0; });
@@ -81,39 +80,39 @@ forecast of_semaphores(long operations, long count, const timespec* limit) noexc
 
 }  // namespace
 
-forecast forecast_of(const trapped_call& call) noexcept {
+call_model model_of(const trapped_call& call) noexcept {
     const auto& [a, b, c, d, e, f] = call.arguments;
     switch (call.number) {
-    case SYS_nanosleep: return forecast_of_sleep(at<timespec>(a));
+    case SYS_nanosleep: return model_of_sleep(at<timespec>(a));
     case SYS_clock_nanosleep:
-        return (b & TIMER_ABSTIME) != 0 ? of_sleep_until(a, at<timespec>(c)) : forecast_of_sleep(at<timespec>(c));
+        return (b & TIMER_ABSTIME) != 0 ? of_sleep_until(a, at<timespec>(c)) : model_of_sleep(at<timespec>(c));
 
-    case SYS_ppoll: return forecast_of_poll(b, !is_zero(at<timespec>(c)));
-    case SYS_pselect6: return forecast_of_poll(a, !is_zero(at<timespec>(e)));
+    case SYS_ppoll: return model_of_poll(b, !is_zero(at<timespec>(c)));
+    case SYS_pselect6: return model_of_poll(a, !is_zero(at<timespec>(e)));
     case SYS_epoll_pwait: return must_if(static_cast<int>(d) != 0, category::poll);
     case SYS_epoll_pwait2: return must_if(!is_zero(at<timespec>(d)), category::poll);
     case SYS_io_uring_enter: return must_if(c > 0, category::poll);
 
-    case SYS_connect: return is_datagram(a) ? never_sleeps : forecast_of_socket(a);
+    case SYS_connect: return is_datagram(a) ? never_sleeps : model_of_socket(a);
     case SYS_accept:
-    case SYS_accept4: return forecast_of_socket(a);
+    case SYS_accept4: return model_of_socket(a);
     case SYS_recvfrom:
-    case SYS_sendto: return forecast_of_socket(a, d);
+    case SYS_sendto: return model_of_socket(a, d);
     case SYS_recvmsg:
-    case SYS_sendmsg: return forecast_of_socket(a, c);
+    case SYS_sendmsg: return model_of_socket(a, c);
     case SYS_recvmmsg:
-    case SYS_sendmmsg: return forecast_of_socket(a, d);
+    case SYS_sendmmsg: return model_of_socket(a, d);
 
     case SYS_read:
     case SYS_readv:
     case SYS_pread64:
     case SYS_preadv:
-    case SYS_preadv2: return forecast_of_stream(a);
+    case SYS_preadv2: return model_of_stream(a);
     case SYS_write:
     case SYS_writev:
     case SYS_pwrite64:
     case SYS_pwritev:
-    case SYS_pwritev2: return forecast_of_output(a, forecast_of_stream(a));
+    case SYS_pwritev2: return model_of_output(a, model_of_stream(a));
     case SYS_splice: return of_transfer(a, c);
     case SYS_tee: return of_transfer(a, b);
     case SYS_vmsplice: return of_transfer(a, a);
@@ -143,7 +142,7 @@ forecast forecast_of(const trapped_call& call) noexcept {
     case SYS_futex_waitv: return must(category::lock);
 #endif
 
-    case SYS_sched_yield: return {forecast::sleeps::yields, category::cpu, 0ns};
+    case SYS_sched_yield: return {call_model::sleeps::yields, category::cpu, 0ns};
 
     case SYS_wait4: return must_if((c & WNOHANG) == 0, category::process);
     case SYS_waitid: return must_if((d & WNOHANG) == 0, category::process);
@@ -152,8 +151,8 @@ forecast forecast_of(const trapped_call& call) noexcept {
     case SYS_rt_sigtimedwait: return must_if(!is_zero(at<timespec>(c)), category::signal);
 
 #if defined(__x86_64__)
-    case SYS_poll: return forecast_of_poll(b, static_cast<int>(c) != 0);
-    case SYS_select: return forecast_of_poll(a, !is_zero(at<timeval>(e)));
+    case SYS_poll: return model_of_poll(b, static_cast<int>(c) != 0);
+    case SYS_select: return model_of_poll(a, !is_zero(at<timeval>(e)));
     case SYS_epoll_wait: return must_if(static_cast<int>(d) != 0, category::poll);
     case SYS_pause: return must(category::signal);
 #endif

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <array>
+#include "detect/blocking_events.hpp"
+#include "detect/call_model.hpp"
 
-#include "detect/forecast.hpp"
-#include "detect/sightings.hpp"
+#include <array>
 
 namespace coir::detail {
 
@@ -14,7 +14,7 @@ struct trapped_call {
 };
 
 /// Safe in signal handlers.
-[[nodiscard]] forecast forecast_of(const trapped_call& call) noexcept;
+[[nodiscard]] call_model model_of(const trapped_call& call) noexcept;
 
 /// What reports call it: "nanosleep", "system call 440".
 [[nodiscard]] call_name name_of_system_call(long number) noexcept;

@@ -1,18 +1,17 @@
 #include "detect/thread_probe.hpp"
 
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "base/read_memory.hpp"
+#include "base/unique_fd.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
-
-#include "base/read_memory.hpp"
-#include "base/unique_fd.hpp"
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace coir::detail {
 

@@ -1,10 +1,9 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstdint>
 #include <ctime>
+#include <sys/types.h>
 
 namespace coir::detail {
 

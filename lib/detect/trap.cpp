@@ -1,23 +1,22 @@
 #include "detect/trap.hpp"
 
-#include <link.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <mutex>
-#include <string_view>
-
 #include "base/system_call.hpp"
 #include "detect/kernel_sigaction.hpp"
 #include "detect/named_functions.hpp"
 #include "detect/observation.hpp"
 #include "detect/sanitizer_runtime.hpp"
 #include "detect/trap_handler.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <link.h>
+#include <mutex>
+#include <string_view>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 extern "C" {
 // The linker sets them around the section of base/system_call_*.S and trap_*.S.
@@ -150,7 +149,7 @@ std::string refusal(int error) {
 
 }  // namespace
 
-trap::trap(vitals& thread) noexcept : missing_{why_not()} {
+trap::trap(scheduler_status& thread) noexcept : missing_{why_not()} {
     if (!is_set()) return;
     if (!handler.acquire()) {
         missing_ = "another coir has them in this process, inside another module";

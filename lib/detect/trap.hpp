@@ -1,23 +1,22 @@
 #pragma once
 
-#include <signal.h>
+#include "core/scheduler_status.hpp"
 
 #include <cstdint>
+#include <signal.h>
 #include <string>
-
-#include "core/vitals.hpp"
 
 namespace coir::detail {
 
-/// Traps on the calling thread while it lives: every system call that is made while the selector in `vitals` says so
-/// raises SIGSYS, whose handler makes the call, and tells the thread's monitor what came of it. By Syscall User
+/// Traps on the calling thread while it lives: every system call that is made while the selector in `scheduler_status`
+/// says so raises SIGSYS, whose handler makes the call, and tells the thread's monitor what came of it. By Syscall User
 /// Dispatch (prctl(2), Linux 5.11, x86-64). Needs an alternate signal stack.
 ///
 /// SIGSYS must never be blocked where a trap can be, or the kernel ends the process: while traps are set, the handlers
 /// and masks of the whole program are kept from blocking it.
 class trap {
 public:
-    explicit trap(vitals& thread) noexcept;
+    explicit trap(scheduler_status& thread) noexcept;
     ~trap();
     trap(const trap&) = delete;
     trap& operator=(const trap&) = delete;

@@ -1,19 +1,18 @@
 #include "detect/trap_handler.hpp"
 
 #include "base/sanitizers.hpp"
-#include "core/vitals.hpp"
+#include "core/scheduler_status.hpp"
 #include "detect/observation.hpp"
 
 #if defined(__x86_64__)
-
-#include <sys/syscall.h>
-
-#include <cerrno>
 
 #include "base/system_call.hpp"
 #include "detect/kernel_sigaction.hpp"
 #include "detect/sanitizer_runtime.hpp"
 #include "detect/trapped_fiber.hpp"
+
+#include <cerrno>
+#include <sys/syscall.h>
 
 #if defined(COIR_TSAN)
 extern "C" {
@@ -84,11 +83,11 @@ void handle_call(trapped_fiber& fiber, const trapped_call& call) {
 }  // namespace
 
 __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* info, void* context) {
-    vitals* const thread = this_thread_vitals();
+    scheduler_status* const thread = this_thread_status();
     if (info->si_code != dispatched_to_user || thread == nullptr) return hand_to_program(signal, info, context);
     const int saved = errno;
     // First of all: what is done from here on, by this handler or by those that interrupt it, is no fiber's doing.
-    thread->selector.store(vitals::allow, std::memory_order_relaxed);
+    thread->selector.store(scheduler_status::allow, std::memory_order_relaxed);
     trapped_fiber fiber{context};
     const trapped_call call = fiber.call(info->si_syscall);
     if (!is_in_sanitizer_runtime(fiber.goes_on_at()))
@@ -96,7 +95,7 @@ __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* i
     else if (!fiber.pass_on(call))
         fiber.make(call);
     errno = saved;
-    thread->selector.store(vitals::block, std::memory_order_relaxed);
+    thread->selector.store(scheduler_status::block, std::memory_order_relaxed);
 }
 
 }  // namespace coir::detail

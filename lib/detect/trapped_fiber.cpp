@@ -2,17 +2,16 @@
 
 #if defined(__x86_64__)
 
-#include <linux/sched.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/syscall.h>
+#include "base/system_call.hpp"
+#include "detect/kernel_sigaction.hpp"
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-
-#include "base/system_call.hpp"
-#include "detect/kernel_sigaction.hpp"
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
 
 extern "C" {
 // trap_x86_64.S
@@ -119,12 +118,12 @@ long change_mask(interrupted& fiber, const trapped_call& call) noexcept {
     return 0;
 }
 
-/// A call that waits with another signal mask, at `place` of its arguments.
-long make_with_mask(trapped_call call, std::size_t place) {
+/// A call that waits with another signal mask, at `index` of its arguments.
+long make_with_mask(trapped_call call, std::size_t index) {
     std::uint64_t mask = 0;
-    if (const long given = call.arguments[place]; given != 0) {
+    if (const long given = call.arguments[index]; given != 0) {
         mask = *reinterpret_cast<const std::uint64_t*>(given) & ~sigsys_bit;
-        call.arguments[place] = reinterpret_cast<long>(&mask);
+        call.arguments[index] = reinterpret_cast<long>(&mask);
     }
     return make(call);
 }

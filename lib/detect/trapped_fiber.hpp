@@ -1,8 +1,8 @@
 #pragma once
 
-#include <ucontext.h>
-
 #include "detect/system_calls.hpp"
+
+#include <ucontext.h>
 
 namespace coir::detail {
 

@@ -1,22 +1,21 @@
 #include "detect/watchdog.hpp"
 
-#include <pthread.h>
-#include <signal.h>
+#include "base/own_module.hpp"
+#include "base/per_process.hpp"
+#include "base/signals_blocked.hpp"
+#include "detect/capture.hpp"
+#include "detect/watched_thread.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <pthread.h>
+#include <signal.h>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "base/own_module.hpp"
-#include "base/per_process.hpp"
-#include "base/signals_blocked.hpp"
-#include "detect/capture.hpp"
-#include "detect/watched_thread.hpp"
 
 namespace coir::detail::watchdog {
 
@@ -83,7 +82,7 @@ public:
     }
     ~patrol() {
         ending_.store(true);
-        doorbell().ring();
+        wakeup().ring();
         thread_.join();
     }
     patrol(const patrol&) = delete;
@@ -94,14 +93,14 @@ public:
     void add(watched_thread& added) {
         const std::lock_guard lock{mutex_};
         added_.push_back(&added);
-        doorbell().ring();
+        wakeup().ring();
     }
     void remove(watched_thread& removed) {
         {
             const std::lock_guard lock{mutex_};
             removed_.push_back(&removed);
         }
-        doorbell().ring();
+        wakeup().ring();
     }
 
 private:
@@ -137,18 +136,18 @@ private:
             watched_, [&](const watched_thread* each) { return now - each->last_busy() >= idle_after; });
         const bool was_told = std::exchange(told_, all_idle);
         for (watched_thread* each : watched_) {
-            each->shared().thread().unwatched.store(all_idle, std::memory_order_relaxed);
+            each->shared().thread().wakes_watchdog.store(all_idle, std::memory_order_relaxed);
         }
         // A hub that went to work while it was being told may not have seen it: only at the next look, when it has been
         // idle ever since, is it sure to ring.
         if (all_idle && was_told) {
-            doorbell().wait();
+            wakeup().wait();
             told_ = false;
             return;
         }
         std::chrono::nanoseconds interval = 1s;
         for (const watched_thread* each : watched_) interval = std::min(interval, each->interval());
-        doorbell().wait_for(interval);
+        wakeup().wait_for(interval);
     }
 
     const stack_signal signal_;
@@ -179,14 +178,15 @@ void take_back(int signal) noexcept {
     ::sigaddset(&only, signal);
     ::pthread_sigmask(SIG_BLOCK, &only, &before);
     const timespec at_once{};
-    while (::sigtimedwait(&only, nullptr, &at_once) == signal) {}
+    while (::sigtimedwait(&only, nullptr, &at_once) == signal) {
+    }
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 }  // namespace
 
-bell& doorbell() noexcept {
-    static bell one;
+wakeup_semaphore& wakeup() noexcept {
+    static wakeup_semaphore one;
     return one;
 }
 
@@ -197,9 +197,9 @@ void watch(watched_thread& added) {
     const std::lock_guard lock{here.mutex};
     if (here.at_work == nullptr) here.at_work = new patrol;
     ++here.watched_count;
-    added.shared().thread().on_busy = [](vitals& thread) noexcept {
-        thread.unwatched.store(false, std::memory_order_relaxed);
-        doorbell().ring();
+    added.shared().thread().on_busy = [](scheduler_status& thread) noexcept {
+        thread.wakes_watchdog.store(false, std::memory_order_relaxed);
+        wakeup().ring();
     };
     here.at_work->add(added);
 }

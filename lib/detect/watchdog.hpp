@@ -1,6 +1,6 @@
 #pragma once
 
-#include "detect/bell.hpp"
+#include "detect/wakeup_semaphore.hpp"
 
 namespace coir::detail {
 
@@ -11,7 +11,7 @@ class watched_thread;
 namespace watchdog {
 
 /// What wakes it.
-[[nodiscard]] bell& doorbell() noexcept;
+[[nodiscard]] wakeup_semaphore& wakeup() noexcept;
 
 /// Whether the calling thread is the watchdog's.
 [[nodiscard]] bool is_this_thread() noexcept;

@@ -1,14 +1,13 @@
 #include "detect/watched_thread.hpp"
 
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "core/task.hpp"
+#include "detect/classes.hpp"
 
 #include <algorithm>
 #include <cstdlib>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include <utility>
-
-#include "core/task.hpp"
-#include "detect/classes.hpp"
 
 namespace coir::detail {
 
@@ -22,8 +21,8 @@ constexpr auto sample_patience = 1s;  // for a signal that the thread blocks, or
 constexpr int sleeps_in_a_row = 4;    // many short sleeps look like one that goes on
 
 /// Reads the record of a task of another thread, which may come to its end meanwhile: the memory stays mapped, and the
-/// caller finds by `vitals.slices` whether it was still the same task. Not for the thread sanitizer to see.
-__attribute__((no_sanitize("thread"))) bool peek(const vitals& thread, std::uint64_t slice, fiber_label& into,
+/// caller finds by `scheduler_status.slices` whether it was still the same task. Not for the thread sanitizer to see.
+__attribute__((no_sanitize("thread"))) bool peek(const scheduler_status& thread, std::uint64_t slice, fiber_label& into,
                                                  bool& permitted) noexcept {
     const auto still = [&] { return thread.slices.load(std::memory_order_acquire) == slice; };
     const task* const running = thread.running.load(std::memory_order_relaxed);
@@ -41,7 +40,7 @@ __attribute__((no_sanitize("thread"))) bool peek(const vitals& thread, std::uint
 
 }  // namespace
 
-watched_thread::watched_thread(vitals& thread, settings how, bell& watchdog)
+watched_thread::watched_thread(scheduler_status& thread, settings how, wakeup_semaphore& watchdog)
     : record_{how.records_folder}, shared_{thread, std::move(how), watchdog, record_.memory()}, book_{shared_.how()},
       probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {
     record_.note_modules();
@@ -53,8 +52,8 @@ std::chrono::nanoseconds watched_thread::interval() const noexcept {
 }
 
 void watched_thread::look(time_point now, int stack_signal) {
-    log_new_sightings();
-    vitals& thread = shared_.thread();
+    log_new_events();
+    scheduler_status& thread = shared_.thread();
     const std::uint64_t number = thread.slices.load(std::memory_order_acquire);
     const bool busy = shared_.runs_fiber(number);
     if (busy || number != slice_.number) last_busy_ = now;
@@ -79,7 +78,7 @@ void watched_thread::end_slice() {
     in_slice_ = false;
     // It came to its end before the stack came.
     if (slice_.sample_asked && !slice_.reported) report_hog();
-    if (slice_.reported) shared_.sightings().lengthen(slice_.place, slice_.said, slice_.lasted);
+    if (slice_.reported) shared_.events().lengthen(slice_.index, slice_.said, slice_.lasted);
     shared_.forget_sample();
 }
 
@@ -114,15 +113,15 @@ void watched_thread::examine_sleep(time_point now) {
 
     const bool for_long = now - slice_.began >= reminder_after * shared_.how().options.stall_threshold;
     if (slice_.reported) {
-        if (for_long && !std::exchange(slice_.reminded, true) && slice_.place >= 0)
-            book_.remind(slice_.place, slice_.lasted);
+        if (for_long && !std::exchange(slice_.reminded, true) && slice_.index >= 0)
+            book_.remind(slice_.index, slice_.lasted);
         return;
     }
-    sighting seen;
+    blocking_event seen;
     if (shared_.current_call(slice_.number, seen)) {
         // Who has told of the call tells of it again when it is over: unless that may never be.
         if (!for_long) return;
-        shared_.claim_call();
+        shared_.mark_call_reported();
     } else {
         const thread_probe::sleep where = probe_.where_asleep();
         const known_system_call& call = system_call_numbered(where.system_call);
@@ -158,35 +157,35 @@ void watched_thread::examine_work(time_point now, int stack_signal) {
 }
 
 void watched_thread::report_hog() {
-    sighting seen;
+    blocking_event seen;
     seen.kind = blocking_kind::hog;
     seen.category = blocking_class::cpu;
     if (shared_.sample_state() == monitor::sample::taken) seen.stack = shared_.sampled_stack();
     report(seen);
 }
 
-void watched_thread::report(sighting& seen) {
+void watched_thread::report(blocking_event& seen) {
     slice_.reported = true;
     if (!shared_.wants(seen.category)) return;
     seen.longest = seen.total = slice_.said = slice_.lasted;
     seen.goes_on = in_slice_;
     seen.fiber = slice_.fiber;
-    slice_.place = shared_.sightings().record(seen).place;
-    log_new_sightings();
-    if (shared_.how().options.policy == blocking_policy::fail && slice_.place >= 0) {
-        shared_.make_due(seen.fiber.id, slice_.place);
+    slice_.index = shared_.events().record(seen).index;
+    log_new_events();
+    if (shared_.how().options.policy == blocking_policy::fail && slice_.index >= 0) {
+        shared_.make_due(seen.fiber.id, slice_.index);
     }
 }
 
-void watched_thread::log_new_sightings() {
-    if (logged_ < shared_.sightings().size()) record_.note_modules();
-    sighting next;
-    for (const int size = shared_.sightings().size(); logged_ < size; ++logged_) {
-        shared_.sightings().copy(logged_, next);
-        const report_book::entry& made = book_.add(next);
+void watched_thread::log_new_events() {
+    if (logged_ < shared_.events().size()) record_.note_modules();
+    blocking_event next;
+    for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
+        shared_.events().copy(logged_, next);
+        const reporter::entry& made = book_.add(next);
         const bool matters = !made.suppressed && next.kind != blocking_kind::latent;
         if (matters && shared_.how().options.policy == blocking_policy::abort) {
-            book_.finish(shared_.sightings());
+            book_.finish(shared_.events());
             std::abort();
         }
         shared_.judged(matters ? made.text : std::string{});
@@ -195,8 +194,8 @@ void watched_thread::log_new_sightings() {
 
 void watched_thread::finish() {
     end_slice();
-    log_new_sightings();
-    book_.finish(shared_.sightings());
+    log_new_events();
+    book_.finish(shared_.events());
     record_.finish();
 }
 

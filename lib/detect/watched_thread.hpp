@@ -1,14 +1,15 @@
 #pragma once
 
-#include <chrono>
 #include <coir/blocking.hpp>
-#include <cstdint>
-#include <semaphore>
 
 #include "detect/monitor.hpp"
 #include "detect/record_file.hpp"
-#include "detect/report_book.hpp"
+#include "detect/reporter.hpp"
 #include "detect/thread_probe.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <semaphore>
 
 namespace coir::detail {
 
@@ -17,8 +18,8 @@ class watched_thread {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// Throws what `record_file` and `report_book` throw.
-    watched_thread(vitals& thread, settings how, bell& watchdog);
+    /// Throws what `record_file` and `reporter` throw.
+    watched_thread(scheduler_status& thread, settings how, wakeup_semaphore& watchdog);
 
     [[nodiscard]] monitor& shared() noexcept { return shared_; }
 
@@ -52,7 +53,7 @@ private:
         time_point asked_at;
         bool reported = false;
         bool reminded = false;
-        int place = -1;                      // of its report in the table
+        int index = -1;                      // of its report in the table
         std::chrono::nanoseconds said{0};    // how long, as the report has it
         std::chrono::nanoseconds lasted{0};  // as far as was seen
         fiber_label fiber;
@@ -64,12 +65,12 @@ private:
     void examine_sleep(time_point now);
     void examine_work(time_point now, int stack_signal);
     void report_hog();
-    void report(sighting& seen);
-    void log_new_sightings();
+    void report(blocking_event& seen);
+    void log_new_events();
 
     record_file record_;
     monitor shared_;
-    report_book book_;
+    reporter book_;
     thread_probe probe_;
     std::binary_semaphore done_{0};
     time_point last_busy_;

@@ -1,13 +1,13 @@
-#include <limits.h>
-#include <sys/inotify.h>
-
-#include <cerrno>
 #include <coir/detail/throw_if.hpp>
 #include <coir/directory_watch.hpp>
-#include <cstring>
 
 #include "base/sys.hpp"
 #include "io/polled_fd.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <limits.h>
+#include <sys/inotify.h>
 
 namespace coir::io {
 

@@ -1,18 +1,18 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <coir/detail/throw_if.hpp>
 #include <coir/error.hpp>
 #include <coir/file.hpp>
-#include <cstring>
-#include <utility>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "io/file_calls.hpp"
 #include "io/vectors.hpp"
 #include "sync/detached_work.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace coir::io {
 

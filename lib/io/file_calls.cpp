@@ -1,13 +1,12 @@
 #include "io/file_calls.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <filesystem>
 #include <utility>
 
 namespace coir::detail {

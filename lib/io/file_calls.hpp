@@ -1,6 +1,6 @@
 #pragma once
 
-#include <sys/types.h>
+#include "base/unique_fd.hpp"
 
 #include <cerrno>
 #include <cstddef>
@@ -8,9 +8,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <sys/types.h>
 #include <system_error>
-
-#include "base/unique_fd.hpp"
 
 /// What the threads of the pool do for `io::file`: it blocks, and knows nothing of fibers.
 namespace coir::detail {

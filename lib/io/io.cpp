@@ -1,11 +1,11 @@
-#include <fcntl.h>
-
 #include <coir/byte_stream.hpp>
 #include <coir/io.hpp>
 #include <coir/offload.hpp>
 
 #include "base/sys.hpp"
 #include "io/wait_loop.hpp"
+
+#include <fcntl.h>
 
 namespace coir::io {
 
@@ -29,7 +29,9 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
         int fd;
     } const at_end{reactor, fd};
     return detail::park_on_descriptor(here, me, until);
-} catch (const std::system_error& refused) { return refused.code(); }
+} catch (const std::system_error& refused) {
+    return refused.code();
+}
 
 /// What a transfer has to know of a descriptor.
 enum class nature { pollable, file };

@@ -1,21 +1,21 @@
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <climits>
 #include <coir/detail/throw_if.hpp>
 #include <coir/offload.hpp>
 #include <coir/pipe.hpp>
-#include <string>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "io/polled_fd.hpp"
 #include "io/vectors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <fcntl.h>
+#include <poll.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace coir::io {
 
@@ -44,7 +44,7 @@ template <class Call> long in_a_thread(polled_fd& by, direction towards, Call ca
     const long duplicate = sys::duplicate(by.fd());
     if (duplicate < 0) return duplicate;
     const unique_fd kept{static_cast<int>(duplicate)};
-    const polled_fd::visit inside{by, towards};
+    const polled_fd::pending_call inside{by, towards};
     const long done = offload([&] { return call(kept.get()); });
     return by.fd() < 0 ? -ECANCELED : done;
 }
@@ -52,7 +52,7 @@ template <class Call> long in_a_thread(polled_fd& by, direction towards, Call ca
 template <class Call>
 std::size_t at_once(polled_fd& by, direction towards, std::error_code& ec, const char* operation, Call call) {
     detail::scheduler::enter(operation);
-    if (by.is_visited(towards, ec)) return 0;
+    if (by.is_busy(towards, ec)) return 0;
     const long done = in_a_thread(by, towards, call);
     ec = error_of(done);
     return done < 0 ? 0 : static_cast<std::size_t>(done);
@@ -85,8 +85,8 @@ std::size_t reader::receive(std::span<std::byte> into, const deadline& until, st
 
 std::size_t reader::receive(mutable_buffers into, const deadline& until, std::error_code& ec) {
     if (how_ != transfer_by::call) return receive(detail::first_of_buffers(into), until, ec);
-    detail::vectors places{into};
-    const auto call = [&] { return sys::readv(fd_.fd(), places.data(), static_cast<int>(places.size())); };
+    detail::vectors buffers{into};
+    const auto call = [&] { return sys::readv(fd_.fd(), buffers.data(), static_cast<int>(buffers.size())); };
     return fd_.read_by(call, until, ec, "io::reader::read_some");
 }
 
@@ -120,8 +120,8 @@ std::size_t writer::send(std::span<const std::byte> from, const deadline& until,
 
 std::size_t writer::send(const_buffers from, const deadline& until, std::error_code& ec) {
     if (how_ != transfer_by::call) return send(detail::first_of_buffers(from), until, ec);
-    detail::vectors places{from};
-    const auto call = [&] { return sys::writev(fd_.fd(), places.data(), static_cast<int>(places.size())); };
+    detail::vectors buffers{from};
+    const auto call = [&] { return sys::writev(fd_.fd(), buffers.data(), static_cast<int>(buffers.size())); };
     return fd_.write_by(call, until, ec, "io::writer::write_some");
 }
 

@@ -1,9 +1,9 @@
 #include "io/polled_fd.hpp"
 
-#include <utility>
-
 #include "base/check.hpp"
 #include "base/sys.hpp"
+
+#include <utility>
 
 namespace coir::detail {
 
@@ -13,8 +13,8 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
     if (owner_.belongs_to(here.serial())) [[likely]]
         return {};
-    forget_visitors_of_parent();
-    owner_.claim(here, operation);
+    forget_calls_of_parent_process();
+    owner_.bind_owner(here, operation);
     try {
         is_shared() ? here.reactor().add_shared(fd_) : here.reactor().add(fd_);
     } catch (const std::system_error& refused) {
@@ -30,7 +30,7 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
     if (is_shared()) [[unlikely]]
         return wait_shared(here, me, until);
     here.reactor().prepare(fd_, me, towards);
-    const visit inside{*this, towards};
+    const pending_call inside{*this, towards};
     const std::error_code ended = park_on_descriptor(here, me, until);
     // Closed, perhaps after the descriptor became ready and before this fiber ran.
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
@@ -39,7 +39,7 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
 /// For input: only listening sockets are shared.
 std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadline& until) {
     here.reactor().prepare_shared(fd_, me);
-    const visit inside{*this, direction::read};
+    const pending_call inside{*this, direction::read};
     struct finish {
         // Closed: the number may be another file's by now. Interrupted: nothing is known of it.
         ~finish() {
@@ -53,15 +53,15 @@ std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadli
 }
 
 std::error_code polled_fd::let_others_run(scheduler& here, direction towards) {
-    const visit inside{*this, towards};
+    const pending_call inside{*this, towards};
     here.yield();
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : std::error_code{};
 }
 
-bool polled_fd::is_visited(direction towards, std::error_code& ec) const noexcept {
-    if (visitors_[static_cast<int>(towards)] == 0) [[likely]]
+bool polled_fd::is_busy(direction towards, std::error_code& ec) const noexcept {
+    if (pending_calls_[static_cast<int>(towards)] == 0) [[likely]]
         return false;
-    if (is_inherited()) return false;
+    if (is_from_parent_process()) return false;
     ec = std::make_error_code(std::errc::operation_in_progress);
     return true;
 }
@@ -72,8 +72,8 @@ polled_fd::polled_fd(polled_fd&& other) noexcept { *this = std::move(other); }
 
 polled_fd& polled_fd::operator=(polled_fd&& other) noexcept {
     if (this == &other) return *this;
-    other.check_unvisited();
-    check_unvisited();
+    other.check_no_pending_call();
+    check_no_pending_call();
     close();
     owner_ = std::exchange(other.owner_, {});
     fd_ = std::exchange(other.fd_, -1);
@@ -82,20 +82,21 @@ polled_fd& polled_fd::operator=(polled_fd&& other) noexcept {
 }
 
 polled_fd::~polled_fd() {
-    check_unvisited();
+    check_no_pending_call();
     close();
 }
 
-void polled_fd::check_unvisited() noexcept {
-    if (visitors_[0] + visitors_[1] == 0) [[likely]]
+void polled_fd::check_no_pending_call() noexcept {
+    if (pending_calls_[0] + pending_calls_[1] == 0) [[likely]]
         return;
-    forget_visitors_of_parent();
-    COIR_CHECK(visitors_[0] + visitors_[1] == 0, "a stream or socket is destroyed or moved while a fiber is suspended "
-                                                 "in one of its calls: close() it, and join the fiber");
+    forget_calls_of_parent_process();
+    COIR_CHECK(pending_calls_[0] + pending_calls_[1] == 0,
+               "a stream or socket is destroyed or moved while a fiber is suspended "
+               "in one of its calls: close() it, and join the fiber");
 }
 
-void polled_fd::forget_visitors_of_parent() noexcept {
-    if (is_inherited()) visitors_[0] = visitors_[1] = 0;
+void polled_fd::forget_calls_of_parent_process() noexcept {
+    if (is_from_parent_process()) pending_calls_[0] = pending_calls_[1] = 0;
 }
 
 void polled_fd::close() noexcept {
@@ -105,7 +106,7 @@ void polled_fd::close() noexcept {
 int polled_fd::release() noexcept {
     if (fd_ >= 0) {
         COIR_CHECK(!owner_.is_elsewhere(), "a stream or socket is closed in another thread than that of its scheduler");
-        forget_visitors_of_parent();
+        forget_calls_of_parent_process();
         scheduler* const here = scheduler::current();
         if (here != nullptr && owner_.belongs_to(here->serial())) here->reactor().remove(fd_);
         owner_ = {};

@@ -1,24 +1,26 @@
 #pragma once
 
-#include <cerrno>
 #include <coir/detail/polled_fd.hpp>
 
 #include "core/scheduler.hpp"
 #include "io/wait_loop.hpp"
 
+#include <cerrno>
+
 namespace coir::detail {
 
-class polled_fd::visit {
+class polled_fd::pending_call {
 public:
-    visit(polled_fd& visited, direction towards) noexcept : visitors_{visited.visitors_[static_cast<int>(towards)]} {
-        ++visitors_;
+    pending_call(polled_fd& called, direction towards) noexcept
+        : pending_calls_{called.pending_calls_[static_cast<int>(towards)]} {
+        ++pending_calls_;
     }
-    ~visit() { --visitors_; }
-    visit(const visit&) = delete;
-    visit& operator=(const visit&) = delete;
+    ~pending_call() { --pending_calls_; }
+    pending_call(const pending_call&) = delete;
+    pending_call& operator=(const pending_call&) = delete;
 
 private:
-    std::uint32_t& visitors_;
+    std::uint32_t& pending_calls_;
 };
 
 /// Where nothing can have come since the last one, `attempt` answers EAGAIN by itself, so that a descriptor known to be
@@ -37,7 +39,7 @@ long polled_fd::complete(direction towards, const deadline& until, std::error_co
 
 template <class Call>
 std::size_t polled_fd::read_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
-    if (is_visited(direction::read, ec)) return 0;
+    if (is_busy(direction::read, ec)) return 0;
     const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.readable) return -EAGAIN;
         const long n = call();
@@ -49,7 +51,7 @@ std::size_t polled_fd::read_by(Call call, const deadline& until, std::error_code
 
 template <class Call>
 std::size_t polled_fd::write_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
-    if (is_visited(direction::write, ec)) return 0;
+    if (is_busy(direction::write, ec)) return 0;
     const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.writable) return -EAGAIN;
         const long n = call();

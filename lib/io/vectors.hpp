@@ -1,12 +1,12 @@
 #pragma once
 
-#include <sys/uio.h>
+#include <coir/byte_stream.hpp>
 
 #include <algorithm>
 #include <array>
-#include <coir/byte_stream.hpp>
 #include <cstddef>
 #include <span>
+#include <sys/uio.h>
 
 namespace coir::detail {
 

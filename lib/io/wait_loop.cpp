@@ -22,7 +22,7 @@ bool is_time_to_yield(scheduler& here) noexcept {
         unsigned calls;
     };
     static thread_local constinit row row{};
-    const std::uint64_t slice = here.vitals().slices.load(std::memory_order_relaxed);
+    const std::uint64_t slice = here.status().slices.load(std::memory_order_relaxed);
     if (row.slice != slice) row = {slice, 0};
     if (++row.calls < calls_in_a_row) return false;
     row.calls = 0;

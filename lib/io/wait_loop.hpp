@@ -1,10 +1,11 @@
 #pragma once
 
-#include <cerrno>
 #include <coir/deadline.hpp>
-#include <system_error>
 
 #include "core/scheduler.hpp"
+
+#include <cerrno>
+#include <system_error>
 
 namespace coir::detail {
 

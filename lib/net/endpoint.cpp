@@ -1,13 +1,13 @@
-#include <arpa/inet.h>
-#include <net/if.h>
-
-#include <algorithm>
-#include <array>
-#include <charconv>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <net/if.h>
 #include <optional>
 #include <ostream>
 

@@ -1,9 +1,10 @@
 #include "net/happy_eyeballs.hpp"
 
-#include <algorithm>
-#include <chrono>
 #include <coir/task_group.hpp>
 #include <coir/wait_queue.hpp>
+
+#include <algorithm>
+#include <chrono>
 
 namespace coir::detail {
 

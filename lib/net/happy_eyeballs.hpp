@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/net/endpoint.hpp>
+
 #include <functional>
 #include <span>
 #include <system_error>

@@ -1,15 +1,15 @@
-#include <netdb.h>
-
-#include <cerrno>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/resolve.hpp>
+
+#include "sync/detached_work.hpp"
+
+#include <cerrno>
 #include <memory>
+#include <netdb.h>
 #include <new>
 #include <optional>
 #include <string>
 #include <utility>
-
-#include "sync/detached_work.hpp"
 
 namespace coir::net {
 
@@ -38,7 +38,9 @@ answer look_up(const std::string& host, const std::string& service) try {
     }
     if (given.found.empty()) given.failure = {EAI_NONAME, resolve_category()};
     return given;
-} catch (const std::bad_alloc&) { return {{}, {EAI_MEMORY, resolve_category()}}; }
+} catch (const std::bad_alloc&) {
+    return {{}, {EAI_MEMORY, resolve_category()}};
+}
 
 class resolver_errors : public std::error_category {
 public:

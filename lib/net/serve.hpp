@@ -1,13 +1,17 @@
 #pragma once
 
-#include <algorithm>
-#include <chrono>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <coir/error.hpp>
 #include <coir/semaphore.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -16,13 +20,10 @@
 #include <system_error>
 #include <utility>
 
-#include "base/log.hpp"
-#include "core/scheduler.hpp"
-
 namespace coir::detail {
 
-inline constexpr std::chrono::milliseconds rest_without_descriptors{50};
-inline constexpr std::size_t places_max = std::numeric_limits<std::ptrdiff_t>::max();
+inline constexpr std::chrono::milliseconds pause_without_descriptors{50};
+inline constexpr std::size_t connections_unlimited = std::numeric_limits<std::ptrdiff_t>::max();
 
 /// accept(2): the process or the system has as many descriptors as it may have, or no memory for one more.
 inline bool is_shortage(const std::error_code& ec) noexcept {
@@ -41,42 +42,46 @@ inline void report_failure() {
     here->report_unhandled(std::current_exception());
 }
 
-template <class Stream> void attend(const std::function<void(Stream)>& handler, Stream peer) {
+template <class Stream> void run_handler(const std::function<void(Stream)>& handler, Stream peer) {
     try {
         handler(std::move(peer));
-    } catch (const cancelled&) { throw; } catch (const std::system_error& failure) {
+    } catch (const cancelled&) {
+        throw;
+    } catch (const std::system_error& failure) {
         if (!is_peer_gone(failure.code())) report_failure();
-    } catch (...) { report_failure(); }
+    } catch (...) {
+        report_failure();
+    }
 }
 
 /// What a listener's `serve` does, for any kind of listener and its streams; `socket` is the listener's own.
 template <class Stream, class Listener>
 void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, std::size_t most,
            const deadline& until, const char* operation) {
-    struct place {
-        explicit place(counting_semaphore<>& of) noexcept : of_{&of} {}
-        place(place&& other) noexcept : of_{std::exchange(other.of_, nullptr)} {}
-        ~place() {
+    struct slot {
+        explicit slot(counting_semaphore<>& of) noexcept : of_{&of} {}
+        slot(slot&& other) noexcept : of_{std::exchange(other.of_, nullptr)} {}
+        ~slot() {
             if (of_ != nullptr) of_->release();
         }
         counting_semaphore<>* of_;
     };
     const bool was_open = listener.is_open();
     bool shortage_is_known = false;
-    counting_semaphore<> places{static_cast<std::ptrdiff_t>(std::min(most, places_max))};
+    counting_semaphore<> slots{static_cast<std::ptrdiff_t>(std::min(most, connections_unlimited))};
     task_group connections;
-    const auto begin = [&](Stream peer, place taken) {
+    const auto begin = [&](Stream peer, slot taken) {
         std::error_code gone;
         const auto from = peer.remote_endpoint(gone);
         const std::string name = gone ? "" : from.to_string();
         connections.spawn({.name = name}, [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
-            attend(handler, std::move(peer));
+            run_handler(handler, std::move(peer));
         });
     };
     for (;;) {
         // Before it is accepted: those beyond the limit wait in the system's queue.
-        if (!places.try_acquire_until(until)) throw timed_out{operation};
-        place taken{places};
+        if (!slots.try_acquire_until(until)) throw timed_out{operation};
+        slot taken{slots};
         if (socket.is_draining()) break;
         std::error_code ec;
         Stream peer = listener.accept(until, ec);
@@ -90,14 +95,14 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
             if (!std::exchange(shortage_is_known, true)) {
                 log::warning(std::string{operation} + ": " + ec.message() + ": new connections have to wait");
             }
-            socket.rest(direction::read, rest_without_descriptors);
+            socket.pause(direction::read, pause_without_descriptors);
         } else if (!socket.is_draining()) {
             throw_error(ec, operation);
         }
     }
     // Where it drains, those who came before the waits ended: their one wake may have been for this process.
-    while (places.try_acquire()) {
-        place taken{places};
+    while (slots.try_acquire()) {
+        slot taken{slots};
         std::error_code ec;
         Stream peer = listener.accept(std::chrono::seconds{0}, ec);
         if (ec) break;

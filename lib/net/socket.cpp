@@ -1,11 +1,12 @@
 #include <coir/detail/socket.hpp>
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
-#include <utility>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "io/polled_fd.hpp"
+
+#include <utility>
 
 namespace coir::detail {
 
@@ -31,7 +32,7 @@ long socket::try_send(descriptor& at, std::span<const std::byte> from) noexcept 
 
 std::size_t socket::receive(std::span<std::byte> into, const deadline& until, std::error_code& ec,
                             const char* operation) {
-    if (is_visited(direction::read, ec)) return 0;
+    if (is_busy(direction::read, ec)) return 0;
     const long got =
         complete(direction::read, until, ec, operation, [&](descriptor& at) noexcept { return try_receive(at, into); });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
@@ -63,7 +64,7 @@ std::size_t socket::send(std::span<mmsghdr> from, const deadline& until, std::er
 
 std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count, const deadline& until,
                               std::error_code& ec, const char* operation) {
-    if (is_visited(direction::write, ec)) return 0;
+    if (is_busy(direction::write, ec)) return 0;
     // Closed here while the thread is about to call, its number may be another file's by then.
     const long duplicate = sys::duplicate(fd());
     if (duplicate < 0) {
@@ -75,7 +76,7 @@ std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count,
         if (!at.writable) return -EAGAIN;
         at.writable =
             false;  // before the call: the hub may hear of new room before this fiber hears that there is none
-        const visit inside{*this, direction::write};
+        const pending_call inside{*this, direction::write};
         std::size_t done = 0;
         const long last = offload([&] {
             for (auto position = static_cast<std::int64_t>(offset);;) {
@@ -129,8 +130,8 @@ int socket::accept(const deadline& until, std::error_code& ec, const char* opera
     }));
 }
 
-void socket::rest(direction towards, deadline until) {
-    const visit inside{*this, towards};
+void socket::pause(direction towards, deadline until) {
+    const pending_call inside{*this, towards};
     this_fiber::sleep_until(until);
 }
 

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <algorithm>
-#include <climits>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
-#include <cstddef>
-#include <system_error>
 
 #include "base/sys.hpp"
 #include "io/wait_loop.hpp"
+
+#include <algorithm>
+#include <climits>
+#include <cstddef>
+#include <system_error>
 
 namespace coir::detail {
 
@@ -53,7 +54,7 @@ inline std::size_t buffer(int fd, int which, const char* operation) {
 /// `ask` is getsockname(2) or getpeername(2).
 using asks_for_name = long (*)(int, sockaddr*, socklen_t*) noexcept;
 
-inline net::endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) noexcept {
+inline net::endpoint socket_name(int fd, asks_for_name ask, std::error_code& ec) noexcept {
     sockaddr_storage name{};
     socklen_t size = sizeof name;
     auto* const address = reinterpret_cast<sockaddr*>(&name);
@@ -63,9 +64,9 @@ inline net::endpoint name_of(int fd, asks_for_name ask, std::error_code& ec) noe
     return ec ? net::endpoint{} : net::endpoint{address, size};
 }
 
-inline net::endpoint name_of(int fd, asks_for_name ask, const char* operation) {
+inline net::endpoint socket_name(int fd, asks_for_name ask, const char* operation) {
     std::error_code ec;
-    const net::endpoint found = name_of(fd, ask, ec);
+    const net::endpoint found = socket_name(fd, ask, ec);
     throw_if(ec, operation);
     return found;
 }

@@ -1,9 +1,10 @@
 #include <coir/detail/socket_file.hpp>
-#include <string>
 
 #include "base/fork_count.hpp"
 #include "base/sys.hpp"
 #include "net/socket_calls.hpp"
+
+#include <string>
 
 namespace coir::detail {
 
@@ -43,7 +44,7 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
 void socket_file::remove(int fd) noexcept {
     if (number_ == 0 || made_after_ != fork_count()) return;
     std::error_code ec;
-    const std::string path = name_of(fd, sys::getsockname, ec).address();
+    const std::string path = socket_name(fd, sys::getsockname, ec).address();
     struct stat now {};
     const bool is_ours = !ec && sys::lstat(path.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == number_;
     if (is_ours) sys::unlink(path.c_str());

@@ -1,6 +1,3 @@
-#include <fcntl.h>
-
-#include <array>
 #include <coir/net/stream.hpp>
 
 #include "base/sys.hpp"
@@ -8,6 +5,9 @@
 #include "io/polled_fd.hpp"
 #include "io/vectors.hpp"
 #include "net/socket_calls.hpp"
+
+#include <array>
+#include <fcntl.h>
 
 namespace coir::net {
 
@@ -19,13 +19,13 @@ namespace sys = detail::sys;
 
 }  // namespace
 
-// ---- several places ----------------------------------------------------------------------------------------------
+// ---- several buffers ----------------------------------------------------------------------------------------------
 
 std::size_t stream::receive(io::mutable_buffers into, const deadline& until, std::error_code& ec) {
-    detail::vectors places{into};
+    detail::vectors buffers{into};
     msghdr message{};
-    message.msg_iov = places.data();
-    message.msg_iovlen = places.size();
+    message.msg_iov = buffers.data();
+    message.msg_iovlen = buffers.size();
     return socket_.receive(message, until, ec, "stream::read_some");
 }
 
@@ -33,10 +33,10 @@ std::size_t stream::send(io::const_buffers from, const deadline& until, std::err
     std::array<std::byte, 512> together;  // a short message costs the kernel less as one place than as many
     const std::span message_in_one = detail::joined(from, together);
     if (!message_in_one.empty()) return socket_.send(message_in_one, until, ec, "stream::write_some");
-    detail::vectors places{from};
+    detail::vectors buffers{from};
     msghdr message{};
-    message.msg_iov = places.data();
-    message.msg_iovlen = places.size();
+    message.msg_iov = buffers.data();
+    message.msg_iovlen = buffers.size();
     return socket_.send(message, until, ec, "stream::write_some");
 }
 

@@ -1,13 +1,7 @@
-#include <netinet/tcp.h>
-
-#include <chrono>
 #include <coir/error.hpp>
 #include <coir/net/resolve.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/task_group.hpp>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
@@ -16,15 +10,21 @@
 #include "net/serve.hpp"
 #include "net/socket_calls.hpp"
 
+#include <chrono>
+#include <netinet/tcp.h>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace coir::net {
 
 namespace {
 
 using detail::error_of;
 using detail::make_internet_socket;
-using detail::name_of;
 using detail::option;
 using detail::set_option;
+using detail::socket_name;
 namespace sys = detail::sys;
 
 }  // namespace
@@ -72,15 +72,15 @@ tcp_stream tcp_stream::connect(std::span<const endpoint> candidates, deadline un
 }
 
 endpoint tcp_stream::local_endpoint() const {
-    return name_of(socket_.fd(), sys::getsockname, "tcp_stream::local_endpoint");
+    return socket_name(socket_.fd(), sys::getsockname, "tcp_stream::local_endpoint");
 }
 
 endpoint tcp_stream::remote_endpoint() const {
-    return name_of(socket_.fd(), sys::getpeername, "tcp_stream::remote_endpoint");
+    return socket_name(socket_.fd(), sys::getpeername, "tcp_stream::remote_endpoint");
 }
 
 endpoint tcp_stream::remote_endpoint(std::error_code& ec) const noexcept {
-    return name_of(socket_.fd(), sys::getpeername, ec);
+    return socket_name(socket_.fd(), sys::getpeername, ec);
 }
 
 // ---- options -----------------------------------------------------------------------------------------------------
@@ -177,11 +177,11 @@ tcp_stream tcp_listener::accept(deadline until, std::error_code& ec) {
 }
 
 endpoint tcp_listener::local_endpoint() const {
-    return name_of(socket_.fd(), sys::getsockname, "tcp_listener::local_endpoint");
+    return socket_name(socket_.fd(), sys::getsockname, "tcp_listener::local_endpoint");
 }
 
 void tcp_listener::serve(const std::function<void(tcp_stream)>& handler, deadline until) {
-    detail::serve<tcp_stream>(*this, socket_, handler, detail::places_max, until, "tcp_listener::serve");
+    detail::serve<tcp_stream>(*this, socket_, handler, detail::connections_unlimited, until, "tcp_listener::serve");
 }
 
 void tcp_listener::serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until) {

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <coir/detail/socket.hpp>
-#include <system_error>
 
 #include "core/scheduler.hpp"
 #include "io/wait_loop.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
 
 namespace coir::detail {
 
@@ -19,7 +20,7 @@ template <class Call> void try_each_millisecond(socket& by, const deadline& unti
         const long result = call(by.fd());
         ec = error_of(result);
         if (result != -EAGAIN) return;
-        by.rest(direction::write, std::min(until, deadline{pause}));
+        by.pause(direction::write, std::min(until, deadline{pause}));
         if (until.has_passed()) {
             ec = std::make_error_code(std::errc::timed_out);
             return;

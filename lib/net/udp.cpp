@@ -1,26 +1,26 @@
-#include <netinet/udp.h>
-#include <sys/socket.h>
+#include <coir/byte_stream.hpp>
+#include <coir/net/udp.hpp>
+
+#include "io/polled_fd.hpp"
+#include "net/datagram_header.hpp"
+#include "net/socket_calls.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <coir/byte_stream.hpp>
-#include <coir/net/udp.hpp>
 #include <cstring>
+#include <netinet/udp.h>
 #include <string>
-
-#include "io/polled_fd.hpp"
-#include "net/envelope.hpp"
-#include "net/socket_calls.hpp"
+#include <sys/socket.h>
 
 namespace coir::net {
 
 namespace {
 
-using detail::envelope;
+using detail::datagram_header;
 using detail::error_of;
 using detail::make_internet_socket;
-using detail::name_of;
+using detail::socket_name;
 namespace sys = detail::sys;
 
 constexpr std::size_t batch_max = 32;  // 7 KiB of a fiber's stack
@@ -92,16 +92,16 @@ std::size_t udp_socket::receive(std::span<std::byte> into, deadline until, std::
 // ---- batches -----------------------------------------------------------------------------------------------------
 
 std::size_t udp_socket::receive_batch(std::span<datagram> into, deadline until, std::error_code& ec) {
-    std::array<envelope, batch_max> envelopes;
-    std::array<mmsghdr, batch_max> headers{};
+    std::array<datagram_header, batch_max> headers;
+    std::array<mmsghdr, batch_max> messages{};
     const std::size_t most = std::min(into.size(), batch_max);
     for (std::size_t i = 0; i < most; ++i) {
-        envelopes[i].hold(into[i].bytes, headers[i].msg_hdr);
-        envelopes[i].ask_for_sender(headers[i].msg_hdr);
+        headers[i].hold(into[i].bytes, messages[i].msg_hdr);
+        headers[i].ask_for_sender(messages[i].msg_hdr);
     }
-    const std::size_t count = socket_.receive(std::span{headers}.first(most), until, ec, "udp_socket::receive_batch");
+    const std::size_t count = socket_.receive(std::span{messages}.first(most), until, ec, "udp_socket::receive_batch");
     for (std::size_t i = 0; i < count; ++i) {
-        into[i] = envelopes[i].opened(into[i].bytes, headers[i].msg_len, headers[i].msg_hdr);
+        into[i] = headers[i].opened(into[i].bytes, messages[i].msg_len, messages[i].msg_hdr);
     }
     return count;
 }
@@ -111,13 +111,13 @@ std::size_t udp_socket::send_batch(std::span<const datagram> all, deadline until
     ec.clear();
     while (sent < all.size() && !ec) {
         const auto next = all.subspan(sent, std::min(all.size() - sent, batch_max));
-        std::array<envelope, batch_max> envelopes;
-        std::array<mmsghdr, batch_max> headers{};
+        std::array<datagram_header, batch_max> headers;
+        std::array<mmsghdr, batch_max> messages{};
         for (std::size_t i = 0; i < next.size(); ++i) {
-            envelopes[i].hold(next[i].bytes, headers[i].msg_hdr);
-            envelope::address(next[i].peer, headers[i].msg_hdr);
+            headers[i].hold(next[i].bytes, messages[i].msg_hdr);
+            datagram_header::address(next[i].peer, messages[i].msg_hdr);
         }
-        sent += socket_.send(std::span{headers}.first(next.size()), until, ec, "udp_socket::send_batch");
+        sent += socket_.send(std::span{messages}.first(next.size()), until, ec, "udp_socket::send_batch");
     }
     return sent;
 }
@@ -187,10 +187,10 @@ std::size_t udp_socket::send_segments(std::span<const std::byte> bytes, std::siz
 
 std::size_t udp_socket::send_cut(std::span<const std::byte> bytes, std::uint16_t segment, const endpoint& to,
                                  const deadline& until, std::error_code& ec) {
-    envelope sent;
+    datagram_header sent;
     msghdr header{};
     sent.hold(bytes, header);
-    envelope::address(to, header);
+    datagram_header::address(to, header);
     const segmentation cut{segment, header};
     return socket_.send(header, until, ec, "udp_socket::send_segments");
 }
@@ -246,11 +246,11 @@ std::size_t udp_socket::receive_buffer() const {
 }
 
 endpoint udp_socket::local_endpoint() const {
-    return name_of(native_handle(), sys::getsockname, "udp_socket::local_endpoint");
+    return socket_name(native_handle(), sys::getsockname, "udp_socket::local_endpoint");
 }
 
 endpoint udp_socket::remote_endpoint() const {
-    return name_of(native_handle(), sys::getpeername, "udp_socket::remote_endpoint");
+    return socket_name(native_handle(), sys::getpeername, "udp_socket::remote_endpoint");
 }
 
 }  // namespace coir::net

@@ -1,14 +1,14 @@
-#include <sys/socket.h>
-
-#include <array>
 #include <coir/net/unix.hpp>
-#include <string>
 
-#include "net/parcel.hpp"
+#include "net/descriptor_message.hpp"
 #include "net/serve.hpp"
 #include "net/socket_calls.hpp"
 #include "net/try_each_millisecond.hpp"
 #include "net/unix_path.hpp"
+
+#include <array>
+#include <string>
+#include <sys/socket.h>
 
 namespace coir::net {
 
@@ -16,7 +16,7 @@ namespace {
 
 using detail::error_of;
 using detail::make_socket;
-using detail::name_of;
+using detail::socket_name;
 namespace sys = detail::sys;
 
 }  // namespace
@@ -57,15 +57,15 @@ peer_credentials unix_stream::credentials() const {
 }
 
 endpoint unix_stream::local_endpoint() const {
-    return name_of(native_handle(), sys::getsockname, "unix_stream::local_endpoint");
+    return socket_name(native_handle(), sys::getsockname, "unix_stream::local_endpoint");
 }
 
 endpoint unix_stream::remote_endpoint() const {
-    return name_of(native_handle(), sys::getpeername, "unix_stream::remote_endpoint");
+    return socket_name(native_handle(), sys::getpeername, "unix_stream::remote_endpoint");
 }
 
 endpoint unix_stream::remote_endpoint(std::error_code& ec) const noexcept {
-    return name_of(native_handle(), sys::getpeername, ec);
+    return socket_name(native_handle(), sys::getpeername, ec);
 }
 
 // ---- descriptors -------------------------------------------------------------------------------------------------
@@ -124,7 +124,7 @@ unix_stream unix_listener::accept(deadline until, std::error_code& ec) {
 }
 
 void unix_listener::serve(const std::function<void(unix_stream)>& handler, deadline until) {
-    detail::serve<unix_stream>(*this, socket_, handler, detail::places_max, until, "unix_listener::serve");
+    detail::serve<unix_stream>(*this, socket_, handler, detail::connections_unlimited, until, "unix_listener::serve");
 }
 
 void unix_listener::serve(limit most, const std::function<void(unix_stream)>& handler, deadline until) {
@@ -132,7 +132,7 @@ void unix_listener::serve(limit most, const std::function<void(unix_stream)>& ha
 }
 
 endpoint unix_listener::local_endpoint() const {
-    return name_of(native_handle(), sys::getsockname, "unix_listener::local_endpoint");
+    return socket_name(native_handle(), sys::getsockname, "unix_listener::local_endpoint");
 }
 
 void unix_listener::close() noexcept {

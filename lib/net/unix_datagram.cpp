@@ -1,20 +1,20 @@
-#include <sys/socket.h>
-
-#include <array>
 #include <coir/net/unix_datagram.hpp>
-#include <cstring>
 
-#include "net/envelope.hpp"
-#include "net/parcel.hpp"
+#include "net/datagram_header.hpp"
+#include "net/descriptor_message.hpp"
 #include "net/socket_calls.hpp"
 #include "net/try_each_millisecond.hpp"
 #include "net/unix_path.hpp"
+
+#include <array>
+#include <cstring>
+#include <sys/socket.h>
 
 namespace coir::net {
 
 namespace {
 
-using detail::envelope;
+using detail::datagram_header;
 using detail::error_of;
 namespace sys = detail::sys;
 
@@ -101,16 +101,16 @@ void unix_datagram::send(std::span<const std::byte> bytes, deadline until, std::
 
 void unix_datagram::send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec) {
     detail::scheduler& here = detail::scheduler::enter("unix_datagram::send_to");
-    if (detail::is_time_to_yield(here)) socket_.rest(detail::direction::write, deadline{std::chrono::nanoseconds{0}});
-    envelope sent;
+    if (detail::is_time_to_yield(here)) socket_.pause(detail::direction::write, deadline{std::chrono::nanoseconds{0}});
+    datagram_header sent;
     msghdr header{};
     sent.hold(bytes, header);
-    envelope::address(to, header);
+    datagram_header::address(to, header);
     detail::try_each_millisecond(socket_, until, ec, [&](int fd) { return sys::sendmsg(fd, &header, MSG_NOSIGNAL); });
 }
 
 unix_datagram_received unix_datagram::receive_from(std::span<std::byte> into, deadline until, std::error_code& ec) {
-    envelope received;
+    datagram_header received;
     msghdr header{};
     received.hold(into, header);
     received.ask_for_sender(header);
@@ -144,7 +144,7 @@ int unix_datagram::receive_descriptor(deadline until, std::error_code& ec) {
 // ---- life --------------------------------------------------------------------------------------------------------
 
 endpoint unix_datagram::local_endpoint() const {
-    return detail::name_of(native_handle(), sys::getsockname, "unix_datagram::local_endpoint");
+    return detail::socket_name(native_handle(), sys::getsockname, "unix_datagram::local_endpoint");
 }
 
 void unix_datagram::close() noexcept {

@@ -2,6 +2,7 @@
 
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
+
 #include <string>
 #include <string_view>
 #include <system_error>

@@ -1,7 +1,7 @@
-#include <unistd.h>
-
 #include <coir/environment.hpp>
+
 #include <system_error>
+#include <unistd.h>
 
 namespace coir {
 

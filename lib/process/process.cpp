@@ -1,8 +1,3 @@
-#include <signal.h>
-#include <string.h>
-#include <sys/wait.h>
-
-#include <cerrno>
 #include <coir/detail/owner.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <coir/error.hpp>
@@ -10,7 +5,6 @@
 #include <coir/offload.hpp>
 #include <coir/process.hpp>
 #include <coir/timeout.hpp>
-#include <stdexcept>
 
 #include "base/check.hpp"
 #include "base/sys.hpp"
@@ -18,6 +12,12 @@
 #include "core/scheduler.hpp"
 #include "io/wait_loop.hpp"
 #include "process/process_start.hpp"
+
+#include <cerrno>
+#include <signal.h>
+#include <stdexcept>
+#include <string.h>
+#include <sys/wait.h>
 
 namespace coir {
 
@@ -62,7 +62,7 @@ public:
 private:
     enum class state { none, running, ended, lost };  // lost: somebody else has taken the status
 
-    class visit;
+    class pending_call;
 
     long ask(siginfo_t& about, int options) const noexcept;
     void look() noexcept;
@@ -74,9 +74,9 @@ private:
     bool own_group_ = false;
     state state_ = state::none;
     exit_status status_;
-    detail::exit_bell end_;
+    detail::exit_watcher end_;
     detail::owner owner_;
-    std::size_t visitors_ = 0;  // fibers that wait
+    std::size_t pending_calls_ = 0;  // fibers that wait
 };
 
 // ---- beginning -----------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ process process::spawn(std::vector<std::string> arguments, process_options optio
 }
 
 void process::child::start(scheduler& here, const detail::process_start& asked) {
-    owner_.claim(here, "process::spawn");
+    owner_.bind_owner(here, "process::spawn");
     detail::started_process started = offload([&] { return detail::start_process(asked); });
     id_ = started.id;
     own_group_ = asked.options.own_group;
@@ -113,20 +113,20 @@ void process::child::start(scheduler& here, const detail::process_start& asked) 
 // ---- its end -------------------------------------------------------------------------------------------------------
 
 /// A fiber is suspended in here: the child must stay.
-class process::child::visit {
+class process::child::pending_call {
 public:
-    explicit visit(child& visited) noexcept : visited_{visited} { ++visited_.visitors_; }
-    ~visit() { --visited_.visitors_; }
-    visit(const visit&) = delete;
-    visit& operator=(const visit&) = delete;
+    explicit pending_call(child& called) noexcept : called_{called} { ++called_.pending_calls_; }
+    ~pending_call() { --called_.pending_calls_; }
+    pending_call(const pending_call&) = delete;
+    pending_call& operator=(const pending_call&) = delete;
 
 private:
-    child& visited_;
+    child& called_;
 };
 
 bool process::child::wait(const char* operation, const deadline& until) {
-    if (owner_.claim(scheduler::enter(operation), operation)) visitors_ = 0;
-    const visit inside{*this};
+    if (owner_.bind_owner(scheduler::enter(operation), operation)) pending_calls_ = 0;
+    const pending_call inside{*this};
     while (!has_ended(operation)) {
         std::error_code ec;
         io::wait_readable(end_.fd.get(), until, ec);
@@ -164,7 +164,8 @@ void process::child::look() noexcept {
 }
 
 process::child::~child() {
-    COIR_CHECK(visitors_ == 0 || owner_.is_inherited(), "a process is destroyed while a fiber waits for its end");
+    COIR_CHECK(pending_calls_ == 0 || owner_.is_from_parent_process(),
+               "a process is destroyed while a fiber waits for its end");
     COIR_CHECK(!owner_.is_elsewhere(), "a process is destroyed in another thread than that of its scheduler");
     if (state_ != state::running) return;
     // Where that is not allowed, it may yet end when nobody talks to it any more: so before it is waited for.
@@ -185,11 +186,13 @@ void process::child::await_end() noexcept {
     }
     if (state_ != state::running) return;
     siginfo_t nobody_asks{};
-    while (ask(nobody_asks, WEXITED) == -EINTR) {}
+    while (ask(nobody_asks, WEXITED) == -EINTR) {
+    }
 }
 
 pid_t process::child::release() noexcept {
-    COIR_CHECK(visitors_ == 0 || owner_.is_inherited(), "a process is released while a fiber waits for its end");
+    COIR_CHECK(pending_calls_ == 0 || owner_.is_from_parent_process(),
+               "a process is released while a fiber waits for its end");
     const bool is_there = state_ == state::running;
     state_ = state::none;
     return is_there ? id_ : 0;

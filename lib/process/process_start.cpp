@@ -1,19 +1,18 @@
 #include "process/process_start.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <string_view>
-#include <system_error>
-#include <utility>
-
 #include "base/clone_refusal.hpp"
 #include "io/file_calls.hpp"
 #include "process/program.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string_view>
+#include <sys/wait.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
 
 namespace coir::detail {
 
@@ -21,7 +20,7 @@ namespace {
 
 using kind = redirection::kind;
 
-const char* name_of(int target) noexcept {
+const char* stream_name(int target) noexcept {
     return target == 0 ? "standard input" : target == 1 ? "standard output" : "standard error";
 }
 
@@ -55,7 +54,7 @@ unique_fd above_standard(const process_start& asked, int fd, const char* name) {
 }
 
 unique_fd open_for(const process_start& asked, int target, const std::string& path, int flags) {
-    const char* const name = name_of(target);
+    const char* const name = stream_name(target);
     file_opened opened = open_file(path, flags, 0666);
     if (opened.failure) fail(asked, opened.failure, std::string{", "} + name + " '" + path + "'");
     // The opening alone must not wait; a terminal that the process reads has to.
@@ -65,7 +64,7 @@ unique_fd open_for(const process_start& asked, int target, const std::string& pa
 
 /// A pipe between `ours`, which is made non-blocking, and what is returned.
 unique_fd pipe_for(const process_start& asked, int target, unique_fd& ours) {
-    const char* const name = name_of(target);
+    const char* const name = stream_name(target);
     int ends[2] = {-1, -1};
     if (::pipe2(ends, O_CLOEXEC) != 0) fail(asked, code_of(errno), std::string{", a pipe for "} + name);
     const bool is_input = target == 0;
@@ -85,7 +84,7 @@ unique_fd descriptor_for(const process_start& asked, int target, unique_fd& ours
     case kind::null: return open_for(asked, target, "/dev/null", O_RDWR);
     case kind::file: return open_for(asked, target, to.path().native(), target == 0 ? O_RDONLY : made_or | O_TRUNC);
     case kind::append: return open_for(asked, target, to.path().native(), made_or | O_APPEND);
-    case kind::descriptor: return above_standard(asked, to.fd(), name_of(target));
+    case kind::descriptor: return above_standard(asked, to.fd(), stream_name(target));
     case kind::inherited:
     case kind::standard_output: break;
     }
@@ -179,7 +178,8 @@ pid_t spawn(const process_start& asked, const std::string& path, const file_acti
 /// An end for a process that has just begun, and cannot be watched.
 void end(pid_t started) noexcept {
     ::kill(started, SIGKILL);
-    while (::waitpid(started, nullptr, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(started, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 }  // namespace
@@ -206,7 +206,7 @@ started_process start_process(const process_start& asked) {
     actions.close_from(3);
     made.id = spawn(asked, program.path, actions);
     try {
-        made.end = exit_bell::of(made.id);
+        made.end = exit_watcher::of(made.id);
     } catch (const std::system_error& failed) {
         end(made.id);
         fail(asked, failed.code(), ", to know its end" + clone_refusal(failed.code().value()));
@@ -227,7 +227,7 @@ void check_start(const process_start& asked) {
     if (has_nul(asked.options.working_directory.native())) refuse(asked, ": the directory has a NUL character");
     for (int target = 0; target < 3; ++target) {
         const redirection& to = redirection_of(asked, target);
-        const std::string name = name_of(target);
+        const std::string name = stream_name(target);
         if (has_nul(to.path().native())) refuse(asked, ": the path of " + name + " has a NUL character");
         if (target == 0 && to.what() == kind::append) refuse(asked, ": standard input cannot be appended to");
         if (target != 2 && to.what() == kind::standard_output) refuse(asked, ": " + name + " is no standard error");

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <signal.h>
-#include <sys/types.h>
-
 #include <coir/process_options.hpp>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
-#include "process/exit_bell.hpp"
+#include "process/exit_watcher.hpp"
+
+#include <signal.h>
+#include <string>
+#include <sys/types.h>
+#include <vector>
 
 /// What a thread of the pool does for `process::spawn`: it blocks, and knows nothing of fibers.
 namespace coir::detail {
@@ -21,7 +21,7 @@ struct process_start {
 
 struct started_process {
     pid_t id = 0;
-    exit_bell end;
+    exit_watcher end;
     unique_fd pipes[3];  // the program's ends, non-blocking
 };
 

@@ -1,15 +1,14 @@
 #include "process/program.hpp"
 
+#include "base/sys.hpp"
+
+#include <cerrno>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <string_view>
 #include <utility>
-
-#include "base/sys.hpp"
 
 namespace coir::detail {
 
@@ -52,8 +51,8 @@ program_found find_program(const std::string& name, const environment& variables
     std::error_code failure = std::make_error_code(std::errc::no_such_file_or_directory);
     for (;;) {
         const std::size_t colon = left.find(':');
-        const std::string_view place = left.substr(0, colon);
-        std::string path = (place.empty() ? "." : std::string{place}) + "/" + name;
+        const std::string_view where = left.substr(0, colon);
+        std::string path = (where.empty() ? "." : std::string{where}) + "/" + name;
         const std::error_code refusal = refusal_of(path, folder < 0 ? AT_FDCWD : folder);
         if (!refusal) return {std::move(path), {}};
         // One that is there and may not be run tells more than that others are not there.

@@ -1,10 +1,11 @@
 #pragma once
 
 #include <coir/environment.hpp>
-#include <string>
-#include <system_error>
 
 #include "base/unique_fd.hpp"
+
+#include <string>
+#include <system_error>
 
 /// Where a program is, and where it is to run. These calls block.
 namespace coir::detail {

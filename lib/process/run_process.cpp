@@ -1,10 +1,11 @@
-#include <algorithm>
 #include <coir/detail/throw_if.hpp>
 #include <coir/error.hpp>
 #include <coir/run_process.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include <algorithm>
 
 namespace coir {
 

@@ -1,22 +1,22 @@
-#include <pthread.h>
-#include <sched.h>
+#include <coir/detail/owner.hpp>
+#include <coir/error.hpp>
+#include <coir/signal_set.hpp>
+
+#include "base/check.hpp"
+#include "base/per_process.hpp"
+#include "core/scheduler.hpp"
 
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cerrno>
-#include <coir/detail/owner.hpp>
-#include <coir/error.hpp>
-#include <coir/signal_set.hpp>
 #include <cstdint>
 #include <mutex>
+#include <pthread.h>
+#include <sched.h>
 #include <string>
 #include <system_error>
 #include <utility>
-
-#include "base/check.hpp"
-#include "base/per_process.hpp"
-#include "core/scheduler.hpp"
 
 namespace coir {
 
@@ -36,11 +36,11 @@ struct signal_waiter : detail::waiter {
 
 }  // namespace
 
-/// What the handler knows of a set. It reaches the scheduler by a letter, and only while a fiber waits: so a set that
+/// What the handler knows of a set. It reaches the scheduler by a message, and only while a fiber waits: so a set that
 /// nobody waits on may outlive its scheduler, and is no one who might yet wake a fiber.
-class signal_set::subscription : detail::letter {
+class signal_set::subscription : detail::message {
 public:
-    subscription() noexcept : letter{[](letter& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
+    subscription() noexcept : message{[](message& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
     ~subscription() { end(); }
 
     /// From now on the handler knows of the set, and gets this signal.
@@ -49,11 +49,11 @@ public:
 
     int wait(const deadline& until);
 
-    /// Whether the letter is still on its way: then the subscription must not be destroyed; it will destroy itself.
+    /// Whether the message is still on its way: then the subscription must not be destroyed; it will destroy itself.
     [[nodiscard]] bool let_go() noexcept { return orphan_ = posted_.load(); }
 
 private:
-    class ringing;
+    class posting;
 
     [[nodiscard]] int take() noexcept;
     void arrived() noexcept;
@@ -71,9 +71,9 @@ private:
     std::atomic<subscription*> next_{nullptr};
     std::atomic<std::uint64_t> signals_{0};
     std::atomic<std::uint64_t> pending_{0};
-    std::atomic<detail::inbox*> rings_{nullptr};  // whom to tell: set while a fiber waits
-    std::atomic<bool> posted_{false};             // the letter is on its way
-    bool known_ = false;                          // to the handler
+    std::atomic<detail::inbox*> posts_to_{nullptr};  // whom to tell: set while a fiber waits
+    std::atomic<bool> posted_{false};                // the message is on its way
+    bool known_ = false;                             // to the handler
     bool orphan_ = false;
     std::size_t waiting_ = 0;
     detail::list<signal_waiter> waiters_;
@@ -96,36 +96,36 @@ int signal_set::wait(deadline until) { return subscription_->wait(until); }
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
 /// While a fiber waits, the handler posts to its scheduler, and the scheduler may expect it to.
-class signal_set::subscription::ringing {
+class signal_set::subscription::posting {
 public:
-    ringing(subscription& rung, detail::inbox& bell) noexcept : rung_{rung}, bell_{bell} {
-        bell_.expect();
-        if (rung_.waiting_++ == 0) rung_.rings_.store(&bell_);
+    posting(subscription& own, detail::inbox& to) noexcept : own_{own}, inbox_{to} {
+        inbox_.expect();
+        if (own_.waiting_++ == 0) own_.posts_to_.store(&inbox_);
     }
-    ~ringing() {
-        bell_.expect_no_more();
-        if (--rung_.waiting_ > 0) return;
-        rung_.rings_.store(nullptr);
+    ~posting() {
+        inbox_.expect_no_more();
+        if (--own_.waiting_ > 0) return;
+        own_.posts_to_.store(nullptr);
         // One that has read the pointer already may be on another thread, and the scheduler end before it posts.
         let_handlers_leave();
     }
-    ringing(const ringing&) = delete;
-    ringing& operator=(const ringing&) = delete;
+    posting(const posting&) = delete;
+    posting& operator=(const posting&) = delete;
 
 private:
-    subscription& rung_;
-    detail::inbox& bell_;
+    subscription& own_;
+    detail::inbox& inbox_;
 };
 
 int signal_set::subscription::wait(const deadline& until) {
     detail::scheduler& here = detail::scheduler::enter("signal_set::wait");
-    if (owner_.claim(here, "signal_set::wait")) {
+    if (owner_.bind_owner(here, "signal_set::wait")) {
         // Who waited in a process that this one was forked from does not wait here.
         waiters_.forget();
         waiting_ = 0;
         posted_.store(false);
     }
-    const ringing from_now{*this, here.inbox()};
+    const posting from_now{*this, here.inbox()};
     // After the handler knows whom to ring for: what came before is here, what comes later is posted.
     if (const int signal = take(); signal != 0) return signal;
     signal_waiter me{here.running(), "signal_set"};
@@ -171,7 +171,7 @@ void signal_set::subscription::on_signal(int signal) noexcept {
 void signal_set::subscription::notify(int signal) noexcept {
     if ((signals_.load() & bit_of(signal)) == 0) return;
     pending_.fetch_or(bit_of(signal));
-    detail::inbox* const to = rings_.load();
+    detail::inbox* const to = posts_to_.load();
     if (to != nullptr && !posted_.exchange(true)) to->post(*this);
 }
 
@@ -179,7 +179,7 @@ void signal_set::subscription::notify(int signal) noexcept {
 /// be waited for.
 void signal_set::subscription::forget_parent() noexcept {
     handlers_.store(0);
-    for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->rings_.store(nullptr);
+    for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->posts_to_.store(nullptr);
 }
 
 /// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its
@@ -263,7 +263,8 @@ void signal_set::subscription::add(int signal) {
 }
 
 void signal_set::subscription::end() noexcept {
-    COIR_CHECK(waiters_.empty() || owner_.is_inherited(), "a signal_set is destroyed while a fiber waits on it");
+    COIR_CHECK(waiters_.empty() || owner_.is_from_parent_process(),
+               "a signal_set is destroyed while a fiber waits on it");
     COIR_CHECK(!owner_.is_elsewhere(), "a signal_set is destroyed in another thread than that of its scheduler");
     const std::lock_guard lock{table_mutex.get()};
     if (!std::exchange(known_, false)) return;

@@ -1,13 +1,14 @@
-#include <charconv>
 #include <coir/explore.hpp>
+
+#include "base/log.hpp"
+
+#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
-
-#include "base/log.hpp"
 
 namespace coir::test {
 
@@ -42,7 +43,9 @@ void run_once(std::uint64_t seed, const std::function<void()>& test, run_options
 std::string message_of_current_exception() {
     try {
         throw;
-    } catch (const std::exception& failure) { return failure.what(); } catch (...) {
+    } catch (const std::exception& failure) {
+        return failure.what();
+    } catch (...) {
         return "an exception that is not a std::exception";
     }
 }

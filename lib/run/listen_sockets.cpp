@@ -1,9 +1,10 @@
 #include "run/listen_sockets.hpp"
 
 #include <coir/net/tcp.hpp>
-#include <utility>
 
 #include "run/socket_activation.hpp"
+
+#include <utility>
 
 namespace coir::detail {
 

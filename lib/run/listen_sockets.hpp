@@ -1,10 +1,11 @@
 #pragma once
 
 #include <coir/prefork_options.hpp>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
+
+#include <string>
+#include <vector>
 
 namespace coir::detail {
 

@@ -1,12 +1,11 @@
 #include "run/parent_signals.hpp"
 
-#include <pthread.h>
-#include <sys/signalfd.h>
+#include "base/sys.hpp"
 
 #include <cerrno>
+#include <pthread.h>
+#include <sys/signalfd.h>
 #include <system_error>
-
-#include "base/sys.hpp"
 
 namespace coir::detail {
 
@@ -21,7 +20,8 @@ parent_signals::parent_signals() {
 
 parent_signals::~parent_signals() {
     // One that has come too late, the second Ctrl-C, is not to end the program in the middle of what follows.
-    while (take() != 0) {}
+    while (take() != 0) {
+    }
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <signal.h>
-
 #include "base/unique_fd.hpp"
+
+#include <signal.h>
 
 namespace coir::detail {
 

@@ -1,14 +1,13 @@
 #include "run/parent_watch.hpp"
 
-#include <pthread.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <system_error>
-#include <thread>
-
 #include "base/clone_refusal.hpp"
 #include "base/signals_blocked.hpp"
+
+#include <cerrno>
+#include <pthread.h>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
 
 namespace coir::detail {
 
@@ -17,7 +16,8 @@ namespace {
 [[noreturn]] void outlive_parent(int lifeline) {
     ::pthread_setname_np(::pthread_self(), "coir-parent");
     char nothing = 0;
-    while (::read(lifeline, &nothing, 1) < 0 && errno == EINTR) {}
+    while (::read(lifeline, &nothing, 1) < 0 && errno == EINTR) {
+    }
     std::this_thread::sleep_for(orphan_lives_max);
     ::_exit(1);
 }

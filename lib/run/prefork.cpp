@@ -1,12 +1,13 @@
 #include <coir/cores.hpp>
 #include <coir/prefork.hpp>
-#include <filesystem>
-#include <iterator>
-#include <stdexcept>
 
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
 #include "run/supervisor.hpp"
+
+#include <filesystem>
+#include <iterator>
+#include <stdexcept>
 
 namespace coir {
 

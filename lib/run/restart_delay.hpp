@@ -1,8 +1,9 @@
 #pragma once
 
+#include <coir/prefork_options.hpp>
+
 #include <algorithm>
 #include <chrono>
-#include <coir/prefork_options.hpp>
 #include <optional>
 
 namespace coir::detail {

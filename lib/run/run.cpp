@@ -1,10 +1,11 @@
 #include <coir/fiber.hpp>
 #include <coir/run.hpp>
-#include <stdexcept>
 
 #include "base/sigpipe_blocked.hpp"
 #include "core/scheduler.hpp"
 #include "detect/detector.hpp"
+
+#include <stdexcept>
 
 namespace coir::detail {
 
@@ -21,7 +22,7 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
         .allocator = options.stack_allocator,
         .on_unhandled_exception = options.on_unhandled_exception,
     }};
-    const attachment watched{here.vitals(), options.blocking};
+    const attachment watched{here.status(), options.blocking};
 
     task& main = here.make_task(sizeof closure, alignof(void*));
     ::new (main.closure()) void* {closure};

@@ -1,23 +1,23 @@
-#include <pthread.h>
-
 #include <coir/concurrent_channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/run_on_cores.hpp>
 #include <coir/select.hpp>
+
+#include "base/affinity.hpp"
+#include "base/clone_refusal.hpp"
+#include "core/scheduler.hpp"
+
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "base/affinity.hpp"
-#include "base/clone_refusal.hpp"
-#include "core/scheduler.hpp"
 
 namespace coir {
 
@@ -69,7 +69,9 @@ void crew::work(unsigned core) noexcept {
     if (bound_) processors_.only(core).apply();
     try {
         run_core(core);
-    } catch (...) { fail(std::current_exception()); }
+    } catch (...) {
+        fail(std::current_exception());
+    }
 }
 
 void crew::run_core(unsigned core) {

@@ -1,13 +1,14 @@
 #include "run/service_notice.hpp"
 
 #include <coir/net/endpoint.hpp>
-#include <cstdlib>
-#include <ctime>
-#include <system_error>
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
+
+#include <cstdlib>
+#include <ctime>
+#include <system_error>
 
 namespace coir::detail {
 

@@ -1,10 +1,9 @@
 #include "run/shared_stats.hpp"
 
-#include <sys/mman.h>
-
 #include <bit>
 #include <cerrno>
 #include <new>
+#include <sys/mman.h>
 #include <system_error>
 
 namespace coir::detail {

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <coir/stats.hpp>
+
 #include <array>
 #include <atomic>
-#include <coir/stats.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

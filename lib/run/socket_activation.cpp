@@ -1,11 +1,10 @@
 #include "run/socket_activation.hpp"
 
-#include <unistd.h>
-
 #include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
+#include <unistd.h>
 
 namespace coir::detail {
 

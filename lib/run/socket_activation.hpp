@@ -1,8 +1,8 @@
 #pragma once
 
-#include <vector>
-
 #include "base/unique_fd.hpp"
+
+#include <vector>
 
 namespace coir::detail {
 

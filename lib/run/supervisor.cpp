@@ -1,20 +1,19 @@
 #include "run/supervisor.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <unistd.h>
+#include "base/log.hpp"
+#include "run/service_notice.hpp"
+#include "run/worker_main.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <iostream>
+#include <poll.h>
+#include <signal.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
-
-#include "base/log.hpp"
-#include "run/service_notice.hpp"
-#include "run/worker_main.hpp"
 
 namespace coir::detail {
 
@@ -32,7 +31,7 @@ worker_process::clock::time_point from_now(std::chrono::milliseconds length) {
 
 supervisor::supervisor(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options)
     : main_{main}, options_{options}, sockets_{options, workers},
-      places_(workers, place{restart_delay{options.restart}}) {
+      slots_(workers, slot{restart_delay{options.restart}}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error{errno, std::system_category(), "pipe for prefork"};
     lifeline_ = unique_fd{ends[0]};
@@ -42,12 +41,12 @@ supervisor::supervisor(unsigned workers, const std::function<void(worker&)>& mai
 }
 
 int supervisor::run() {
-    for (unsigned i = 0; i < places_.size() && !ending_; ++i) start(i, role::current);
+    for (unsigned i = 0; i < slots_.size() && !ending_; ++i) start(i, role::current);
     while (!ending_ || !processes_.empty()) {
         wait();
-        obey_signals();
-        hear_who_is_ready();
-        bury_the_dead();
+        handle_signals();
+        collect_ready();
+        reap_exited();
         enforce_limits();
         start_due();
         tell_stats();
@@ -60,22 +59,23 @@ int supervisor::run() {
 /// Until one of those that are asked after the wait has news. Which one is not noted: they are few.
 void supervisor::wait() {
     clock::time_point until = next_stats_;
-    std::vector<pollfd> bells{{signals_.fd(), POLLIN, 0}};
+    std::vector<pollfd> descriptors{{signals_.fd(), POLLIN, 0}};
     for (const worker_process& each : processes_) {
-        bells.push_back({each.end_bell(), POLLIN, 0});
-        bells.push_back({each.ready_bell(), POLLIN, 0});  // poll(2): a negative one is passed over
+        descriptors.push_back({each.exit_descriptor(), POLLIN, 0});
+        descriptors.push_back({each.ready_descriptor(), POLLIN, 0});  // poll(2): a negative one is passed over
         until = std::min(until, each.limit());
     }
-    for (const place& each : places_) until = std::min(until, each.next_start);
+    for (const slot& each : slots_) until = std::min(until, each.next_start);
     const auto left = std::max(std::chrono::nanoseconds{0}, std::chrono::nanoseconds{until - clock::now()});
     const timespec length{static_cast<time_t>(left / 1s), static_cast<long>((left % 1s).count())};
-    if (::ppoll(bells.data(), bells.size(), until == clock::time_point::max() ? nullptr : &length, nullptr) < 0 &&
+    if (::ppoll(descriptors.data(), descriptors.size(), until == clock::time_point::max() ? nullptr : &length,
+                nullptr) < 0 &&
         errno != EINTR) {
         throw std::system_error{errno, std::system_category(), "poll for prefork"};
     }
 }
 
-void supervisor::obey_signals() {
+void supervisor::handle_signals() {
     while (const int signal = signals_.take()) {
         if (signal == SIGHUP) {
             begin_roll();
@@ -89,13 +89,13 @@ void supervisor::obey_signals() {
     }
 }
 
-void supervisor::hear_who_is_ready() {
+void supervisor::collect_ready() {
     for (worker_process& each : processes_) {
         if (each.becomes_ready()) is_ready(each);
     }
 }
 
-void supervisor::bury_the_dead() {
+void supervisor::reap_exited() {
     for (auto at = processes_.begin(); at != processes_.end();) {
         const auto how = at->try_reap();
         if (!how) {
@@ -120,9 +120,9 @@ void supervisor::enforce_limits() {
 }
 
 void supervisor::start_due() {
-    for (unsigned i = 0; i < places_.size(); ++i) {
-        if (ending_ || places_[i].next_start > clock::now()) continue;
-        places_[i].next_start = clock::time_point::max();
+    for (unsigned i = 0; i < slots_.size(); ++i) {
+        if (ending_ || slots_[i].next_start > clock::now()) continue;
+        slots_[i].next_start = clock::time_point::max();
         start(i, role::current);
     }
 }
@@ -209,7 +209,7 @@ void supervisor::has_ended(const worker_process& ended, const std::string& how) 
 }
 
 void supervisor::is_lost(unsigned index, const std::string& what, std::chrono::milliseconds lived) {
-    const auto delay = places_[index].delay.after(lived);
+    const auto delay = slots_[index].delay.after(lived);
     if (!delay) {
         log::error(what + "; " + std::to_string(options_.restart.attempts) +
                    " in a row have not lasted, and prefork gives up");
@@ -217,11 +217,11 @@ void supervisor::is_lost(unsigned index, const std::string& what, std::chrono::m
         return end_all();
     }
     log::warning(what + "; the next one starts " + (*delay == 0ms ? "at once" : "in " + in_words(*delay)));
-    places_[index].next_start = from_now(*delay);
+    slots_[index].next_start = from_now(*delay);
 }
 
 bool supervisor::all_are_ready() noexcept {
-    for (unsigned i = 0; i < places_.size(); ++i) {
+    for (unsigned i = 0; i < slots_.size(); ++i) {
         const worker_process* const there = current(i);
         if (there == nullptr || !there->is_ready()) return false;
     }
@@ -251,8 +251,8 @@ void supervisor::begin_roll() {
 
 void supervisor::roll_on(unsigned index) {
     // Where none is, one that knows what is new begins before long.
-    while (index < places_.size() && current(index) == nullptr) ++index;
-    if (index < places_.size()) {
+    while (index < slots_.size() && current(index) == nullptr) ++index;
+    if (index < slots_.size()) {
         rolling_ = index;
         return start(index, role::successor);
     }
@@ -273,7 +273,7 @@ void supervisor::end_all() {
     rolling_.reset();
     notify_service_manager("STOPPING=1");
     sockets_.close();  // whoever comes now is to be refused, and go elsewhere
-    for (place& each : places_) each.next_start = clock::time_point::max();
+    for (slot& each : slots_) each.next_start = clock::time_point::max();
     for (worker_process& each : processes_) {
         if (each.as != role::retired) each.retire(from_now(options_.grace));
     }

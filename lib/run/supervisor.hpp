@@ -1,19 +1,20 @@
 #pragma once
 
-#include <chrono>
 #include <coir/prefork_options.hpp>
 #include <coir/worker.hpp>
-#include <functional>
-#include <list>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "run/listen_sockets.hpp"
 #include "run/parent_signals.hpp"
 #include "run/restart_delay.hpp"
 #include "run/worker_process.hpp"
+
+#include <chrono>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace coir::detail {
 
@@ -32,16 +33,16 @@ private:
     using role = worker_process::role;
 
     /// Where one worker follows the other.
-    struct place {
+    struct slot {
         restart_delay delay;
         clock::time_point next_start = clock::time_point::max();  // while it is empty
     };
 
     // ---- what comes from outside
     void wait();
-    void obey_signals();
-    void hear_who_is_ready();
-    void bury_the_dead();
+    void handle_signals();
+    void collect_ready();
+    void reap_exited();
     void enforce_limits();
     void start_due();
     void tell_stats();
@@ -68,7 +69,7 @@ private:
     parent_signals signals_;
     unique_fd lifeline_;      // the workers', to read
     unique_fd lifeline_end_;  // the parent's alone
-    std::vector<place> places_;
+    std::vector<slot> slots_;
     std::list<worker_process> processes_;
     std::optional<unsigned> rolling_;  // the index that has a successor in the making
     bool rolls_again_ = false;

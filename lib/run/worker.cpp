@@ -1,4 +1,5 @@
 #include <coir/worker.hpp>
+
 #include <limits>
 #include <utility>
 

@@ -1,26 +1,26 @@
 #include "run/worker_main.hpp"
 
-#include <pthread.h>
-
 #include <coir/fiber.hpp>
 #include <coir/io.hpp>
 #include <coir/signal_set.hpp>
 #include <coir/stats.hpp>
 #include <coir/this_fiber.hpp>
-#include <cstdlib>
-#include <exception>
-#include <utility>
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
 #include "core/scheduler.hpp"
 #include "run/parent_watch.hpp"
 
+#include <cstdlib>
+#include <exception>
+#include <pthread.h>
+#include <utility>
+
 namespace coir::detail {
 
 namespace {
 
-std::string name_of(const worker_start& own) { return "worker " + std::to_string(own.index); }
+std::string worker_name(const worker_start& own) { return "worker " + std::to_string(own.index); }
 
 /// Those that a terminal sends to all processes are the parent's affair, also where a worker starts programs.
 void leave_to_parent(int signal) noexcept {
@@ -67,7 +67,7 @@ void work(worker_start& own, signal_set& terminate, const std::function<void(wor
     const auto stops = spawn({.name = "end of the parent"}, [&] {
         io::wait_readable(own.lifeline.get());
         is_orphan = true;
-        log::error(name_of(own) + " stops: its parent is gone");
+        log::error(worker_name(own) + " stops: its parent is gone");
         here.request_stop(first);
     });
     const auto tells =
@@ -90,8 +90,10 @@ void run_worker(worker_start start, const std::function<void(worker&)>& main, co
         code = 0;
     } catch (const std::exception& failure) {
         // An orphan is stopped, and that it was is no news.
-        if (!is_orphan) log::error(name_of(start) + ": its main has thrown: " + failure.what());
-    } catch (...) { log::error(name_of(start) + ": its main has thrown what is no std::exception"); }
+        if (!is_orphan) log::error(worker_name(start) + ": its main has thrown: " + failure.what());
+    } catch (...) {
+        log::error(worker_name(start) + ": its main has thrown what is no std::exception");
+    }
     std::exit(code);
 }
 

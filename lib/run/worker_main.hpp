@@ -1,16 +1,16 @@
 #pragma once
 
-#include <signal.h>
-
 #include <coir/prefork_options.hpp>
 #include <coir/worker.hpp>
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "run/shared_stats.hpp"
+
+#include <functional>
+#include <memory>
+#include <signal.h>
+#include <string>
+#include <vector>
 
 namespace coir::detail {
 

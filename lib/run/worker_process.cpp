@@ -1,15 +1,14 @@
 #include "run/worker_process.hpp"
 
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/sys.hpp"
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <system_error>
-
-#include "base/sys.hpp"
+#include <unistd.h>
 
 namespace coir::detail {
 
@@ -26,7 +25,7 @@ worker_process::worker_process(unsigned index, role as_what, bool tells_stats)
     if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
         throw std::system_error{errno, std::system_category(), "pipe for a worker"};
     }
-    ready_bell_ = unique_fd{ends[0]};
+    ready_pipe_ = unique_fd{ends[0]};
     ready_end_ = unique_fd{ends[1]};
 }
 
@@ -35,7 +34,7 @@ void worker_process::has_begun(pid_t child, clock::time_point limit) {
     id_ = child;
     began_ = clock::now();
     limit_ = limit;
-    end_ = exit_bell::of(child);
+    end_ = exit_watcher::of(child);
 }
 
 std::string worker_process::name() const {
@@ -48,9 +47,9 @@ std::chrono::milliseconds worker_process::age() const {
 
 bool worker_process::becomes_ready() noexcept {
     char word = 0;
-    const long got = ready_bell_ ? sys::read(ready_bell_.get(), &word, 1) : -EAGAIN;
+    const long got = ready_pipe_ ? sys::read(ready_pipe_.get(), &word, 1) : -EAGAIN;
     if (got < 0) return false;
-    ready_bell_ = {};  // the word has come, or never will
+    ready_pipe_ = {};  // the word has come, or never will
     if (got == 0 || as == role::retired) return false;
     limit_ = clock::time_point::max();
     return ready_ = true;

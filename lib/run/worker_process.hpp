@@ -1,16 +1,15 @@
 #pragma once
 
-#include <sys/types.h>
+#include "base/unique_fd.hpp"
+#include "process/exit_watcher.hpp"
+#include "run/shared_stats.hpp"
 
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include "base/unique_fd.hpp"
-#include "process/exit_bell.hpp"
-#include "run/shared_stats.hpp"
+#include <sys/types.h>
 
 namespace coir::detail {
 
@@ -45,8 +44,8 @@ public:
     [[nodiscard]] std::chrono::milliseconds age() const;
 
     /// To be polled: readable when it has ended, and when there is news of its being ready.
-    [[nodiscard]] int end_bell() const noexcept { return end_.fd.get(); }
-    [[nodiscard]] int ready_bell() const noexcept { return ready_bell_.get(); }
+    [[nodiscard]] int exit_descriptor() const noexcept { return end_.fd.get(); }
+    [[nodiscard]] int ready_descriptor() const noexcept { return ready_pipe_.get(); }
 
     [[nodiscard]] bool is_ready() const noexcept { return ready_; }
     /// Whether it has become ready since it was last asked.
@@ -74,8 +73,8 @@ private:
     bool ready_ = false;
     clock::time_point began_{};
     clock::time_point limit_ = clock::time_point::max();
-    exit_bell end_{};
-    unique_fd ready_bell_;
+    exit_watcher end_{};
+    unique_fd ready_pipe_;
     unique_fd ready_end_;
     std::unique_ptr<shared_stats> stats_;
 };

@@ -1,14 +1,14 @@
 #include <coir/barrier.hpp>
 #include <coir/error.hpp>
 
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 
 namespace coir::detail {
 
 /// A fiber that waits for the end of the phase. It is in the list until then, or until it runs and leaves: whether a
 /// fiber that gives up was counted in is decided by who comes first, the end of the phase or the fiber.
-struct barrier_core::party : list_hook {
-    party(task& who, std::ptrdiff_t counted_in) noexcept : waits{who, "barrier"}, arrivals{counted_in} {}
+struct barrier_core::barrier_waiter : list_hook {
+    barrier_waiter(task& who, std::ptrdiff_t counted_in) noexcept : waits{who, "barrier"}, arrivals{counted_in} {}
 
     waiter waits;
     std::ptrdiff_t arrivals;
@@ -19,11 +19,11 @@ barrier_core::barrier_core(std::ptrdiff_t expected) noexcept : expected_{expecte
 }
 
 barrier_core::~barrier_core() {
-    COIR_CHECK(waiting_.empty() || owner_.is_inherited(), "a barrier is destroyed while fibers wait on it");
+    COIR_CHECK(waiting_.empty() || owner_.is_from_parent_process(), "a barrier is destroyed while fibers wait on it");
 }
 
 bool barrier_core::arrive(const char* operation, std::ptrdiff_t arrivals) {
-    if (owner_.claim(operation)) forget_waiting();
+    if (owner_.bind_owner(operation)) forget_waiting();
     COIR_CHECK(arrivals > 0 && arrivals <= missing_, "more arrive at a barrier than are missing, or less than one");
     missing_ -= arrivals;
     return missing_ == 0;
@@ -36,20 +36,20 @@ bool barrier_core::arrive_and_drop() {
 }
 
 bool barrier_core::arrive_or_wait(const deadline& until) {
-    claim(owner_, "barrier::arrive_and_wait", [this]() noexcept { forget_waiting(); });
+    bind_owner(owner_, "barrier::arrive_and_wait", [this]() noexcept { forget_waiting(); });
     if (missing_ <= 1) return arrive("barrier::arrive_and_wait", 1);
     park(1, "barrier::arrive_and_wait", until);
     return false;
 }
 
 void barrier_core::wait(std::uint64_t phase, const deadline& until) {
-    claim(owner_, "barrier::wait", [this]() noexcept { forget_waiting(); });
+    bind_owner(owner_, "barrier::wait", [this]() noexcept { forget_waiting(); });
     if (phase == phase_) park(0, "barrier::wait", until);
 }
 
 void barrier_core::park(std::ptrdiff_t arrivals, const char* operation, const deadline& until) {
     scheduler& here = scheduler::enter(operation);
-    party me{here.running(), arrivals};
+    barrier_waiter me{here.running(), arrivals};
     waiting_.push_back(me);
     missing_ -= arrivals;
     try {
@@ -67,14 +67,14 @@ void barrier_core::park(std::ptrdiff_t arrivals, const char* operation, const de
 
 /// Of a scheduler that is gone: as if all had given up.
 void barrier_core::forget_waiting() noexcept {
-    waiting_.for_each([this](const party& each) { missing_ += each.arrivals; });
+    waiting_.for_each([this](const barrier_waiter& each) { missing_ += each.arrivals; });
     waiting_.forget();
 }
 
 void barrier_core::begin_phase() noexcept {
     ++phase_;
     missing_ = expected_;
-    while (party* const first = waiting_.pop_front()) first->waits.wake(outcome::woken);
+    while (barrier_waiter* const first = waiting_.pop_front()) first->waits.wake(outcome::woken);
 }
 
 }  // namespace coir::detail

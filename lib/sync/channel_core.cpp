@@ -1,37 +1,37 @@
 #include <coir/detail/channel_core.hpp>
 #include <coir/error.hpp>
 
-#include "sync/claim.hpp"
-#include "sync/party.hpp"
+#include "sync/bind_owner.hpp"
+#include "sync/channel_waiter.hpp"
 
 namespace coir::detail {
 
 namespace {
 
-void* first_place(const list<waiter>& parties) noexcept { return static_cast<party*>(parties.front())->place; }
+void* first_value(const list<waiter>& waiters) noexcept { return static_cast<channel_waiter*>(waiters.front())->value; }
 
 }  // namespace
 
 channel_core::~channel_core() {
-    COIR_CHECK((senders_.empty() && receivers_.empty()) || owner_.is_inherited(),
+    COIR_CHECK((senders_.empty() && receivers_.empty()) || owner_.is_from_parent_process(),
                "a channel is destroyed while fibers wait on it");
 }
 
 void channel_core::enter(const char* operation) {
-    detail::claim(owner_, operation, [this]() noexcept { forget_waiting(); });
+    detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); });
 }
 
-void* channel_core::receiver_place() const noexcept { return first_place(receivers_); }
+void* channel_core::receiver_place() const noexcept { return first_value(receivers_); }
 
-void* channel_core::sender_place() const noexcept { return first_place(senders_); }
+void* channel_core::sender_place() const noexcept { return first_value(senders_); }
 
 void channel_core::wake_receiver() noexcept { receivers_.front()->wake(outcome::woken); }
 
 void channel_core::wake_sender() noexcept { senders_.front()->wake(outcome::woken); }
 
-void channel_core::wait_to_send(void* place, const deadline& until) {
+void channel_core::wait_to_send(void* value, const deadline& until) {
     scheduler& here = scheduler::enter("channel::send");
-    party me{here.running(), "channel::send", place};
+    channel_waiter me{here.running(), "channel::send", value};
     senders_.push_back(me);
     switch (here.park(me, until)) {
     case outcome::closed: throw_channel_closed();
@@ -40,19 +40,19 @@ void channel_core::wait_to_send(void* place, const deadline& until) {
     }
 }
 
-void channel_core::wait_to_receive(void* place, const deadline& until) {
+void channel_core::wait_to_receive(void* value, const deadline& until) {
     scheduler& here = scheduler::enter("channel::recv");
-    party me{here.running(), "channel::recv", place};
+    channel_waiter me{here.running(), "channel::recv", value};
     receivers_.push_back(me);
     if (here.park(me, until) == outcome::timed_out) throw timed_out{"channel::recv"};
 }
 
-void channel_core::add_sender(party& last) noexcept { senders_.push_back(last); }
+void channel_core::add_sender(channel_waiter& last) noexcept { senders_.push_back(last); }
 
-void channel_core::add_receiver(party& last) noexcept { receivers_.push_back(last); }
+void channel_core::add_receiver(channel_waiter& last) noexcept { receivers_.push_back(last); }
 
 void channel_core::close() {
-    claim("channel::close");
+    bind_owner("channel::close");
     closed_ = true;
     while (waiter* const sender = senders_.front()) sender->wake(outcome::closed);
     while (waiter* const receiver = receivers_.front()) receiver->wake(outcome::closed);

@@ -8,12 +8,12 @@ std::cv_status condition_variable::park(const deadline& until) {
 }
 
 void condition_variable::notify_one() {
-    waiters_.claim("condition_variable::notify_one");
+    waiters_.bind_owner("condition_variable::notify_one");
     waiters_.wake_one();
 }
 
 void condition_variable::notify_all() {
-    waiters_.claim("condition_variable::notify_all");
+    waiters_.bind_owner("condition_variable::notify_all");
     waiters_.wake_all();
 }
 

@@ -5,7 +5,7 @@ namespace coir::detail {
 bool detached_work::run(const std::shared_ptr<detached_work>& work, const deadline& until) {
     work->alive_ = work;
     {
-        const unwatched queueing{work->home_.running()};
+        const detection_paused queueing{work->home_.running()};
         try {
             thread_pool::of_process().submit(*work);
         } catch (...) {
@@ -43,7 +43,7 @@ void detached_work::done(pool_work& work) noexcept {  // in a thread of the pool
         self.home_.inbox().post(self);
 }
 
-void detached_work::come_back(letter& arrived) noexcept {  // in the hub
+void detached_work::come_back(message& arrived) noexcept {  // in the hub
     auto& self = static_cast<detached_work&>(arrived);
     const std::shared_ptr<detached_work> alive = std::move(self.alive_);
     if (self.asker_ != nullptr) self.asker_->wake(outcome::woken);
@@ -53,7 +53,7 @@ void detached_work::come_back(letter& arrived) noexcept {  // in the hub
 /// arrives.
 void detached_work::abandon() noexcept {
     if (alive_ == nullptr) return;  // it has come back
-    const unwatched queueing{home_.running()};
+    const detection_paused queueing{home_.running()};
     if (thread_pool::of_process().withdraw(*this)) {
         alive_.reset();
         return;

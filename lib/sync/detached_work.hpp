@@ -1,20 +1,21 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+
+#include "core/scheduler.hpp"
+#include "sync/thread_pool.hpp"
+
 #include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
 
-#include "core/scheduler.hpp"
-#include "sync/thread_pool.hpp"
-
 namespace coir::detail {
 
 /// Work for a thread of the pool that owns all that it touches, and keeps itself alive: whoever asked for it may leave
-/// before it is done. It goes to the pool as work and comes back as a letter.
-class detached_work : pool_work, letter {
+/// before it is done. It goes to the pool as work and comes back as a message.
+class detached_work : pool_work, message {
 public:
     virtual ~detached_work() = default;
     detached_work(const detached_work&) = delete;
@@ -27,14 +28,14 @@ public:
 
 protected:
     detached_work(scheduler& home, const char* waits_for) noexcept
-        : pool_work{do_it, done}, letter{come_back}, home_{home}, waits_for_{waits_for} {}
+        : pool_work{do_it, done}, message{come_back}, home_{home}, waits_for_{waits_for} {}
 
 private:
     virtual void work() noexcept = 0;
 
     static void do_it(pool_work& work) noexcept;
     static void done(pool_work& work) noexcept;
-    static void come_back(letter& arrived) noexcept;
+    static void come_back(message& arrived) noexcept;
     bool await(const deadline& until);
     void abandon() noexcept;
 
@@ -62,7 +63,9 @@ private:
     void work() noexcept override {
         try {
             result_.emplace(f_());
-        } catch (...) { failure_ = std::current_exception(); }
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
     }
 
     F f_;

@@ -1,23 +1,23 @@
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 
 namespace coir {
 
 void event::set() {
-    waiters_.claim("event::set");
+    waiters_.bind_owner("event::set");
     set_ = true;
     waiters_.wake_all();
 }
 
 void event::reset() {
-    waiters_.claim("event::reset");
+    waiters_.bind_owner("event::reset");
     set_ = false;
 }
 
 void event::wait(deadline until) {
-    detail::claim(waiters_, "event::wait");
+    detail::bind_owner(waiters_, "event::wait");
     if (!set_ && !waiters_.wait("event::wait", until)) throw timed_out{"event::wait"};
 }
 

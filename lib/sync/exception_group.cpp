@@ -1,4 +1,5 @@
 #include <coir/exception_group.hpp>
+
 #include <string>
 #include <utility>
 
@@ -11,7 +12,9 @@ std::string message_of(const std::exception_ptr& failure) {
         std::rethrow_exception(failure);
     } catch (const exception_group& nested) {
         return '(' + std::string{nested.what()} + ')';  // or it would not be seen where its list ends
-    } catch (const std::exception& thrown) { return thrown.what(); } catch (...) {
+    } catch (const std::exception& thrown) {
+        return thrown.what();
+    } catch (...) {
         return "an exception that is not a std::exception";
     }
 }

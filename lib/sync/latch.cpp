@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/latch.hpp>
 
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 
 namespace coir {
 
@@ -10,19 +10,19 @@ latch::latch(std::ptrdiff_t expected) noexcept : left_{expected} {
 }
 
 void latch::count_down(std::ptrdiff_t arrivals) {
-    waiters_.claim("latch::count_down");
+    waiters_.bind_owner("latch::count_down");
     COIR_CHECK(arrivals >= 0 && arrivals <= left_, "a latch counts down by more than is left, or by less than none");
     left_ -= arrivals;
     if (left_ == 0) waiters_.wake_all();
 }
 
 void latch::wait(deadline until) {
-    detail::claim(waiters_, "latch::wait");
+    detail::bind_owner(waiters_, "latch::wait");
     if (left_ > 0 && !waiters_.wait("latch::wait", until)) throw timed_out{"latch::wait"};
 }
 
 void latch::arrive_and_wait(std::ptrdiff_t arrivals, deadline until) {
-    detail::claim(waiters_, "latch::arrive_and_wait");
+    detail::bind_owner(waiters_, "latch::arrive_and_wait");
     count_down(arrivals);
     wait(until);
 }

@@ -1,6 +1,9 @@
 #include "sync/lock_order.hpp"
 
-#include <unwind.h>
+#include "base/log.hpp"
+#include "base/symbols.hpp"
+#include "core/scheduler.hpp"
+#include "core/task_dump.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,12 +14,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <unwind.h>
 #include <vector>
-
-#include "base/log.hpp"
-#include "base/symbols.hpp"
-#include "core/scheduler.hpp"
-#include "core/task_dump.hpp"
 
 namespace coir::detail {
 
@@ -105,7 +104,7 @@ public:
 private:
     [[nodiscard]] std::vector<const void*> way(const void* from, const void* to) const;
     [[nodiscard]] std::string cycle(const std::vector<const void*>& way) const;
-    [[nodiscard]] std::string name_of(const void* mutex) const;
+    [[nodiscard]] std::string mutex_name(const void* mutex) const;
     bool take_off(std::uint64_t fiber, const void* mutex);
 
     std::uint64_t scheduler_;
@@ -124,7 +123,7 @@ std::string taken_orders::want(const task& who, const void* mutex, const char* k
         known_mutex& earlier = known_.try_emplace(each.mutex, known_mutex{each.kind, {}, {}}).first->second;
         const auto [at, is_new] = earlier.next.try_emplace(mutex);
         if (!is_new) continue;
-        at->second = {label_of(who), each.taken_at, path_to_here()};
+        at->second = {describe_fiber(who), each.taken_at, path_to_here()};
         known_.try_emplace(mutex, known_mutex{kind, {}, {}}).first->second.before.insert(each.mutex);
         std::vector<const void*> back = way(mutex, each.mutex);
         if (back.empty()) continue;
@@ -188,7 +187,7 @@ std::vector<const void*> taken_orders::way(const void* from, const void* to) con
 
 // ---- the warning ---------------------------------------------------------------------------------------------------
 
-std::string taken_orders::name_of(const void* mutex) const {
+std::string taken_orders::mutex_name(const void* mutex) const {
     std::array<char, 32> address;
     std::snprintf(address.data(), address.size(), " (%p)", mutex);
     return known_.at(mutex).kind + std::string{address.data()};
@@ -199,9 +198,9 @@ std::string taken_orders::cycle(const std::vector<const void*>& way) const {
     std::string text = "mutexes are taken in orders that can end in a deadlock:";
     for (std::size_t i = 0; i + 1 < way.size(); ++i) {
         const succession& step = known_.at(way[i]).next.at(way[i + 1]);
-        text += "\n  fiber " + step.fiber + (i == 0 ? " takes the " : " has taken the ") + name_of(way[i + 1]) +
+        text += "\n  fiber " + step.fiber + (i == 0 ? " takes the " : " has taken the ") + mutex_name(way[i + 1]) +
                 " at " + describe(step.wanted_at) + " while it " + (i == 0 ? "holds" : "held") + " the " +
-                name_of(way[i]) + ", taken at " + describe(step.held_since);
+                mutex_name(way[i]) + ", taken at " + describe(step.held_since);
     }
     return text + "\ntake them in one order everywhere, or both at once with std::scoped_lock";
 }
@@ -231,7 +230,7 @@ bool lock_order::is_checked = is_wanted();
 
 void lock_order::note_wanted(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
-    const unwatched looking{here.running()};
+    const detection_paused looking{here.running()};
     taken_orders* const orders = orders_of(&here);
     if (orders == nullptr) return;
     const std::string warning = orders->want(here.running(), mutex, kind);
@@ -240,7 +239,7 @@ void lock_order::note_wanted(const void* mutex, const char* kind) noexcept {
 
 void lock_order::note_taken(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
-    const unwatched looking{here.running()};
+    const detection_paused looking{here.running()};
     if (taken_orders* const orders = orders_of(&here)) orders->take(here.running(), mutex, kind);
 }
 

@@ -2,7 +2,7 @@
 #include <coir/mutex.hpp>
 
 #include "core/misuse.hpp"
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 #include "sync/lock_order.hpp"
 
 namespace coir {
@@ -21,12 +21,12 @@ void mutex::lock(deadline until) {
 bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until", until); }
 
 /// The holder is gone where its scheduler is.
-[[gnu::always_inline]] inline const scheduler& mutex::claim(const char* operation) {
-    return detail::claim(waiters_, operation, [this]() noexcept { holder_ = nullptr; });
+[[gnu::always_inline]] inline const scheduler& mutex::bind_owner(const char* operation) {
+    return detail::bind_owner(waiters_, operation, [this]() noexcept { holder_ = nullptr; });
 }
 
 bool mutex::take(const char* operation, deadline until) {
-    const scheduler& here = claim(operation);
+    const scheduler& here = bind_owner(operation);
     task& self = here.running();
     if (holder_ != nullptr && !wait(self, operation, until)) return false;
     holder_ = &self;
@@ -41,7 +41,7 @@ bool mutex::take(const char* operation, deadline until) {
 }
 
 bool mutex::try_lock() {
-    const scheduler& here = claim("mutex::try_lock");
+    const scheduler& here = bind_owner("mutex::try_lock");
     if (holder_ != nullptr) return false;
     holder_ = &here.running();
     lock_order::taken_by_try(this, "mutex");
@@ -49,7 +49,7 @@ bool mutex::try_lock() {
 }
 
 void mutex::unlock() {
-    const scheduler* const here = detail::claim_to_give_back(waiters_, "mutex::unlock");
+    const scheduler* const here = detail::bind_owner_to_release(waiters_, "mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
     if (holder_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");

@@ -1,23 +1,24 @@
 #include <coir/offload.hpp>
 #include <coir/timeout.hpp>
-#include <exception>
 
 #include "core/scheduler.hpp"
 #include "sync/thread_pool.hpp"
+
+#include <exception>
 
 namespace coir::detail {
 
 namespace {
 
-/// Goes to the pool as work and comes back as a letter; lies on the stack of the fiber that waits for it.
-class errand : pool_work, letter {
+/// Goes to the pool as work and comes back as a message; lies on the stack of the fiber that waits for it.
+class errand : pool_work, message {
 public:
     errand(scheduler& home, offloaded_work& work) noexcept
-        : pool_work{do_it, done}, letter{come_back}, home_{home}, work_{work} {}
+        : pool_work{do_it, done}, message{come_back}, home_{home}, work_{work} {}
 
     /// To the process's pool where it is not told another one.
     void send(thread_pool* pool) {
-        const unwatched queueing{home_.running()};
+        const detection_paused queueing{home_.running()};
         pool_ = pool != nullptr ? pool : &thread_pool::of_process();
         pool_->submit(*this);
         home_.inbox().expect();
@@ -25,7 +26,7 @@ public:
 
     /// Takes it back if it has not begun.
     bool withdraw() noexcept {
-        const unwatched queueing{home_.running()};
+        const detection_paused queueing{home_.running()};
         if (!pool_->withdraw(*this)) return false;
         home_.inbox().expect_no_more();
         return true;
@@ -52,7 +53,9 @@ private:
         auto& self = static_cast<errand&>(work);
         try {
             self.work_.run(self.work_.closure, self.work_.stop.get_token());
-        } catch (...) { self.failure_ = std::current_exception(); }
+        } catch (...) {
+            self.failure_ = std::current_exception();
+        }
     }
 
     static void done(pool_work& work) noexcept {  // as the above
@@ -60,7 +63,7 @@ private:
         self.home_.inbox().post(self);
     }
 
-    static void come_back(letter& arrived) noexcept {  // in the hub
+    static void come_back(message& arrived) noexcept {  // in the hub
         auto& self = static_cast<errand&>(arrived);
         self.back_ = true;
         self.home_.inbox().expect_no_more();

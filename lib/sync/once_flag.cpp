@@ -2,13 +2,13 @@
 #include <coir/once_flag.hpp>
 
 #include "core/misuse.hpp"
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 
 namespace coir {
 
 bool once_flag::begin() {
     // The call is not made, and will not be, where the caller's scheduler is gone.
-    const detail::scheduler& here = detail::claim(waiters_, "call_once", [this]() noexcept { caller_ = nullptr; });
+    const detail::scheduler& here = detail::bind_owner(waiters_, "call_once", [this]() noexcept { caller_ = nullptr; });
     if (done_) return false;
     if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
     // Woken: the call is made, or it failed and fail() has made this fiber the caller.

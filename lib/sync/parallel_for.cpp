@@ -1,14 +1,15 @@
-#include <algorithm>
-#include <atomic>
 #include <coir/cores.hpp>
 #include <coir/offload.hpp>
 #include <coir/parallel_for.hpp>
 #include <coir/task_group.hpp>
+
+#include "core/scheduler.hpp"
+
+#include <algorithm>
+#include <atomic>
 #include <exception>
 #include <stop_token>
 #include <system_error>
-
-#include "core/scheduler.hpp"
 
 namespace coir::detail {
 

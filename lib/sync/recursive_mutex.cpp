@@ -2,7 +2,7 @@
 #include <coir/recursive_mutex.hpp>
 
 #include "core/misuse.hpp"
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 #include "sync/lock_order.hpp"
 
 namespace coir {
@@ -20,15 +20,15 @@ void recursive_mutex::lock(deadline until) {
 bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mutex::try_lock_until", until); }
 
 /// The holder is gone where its scheduler is.
-[[gnu::always_inline]] inline const scheduler& recursive_mutex::claim(const char* operation) {
-    return detail::claim(waiters_, operation, [this]() noexcept {
+[[gnu::always_inline]] inline const scheduler& recursive_mutex::bind_owner(const char* operation) {
+    return detail::bind_owner(waiters_, operation, [this]() noexcept {
         holder_ = nullptr;
         depth_ = 0;
     });
 }
 
 bool recursive_mutex::take(const char* operation, deadline until) {
-    const scheduler& here = claim(operation);
+    const scheduler& here = bind_owner(operation);
     if (!take_at_once(here.running())) {
         lock_order::wanted(this, "recursive_mutex");
         if (!waiters_.wait(operation, until, &holder_)) return false;
@@ -38,7 +38,7 @@ bool recursive_mutex::take(const char* operation, deadline until) {
 }
 
 bool recursive_mutex::try_lock() {
-    const scheduler& here = claim("recursive_mutex::try_lock");
+    const scheduler& here = bind_owner("recursive_mutex::try_lock");
     if (!take_at_once(here.running())) return false;
     lock_order::taken_by_try(this, "recursive_mutex");
     return true;
@@ -52,7 +52,7 @@ bool recursive_mutex::take_at_once(task& self) noexcept {
 }
 
 void recursive_mutex::unlock() {
-    const scheduler* const here = detail::claim_to_give_back(waiters_, "recursive_mutex::unlock");
+    const scheduler* const here = detail::bind_owner_to_release(waiters_, "recursive_mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
     if (holder_ != &here->running())

@@ -1,12 +1,13 @@
 #include <coir/detail/remote_control.hpp>
 #include <coir/error.hpp>
-#include <exception>
-#include <string>
-#include <utility>
 
 #include "base/log.hpp"
 #include "core/misuse.hpp"
-#include "sync/sleeper.hpp"
+#include "sync/parker.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
 
 namespace coir::detail {
 
@@ -20,7 +21,9 @@ void report_failure(result_core& ended) noexcept {
     try {
         std::rethrow_exception(std::move(failed));
     } catch (const fiber_stopped&) {
-    } catch (const std::exception& failure) { log::error(what + failure.what()); } catch (...) {
+    } catch (const std::exception& failure) {
+        log::error(what + failure.what());
+    } catch (...) {
         log::error(what + "an exception that is not a std::exception");
     }
 }
@@ -31,7 +34,7 @@ remote_control::presence::presence(remote_control& held) : held_{held} {
     scheduler& here = *scheduler::current();
     bool stopped = false;
     {
-        const moment holding{held_.mutex_};
+        const internal_lock_guard holding{held_.mutex_};
         held_.fiber_ = &here.running();
         stopped = held_.stop_requested_;
     }
@@ -39,19 +42,19 @@ remote_control::presence::presence(remote_control& held) : held_{held} {
 }
 
 remote_control::presence::~presence() {
-    const moment holding{held_.mutex_};
+    const internal_lock_guard holding{held_.mutex_};
     held_.fiber_ = nullptr;
 }
 
 void remote_control::request_stop() {
     scheduler* const here = scheduler::current();
     {
-        const moment holding{mutex_};
+        const internal_lock_guard holding{mutex_};
         if (std::exchange(stop_requested_, true) || fiber_ == nullptr) return;
         if (here == nullptr || !here->owns(*fiber_)) {
             on_its_way_ = shared_from_this();
             // A scheduler that takes nothing any more has stopped all of its fibers.
-            if (!door_of(home_)->post(*this)) on_its_way_.reset();
+            if (!gate_of(home_)->post(*this)) on_its_way_.reset();
             return;
         }
     }
@@ -64,12 +67,12 @@ void remote_control::check_joiner(const char* operation) const {
 
 bool remote_control::is_this_fiber() const noexcept {
     const scheduler* const here = scheduler::current();
-    const moment holding{mutex_};
+    const internal_lock_guard holding{mutex_};
     return here != nullptr && fiber_ == &here->running();
 }
 
 void remote_control::end(result_core& result) noexcept {
-    if (door_of(home_)->is_inherited()) return;
+    if (gate_of(home_)->is_from_parent_process()) return;
     COIR_CHECK(!is_this_fiber(), "a fiber destroys its own handle");
     request_stop();
     result.wait_shielded("~remote_fiber");
@@ -78,7 +81,7 @@ void remote_control::end(result_core& result) noexcept {
 
 void remote_control::detach(result_core& result) noexcept {
     {
-        const moment holding{mutex_};
+        const internal_lock_guard holding{mutex_};
         detached_ = true;
         if (!result.is_ready()) return;  // the fiber will see it
     }
@@ -86,15 +89,15 @@ void remote_control::detach(result_core& result) noexcept {
 }
 
 bool remote_control::publish(result_core& result, std::exception_ptr& failure) noexcept {
-    const moment holding{mutex_};
+    const internal_lock_guard holding{mutex_};
     if (detached_) return false;
-    static_cast<void>(result.claim());
+    static_cast<void>(result.begin_setting());
     result.publish(std::move(failure));
     return true;
 }
 
 /// The hub, which runs no code of the user's: where the fiber has stop callbacks, a fiber of its own calls them.
-void remote_control::arrived(letter& arrived) noexcept {
+void remote_control::arrived(message& arrived) noexcept {
     auto& self = static_cast<remote_control&>(arrived);
     const std::shared_ptr<remote_control> kept = std::move(self.on_its_way_);
     if (self.fiber_ == nullptr) return;

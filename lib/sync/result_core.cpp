@@ -1,11 +1,12 @@
 #include <coir/detail/result_core.hpp>
 #include <coir/timeout.hpp>
-#include <optional>
-#include <utility>
 
 #include "base/fork_count.hpp"
 #include "core/misuse.hpp"
-#include "sync/sleeper.hpp"
+#include "sync/parker.hpp"
+
+#include <optional>
+#include <utility>
 
 namespace coir::detail {
 
@@ -16,9 +17,9 @@ result_core::~result_core() {
 }
 
 void result_core::publish(std::exception_ptr failure) noexcept {
-    sleeper* waits = nullptr;
+    parker* waits = nullptr;
     {
-        const moment held{mutex_};
+        const internal_lock_guard held{mutex_};
         failure_ = std::move(failure);
         state_.store(state::ready, std::memory_order_release);
         waits = std::exchange(waits_, nullptr);
@@ -28,9 +29,9 @@ void result_core::publish(std::exception_ptr failure) noexcept {
 
 bool result_core::wait(const char* operation, const deadline& until) {
     if (is_ready()) return true;
-    any_sleeper me{operation};
+    any_parker me{operation};
     {
-        const moment held{mutex_};
+        const internal_lock_guard held{mutex_};
         if (is_ready()) return true;
         if (waits_ != nullptr) throw_misuse(std::errc::operation_not_permitted, operation);
         waits_ = &me;
@@ -49,8 +50,8 @@ bool result_core::wait(const char* operation, const deadline& until) {
 }
 
 /// False when a wake is on its way to it.
-bool result_core::take_out(sleeper& leaving) noexcept {
-    const moment held{mutex_};
+bool result_core::take_out(parker& leaving) noexcept {
+    const internal_lock_guard held{mutex_};
     if (waits_ != &leaving) return false;
     waits_ = nullptr;
     return true;

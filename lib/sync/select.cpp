@@ -1,15 +1,16 @@
+#include <coir/detail/event_count.hpp>
+#include <coir/select.hpp>
+
+#include "core/join_waiter.hpp"
+#include "core/scheduler.hpp"
+#include "sync/channel_waiter.hpp"
+#include "sync/parker.hpp"
+
 #include <algorithm>
 #include <array>
-#include <coir/detail/crowd.hpp>
-#include <coir/select.hpp>
 #include <optional>
 #include <span>
 #include <variant>
-
-#include "core/joiner.hpp"
-#include "core/scheduler.hpp"
-#include "sync/party.hpp"
-#include "sync/sleeper.hpp"
 
 namespace coir::detail {
 
@@ -17,9 +18,10 @@ namespace {
 
 using case_list = std::span<select_case* const>;
 
-/// For a channel that threads share: stands among the sleepers of that side.
-struct stranger : waiter {
-    stranger(scheduler& here, crowd& who) : waiter{here.running(), "select"}, name{*this, here}, others{who} {
+/// For a channel that threads share: stands among the others of that side.
+struct shared_channel_waiter : waiter {
+    shared_channel_waiter(scheduler& here, event_count& who)
+        : waiter{here.running(), "select"}, name{*this, here}, others{who} {
         others.enter(name);
     }
 
@@ -30,17 +32,17 @@ struct stranger : waiter {
         return true;
     }
 
-    sleeper name;
-    crowd& others;
+    parker name;
+    event_count& others;
 };
 
 bool is_concurrent(const select_case* one) noexcept { return one->kind == case_kind::concurrent; }
 
 /// What a case leaves with whoever can end the wait.
-using arm = std::variant<std::monostate, party, stranger, joiner>;
+using arm = std::variant<std::monostate, channel_waiter, shared_channel_waiter, join_waiter>;
 using arm_list = std::array<arm, cases_max>;
 
-/// One of those ready, each as likely: the n-th takes the place of the one drawn before with a chance of 1 in n.
+/// One of those ready, each as likely: the n-th takes the slot of the one drawn before with a chance of 1 in n.
 select_case* draw_ready(scheduler& here, case_list cases) noexcept {
     select_case* drawn = nullptr;
     std::size_t ready = 0;
@@ -50,21 +52,21 @@ select_case* draw_ready(scheduler& here, case_list cases) noexcept {
     return drawn;
 }
 
-waiter* extend(arm& place, const select_case& to, scheduler& here) {
+waiter* extend(arm& slot, const select_case& to, scheduler& here) {
     task& self = here.running();
     switch (to.kind) {
     case case_kind::receive: {
-        party& receiver = place.emplace<party>(self, "select", to.place);
+        channel_waiter& receiver = slot.emplace<channel_waiter>(self, "select", to.slot);
         to.core->add_receiver(receiver);
         return &receiver;
     }
     case case_kind::send: {
-        party& sender = place.emplace<party>(self, "select", to.place);
+        channel_waiter& sender = slot.emplace<channel_waiter>(self, "select", to.slot);
         to.core->add_sender(sender);
         return &sender;
     }
-    case case_kind::concurrent: return &place.emplace<stranger>(here, *to.sleepers);
-    case case_kind::end: return &place.emplace<joiner>(self, task_of(*to.awaited, "select"), "select");
+    case case_kind::concurrent: return &slot.emplace<shared_channel_waiter>(here, *to.others);
+    case case_kind::end: return &slot.emplace<join_waiter>(self, task_of(*to.awaited, "select"), "select");
     case case_kind::timeout:
     case case_kind::otherwise: break;
     }
@@ -72,22 +74,22 @@ waiter* extend(arm& place, const select_case& to, scheduler& here) {
 }
 
 outcome result_of(const arm& extended) noexcept {
-    if (const auto* channel = std::get_if<party>(&extended)) return channel->result;
-    if (const auto* shared = std::get_if<stranger>(&extended)) return shared->result;
-    if (const auto* fiber = std::get_if<joiner>(&extended)) return fiber->result;
+    if (const auto* channel = std::get_if<channel_waiter>(&extended)) return channel->result;
+    if (const auto* shared = std::get_if<shared_channel_waiter>(&extended)) return shared->result;
+    if (const auto* fiber = std::get_if<join_waiter>(&extended)) return fiber->result;
     return outcome::passed_over;
 }
 
 /// Takes back all that was left with others. Who was told of something that this fiber does not take, passes it on.
 void withdraw(arm_list& arms) noexcept {
     for (arm& each : arms) {
-        if (auto* const shared = std::get_if<stranger>(&each))
+        if (auto* const shared = std::get_if<shared_channel_waiter>(&each))
             shared->name.forget_waiter();
         else
             each.emplace<std::monostate>();
     }
     for (arm& each : arms) {
-        auto* const shared = std::get_if<stranger>(&each);
+        auto* const shared = std::get_if<shared_channel_waiter>(&each);
         if (shared == nullptr) continue;
         const bool taken = shared->result == outcome::woken;
         if (shared->leave() && !taken) shared->others.wake_one();

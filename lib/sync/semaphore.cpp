@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
 #include <coir/semaphore.hpp>
 
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 
 namespace coir::detail {
 
@@ -17,21 +17,21 @@ void semaphore_core::acquire(deadline until) {
 bool semaphore_core::try_acquire_until(deadline until) { return take("semaphore::try_acquire_until", until); }
 
 bool semaphore_core::take(const char* operation, const deadline& until) {
-    claim(waiters_, operation);
+    bind_owner(waiters_, operation);
     if (permits_ == 0) return waiters_.wait(operation, until);  // woken: release() has handed over a permit
     --permits_;
     return true;
 }
 
 bool semaphore_core::try_acquire() {
-    waiters_.claim("semaphore::try_acquire");
+    waiters_.bind_owner("semaphore::try_acquire");
     if (permits_ == 0) return false;
     --permits_;
     return true;
 }
 
 void semaphore_core::release(std::ptrdiff_t permits) {
-    waiters_.claim("semaphore::release");
+    waiters_.bind_owner("semaphore::release");
     COIR_CHECK(permits >= 0, "fewer permits than none are released");
     while (permits > 0 && waiters_.wake_one()) --permits;
     COIR_CHECK(permits <= most_ - permits_, "more permits are released than the semaphore can hold");

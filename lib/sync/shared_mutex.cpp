@@ -2,7 +2,7 @@
 #include <coir/shared_mutex.hpp>
 
 #include "core/misuse.hpp"
-#include "sync/claim.hpp"
+#include "sync/bind_owner.hpp"
 #include "sync/lock_order.hpp"
 
 namespace coir {
@@ -29,7 +29,8 @@ struct shared_mutex::applicant : detail::list_hook {
 };
 
 shared_mutex::~shared_mutex() {
-    COIR_CHECK(applicants_.empty() || owner_.is_inherited(), "a shared_mutex is destroyed while fibers wait on it");
+    COIR_CHECK(applicants_.empty() || owner_.is_from_parent_process(),
+               "a shared_mutex is destroyed while fibers wait on it");
     lock_order::destroyed(this);
 }
 
@@ -52,7 +53,7 @@ bool shared_mutex::try_to_take(access wanted, const char* operation) {
 
 bool shared_mutex::take_at_once(access wanted, const char* operation) {
     // Whoever has it or applies for it is gone where the scheduler is.
-    const scheduler& here = detail::claim(owner_, operation, [this]() noexcept {
+    const scheduler& here = detail::bind_owner(owner_, operation, [this]() noexcept {
         applicants_.forget();
         writer_ = nullptr;
         readers_ = 0;
@@ -122,7 +123,7 @@ bool shared_mutex::try_lock_shared_until(deadline until) {
 }
 
 void shared_mutex::unlock() {
-    const scheduler* const here = detail::claim_to_give_back(owner_, "shared_mutex::unlock");
+    const scheduler* const here = detail::bind_owner_to_release(owner_, "shared_mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
     if (writer_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
@@ -132,9 +133,9 @@ void shared_mutex::unlock() {
 }
 
 void shared_mutex::unlock_shared() {
-    if (scheduler::current() == nullptr && owner_.is_inherited()) [[unlikely]]
+    if (scheduler::current() == nullptr && owner_.is_from_parent_process()) [[unlikely]]
         return;
-    owner_.claim("shared_mutex::unlock_shared");
+    owner_.bind_owner("shared_mutex::unlock_shared");
     if (readers_ == 0) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock_shared");
     --readers_;
     lock_order::given_back(this);

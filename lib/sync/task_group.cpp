@@ -1,11 +1,12 @@
 #include <coir/error.hpp>
 #include <coir/task_group.hpp>
 #include <coir/timeout.hpp>
+
+#include "sync/bind_owner.hpp"
+
 #include <stdexcept>
 #include <utility>
 #include <vector>
-
-#include "sync/claim.hpp"
 
 namespace coir {
 
@@ -16,17 +17,16 @@ limit::limit(std::size_t most) : at_once{most} {
 namespace detail {
 
 /// One for all groups: the member in the closure knows its own.
-struct group_observer : completion {
-    constexpr group_observer() noexcept
-        : completion{[](completion&, task& ended) noexcept { group_core::on_end(ended); }} {}
+struct group_joiner : joiner {
+    constexpr group_joiner() noexcept : joiner{[](joiner&, task& ended) noexcept { group_core::on_end(ended); }} {}
 };
 
 namespace {
-constinit group_observer observer;
+constinit group_joiner the_group_joiner;
 }
 
 group_core::~group_core() {
-    if (!running_.empty() && all_ended_.is_inherited()) forget_members();
+    if (!running_.empty() && all_ended_.is_from_parent_process()) forget_members();
     if (!running_.empty()) {
         request_stop();
         const shield_scope shield;
@@ -35,17 +35,17 @@ group_core::~group_core() {
     let_go_of_failed();
 }
 
-void group_core::take_place(const char* operation) {
-    claim(all_ended_, operation, [this]() noexcept { forget_members(); });
-    if (places_ > 0)
-        --places_;
+void group_core::take_slot(const char* operation) {
+    bind_owner(all_ended_, operation, [this]() noexcept { forget_members(); });
+    if (slots_ > 0)
+        --slots_;
     else
-        static_cast<void>(to_spawn_.wait(operation));  // woken: give_place_back() has handed one over
+        static_cast<void>(to_spawn_.wait(operation));  // woken: give_slot_back() has handed one over
 }
 
-void group_core::give_place_back() noexcept {
+void group_core::give_slot_back() noexcept {
     if (to_spawn_.empty())
-        ++places_;
+        ++slots_;
     else
         to_spawn_.wake_one();
 }
@@ -53,7 +53,7 @@ void group_core::give_place_back() noexcept {
 void group_core::adopt(group_member& member, task& started) {
     member.group = this;
     member.fiber = &started;
-    started.observer = &observer;
+    started.joined_by = &the_group_joiner;
     running_.push_back(member);
     if (stopping_) scheduler::current()->request_stop(started);
 }
@@ -68,19 +68,19 @@ void group_core::on_end(task& ended) noexcept {
     } else {
         ended.handle_alive = false;  // nobody needs the record any more
     }
-    group.give_place_back();
+    group.give_slot_back();
     if (group.running_.empty()) group.all_ended_.wake_all();
 }
 
 void group_core::request_stop() {
-    if (all_ended_.claim("task_group::request_stop")) forget_members();
+    if (all_ended_.bind_owner("task_group::request_stop")) forget_members();
     if (std::exchange(stopping_, true)) return;
     running_.for_each([](group_member& each) { scheduler::current()->request_stop(*each.fiber); });
 }
 
 void group_core::join(const char* operation, const deadline& until) {
-    if (!running_.empty() && all_ended_.is_inherited()) forget_members();
-    // Who waited for a place may have taken the one of the last to end.
+    if (!running_.empty() && all_ended_.is_from_parent_process()) forget_members();
+    // Who waited for a slot may have taken the one of the last to end.
     while (!running_.empty()) {
         if (!all_ended_.wait(operation, until)) throw timed_out{operation};
     }
@@ -88,7 +88,7 @@ void group_core::join(const char* operation, const deadline& until) {
 
 /// They run in the parent of this process, and nowhere else.
 void group_core::forget_members() noexcept {
-    running_.for_each([this](const group_member&) { ++places_; });
+    running_.for_each([this](const group_member&) { ++slots_; });
     running_.forget();
 }
 

@@ -1,11 +1,6 @@
 #include "sync/thread_pool.hpp"
 
-#include <pthread.h>
-
-#include <algorithm>
 #include <coir/cores.hpp>
-#include <system_error>
-#include <utility>
 
 #include "base/check.hpp"
 #include "base/clone_refusal.hpp"
@@ -13,6 +8,11 @@
 #include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
+
+#include <algorithm>
+#include <pthread.h>
+#include <system_error>
+#include <utility>
 
 namespace coir::detail {
 
@@ -46,7 +46,7 @@ thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t 
     : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, made_after_{fork_count()} {}
 
 void thread_pool::destroy(thread_pool* made) noexcept {
-    if (!made->is_inherited()) return delete made;
+    if (!made->is_from_parent_process()) return delete made;
     static std::mutex keeping;
     const std::lock_guard lock{keeping};
     static thread_pool* kept = nullptr;  // for those who look for leaks
@@ -59,10 +59,10 @@ thread_pool::~thread_pool() {
     end();
 }
 
-bool thread_pool::is_inherited() const noexcept { return made_after_ != fork_count(); }
+bool thread_pool::is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
 
 void thread_pool::submit(pool_work& work) {
-    if (is_inherited()) {
+    if (is_from_parent_process()) {
         throw std::system_error{std::make_error_code(std::errc::operation_not_permitted),
                                 "offload_pool '" + name_ +
                                     "': its threads are in the process that this one was forked by"};

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <coir/detail/list.hpp>
+
+#include "base/affinity.hpp"
+
 #include <condition_variable>
 #include <cstddef>
 #include <limits>
@@ -8,8 +11,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "base/affinity.hpp"
 
 namespace coir::detail {
 
@@ -70,7 +71,7 @@ private:
     ~thread_pool();
     struct own_pool;
 
-    [[nodiscard]] bool is_inherited() const noexcept;
+    [[nodiscard]] bool is_from_parent_process() const noexcept;
     [[nodiscard]] const pool_work* sender_in_here() const noexcept;
     void check_place() const;
     void add_thread();

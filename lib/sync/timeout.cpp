@@ -1,7 +1,8 @@
 #include <coir/timeout.hpp>
-#include <exception>
 
 #include "core/scheduler.hpp"
+
+#include <exception>
 
 namespace coir {
 

@@ -1,11 +1,15 @@
 #pragma once
 
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <chrono>
 #include <coir/coir.hpp>
 #include <coir/net/asio.hpp>
 #include <coir/net/tls.hpp>
+
+#include "url.hpp"
+
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,8 +19,6 @@
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include "url.hpp"
 
 /// A connection, plain or by TLS.
 class http_connection {

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <stdexcept>
@@ -21,7 +22,9 @@ inline void answer_requests(const coir::worker& self, coir::net::tcp_stream peer
         is_last = self.draining();
         try {
             if (from.read_until("\r\n\r\n", 500ms).empty()) return;
-        } catch (const coir::timed_out&) { continue; }
+        } catch (const coir::timed_out&) {
+            continue;
+        }
         is_last = self.draining();
         peer.write_all("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(text.size()) + "\r\n" +
                        (is_last ? "Connection: close\r\n" : "") + "\r\n" + text);
@@ -61,7 +64,8 @@ public:
     void send_signal(int signal) { process_.send_signal(signal); }
 
     void wait_for_end() {
-        while (const auto line = log_.read_line(std::chrono::seconds{30})) {}
+        while (const auto line = log_.read_line(std::chrono::seconds{30})) {
+        }
         std::printf("  %s: %s\n", name_.c_str(), process_.wait().to_string().c_str());
     }
 

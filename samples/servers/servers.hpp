@@ -1,12 +1,12 @@
 #pragma once
 
-#include <unistd.h>
+#include <coir/coir.hpp>
 
 #include <chrono>
-#include <coir/coir.hpp>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 

@@ -1,5 +1,4 @@
 #include "base/check.hpp"
-
 #include "support/death.hpp"
 
 #include <doctest/doctest.h>

@@ -1,16 +1,17 @@
-#include <sched.h>
-
 #include <coir/cores.hpp>
-#include <doctest/doctest.h>
-#include <filesystem>
-#include <fstream>
-#include <optional>
-#include <string>
-#include <thread>
 
 #include "base/affinity.hpp"
 #include "base/cgroup_quota.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sched.h>
+#include <string>
+#include <thread>
 
 using coir::detail::cgroup_quota;
 

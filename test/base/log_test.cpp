@@ -1,21 +1,17 @@
 #include "base/log.hpp"
-
 #include "support/death.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
-
-#include <fcntl.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -24,7 +20,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using coir::log_level;
@@ -212,7 +210,8 @@ TEST_CASE("log: a closed or full standard error loses the message and nothing el
             int ends[2];
             must(::pipe2(ends, O_NONBLOCK) == 0, "pipe2");
             ::dup2(ends[1], STDERR_FILENO);
-            while (::write(STDERR_FILENO, "x", 1) == 1) {}
+            while (::write(STDERR_FILENO, "x", 1) == 1) {
+            }
             coir::log::error("lost");
         });
         CHECK_FALSE(child.died());

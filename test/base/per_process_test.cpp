@@ -1,6 +1,5 @@
-#include "base/per_process.hpp"
-
 #include "base/fork_count.hpp"
+#include "base/per_process.hpp"
 #include "support/death.hpp"
 
 #include <doctest/doctest.h>

@@ -32,11 +32,11 @@ TEST_CASE("symbols: a return address gives the module, the offset in it and the 
 TEST_CASE("symbols: with debug information, the line of the call") {
     const void* const here = where();
     const int line = __LINE__;
-    const std::string place = describe_call_site(here);
+    const std::string location = describe_call_site(here);
     if (coir::detail::has_source_lines()) {
-        CHECK(after(place, '/') == "symbols_test.cpp:" + std::to_string(line - 1));
+        CHECK(after(location, '/') == "symbols_test.cpp:" + std::to_string(line - 1));
     } else {
-        CHECK(place.find("coir_test_base+0x") != std::string::npos);
+        CHECK(location.find("coir_test_base+0x") != std::string::npos);
     }
 }
 
@@ -44,8 +44,8 @@ TEST_CASE("symbols: a call that the standard library's templates make for the us
     const void* here = nullptr;
     const std::function<void()> indirect = [&] { here = where(); };
     indirect();
-    const std::string place = describe_call_site(here);
-    if (coir::detail::has_source_lines()) CHECK(after(place, '/').starts_with("symbols_test.cpp:"));
+    const std::string location = describe_call_site(here);
+    if (coir::detail::has_source_lines()) CHECK(after(location, '/').starts_with("symbols_test.cpp:"));
 }
 
 TEST_CASE("symbols: a function of a shared library has its name") {

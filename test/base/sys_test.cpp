@@ -1,5 +1,4 @@
 #include "base/sys.hpp"
-
 #include "base/unique_fd.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
@@ -7,20 +6,19 @@
 
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <linux/seccomp.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdexcept>
 #include <string_view>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;

@@ -1,4 +1,5 @@
 #include "base/timer_queue.hpp"
+#include "support/limits.hpp"
 
 #include <doctest/doctest.h>
 
@@ -10,8 +11,6 @@
 #include <memory>
 #include <random>
 #include <vector>
-
-#include "support/limits.hpp"
 
 using coir::detail::timer_node;
 using coir::detail::timer_queue;
@@ -191,7 +190,8 @@ TEST_CASE(
     std::int64_t now = 1'000'000'000;
     for (int round = 0; round < 2'000; ++round) {
         now += static_cast<std::int64_t>(random() % 1'000'000);
-        while (queue.pop(now) != nullptr) {}
+        while (queue.pop(now) != nullptr) {
+        }
         const auto late = random() % 5;
         for (std::uint64_t i = 0; i < late; ++i) {
             queue.push(all.emplace_back(now - static_cast<std::int64_t>(random() % 2'000'000), -1));

@@ -27,7 +27,9 @@ namespace {
 bool is_cancelled(auto suspend) {
     try {
         suspend();
-    } catch (const coir::cancelled&) { return true; }
+    } catch (const coir::cancelled&) {
+        return true;
+    }
     return false;
 }
 
@@ -94,7 +96,8 @@ TEST_CASE("cancellation: an ended fiber can be joined also by one that is to sto
         auto fiber = coir::spawn([&] {
             try {
                 coir::this_fiber::sleep_for(1h);
-            } catch (const coir::cancelled&) {}
+            } catch (const coir::cancelled&) {
+            }
             return ended.get();
         });
         coir::this_fiber::yield();
@@ -109,7 +112,9 @@ TEST_CASE("cancellation: handlers of std::exception do not swallow a stop") {
         auto fiber = coir::spawn([&] {
             try {
                 coir::this_fiber::sleep_for(1h);
-            } catch (const std::exception&) { swallowed = true; }
+            } catch (const std::exception&) {
+                swallowed = true;
+            }
         });
         coir::this_fiber::yield();
         fiber.request_stop();
@@ -128,7 +133,8 @@ TEST_CASE("cancellation: a loop that swallows stops does not keep the thread for
                 ++rounds;
                 try {
                     coir::this_fiber::sleep_for(1h);
-                } catch (...) {}
+                } catch (...) {
+                }
             }
         });
         coir::this_fiber::yield();
@@ -181,7 +187,9 @@ TEST_CASE("cancellation: a stop is held back while the stack unwinds, and delive
             try {
                 const suspends_when_destroyed local{destroyed};
                 throw std::runtime_error{"unwinds"};
-            } catch (const std::runtime_error&) { caught = true; }
+            } catch (const std::runtime_error&) {
+                caught = true;
+            }
             told_afterwards = is_cancelled(yield);
         });
         fiber.request_stop();

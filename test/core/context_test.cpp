@@ -1,17 +1,15 @@
-#include "core/context.hpp"
-
-#include "support/in_scheduler.hpp"
-
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 
-#include <doctest/doctest.h>
+#include "core/context.hpp"
+#include "support/in_scheduler.hpp"
 
-#include <execinfo.h>
+#include <doctest/doctest.h>
 
 #include <array>
 #include <cstdint>
 #include <exception>
+#include <execinfo.h>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -156,7 +154,9 @@ TEST_CASE("context: an exception is thrown and caught within a fiber, also acros
         auto one = coir::spawn([&] {
             try {
                 throws_after_yield(1);
-            } catch (const std::runtime_error& caught) { return std::string{caught.what()}; }
+            } catch (const std::runtime_error& caught) {
+                return std::string{caught.what()};
+            }
             return std::string{};
         });
         CHECK(one.get() == "1");
@@ -173,7 +173,9 @@ TEST_CASE("context: fibers that suspend inside of handlers rethrow each its own 
                     for (int i = 0; i < number; ++i) coir::this_fiber::yield();
                     throw;
                 }
-            } catch (int caught) { return caught; }
+            } catch (int caught) {
+                return caught;
+            }
             return -1;
         };
         std::vector<coir::fiber<int>> fibers;
@@ -240,7 +242,8 @@ TEST_CASE("context: uncaught_exceptions counts those of the fiber that asks") {
             try {
                 const yields_when_destroyed local{seen_while_unwinding};
                 throw 1;
-            } catch (int) {}
+            } catch (int) {
+            }
             return std::uncaught_exceptions();
         });
         auto looks_on = coir::spawn([] {
@@ -266,7 +269,9 @@ TEST_CASE("context: a fiber begins with no exception, whatever its spawner or th
                 const bool none = std::current_exception() == nullptr && std::uncaught_exceptions() == 0;
                 try {
                     throw 1;
-                } catch (...) { coir::this_fiber::yield(); }
+                } catch (...) {
+                    coir::this_fiber::yield();
+                }
                 return none;
             });
             auto after = coir::spawn([] { return std::current_exception() == nullptr; });

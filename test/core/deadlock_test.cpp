@@ -36,7 +36,9 @@ namespace {
 std::string deadlock_of(const std::function<void()>& main) {
     try {
         in_scheduler(main);
-    } catch (const coir::deadlock& thrown) { return thrown.what(); }
+    } catch (const coir::deadlock& thrown) {
+        return thrown.what();
+    }
     return "no deadlock";
 }
 
@@ -105,7 +107,8 @@ TEST_CASE("deadlock: is thrown also when the fibers catch their stop and return"
     const std::string what = deadlock_of([] {
         try {
             coir::this_fiber::sleep_until(coir::never);
-        } catch (const coir::cancelled&) {}
+        } catch (const coir::cancelled&) {
+        }
     });
     CHECK(contains(what, "deadlock"));
 }
@@ -123,9 +126,9 @@ TEST_CASE("deadlock: a fiber that sleeps, or one that is ready, is none") {
 
 TEST_CASE("deadlock: a wake that another thread owes is waited for") {
     const std::string what = deadlock_of([] {
-        struct call : coir::detail::letter {
+        struct call : coir::detail::message {
             explicit call(waiter& who)
-                : letter{[](letter& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
+                : message{[](message& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
             waiter& me;
         };
         scheduler& here = scheduler::get("test");

@@ -1,5 +1,4 @@
 #include <coir/dump.hpp>
-
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 

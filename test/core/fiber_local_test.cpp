@@ -1,6 +1,5 @@
-#include <coir/fiber_local.hpp>
-
 #include <coir/fiber.hpp>
+#include <coir/fiber_local.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "support/in_scheduler.hpp"

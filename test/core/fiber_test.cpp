@@ -33,7 +33,9 @@ namespace {
 std::error_code code_of(const std::function<void()>& call) {
     try {
         call();
-    } catch (const std::system_error& thrown) { return thrown.code(); }
+    } catch (const std::system_error& thrown) {
+        return thrown.code();
+    }
     return {};
 }
 
@@ -56,7 +58,9 @@ struct collected {
                 std::rethrow_exception(failure);
             } catch (const std::exception& thrown) {
                 all.push_back(std::string{name} + ": " + thrown.what());
-            } catch (...) { all.push_back(std::string{name} + ": not a std::exception"); }
+            } catch (...) {
+                all.push_back(std::string{name} + ": not a std::exception");
+            }
         };
         return made;
     }
@@ -656,7 +660,9 @@ TEST_CASE("fiber: what one throws whose handle is destroyed reaches on_unhandled
             auto fiber = coir::spawn({.name = "stopped"}, [] {
                 try {
                     wait_for_stop();
-                } catch (const coir::cancelled&) { throw std::runtime_error{"two"}; }
+                } catch (const coir::cancelled&) {
+                    throw std::runtime_error{"two"};
+                }
             });
         }
     });
@@ -738,7 +744,8 @@ TEST_CASE("fiber: one that was asked to stop and returns nevertheless has its re
         auto fiber = coir::spawn([] {
             try {
                 wait_for_stop();
-            } catch (const coir::cancelled&) {}
+            } catch (const coir::cancelled&) {
+            }
             return 5;
         });
         coir::this_fiber::yield();

@@ -1,15 +1,12 @@
 // What a process finds that was forked in a fiber.
+#include <coir/coir.hpp>
+
 #include "base/sanitizers.hpp"
 #include "core/scheduler.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 
-#include <coir/coir.hpp>
-
 #include <doctest/doctest.h>
-
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -24,6 +21,8 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <utility>
 
 using namespace std::chrono_literals;
@@ -54,7 +53,8 @@ bool is_refused(const std::function<void()>& operation) {
 /// What wait(2) tells of a process, which then is no more.
 int status_of_process(pid_t process) {
     int status = 0;
-    while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
+    }
     return status;
 }
 
@@ -143,7 +143,9 @@ TEST_CASE("fork: what such a process unwinds lets go of the parent's fibers, and
             group.wait();
             fiber.join();
             CHECK_THROWS(ended.get());
-        } catch (const coir::not_in_fiber&) { ::_exit(child == 0 ? 7 : 1); }
+        } catch (const coir::not_in_fiber&) {
+            ::_exit(child == 0 ? 7 : 1);
+        }
     });
     INFO(all.output);
     CHECK_FALSE(all.died());

@@ -2,24 +2,23 @@
 
 #include <doctest/doctest.h>
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <poll.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using coir::detail::inbox;
-using coir::detail::letter;
+using coir::detail::message;
 
 namespace {
 
-struct numbered : letter {
+struct numbered : message {
     numbered(int of, std::vector<int>& log)
-        : letter{[](letter& self) noexcept {
+        : message{[](message& self) noexcept {
               auto& here = static_cast<numbered&>(self);
               here.arrived.push_back(here.number);
           }},
@@ -30,13 +29,13 @@ struct numbered : letter {
 };
 
 bool has_rung(const inbox& of) {
-    pollfd asked{of.bell(), POLLIN, 0};
+    pollfd asked{of.wakeup_descriptor(), POLLIN, 0};
     return ::poll(&asked, 1, 0) == 1;
 }
 
 }  // namespace
 
-TEST_CASE("inbox: letters arrive in the order of posting, once") {
+TEST_CASE("inbox: messages arrive in the order of posting, once") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived}, two{2, arrived}, three{3, arrived};
@@ -51,11 +50,11 @@ TEST_CASE("inbox: letters arrive in the order of posting, once") {
     CHECK(arrived.size() == 3);
 }
 
-TEST_CASE("inbox: a letter may be posted again, also by its own arrival") {
+TEST_CASE("inbox: a message may be posted again, also by its own arrival") {
     inbox box;
-    struct again : letter {
+    struct again : message {
         explicit again(inbox& to)
-            : letter{[](letter& self) noexcept {
+            : message{[](message& self) noexcept {
                   auto& here = static_cast<again&>(self);
                   if (++here.count < 3) here.box.post(here);
               }},
@@ -68,7 +67,7 @@ TEST_CASE("inbox: a letter may be posted again, also by its own arrival") {
     CHECK(repeated.count == 3);
 }
 
-TEST_CASE("inbox: the bell rings only for a hub that sleeps") {
+TEST_CASE("inbox: the wakeup descriptor is written only for a hub that sleeps") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived}, two{2, arrived};
@@ -83,7 +82,7 @@ TEST_CASE("inbox: the bell rings only for a hub that sleeps") {
     CHECK(arrived == std::vector{1, 2});
 }
 
-TEST_CASE("inbox: a hub with a letter in the box must not sleep") {
+TEST_CASE("inbox: a hub with a message in the box must not sleep") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived};
@@ -95,7 +94,7 @@ TEST_CASE("inbox: a hub with a letter in the box must not sleep") {
     box.awake();
 }
 
-TEST_CASE("inbox: the bell can be rung without a letter, and keeps errno") {
+TEST_CASE("inbox: the hub can be woken without a message, and keeps errno") {
     const inbox box;
     errno = ELOOP;
     box.ring();
@@ -114,25 +113,25 @@ TEST_CASE("inbox: knows whether someone owes it a wake") {
     CHECK_FALSE(box.expects());
 }
 
-TEST_CASE("inbox: nothing that threads post is lost, and each thread's letters keep their order") {
+TEST_CASE("inbox: nothing that threads post is lost, and each thread's messages keep their order") {
     constexpr int threads = 4, each = 5'000;
     inbox box;
     std::vector<int> arrived;
-    std::deque<numbered> letters;
-    for (int i = 0; i < threads * each; ++i) letters.emplace_back(i, arrived);
+    std::deque<numbered> messages;
+    for (int i = 0; i < threads * each; ++i) messages.emplace_back(i, arrived);
     std::vector<std::thread> senders;
     for (int t = 0; t < threads; ++t) {
         senders.emplace_back([&, t] {
-            for (int i = 0; i < each; ++i) box.post(letters[static_cast<std::size_t>(t * each + i)]);
+            for (int i = 0; i < each; ++i) box.post(messages[static_cast<std::size_t>(t * each + i)]);
         });
     }
-    // As the hub does: sleeps on the bell, which says that something has come.
-    while (arrived.size() < letters.size()) {
+    // As the hub does: sleeps on the wakeup descriptor, which says that something has come.
+    while (arrived.size() < messages.size()) {
         if (box.may_sleep()) {
-            pollfd bell{box.bell(), POLLIN, 0};
-            REQUIRE(::poll(&bell, 1, 30'000) == 1);
+            pollfd wakeup{box.wakeup_descriptor(), POLLIN, 0};
+            REQUIRE(::poll(&wakeup, 1, 30'000) == 1);
             std::uint64_t rings = 0;
-            REQUIRE(::read(box.bell(), &rings, sizeof rings) == sizeof rings);
+            REQUIRE(::read(box.wakeup_descriptor(), &rings, sizeof rings) == sizeof rings);
         }
         box.awake();
         box.deliver();
@@ -145,5 +144,5 @@ TEST_CASE("inbox: nothing that threads post is lost, and each thread's letters k
         in_order = in_order && number % each == next[thread]++;
     }
     CHECK(in_order);
-    CHECK(arrived.size() == letters.size());
+    CHECK(arrived.size() == messages.size());
 }

@@ -1,27 +1,25 @@
-#include "core/reactor.hpp"
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
 
 #include "base/sys.hpp"
+#include "core/reactor.hpp"
 #include "core/scheduler.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/other_thread.hpp"
 
-#include <coir/fiber.hpp>
-#include <coir/this_fiber.hpp>
-
 #include <doctest/doctest.h>
-
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <string>
+#include <sys/socket.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -96,12 +94,14 @@ void write_byte(const unique_fd& to) { REQUIRE(sys::write(to.get(), "x", 1) == 1
 
 void fill(const unique_fd& with) {
     const std::array<char, 4096> block{};
-    while (sys::write(with.get(), block.data(), block.size()) > 0) {}
+    while (sys::write(with.get(), block.data(), block.size()) > 0) {
+    }
 }
 
 void drain(const unique_fd& from) {
     std::array<char, 4096> block{};
-    while (sys::read(from.get(), block.data(), block.size()) > 0) {}
+    while (sys::read(from.get(), block.data(), block.size()) > 0) {
+    }
 }
 
 }  // namespace
@@ -361,7 +361,9 @@ TEST_CASE("reactor: a regular file is always ready, and a closed or negative num
             try {
                 wait_borrowed(bad, direction::read);
                 FAIL("waited for ", bad);
-            } catch (const std::system_error& refused) { CHECK(refused.code() == std::errc::bad_file_descriptor); }
+            } catch (const std::system_error& refused) {
+                CHECK(refused.code() == std::errc::bad_file_descriptor);
+            }
         }
     });
 }

@@ -1,6 +1,5 @@
-#include "core/schedule_order.hpp"
-
 #include "core/record_slab.hpp"
+#include "core/schedule_order.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <atomic>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
@@ -7,7 +5,16 @@
 #include <coir/scheduler_ref.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/other_scheduler.hpp"
+#include "support/other_thread.hpp"
+
 #include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
 #include <exception>
 #include <future>
 #include <memory>
@@ -17,11 +24,6 @@
 #include <string_view>
 #include <thread>
 #include <vector>
-
-#include "support/captured_log.hpp"
-#include "support/in_scheduler.hpp"
-#include "support/other_scheduler.hpp"
-#include "support/other_thread.hpp"
 
 using coir::test::captured_log;
 using coir::test::in_scheduler;
@@ -95,7 +97,9 @@ TEST_CASE("scheduler_ref: what a posted function throws goes to that scheduler's
         other_scheduler there{{.on_unhandled_exception = [&what](std::exception_ptr failure, std::string_view) {
             try {
                 std::rethrow_exception(failure);
-            } catch (const std::exception& thrown) { what = thrown.what(); }
+            } catch (const std::exception& thrown) {
+                what = thrown.what();
+            }
         }}};
         there.ref.post([] { throw std::runtime_error{"out of the post"}; });
     }
@@ -123,7 +127,9 @@ TEST_CASE("scheduler_ref: once the first fiber has ended nothing is taken any mo
             } catch (const coir::cancelled&) {
                 try {
                     here.post([] {});
-                } catch (const coir::scheduler_gone&) { refused = true; }
+                } catch (const coir::scheduler_gone&) {
+                    refused = true;
+                }
                 throw;
             }
         }).detach();
@@ -140,7 +146,9 @@ TEST_CASE("scheduler_ref: what was posted just before the end runs all the same,
             ran = true;
             try {
                 coir::this_fiber::yield();
-            } catch (const coir::cancelled&) { stopped = true; }
+            } catch (const coir::cancelled&) {
+                stopped = true;
+            }
         });
     });
     CHECK(ran);
@@ -164,7 +172,8 @@ TEST_CASE("scheduler_ref: whatever threads post while the scheduler ends is eith
                                 std::this_thread::yield();
                             }
                         }
-                    } catch (const coir::scheduler_gone&) {}
+                    } catch (const coir::scheduler_gone&) {
+                    }
                 });
             }
             while (ran.load(std::memory_order_relaxed) < 20) coir::this_fiber::yield();

@@ -1,37 +1,35 @@
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
+
 #include "core/running_schedulers.hpp"
 #include "core/scheduler.hpp"
-
 #include "support/escape.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
 #include "support/other_thread.hpp"
 
-#include <coir/fiber.hpp>
-#include <coir/this_fiber.hpp>
-
 #include <doctest/doctest.h>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <fcntl.h>
 #include <fstream>
 #include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
 using coir::detail::direction;
-using coir::detail::letter;
+using coir::detail::message;
 using coir::detail::outcome;
 using coir::detail::scheduler;
+using coir::detail::scheduler_status;
 using coir::detail::unique_fd;
-using coir::detail::vitals;
 using coir::detail::waiter;
 using coir::test::in_scheduler;
 
@@ -40,13 +38,13 @@ namespace {
 scheduler& here() { return scheduler::get("test"); }
 
 /// Wakes its waiter when it arrives.
-struct call : letter {
+struct call : message {
     explicit call(waiter& who)
-        : letter{[](letter& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
+        : message{[](message& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
     waiter& me;
 };
 
-/// Parks until another thread has posted a letter, after `delay`.
+/// Parks until another thread has posted a message, after `delay`.
 void wait_for_other_thread(std::chrono::milliseconds delay) {
     waiter me{here().running(), "another thread"};
     call sent{me};
@@ -62,7 +60,8 @@ void wait_for_other_thread(std::chrono::milliseconds delay) {
 
 void spin_for(std::chrono::nanoseconds length) {
     const auto end = std::chrono::steady_clock::now() + length;
-    while (std::chrono::steady_clock::now() < end) {}
+    while (std::chrono::steady_clock::now() < end) {
+    }
 }
 
 /// Three fibers that yield and nothing else until told otherwise.
@@ -334,29 +333,29 @@ TEST_CASE("scheduler: the memory of a burst is given back while the scheduler id
 }
 
 TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
-    CHECK(coir::detail::this_thread_vitals() == nullptr);
+    CHECK(coir::detail::this_thread_status() == nullptr);
     in_scheduler([] {
-        vitals* const seen = coir::detail::this_thread_vitals();
-        REQUIRE(seen == &here().vitals());
+        scheduler_status* const seen = coir::detail::this_thread_status();
+        REQUIRE(seen == &here().status());
         CHECK(seen->tid == ::gettid());
-        CHECK(seen->selector == vitals::block);
+        CHECK(seen->selector == scheduler_status::block);
         CHECK(seen->running.load()->id == coir::this_fiber::id());
         auto other = coir::spawn([&] {
             CHECK(seen->running.load()->id == coir::this_fiber::id());
-            CHECK(seen->selector == vitals::block);
+            CHECK(seen->selector == scheduler_status::block);
         });
         const auto before = seen->slices.load();
         other.join();
         CHECK(seen->slices.load() > before);
         CHECK(seen->running.load()->id == coir::this_fiber::id());
     });
-    CHECK(coir::detail::this_thread_vitals() == nullptr);
+    CHECK(coir::detail::this_thread_status() == nullptr);
 }
 
 TEST_CASE("scheduler: what a detector asks for is called once at the next suspension, and may throw there") {
     in_scheduler([] {
-        vitals& thread = here().vitals();
-        thread.on_pending = [](vitals& of) {
+        scheduler_status& thread = here().status();
+        thread.on_pending = [](scheduler_status& of) {
             of.pending = false;
             throw std::runtime_error{"you have blocked"};
         };
@@ -373,8 +372,8 @@ TEST_CASE("scheduler: what a detector asks for waits until the unwinding, or a d
         struct yields_when_destroyed {
             ~yields_when_destroyed() { coir::this_fiber::yield(); }
         };
-        vitals& thread = here().vitals();
-        thread.on_pending = [](vitals& of) {
+        scheduler_status& thread = here().status();
+        thread.on_pending = [](scheduler_status& of) {
             of.pending = false;
             throw std::runtime_error{"you have blocked"};
         };
@@ -395,23 +394,23 @@ TEST_CASE("scheduler: what a detector asks for waits until the unwinding, or a d
 
 TEST_CASE("scheduler: the selector says that no fiber runs while the hub sleeps") {
     in_scheduler([] {
-        // Seen from a letter's arrival, which the hub calls.
+        // Seen from a message's arrival, which the hub calls.
         struct looks : call {
-            looks(waiter& who, const vitals& at) : call{who}, thread{at} {
-                arrive = [](letter& self) noexcept {
+            looks(waiter& who, const scheduler_status& at) : call{who}, thread{at} {
+                arrive = [](message& self) noexcept {
                     auto& mine = static_cast<looks&>(self);
                     mine.selector = mine.thread.selector;
                     mine.me.wake(outcome::woken);
                 };
             }
-            const vitals& thread;
-            unsigned char selector = vitals::block;
+            const scheduler_status& thread;
+            unsigned char selector = scheduler_status::block;
         };
-        waiter me{here().running(), "a letter"};
-        looks sent{me, here().vitals()};
+        waiter me{here().running(), "a message"};
+        looks sent{me, here().status()};
         here().inbox().post(sent);
         here().park(me, coir::never);
-        CHECK(sent.selector == vitals::allow);
+        CHECK(sent.selector == scheduler_status::allow);
     });
 }
 

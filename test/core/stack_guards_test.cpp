@@ -1,6 +1,5 @@
-#include "core/stack_guards.hpp"
-
 #include "base/sys.hpp"
+#include "core/stack_guards.hpp"
 #include "core/stack_layout.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
@@ -8,13 +7,12 @@
 
 #include <doctest/doctest.h>
 
-#include <linux/seccomp.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-
 #include <cerrno>
 #include <cstdio>
+#include <linux/seccomp.h>
 #include <stdexcept>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 using coir::detail::guard_kind;
 using coir::detail::page_size;

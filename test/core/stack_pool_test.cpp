@@ -1,32 +1,30 @@
-#include "core/stack_pool.hpp"
+#include <coir/fiber.hpp>
+#include <coir/this_fiber.hpp>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "core/stack_layout.hpp"
+#include "core/stack_pool.hpp"
 #include "support/death.hpp"
 #include "support/escape.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
 
-#include <coir/fiber.hpp>
-#include <coir/this_fiber.hpp>
-
 #include <doctest/doctest.h>
-
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
 #include <set>
 #include <string>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <system_error>
+#include <unistd.h>
 #include <vector>
 
 using boost::context::stack_context;
@@ -87,7 +85,8 @@ void deallocate(stack_pool& pool, std::vector<stack_context>& all) {
 void let_periods_pass(stack_pool& pool) {
     for (int i = 0; i < 50; ++i) {
         pool.begin_period();
-        while (pool.trim(100)) {}
+        while (pool.trim(100)) {
+        }
     }
 }
 
@@ -233,7 +232,8 @@ TEST_CASE("stack_pool: what a period needed is not given back at its end") {
         pool.begin_period();
         auto all = allocate(pool, 500);
         deallocate(pool, all);
-        while (pool.trim(100)) {}
+        while (pool.trim(100)) {
+        }
         CHECK(pool.pooled() == 500);
     }
 }

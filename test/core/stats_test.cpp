@@ -1,12 +1,11 @@
-#include <coir/stats.hpp>
-
-#include "support/compute_for.hpp"
-#include "support/in_scheduler.hpp"
-
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
+#include <coir/stats.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "support/compute_for.hpp"
+#include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>
 

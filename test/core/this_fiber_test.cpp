@@ -1,9 +1,8 @@
-#include <coir/this_fiber.hpp>
-
 #include <coir/dump.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
+#include <coir/this_fiber.hpp>
 
 #include "support/in_scheduler.hpp"
 #include "support/other_thread.hpp"

@@ -91,14 +91,14 @@ TEST_CASE("wait_queue: waiting outside a fiber throws, naming the call") {
 TEST_CASE("wait_queue: belongs to the scheduler that first used it, while that runs") {
     in_scheduler([] {
         wait_queue queue{"the test"};
-        queue.claim("test");
+        queue.bind_owner("test");
         {
             const other_thread other{[&] {
-                CHECK_THROWS_AS(queue.claim("test"), coir::wrong_scheduler);  // a plain thread
+                CHECK_THROWS_AS(queue.bind_owner("test"), coir::wrong_scheduler);  // a plain thread
                 in_scheduler([&] { CHECK_THROWS_AS(static_cast<void>(queue.wait("test")), coir::wrong_scheduler); });
             }};
         }
-        queue.claim("test");
+        queue.bind_owner("test");
     });
 }
 

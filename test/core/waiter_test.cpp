@@ -1,12 +1,11 @@
-#include "core/waiter.hpp"
-
-#include "core/scheduler.hpp"
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
-
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "core/scheduler.hpp"
+#include "core/waiter.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>
 
@@ -68,7 +67,9 @@ TEST_CASE("waiter: a fiber that was woken before it was stopped has what it was 
             const auto how = park(waits);
             try {
                 coir::this_fiber::yield();
-            } catch (const coir::cancelled&) { thrown_later = true; }
+            } catch (const coir::cancelled&) {
+                thrown_later = true;
+            }
             return how;
         });
         coir::this_fiber::yield();

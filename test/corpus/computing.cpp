@@ -1,13 +1,12 @@
-#include <pthread.h>
-#include <sched.h>
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <ctime>
+#include <pthread.h>
+#include <sched.h>
 #include <thread>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 
@@ -50,7 +49,8 @@ table computing() {
                     go = true;
                 });
                 return [&] {
-                    while (!go) {}
+                    while (!go) {
+                    }
                 };
             }),
         hog("pthread_spin_lock",

@@ -1,8 +1,8 @@
 // What the detector has to find, and what it has to leave alone.
-#include <doctest/doctest.h>
-
 #include "corpus/judge.hpp"
 #include "corpus/tables.hpp"
+
+#include <doctest/doctest.h>
 
 using namespace coir::test;
 

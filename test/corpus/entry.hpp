@@ -2,6 +2,8 @@
 
 #include <coir/blocking.hpp>
 
+#include "corpus/stage.hpp"
+
 #include <concepts>
 #include <functional>
 #include <initializer_list>
@@ -9,8 +11,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "corpus/stage.hpp"
 
 namespace coir::test {
 

@@ -1,3 +1,9 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,13 +22,6 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <ctime>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 
@@ -220,7 +219,8 @@ table harmless_calls() {
                [](stage& on) {
                    return [&place = on.keep<folder>()] {
                        DIR* const here = ::opendir(place.path.c_str());
-                       while (::readdir(here) != nullptr) {}
+                       while (::readdir(here) != nullptr) {
+                       }
                        ::closedir(here);
                    };
                }),

@@ -1,5 +1,6 @@
-#include <sys/stat.h>
-#include <unistd.h>
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+#include "support/escape.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,12 +19,10 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
-#include "support/escape.hpp"
 
 namespace coir::test {
 
@@ -82,7 +81,8 @@ table harmless_library() {
                    for (int i = 0; i < 100; ++i) {
                        try {
                            fail(10);
-                       } catch (const std::runtime_error&) {}
+                       } catch (const std::runtime_error&) {
+                       }
                    }
                }),
         unseen("formatting into a string",
@@ -176,7 +176,8 @@ table harmless_library() {
         unseen("computing for 20 ms",
                [] {
                    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds{20};
-                   while (std::chrono::steady_clock::now() < end) {}
+                   while (std::chrono::steady_clock::now() < end) {
+                   }
                }),
     };
 }

@@ -1,8 +1,4 @@
-#include <linux/futex.h>
-#include <pthread.h>
-#include <semaphore.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "corpus/tables.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -11,12 +7,15 @@
 #include <ctime>
 #include <future>
 #include <latch>
+#include <linux/futex.h>
 #include <mutex>
+#include <pthread.h>
+#include <semaphore.h>
 #include <semaphore>
 #include <shared_mutex>
+#include <sys/syscall.h>
 #include <thread>
-
-#include "corpus/tables.hpp"
+#include <unistd.h>
 
 namespace coir::test {
 

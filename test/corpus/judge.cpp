@@ -1,11 +1,6 @@
 #include "corpus/judge.hpp"
 
 #include <coir/fiber.hpp>
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <chrono>
-#include <sstream>
 
 #include "base/symbols.hpp"
 #include "corpus/rival.hpp"
@@ -13,6 +8,12 @@
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/limits.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
 
 namespace coir::test {
 
@@ -46,10 +47,10 @@ outcome play(const entry& each) {
 
 bool is_users_line(const stack_frame& frame) { return frame.function.find("users_line") != frame.function.npos; }
 
-std::string text_of(const all_reports& reports) {
+std::string describe(const all_reports& reports) {
     std::ostringstream text;
     for (const blocking_report& each : reports) {
-        text << "\n    " << detail::name_of(each.kind) << ' ' << detail::name_of(each.category) << ' ' << each.call
+        text << "\n    " << detail::to_string(each.kind) << ' ' << detail::to_string(each.category) << ' ' << each.call
              << ", " << each.count << " times, " << std::chrono::duration<double, std::milli>{each.held}.count()
              << " ms, in \"" << each.fiber_name << "\"";
         for (const stack_frame& frame : each.stack) {
@@ -67,7 +68,7 @@ all_reports of_kind(const all_reports& reports, blocking_kind kind) {
 }
 
 void check_words(const entry& each, const blocking_report& report) {
-    CHECK(detail::name_of(report.category) == detail::name_of(each.category));
+    CHECK(detail::to_string(report.category) == detail::to_string(each.category));
     if (!each.calls.empty()) CHECK_MESSAGE(std::ranges::find(each.calls, report.call) != each.calls.end(), report.call);
     CHECK(report.fiber_name == each.name);
     // Without debug information a function that no other file sees has no name.
@@ -118,7 +119,7 @@ void check_without_traps(const entry& each, const all_reports& reports) {
     const bool sleeps = each.expected != verdict::unseen && each.expected != verdict::not_blocked;
     for (const blocking_report& report : reports) {
         if (sleeps)
-            CHECK(detail::name_of(report.category) == detail::name_of(each.category));
+            CHECK(detail::to_string(report.category) == detail::to_string(each.category));
         else
             CHECK(report.kind == blocking_kind::latent);
     }
@@ -129,7 +130,7 @@ void judge_each(const table& entries) {
     std::size_t reported = 0;
     for (const entry& each : entries) {
         const outcome came = play(each);
-        INFO(each.name, text_of(came.reports));
+        INFO(each.name, describe(came.reports));
         if (came.engine.engine == blocking_engine::trap) {
             check(each, came.reports);
         } else {

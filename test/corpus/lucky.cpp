@@ -1,7 +1,16 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
+#include <iostream>
 #include <mqueue.h>
 #include <poll.h>
 #include <signal.h>
+#include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -10,18 +19,8 @@
 #include <sys/sem.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cstdio>
-#include <filesystem>
-#include <iostream>
-#include <string>
 #include <thread>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
+#include <unistd.h>
 
 namespace coir::test {
 
@@ -149,16 +148,16 @@ table lucky() {
                }),
         latent("msgrcv of what is there", of::lock, {"msgrcv"},
                [](stage& on) {
-                   struct letter {
+                   struct message {
                        long kind = 1;
                        char text = 'x';
                    };
                    const int id = must(::msgget(IPC_PRIVATE, 0600));
                    on.finally([id] { ::msgctl(id, IPC_RMID, nullptr); });
-                   const letter sent;
+                   const message sent;
                    must(::msgsnd(id, &sent, 1, 0));
                    return [id] {
-                       letter got;
+                       message got;
                        ::msgrcv(id, &got, 1, 0, 0);
                    };
                }),

@@ -1,16 +1,15 @@
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <unistd.h>
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
 
 #include <array>
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <string>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
 
 namespace coir::test {
 

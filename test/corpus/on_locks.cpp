@@ -1,3 +1,6 @@
+#include "corpus/tables.hpp"
+#include "support/limits.hpp"
+
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -9,9 +12,6 @@
 #include <semaphore>
 #include <shared_mutex>
 #include <thread>
-
-#include "corpus/tables.hpp"
-#include "support/limits.hpp"
 
 namespace coir::test {
 

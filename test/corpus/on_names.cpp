@@ -1,16 +1,15 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
+#include <array>
+#include <chrono>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <resolv.h>
 #include <sys/socket.h>
-
-#include <array>
-#include <chrono>
 #include <thread>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

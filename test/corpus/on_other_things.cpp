@@ -1,14 +1,13 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <cstdio>
 #include <fcntl.h>
+#include <fstream>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

@@ -1,5 +1,14 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
 #include <fcntl.h>
+#include <fstream>
+#include <iostream>
 #include <signal.h>
+#include <string>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
@@ -7,16 +16,6 @@
 #include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdint>
-#include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <string>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

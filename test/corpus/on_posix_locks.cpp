@@ -1,9 +1,18 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <cstdio>
+#include <ctime>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <mqueue.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <string>
 #include <sys/file.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
@@ -12,16 +21,6 @@
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <cstdint>
-#include <cstdio>
-#include <ctime>
-#include <string>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 
@@ -99,7 +98,7 @@ struct mailbox {
     int id = must(::msgget(IPC_PRIVATE, 0600));
 };
 
-struct letter {
+struct message {
     long kind = 1;
     std::array<char, 4096> text{};
 };
@@ -263,15 +262,16 @@ table on_posix_locks() {
         blocked("msgrcv", of_lock, {"msgrcv"},
                 [](stage& on) {
                     const int id = on.keep<mailbox>().id;
-                    on.later([id] { must(::msgsnd(id, std::make_unique<letter>().get(), 1, 0)); });
-                    return [id] { ::msgrcv(id, std::make_unique<letter>().get(), 1, 0, 0); };
+                    on.later([id] { must(::msgsnd(id, std::make_unique<message>().get(), 1, 0)); });
+                    return [id] { ::msgrcv(id, std::make_unique<message>().get(), 1, 0, 0); };
                 }),
         blocked("msgsnd", of_lock, {"msgsnd"},
                 [](stage& on) {
                     const int id = on.keep<mailbox>().id;
-                    auto& sent = on.keep<letter>();
-                    while (::msgsnd(id, &sent, sent.text.size(), IPC_NOWAIT) == 0) {}
-                    on.later([id] { ::msgrcv(id, std::make_unique<letter>().get(), sizeof(letter::text), 0, 0); });
+                    auto& sent = on.keep<message>();
+                    while (::msgsnd(id, &sent, sent.text.size(), IPC_NOWAIT) == 0) {
+                    }
+                    on.later([id] { ::msgrcv(id, std::make_unique<message>().get(), sizeof(message::text), 0, 0); });
                     return [id, &sent] { ::msgsnd(id, &sent, sent.text.size(), 0); };
                 }),
         blocked("semop", of_lock, {"semop", "semtimedop"},

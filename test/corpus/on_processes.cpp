@@ -1,4 +1,12 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <fcntl.h>
+#include <fstream>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -6,15 +14,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <fstream>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

@@ -1,8 +1,8 @@
+#include "corpus/tables.hpp"
+
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

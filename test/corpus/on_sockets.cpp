@@ -1,16 +1,15 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstdio>
-#include <cstring>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

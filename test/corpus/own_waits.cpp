@@ -3,15 +3,14 @@
 #include <coir/net/resolve.hpp>
 #include <coir/net/tcp.hpp>
 
-#include <unistd.h>
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
 
 #include <array>
 #include <chrono>
 #include <mutex>
 #include <thread>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
+#include <unistd.h>
 
 namespace coir::test {
 
@@ -78,7 +77,8 @@ table own_waits() {
                        for (int i = 0; i < 10; ++i) items.send(i);
                        items.close();
                    });
-                   while (items.recv()) {}
+                   while (items.recv()) {
+                   }
                    sender.join();
                }),
         unseen("coir::with_timeout", [] { std::ignore = try_with_timeout(10ms, [] { this_fiber::sleep_for(1h); }); }),

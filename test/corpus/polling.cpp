@@ -1,3 +1,6 @@
+#include "corpus/props.hpp"
+#include "corpus/tables.hpp"
+
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <signal.h>
@@ -5,9 +8,6 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "corpus/props.hpp"
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

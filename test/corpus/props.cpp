@@ -1,16 +1,15 @@
 #include "corpus/props.hpp"
 
-#include <fcntl.h>
-#include <stdio_ext.h>
-#include <stdlib.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fcntl.h>
 #include <iostream>
+#include <stdio_ext.h>
+#include <stdlib.h>
 #include <system_error>
+#include <termios.h>
+#include <unistd.h>
 
 namespace coir::test {
 
@@ -58,7 +57,8 @@ void fill(int fd) {
     constexpr std::array<char, 4096> page{};
     set_nonblocking(fd);
     for (std::size_t size = page.size(); size > 0; size /= 2) {
-        while (::write(fd, page.data(), size) > 0) {}
+        while (::write(fd, page.data(), size) > 0) {
+        }
     }
     set_nonblocking(fd, false);
 }
@@ -66,7 +66,8 @@ void fill(int fd) {
 void drain(int fd) {
     std::array<char, 4096> page{};
     set_nonblocking(fd);
-    while (::read(fd, page.data(), page.size()) > 0) {}
+    while (::read(fd, page.data(), page.size()) > 0) {
+    }
     set_nonblocking(fd, false);
 }
 

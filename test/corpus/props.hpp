@@ -1,12 +1,11 @@
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "base/unique_fd.hpp"
 
 #include <filesystem>
+#include <netinet/in.h>
 #include <string>
-
-#include "base/unique_fd.hpp"
+#include <sys/socket.h>
 
 namespace coir::test {
 

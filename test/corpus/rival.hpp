@@ -2,10 +2,9 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <stdexcept>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <stdexcept>
 
 namespace coir::test {
 

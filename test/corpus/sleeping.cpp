@@ -1,15 +1,14 @@
+#include "corpus/tables.hpp"
+
+#include <chrono>
+#include <ctime>
 #include <poll.h>
 #include <signal.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
+#include <thread>
 #include <threads.h>
 #include <unistd.h>
-
-#include <chrono>
-#include <ctime>
-#include <thread>
-
-#include "corpus/tables.hpp"
 
 namespace coir::test {
 

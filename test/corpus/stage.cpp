@@ -1,13 +1,12 @@
 #include "corpus/stage.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <fstream>
 #include <future>
+#include <pthread.h>
+#include <signal.h>
 #include <string>
+#include <unistd.h>
 
 namespace coir::test {
 
@@ -15,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// By the state letter in /proc, the third field after a name in parentheses: true in a sleep that began long before.
+/// By the state message in /proc, the third field after a name in parentheses: true in a sleep that began long before.
 bool is_asleep(pid_t thread) {
     std::ifstream file{"/proc/self/task/" + std::to_string(thread) + "/stat"};
     std::string line;

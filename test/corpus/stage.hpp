@@ -3,11 +3,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <sys/types.h>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include <sys/types.h>
 
 namespace coir::test {
 

@@ -6,18 +6,18 @@
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
-
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <stdexcept>
-#include <string>
 
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
+
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <string>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 using coir::blocking_engine;
 using coir::test::ending;

@@ -2,29 +2,29 @@
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
 
-#include <netdb.h>
-#include <poll.h>
-#include <semaphore.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/symbols.hpp"
+#include "base/unique_fd.hpp"
+#include "detect/reports.hpp"
+#include "support/captured_log.hpp"
+
+#include <doctest/doctest.h>
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <functional>
+#include <netdb.h>
+#include <poll.h>
+#include <semaphore.h>
 #include <string>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <thread>
-
-#include "base/symbols.hpp"
-#include "base/unique_fd.hpp"
-#include "detect/reports.hpp"
-#include "support/captured_log.hpp"
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::test::reports;

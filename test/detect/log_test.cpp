@@ -3,9 +3,12 @@
 #include <coir/log.hpp>
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
 
-#include <unistd.h>
+#include "base/log.hpp"
+#include "detect/reports.hpp"
+#include "support/death.hpp"
+
+#include <doctest/doctest.h>
 
 #include <array>
 #include <atomic>
@@ -15,10 +18,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
-
-#include "base/log.hpp"
-#include "detect/reports.hpp"
-#include "support/death.hpp"
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::test::in_child;

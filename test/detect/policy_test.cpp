@@ -2,21 +2,20 @@
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
-
-#include <unistd.h>
-
-#include <fcntl.h>
-
-#include <algorithm>
-#include <csignal>
-#include <filesystem>
-#include <string>
-#include <thread>
 
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::blocking_policy;
@@ -190,7 +189,9 @@ TEST_CASE("environment: a malformed variable is an error that names it and what 
         const variable malformed{name, value};
         try {
             coir::run([] {});
-        } catch (const std::invalid_argument& what) { return what.what(); }
+        } catch (const std::invalid_argument& what) {
+            return what.what();
+        }
         return "none";
     };
     CHECK(error_of("COIR_BLOCKING", "loud") == "COIR_BLOCKING is 'loud': it may be off, warn, fail, abort");

@@ -1,11 +1,10 @@
 #include "detect/reports.hpp"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace coir::test {
 

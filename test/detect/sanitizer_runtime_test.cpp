@@ -2,9 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <dlfcn.h>
-
 #include <cstddef>
+#include <dlfcn.h>
 
 using coir::detail::is_in_sanitizer_runtime;
 

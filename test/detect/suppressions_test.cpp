@@ -1,3 +1,4 @@
+#include "detect/reports.hpp"
 #include "detect/suppressions.hpp"
 
 #include <doctest/doctest.h>
@@ -5,8 +6,6 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
-
-#include "detect/reports.hpp"
 
 using coir::blocking_class;
 using coir::blocking_report;

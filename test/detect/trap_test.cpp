@@ -1,42 +1,42 @@
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <linux/seccomp.h>
-#include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/prctl.h>
-#include <sys/select.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "detect/blocking_events.hpp"
+#include "detect/reports.hpp"
+#include "detect/thread_probe.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+#include "support/limits.hpp"
+#include "support/seccomp.hpp"
+
+#include <doctest/doctest.h>
 
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <linux/seccomp.h>
 #include <memory>
+#include <poll.h>
 #include <semaphore>
+#include <setjmp.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdexcept>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <thread>
-
-#include "detect/reports.hpp"
-#include "detect/sightings.hpp"
-#include "detect/thread_probe.hpp"
-#include "support/captured_log.hpp"
-#include "support/death.hpp"
-#include "support/limits.hpp"
-#include "support/seccomp.hpp"
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::test::filter_system_call;
@@ -517,7 +517,9 @@ TEST_CASE("trap: exceptions are thrown and caught between and around traps") {
                 const at_end trap_while_unwinding;
                 ::syscall(SYS_getppid);
                 throw i;
-            } catch (int) { ++caught; }
+            } catch (int) {
+                ++caught;
+            }
         }
         require(caught == 200, "all");
     });
@@ -609,7 +611,7 @@ TEST_CASE("trap: under valgrind and rr, which do not know it, hooks look") {
 namespace {
 
 /// What a child has left in its record file, however it ended.
-std::unique_ptr<coir::detail::sightings_memory> record_of_child(const std::function<void()>& body) {
+std::unique_ptr<coir::detail::blocking_event_memory> record_of_child(const std::function<void()>& body) {
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / ("coir-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder);
@@ -622,7 +624,7 @@ std::unique_ptr<coir::detail::sightings_memory> record_of_child(const std::funct
         });
     });
     INFO(end.output);
-    auto read = std::make_unique<coir::detail::sightings_memory>();
+    auto read = std::make_unique<coir::detail::blocking_event_memory>();
     CHECK_FALSE(std::filesystem::is_empty(folder));
     for (const auto& file : std::filesystem::directory_iterator{folder}) {
         std::ifstream{file.path(), std::ios::binary}.read(reinterpret_cast<char*>(read.get()), sizeof *read);
@@ -641,10 +643,10 @@ TEST_CASE("trap: the record of a process outlives it, whichever way it ends") {
             sleep_by_number();
             end();
         });
-        REQUIRE(left->sightings_size.load() == 1);
+        REQUIRE(left->blocking_events_size.load() == 1);
         CHECK(left->finished.load() == 0);
-        CHECK(left->sightings[0].call.view() == "nanosleep");
-        CHECK(left->sightings[0].stack.depth > 3);
+        CHECK(left->events[0].call.view() == "nanosleep");
+        CHECK(left->events[0].stack.depth > 3);
         CHECK(left->modules_size.load() > 0);
     }
 }

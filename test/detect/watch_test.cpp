@@ -2,24 +2,24 @@
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
-
-#include <sched.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
-#include <ctime>
-#include <mutex>
-#include <string>
-#include <thread>
 
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <ctime>
+#include <mutex>
+#include <sched.h>
+#include <signal.h>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::test::burn;

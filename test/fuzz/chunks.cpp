@@ -25,7 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t co
     const std::string_view text{reinterpret_cast<const char*>(bytes), count};
     try {
         if (join_chunks(text).size() > count) std::abort();
-    } catch (const std::runtime_error&) {}
+    } catch (const std::runtime_error&) {
+    }
     if (join_chunks(cut(text)) != text) std::abort();
     return 0;
 }

@@ -19,10 +19,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* bytes, std::size_t co
     try {
         const url parsed = url::parse(text);
         if (!is_whole(parsed) || !is_same(url::parse(parsed.to_string()), parsed)) std::abort();
-    } catch (const std::invalid_argument&) {}
+    } catch (const std::invalid_argument&) {
+    }
     try {
         const url led_to = url::parse("http://host:80/a/b/c?d").follow(text);
         if (!is_whole(led_to)) std::abort();
-    } catch (const std::invalid_argument&) {}
+    } catch (const std::invalid_argument&) {
+    }
     return 0;
 }

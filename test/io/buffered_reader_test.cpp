@@ -1,13 +1,15 @@
 #include <coir/buffered_reader.hpp>
-#include <deque>
-#include <doctest/doctest.h>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/random.hpp"
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
 
 using namespace std::chrono_literals;
 using coir::io::buffered_reader;
@@ -158,7 +160,8 @@ TEST_CASE("buffered_reader: however a text is cut to pieces, it comes out whole"
                     random.below(2) == 0 ? reader.read_until("\r\n") : reader.read_exactly(1 + random.below(20));
                 if (part.empty()) break;
                 read += part;
-            } catch (const coir::timed_out&) {}
+            } catch (const coir::timed_out&) {
+            }
         }
         CHECK(read == text);
     }

@@ -1,15 +1,16 @@
-#include <doctest/doctest.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <filesystem>
-#include <fstream>
-#include <string>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

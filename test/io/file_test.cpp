@@ -1,19 +1,20 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <filesystem>
-#include <fstream>
-#include <string>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <signal.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -67,7 +68,7 @@ TEST_CASE("file: reads and writes at offsets, and position stays") {
         f.write_at(0, bytes_of("abc"));
         std::array<std::byte, 3> place;
         CHECK(f.read_at(2, place) == 3);
-        CHECK(text_of(place) == "cde");
+        CHECK(as_text(place) == "cde");
         CHECK(f.read_at(5, place) == 2);
         CHECK(f.read_at(100, place) == 0);
         CHECK(f.position() == 0);
@@ -88,7 +89,7 @@ TEST_CASE("file: reads and writes one after the other from its position on") {
         f.seek(4);
         std::array<std::byte, 100> place;
         CHECK(f.read_exactly(place) == 9);
-        CHECK(text_of(std::span{place}.first(9)) == "two three");
+        CHECK(as_text(std::span{place}.first(9)) == "two three");
         CHECK(f.read_some(place) == 0);
     });
 }

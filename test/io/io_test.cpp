@@ -1,18 +1,19 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <string>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -35,7 +36,9 @@ struct pipe_ends {
 template <class F> std::system_error failure_of(F&& f) {
     try {
         f();
-    } catch (const std::system_error& failure) { return failure; }
+    } catch (const std::system_error& failure) {
+        return failure;
+    }
     return std::system_error{std::error_code{}};
 }
 

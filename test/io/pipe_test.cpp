@@ -1,17 +1,18 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <string>
 
 #include "base/unique_fd.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <string>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -113,7 +114,7 @@ TEST_CASE("pipe: a write that nobody will read is a broken pipe, and never the s
     });
 }
 
-TEST_CASE("pipe: several places are read and written in order") {
+TEST_CASE("pipe: several buffers are read and written in order") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         const std::string head = "head ", nothing, body = "body";
         const std::array parts{std::as_bytes(std::span{nothing}), std::as_bytes(std::span{head}),
@@ -121,9 +122,9 @@ TEST_CASE("pipe: several places are read and written in order") {
         writer.write_all(parts);
         std::string first(2, ' '), second(7, ' '), all;
         while (all.size() < 9) {
-            const std::array places{std::as_writable_bytes(std::span{first}),
-                                    std::as_writable_bytes(std::span{second})};
-            const std::size_t n = reader.read_some(places);
+            const std::array buffers{std::as_writable_bytes(std::span{first}),
+                                     std::as_writable_bytes(std::span{second})};
+            const std::size_t n = reader.read_some(buffers);
             all += (first + second).substr(0, n);
         }
         CHECK(all == "head body");

@@ -1,14 +1,4 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <termios.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <cstdlib>
-#include <functional>
-#include <string>
 
 #include "base/unique_fd.hpp"
 #include "support/death.hpp"
@@ -16,6 +6,17 @@
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fcntl.h>
+#include <functional>
+#include <string>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

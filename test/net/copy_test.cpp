@@ -1,12 +1,13 @@
-#include <doctest/doctest.h>
-#include <sys/resource.h>
-
 #include <coir/coir.hpp>
-#include <string>
 
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <sys/resource.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

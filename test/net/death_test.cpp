@@ -1,12 +1,13 @@
 // Named so as to come first: these fork, which is sound only while this process has no other thread.
-#include <doctest/doctest.h>
-
 #include <coir/coir.hpp>
-#include <optional>
 
 #include "net/loopback.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
 
 using namespace coir::test;
 using coir::net::tcp_stream;

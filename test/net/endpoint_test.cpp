@@ -1,6 +1,7 @@
+#include <coir/net/endpoint.hpp>
+
 #include <doctest/doctest.h>
 
-#include <coir/net/endpoint.hpp>
 #include <set>
 #include <sstream>
 #include <string>

@@ -1,20 +1,21 @@
 // Sockets, in a process that was forked in a fiber.
-#include <doctest/doctest.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <coir/coir.hpp>
-#include <cstdio>
-#include <filesystem>
-#include <functional>
-#include <optional>
-#include <stdexcept>
 
 #include "net/loopback.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace coir::test;
 using coir::net::tcp_stream;
@@ -22,23 +23,24 @@ using coir::net::tcp_stream;
 namespace {
 
 /// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
-const coir::run_options unwatched_run{.blocking = {.policy = coir::blocking_policy::off}};
+const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
 
 void wait_for_process(pid_t process) {
-    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
+    }
 }
 
 }  // namespace
 
 TEST_CASE("fork: a forked process may go on with sockets of its parent, also where fibers of that one wait") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         auto listener = listen_on_loopback();
         auto accepting = coir::spawn([&] { return listener.accept(); });
         auto ends = connection::make();
         auto reading = coir::spawn([&] { return read_text(ends.far); });
         coir::this_fiber::yield();
         const ending child = in_child([&] {
-            coir::run(unwatched_run, [&] {
+            coir::run(run_without_detector, [&] {
                 auto near = tcp_stream::connect(listener.local_endpoint());
                 auto far = listener.accept();
                 near.write_all("question");
@@ -64,7 +66,7 @@ TEST_CASE("fork: a forked process may go on with sockets of its parent, also whe
 TEST_CASE("fork: what a handler of serve has forked ends with a message, and the server goes on") {
     const auto served = [](const std::function<void()>& in_child_process) {
         return in_child([&] {
-            coir::run(unwatched_run, [&] {
+            coir::run(run_without_detector, [&] {
                 auto listener = listen_on_loopback();
                 auto server = coir::spawn([&] {
                     listener.serve(coir::limit{2}, [&](tcp_stream peer) {
@@ -96,7 +98,7 @@ TEST_CASE("fork: what a handler of serve has forked ends with a message, and the
 }
 
 TEST_CASE("fork: the file of a Unix listener is that of the process which has made it") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         const temporary_folder here;
         std::optional listener = coir::net::unix_listener::bind(here.file("socket"));
         const ending child = in_child([&] { listener.reset(); });

@@ -1,15 +1,15 @@
+#include <coir/coir.hpp>
+
 #include "net/happy_eyeballs.hpp"
+#include "net/loopback.hpp"
+#include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
-#include <coir/coir.hpp>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "net/loopback.hpp"
-#include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
 using coir::clock_mode;

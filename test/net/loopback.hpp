@@ -1,9 +1,10 @@
 #pragma once
 
 #include <coir/coir.hpp>
-#include <cstdint>
 
 #include "support/text.hpp"
+
+#include <cstdint>
 
 namespace coir::test {
 

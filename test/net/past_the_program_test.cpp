@@ -1,17 +1,18 @@
 // sendfile and splice.
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <cstdio>
-#include <memory>
-#include <string>
 
 #include "base/unique_fd.hpp"
 #include "net/loopback.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <fcntl.h>
+#include <memory>
+#include <string>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

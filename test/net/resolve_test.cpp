@@ -1,11 +1,12 @@
-#include <doctest/doctest.h>
-#include <netdb.h>
-
-#include <algorithm>
 #include <coir/coir.hpp>
-#include <string>
 
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <netdb.h>
+#include <string>
 
 using namespace std::chrono_literals;
 using coir::net::endpoint;

@@ -1,19 +1,20 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <coir/coir.hpp>
 #include <coir/detail/throw_if.hpp>
-#include <stdexcept>
-#include <string>
-#include <thread>
-#include <vector>
 
 #include "net/loopback.hpp"
 #include "support/captured_log.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <fcntl.h>
+#include <stdexcept>
+#include <string>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -247,7 +248,9 @@ TEST_CASE("serve: a handler that throws ends its own connection, and is reported
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
         try {
             std::rethrow_exception(failure);
-        } catch (const std::exception& what) { reported.emplace_back(what.what()); } catch (int number) {
+        } catch (const std::exception& what) {
+            reported.emplace_back(what.what());
+        } catch (int number) {
             reported.push_back(std::to_string(number));
         }
     };

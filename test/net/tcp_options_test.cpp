@@ -1,11 +1,12 @@
-#include <doctest/doctest.h>
-#include <netinet/tcp.h>
-
 #include <coir/coir.hpp>
 
 #include "net/loopback.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <netinet/tcp.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -61,7 +62,8 @@ TEST_CASE("tcp_stream: a close that resets throws away what is unread, and the p
         ends.near.write_all("lost");
         ends.near.close();
         CHECK(error_of([&] {
-                  while (!read_text(ends.far).empty()) {}
+                  while (!read_text(ends.far).empty()) {
+                  }
               }) == std::errc::connection_reset);
     });
 }

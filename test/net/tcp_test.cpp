@@ -1,16 +1,17 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "core/scheduler.hpp"
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <string>
+#include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -23,7 +24,9 @@ namespace {
 template <class F> std::error_code failure_of(F&& f) {
     try {
         f();
-    } catch (const std::system_error& failure) { return failure.code(); }
+    } catch (const std::system_error& failure) {
+        return failure.code();
+    }
     return {};
 }
 

@@ -1,23 +1,24 @@
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <array>
 #include <coir/coir.hpp>
-#include <numeric>
-#include <string>
-#include <vector>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/text.hpp"
 
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <string>
+#include <vector>
+
 using namespace std::chrono_literals;
 using coir::net::datagram;
 using coir::net::endpoint;
 using coir::net::udp_socket;
+using coir::test::as_text;
 using coir::test::error_of;
 using coir::test::in_scheduler;
-using coir::test::text_of;
 
 namespace {
 
@@ -44,7 +45,7 @@ TEST_CASE("udp_socket: a datagram comes whole, with who sent it") {
         std::array<std::byte, 64> buffer;
         for (const char* const text : {"one", "", "three"}) {
             const datagram received = far.receive_from(buffer);
-            CHECK(text_of(received.bytes) == text);
+            CHECK(as_text(received.bytes) == text);
             CHECK(received.peer == near.local_endpoint());
             CHECK_FALSE(received.truncated);
         }
@@ -59,9 +60,9 @@ TEST_CASE("udp_socket: what does not fit is cut off, and that is said") {
         near.send_to("next", far.local_endpoint());
         std::array<std::byte, 4> buffer;
         const datagram cut = far.receive_from(buffer);
-        CHECK(text_of(cut.bytes) == "too ");
+        CHECK(as_text(cut.bytes) == "too ");
         CHECK(cut.truncated);
-        CHECK(text_of(far.receive_from(buffer).bytes) == "next");
+        CHECK(as_text(far.receive_from(buffer).bytes) == "next");
     });
 }
 
@@ -71,7 +72,7 @@ TEST_CASE("udp_socket: a receive waits, and the other fibers run meanwhile") {
         auto far = on_loopback();
         auto reader = coir::spawn([&] {
             std::array<std::byte, 64> buffer;
-            return text_of(far.receive_from(buffer).bytes);
+            return as_text(far.receive_from(buffer).bytes);
         });
         coir::this_fiber::yield();
         CHECK_FALSE(reader.done());
@@ -90,10 +91,10 @@ TEST_CASE("udp_socket: connected, it hears its peer alone") {
         client.send("ping");
         std::array<std::byte, 64> buffer;
         const datagram asked = server.receive_from(buffer);
-        CHECK(text_of(asked.bytes) == "ping");
+        CHECK(as_text(asked.bytes) == "ping");
         server.send_to("pong", asked.peer);
         const std::size_t n = client.receive(buffer);
-        CHECK(text_of(std::span{buffer}.first(n)) == "pong");
+        CHECK(as_text(std::span{buffer}.first(n)) == "pong");
     });
 }
 
@@ -168,9 +169,9 @@ TEST_CASE("udp_socket: a batch takes what has come, at once and in order, and do
         for (const char* const text : {"one", "two", "three"}) near.send_to(text, far.local_endpoint());
         places received{8, 4};
         CHECK(far.receive_batch(received.all) == 3);
-        CHECK(text_of(received.all[0].bytes) == "one");
-        CHECK(text_of(received.all[1].bytes) == "two");
-        CHECK(text_of(received.all[2].bytes) == "thre");
+        CHECK(as_text(received.all[0].bytes) == "one");
+        CHECK(as_text(received.all[1].bytes) == "two");
+        CHECK(as_text(received.all[2].bytes) == "thre");
         CHECK(received.all[2].truncated);
         CHECK(received.all[1].peer == near.local_endpoint());
         places none{1, 4};
@@ -244,7 +245,7 @@ TEST_CASE("udp_socket: send_segments cuts what it is given, the last piece with 
         client.send_segments(std::as_bytes(std::span{std::string_view{"aaabbbcccd"}}), 3, server.local_endpoint());
         for (const char* const expected : {"aaa", "bbb", "ccc", "d"}) {
             std::array<std::byte, 100> place;
-            CHECK(text_of(server.receive_from(place, 1s).bytes) == expected);
+            CHECK(as_text(server.receive_from(place, 1s).bytes) == expected);
         }
     });
 }

@@ -1,11 +1,4 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <filesystem>
-#include <string>
 
 #include "base/unique_fd.hpp"
 #include "support/error_of.hpp"
@@ -13,20 +6,28 @@
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
 
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;
 using coir::net::endpoint;
 using coir::net::unix_datagram;
+using coir::test::as_text;
 using coir::test::error_of;
 using coir::test::in_scheduler;
 using coir::test::temporary_folder;
-using coir::test::text_of;
 
 namespace {
 
 std::string receive_text(unix_datagram& from, coir::deadline until = coir::never) {
     std::array<std::byte, 100> place;
-    return text_of(from.receive_from(place, until).bytes);
+    return as_text(from.receive_from(place, until).bytes);
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ TEST_CASE("unix_datagram: by path and by abstract name, with answers, and who se
             client.send_to("question", server.local_endpoint());
             std::array<std::byte, 100> place;
             const auto received = server.receive_from(place);
-            CHECK(text_of(received.bytes) == "question");
+            CHECK(as_text(received.bytes) == "question");
             CHECK(received.peer == client.local_endpoint());
             CHECK(received.sender.process == ::getpid());
             CHECK(received.sender.user == ::getuid());
@@ -86,7 +87,7 @@ TEST_CASE("unix_datagram: what does not fit its place is cut, and that is said")
         std::array<std::byte, 3> place;
         const auto received = far.receive_from(place);
         CHECK(received.truncated);
-        CHECK(text_of(received.bytes) == "too");
+        CHECK(as_text(received.bytes) == "too");
     });
 }
 

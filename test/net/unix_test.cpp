@@ -1,21 +1,22 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
 #include <coir/coir.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "base/unique_fd.hpp"
 #include "net/loopback.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;

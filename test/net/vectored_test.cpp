@@ -1,11 +1,12 @@
-#include <doctest/doctest.h>
-
 #include <coir/coir.hpp>
-#include <string>
-#include <vector>
 
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

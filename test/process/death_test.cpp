@@ -1,13 +1,14 @@
 // Named so as to come first: these fork, which is sound only while this process has no other thread.
-#include <doctest/doctest.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <optional>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <signal.h>
+#include <unistd.h>
 
 using namespace coir::test;
 using coir::signal_set;

@@ -1,9 +1,10 @@
-#include <doctest/doctest.h>
-
 #include <coir/environment.hpp>
-#include <cstdlib>
 
 #include "support/error_of.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
 
 using namespace coir::test;
 using coir::environment;

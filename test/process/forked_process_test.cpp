@@ -1,21 +1,5 @@
 // Named so as to come before those that start threads: these fork, which is sound only while this process has no other.
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <linux/seccomp.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <coir/coir.hpp>
-#include <csignal>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <optional>
-#include <stdexcept>
-#include <string>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
@@ -24,6 +8,23 @@
 #include "support/in_scheduler.hpp"
 #include "support/seccomp.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <linux/seccomp.h>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -250,7 +251,9 @@ TEST_CASE("process: one that may not be killed finds its input at an end, and is
             bool refused = false;
             try {
                 cat.kill();
-            } catch (const std::system_error& thrown) { refused = thrown.code() == std::errc::operation_not_permitted; }
+            } catch (const std::system_error& thrown) {
+                refused = thrown.code() == std::errc::operation_not_permitted;
+            }
             require(refused, "killed");
             cat = {};
             require(read_all(output) == sent, "killed by the destructor");
@@ -293,7 +296,9 @@ TEST_CASE("process without a pidfd: it ends, is waited for by several fibers, an
         bool timed_out = false;
         try {
             cat.wait(1ms);
-        } catch (const coir::timed_out&) { timed_out = true; }
+        } catch (const coir::timed_out&) {
+            timed_out = true;
+        }
         require(timed_out, "no time-out");
         cat.standard_input().close();
         require(cat.wait(20s).code == 3, "another code");
@@ -333,7 +338,9 @@ TEST_CASE("process without a pidfd: a status that somebody else has taken is an 
         bool refused = false;
         try {
             robbed.wait(20s);
-        } catch (const std::system_error& thrown) { refused = thrown.code() == std::errc::no_child_process; }
+        } catch (const std::system_error& thrown) {
+            refused = thrown.code() == std::errc::no_child_process;
+        }
         require(refused, "no error");
     });
 }
@@ -377,7 +384,9 @@ TEST_CASE("process: without faccessat2 a program is found in PATH, and one that 
                 bool refused = false;
                 try {
                     const process made = process::spawn({"data"}, {.environment = variables});
-                } catch (const std::system_error& thrown) { refused = thrown.code() == std::errc::permission_denied; }
+                } catch (const std::system_error& thrown) {
+                    refused = thrown.code() == std::errc::permission_denied;
+                }
                 require(refused, "no error");
             },
             [&] { filter_system_call(SYS_faccessat2, -1, SECCOMP_RET_ERRNO | error); });
@@ -392,7 +401,9 @@ TEST_CASE("process and offload: an error that a filter of clone3 causes names cl
             in_scheduler([] {
                 try {
                     coir::offload([] {});
-                } catch (const std::system_error& thrown) { std::puts(thrown.what()); }
+                } catch (const std::system_error& thrown) {
+                    std::puts(thrown.what());
+                }
             });
         });
         CHECK(child.exit_code == 0);

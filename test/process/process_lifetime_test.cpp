@@ -1,16 +1,17 @@
-#include <doctest/doctest.h>
-#include <sys/wait.h>
-
 #include <coir/coir.hpp>
-#include <csignal>
-#include <optional>
-#include <stdexcept>
-#include <string>
-#include <vector>
 
 #include "support/children.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <sys/wait.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -62,7 +63,9 @@ TEST_CASE("process: its destructor kills it, and waits until it is gone") {
             const process sleeps = endless();
             id = sleeps.id();
             throw std::runtime_error{"unwinding"};
-        } catch (const std::runtime_error&) { CHECK_FALSE(is_there(id)); }
+        } catch (const std::runtime_error&) {
+            CHECK_FALSE(is_there(id));
+        }
     });
 }
 
@@ -74,7 +77,8 @@ TEST_CASE("process: a fiber that is to stop, and goes on, kills it as well") {
             id = sleeps.id();
             try {
                 coir::this_fiber::sleep_for(1h);
-            } catch (const coir::cancelled&) {}  // and every suspension from here on throws again
+            } catch (const coir::cancelled&) {
+            }  // and every suspension from here on throws again
         });
         while (id == 0) coir::this_fiber::sleep_for(1ms);
         goes_on.request_stop();

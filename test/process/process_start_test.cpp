@@ -1,18 +1,19 @@
-#include <doctest/doctest.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <coir/coir.hpp>
-#include <csignal>
-#include <fstream>
-#include <string>
-#include <string_view>
 
 #include "base/unique_fd.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -45,7 +46,9 @@ std::errc failure_of(std::vector<std::string> arguments, process_options options
 std::string words_of(std::vector<std::string> arguments, process_options options = {}) {
     try {
         static_cast<void>(process::spawn(std::move(arguments), std::move(options)));
-    } catch (const std::system_error& thrown) { return thrown.what(); }
+    } catch (const std::system_error& thrown) {
+        return thrown.what();
+    }
     return "";
 }
 

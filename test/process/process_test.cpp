@@ -1,14 +1,15 @@
-#include <doctest/doctest.h>
-#include <sys/wait.h>
-
 #include <coir/coir.hpp>
-#include <csignal>
-#include <optional>
-#include <string>
 
 #include "support/children.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <optional>
+#include <string>
+#include <sys/wait.h>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

@@ -1,14 +1,15 @@
-#include <doctest/doctest.h>
-
 #include <coir/coir.hpp>
-#include <filesystem>
-#include <string>
 
 #include "support/children.hpp"
 #include "support/compute_for.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

@@ -1,14 +1,15 @@
-#include <doctest/doctest.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <coir/coir.hpp>
-#include <optional>
-#include <thread>
-#include <vector>
 
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <optional>
+#include <signal.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

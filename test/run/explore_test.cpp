@@ -1,8 +1,7 @@
-#include <coir/explore.hpp>
-
 #include <coir/channel.hpp>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
+#include <coir/explore.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
 #include <coir/mutex.hpp>

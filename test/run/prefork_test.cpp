@@ -1,6 +1,5 @@
-#include <coir/prefork.hpp>
-
 #include <coir/coir.hpp>
+#include <coir/prefork.hpp>
 
 #include "run/restart_delay.hpp"
 #include "run/shared_stats.hpp"
@@ -13,16 +12,6 @@
 
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -30,14 +19,23 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <functional>
 #include <iterator>
+#include <netinet/in.h>
 #include <optional>
+#include <poll.h>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -99,12 +97,14 @@ public:
 
     /// What has come so far, and need not be waited for.
     bool says(const std::string& text) {
-        while (hear(0)) {}
+        while (hear(0)) {
+        }
         return log_.find(text) != std::string::npos;
     }
     std::size_t count(const std::string& text) {
         std::size_t found = 0;
-        while (hear(0)) {}
+        while (hear(0)) {
+        }
         for (auto at = log_.find(text); at != std::string::npos; at = log_.find(text, at + 1)) ++found;
         return found;
     }
@@ -134,8 +134,10 @@ public:
     /// Waits for its end: the exit code, or minus the signal.
     int end() {
         int status = 0;
-        while (hear(patience_ms)) {}
-        while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {}
+        while (hear(patience_ms)) {
+        }
+        while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+        }
         id_ = 0;
         return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
@@ -153,7 +155,9 @@ private:
         int code = 100;
         try {
             code = body();
-        } catch (const std::exception& thrown) { std::fprintf(stderr, "thrown: %s\n", thrown.what()); }
+        } catch (const std::exception& thrown) {
+            std::fprintf(stderr, "thrown: %s\n", thrown.what());
+        }
         std::fflush(nullptr);
         ::_exit(code);
     }
@@ -318,7 +322,8 @@ TEST_CASE("prefork: several listeners, in the order of the options; there is non
                               try {
                                   static_cast<void>(self.listener(2));
                                   tell("a third");
-                              } catch (const std::out_of_range&) {}
+                              } catch (const std::out_of_range&) {
+                              }
                               tell("second " + std::to_string(self.listener(1).local_endpoint().port()));
                               serve_who(self);
                           },
@@ -570,7 +575,8 @@ TEST_CASE("prefork: when its parent is killed a worker stops in order, and dies 
                               } catch (const coir::cancelled&) {
                                   tell("stopped");
                                   coir::allow_blocking here{"a hog, for the test"};
-                                  for (volatile bool holds = self.index() == 1; holds;) {}
+                                  for (volatile bool holds = self.index() == 1; holds;) {
+                                  }
                                   throw;
                               }
                           },

@@ -1,10 +1,3 @@
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include <array>
-#include <atomic>
 #include <coir/concurrent_channel.hpp>
 #include <coir/cores.hpp>
 #include <coir/error.hpp>
@@ -15,16 +8,24 @@
 #include <coir/signal_set.hpp>
 #include <coir/spawn_on.hpp>
 #include <coir/this_fiber.hpp>
-#include <cstddef>
+
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <mutex>
+#include <pthread.h>
+#include <sched.h>
 #include <set>
+#include <signal.h>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
-
-#include "support/in_scheduler.hpp"
 
 using coir::run_on_cores;
 using namespace std::chrono_literals;

@@ -1,9 +1,8 @@
-#include <coir/run.hpp>
-
 #include <coir/detail/wait_queue.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
+#include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "support/captured_log.hpp"
@@ -12,11 +11,7 @@
 
 #include <boost/context/fixedsize_stack.hpp>
 #include <boost/context/protected_fixedsize_stack.hpp>
-
 #include <doctest/doctest.h>
-
-#include <pthread.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
@@ -25,11 +20,13 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <pthread.h>
 #include <set>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -215,7 +212,8 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
                 try {
                     const waits_unwinding local{end};
                     throw 1;
-                } catch (int) {}
+                } catch (int) {
+                }
             }
             ended = true;
         }).detach();
@@ -428,7 +426,8 @@ TEST_CASE("run: a SIGPIPE that the program kept blocked and pending stays so") {
 TEST_CASE("run: no descriptor left for a scheduler is a system_error that says for what" *
           doctest::skip(coir::test::sanitized)) {
     const auto how = coir::test::in_child([] {
-        while (::dup(0) >= 0) {}
+        while (::dup(0) >= 0) {
+        }
         coir::run([] {});
     });
     CHECK(how.exit_code == 3);

@@ -1,8 +1,3 @@
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <coir/concurrent_channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
@@ -11,20 +6,26 @@
 #include <coir/select.hpp>
 #include <coir/spawn_on.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "base/random.hpp"
+#include "support/limits.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <doctest/doctest.h>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
-
-#include "base/random.hpp"
-#include "support/limits.hpp"
 
 // Schedulers that begin and end, and threads without one, do to each other whatever threads can. COIR_STORM=10000000
 // has so many operations, in storms of 40,000 or more, instead of those that a test has time for.
@@ -107,7 +108,8 @@ private:
             case 6: send(random); break;
             default: receive(random); break;
             }
-        } catch (const coir::scheduler_gone&) {}
+        } catch (const coir::scheduler_gone&) {
+        }
     }
 
     void post(const coir::scheduler_ref& to) {
@@ -124,7 +126,8 @@ private:
         });
         try {
             CHECK(fiber.get(1h) == 42);
-        } catch (const coir::fiber_stopped&) {}
+        } catch (const coir::fiber_stopped&) {
+        }
     }
 
     void stop(const coir::scheduler_ref& on, bool with_callback) {
@@ -159,7 +162,8 @@ private:
         try {
             values_.send(1, 100us);
             ++sent_;
-        } catch (const coir::timed_out&) {}
+        } catch (const coir::timed_out&) {
+        }
     }
 
     void receive(coir::detail::random_numbers& random) {

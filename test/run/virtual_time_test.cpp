@@ -1,7 +1,5 @@
-#include <coir/clock.hpp>
-
 #include <coir/blocking.hpp>
-
+#include <coir/clock.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
@@ -19,12 +17,11 @@
 
 #include <doctest/doctest.h>
 
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace std::chrono_literals;

@@ -1,14 +1,15 @@
 // What peers do to a server that mean it no good, or are broken: the sample http_server answers with a status or ends
 // the connection, keeps its memory, and goes on.
-#include <doctest/doctest.h>
-
 #include <coir/coir.hpp>
-#include <fstream>
-#include <string>
-#include <vector>
 
 #include "net/loopback.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -76,7 +77,8 @@ int status_of(const server& asked, const std::string& sent, bool ends = false) {
     std::string line;
     try {
         line = answer.read_line(20s).value_or("");
-    } catch (const std::system_error&) {}  // a reset
+    } catch (const std::system_error&) {
+    }  // a reset
     return line.starts_with("HTTP/1.1 ") ? std::stoi(line.substr(9)) : 0;
 }
 

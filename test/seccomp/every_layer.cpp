@@ -1,10 +1,9 @@
 // Uses each layer once, and says for each part whether it worked: `PART: right`, `PART: wrong`, or `PART: refused:
 // MESSAGE`. Ends with 1 when a part was wrong.
-#include <unistd.h>
+#include <coir/coir.hpp>
 
 #include <array>
 #include <atomic>
-#include <coir/coir.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include <string>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 
 using namespace std::chrono_literals;
 

@@ -1,21 +1,21 @@
 // What a container's filter does to the library: every layer is used once under each, by the program every_layer.
+#include "support/death.hpp"
+#include "support/seccomp.hpp"
+#include "support/temporary_folder.hpp"
+
 #include <doctest/doctest.h>
-#include <linux/seccomp.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <functional>
+#include <linux/seccomp.h>
 #include <span>
 #include <sstream>
 #include <string>
+#include <sys/syscall.h>
 #include <system_error>
-
-#include "support/death.hpp"
-#include "support/seccomp.hpp"
-#include "support/temporary_folder.hpp"
+#include <unistd.h>
 
 using coir::test::ending;
 

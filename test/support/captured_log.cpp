@@ -1,13 +1,14 @@
 #include "support/captured_log.hpp"
 
 #include <coir/log.hpp>
+
 #include <string_view>
 
 namespace coir::test {
 
 namespace {
 
-const char* name_of(log_level level) {
+const char* level_name(log_level level) {
     switch (level) {
     case log_level::info: return "[info] ";
     case log_level::warning: return "[warning] ";
@@ -21,7 +22,7 @@ const char* name_of(log_level level) {
 captured_log::captured_log() {
     set_log([this](log_level level, std::string_view text) {
         const std::lock_guard lock{mutex_};
-        text_.append(name_of(level)).append(text).append("\n");
+        text_.append(level_name(level)).append(text).append("\n");
     });
 }
 

@@ -1,15 +1,15 @@
 #include "support/children.hpp"
 
-#include <sys/wait.h>
+#include <coir/buffered_reader.hpp>
 
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <coir/buffered_reader.hpp>
 #include <csignal>
 #include <filesystem>
 #include <iterator>
 #include <stdexcept>
+#include <sys/wait.h>
 #include <utility>
 
 using namespace std::chrono_literals;

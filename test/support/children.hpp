@@ -1,10 +1,10 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <coir/process.hpp>
+
 #include <cstddef>
 #include <string>
+#include <sys/types.h>
 
 namespace coir::test {
 

@@ -1,16 +1,15 @@
 #include "support/death.hpp"
 
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "sync/thread_pool.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <system_error>
-
-#include "sync/thread_pool.hpp"
+#include <unistd.h>
 
 namespace {
 bool leaks_are_forgotten = false;
@@ -73,7 +72,8 @@ ending in_child(const std::function<void()>& body) {
     }
     ::close(ends[0]);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (WIFSIGNALED(status))
         how.signal = WTERMSIG(status);
     else

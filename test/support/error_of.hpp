@@ -8,7 +8,9 @@ namespace coir::test {
 template <class F> std::errc error_of(F&& body) {
     try {
         body();
-    } catch (const std::system_error& thrown) { return static_cast<std::errc>(thrown.code().value()); }
+    } catch (const std::system_error& thrown) {
+        return static_cast<std::errc>(thrown.code().value());
+    }
     return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/run.hpp>
+
 #include <utility>
 
 namespace coir::test {

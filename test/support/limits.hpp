@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstddef>
-
 #include "base/sanitizers.hpp"
+
+#include <cstddef>
 
 namespace coir::test {
 

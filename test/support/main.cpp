@@ -1,7 +1,6 @@
 // The main of every test binary. A test case that hangs prints where each fiber stands, and ends the binary.
-#include "support/limits.hpp"
-
 #include "core/scheduler.hpp"
+#include "support/limits.hpp"
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // doctest would put up an alternate signal stack of its own

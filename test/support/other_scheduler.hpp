@@ -3,6 +3,7 @@
 #include <coir/event.hpp>
 #include <coir/run.hpp>
 #include <coir/scheduler_ref.hpp>
+
 #include <future>
 #include <thread>
 

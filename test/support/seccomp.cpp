@@ -1,12 +1,11 @@
 #include "support/seccomp.hpp"
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <system_error>
 #include <vector>
 

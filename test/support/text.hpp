@@ -1,21 +1,22 @@
 #pragma once
 
-#include <array>
 #include <coir/deadline.hpp>
+
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
 
 namespace coir::test {
 
-inline std::string text_of(std::span<const std::byte> bytes) {
+inline std::string as_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 /// What one read of a stream brings.
 template <class Stream> std::string read_text(Stream& from, deadline until = never) {
     std::array<std::byte, 4096> place;
-    return text_of(std::span{place}.first(from.read_some(place, until)));
+    return as_text(std::span{place}.first(from.read_some(place, until)));
 }
 
 }  // namespace coir::test

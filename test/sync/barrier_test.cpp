@@ -3,14 +3,16 @@
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;

@@ -3,17 +3,19 @@
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "base/random.hpp"
+#include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
 #include <cstdint>
 #include <deque>
-#include <doctest/doctest.h>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/random.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
@@ -101,9 +103,13 @@ private:
             try {
                 work(me);
                 return ending::served;
-            } catch (const coir::channel_closed&) { return ending::refused; } catch (const coir::timed_out&) {
+            } catch (const coir::channel_closed&) {
+                return ending::refused;
+            } catch (const coir::timed_out&) {
                 return ending::timed_out;
-            } catch (const coir::cancelled&) { return ending::stopped; }
+            } catch (const coir::cancelled&) {
+                return ending::stopped;
+            }
         });
         while (!me.has_come) coir::this_fiber::yield();  // others that run then do no more with the channel
         return me;
@@ -130,7 +136,9 @@ private:
         const int value = ++last_value_;
         try {
             expect(channel_.try_send(value) == model_take(value));
-        } catch (const coir::channel_closed&) { expect(channel_.is_closed()); }
+        } catch (const coir::channel_closed&) {
+            expect(channel_.is_closed());
+        }
     }
 
     void try_to_receive() { expect(channel_.try_recv() == take_first()); }

@@ -4,7 +4,13 @@
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/compute_for.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
 #include <limits>
 #include <memory>
 #include <numeric>
@@ -12,10 +18,6 @@
 #include <ranges>
 #include <string>
 #include <vector>
-
-#include "support/compute_for.hpp"
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::compute_for;
 using coir::test::in_scheduler;

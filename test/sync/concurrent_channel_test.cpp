@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <array>
-#include <atomic>
 #include <coir/channel.hpp>
 #include <coir/concurrent_channel.hpp>
 #include <coir/error.hpp>
@@ -9,20 +6,25 @@
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/limits.hpp"
+#include "support/other_thread.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <doctest/doctest.h>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
-#include "support/limits.hpp"
-#include "support/other_thread.hpp"
 
 using coir::concurrent_channel;
 using coir::test::in_scheduler;
@@ -279,7 +281,8 @@ TEST_CASE("concurrent_channel: what is sent while it is closed is received, or i
                             channel.send(1);
                             ++sent;
                         }
-                    } catch (const coir::channel_closed&) {}
+                    } catch (const coir::channel_closed&) {
+                    }
                 });
                 threads.emplace_back([&] {
                     while (channel.recv()) ++received;

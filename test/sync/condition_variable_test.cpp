@@ -6,15 +6,17 @@
 #include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
-
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
@@ -232,7 +234,9 @@ TEST_CASE("condition_variable: a lock that holds nothing throws operation_not_pe
         try {
             on.changed.wait(lock);
             FAIL("waited");
-        } catch (const std::system_error& thrown) { CHECK(thrown.code() == std::errc::operation_not_permitted); }
+        } catch (const std::system_error& thrown) {
+            CHECK(thrown.code() == std::errc::operation_not_permitted);
+        }
         CHECK_FALSE(lock.owns_lock());
     });
 }

@@ -2,12 +2,14 @@
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
-#include <memory>
-#include <string>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;

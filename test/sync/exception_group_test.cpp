@@ -1,5 +1,7 @@
 #include <coir/exception_group.hpp>
+
 #include <doctest/doctest.h>
+
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -12,7 +14,9 @@ std::exception_ptr failure(const char* what) { return std::make_exception_ptr(st
 std::string message_of(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
-    } catch (const std::exception& thrown) { return thrown.what(); }
+    } catch (const std::exception& thrown) {
+        return thrown.what();
+    }
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // What fibers of another process held and waited for, from which this one was forked.
+#include <coir/coir.hpp>
+
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
-
-#include <coir/coir.hpp>
 
 #include <doctest/doctest.h>
 
@@ -20,7 +20,7 @@ using coir::test::in_child;
 namespace {
 
 /// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
-const coir::run_options unwatched_run{.blocking = {.policy = coir::blocking_policy::off}};
+const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
 
 void expect(bool holds, const char* what) {
     if (!holds) throw std::runtime_error{what};
@@ -28,7 +28,7 @@ void expect(bool holds, const char* what) {
 
 /// Has `body` run in a process that is forked here, by fibers of its own.
 template <class F> void check_in_fork(F body) {
-    const ending child = in_child([&] { coir::run(unwatched_run, body); });
+    const ending child = in_child([&] { coir::run(run_without_detector, body); });
     INFO(child.output);
     CHECK_FALSE(child.died());
 }
@@ -36,7 +36,7 @@ template <class F> void check_in_fork(F body) {
 }  // namespace
 
 TEST_CASE("recursive_mutex: one that a fiber of the parent holds is free in a forked process") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         coir::recursive_mutex mutex;
         const std::scoped_lock lock{mutex};
         const std::scoped_lock again{mutex};
@@ -49,7 +49,7 @@ TEST_CASE("recursive_mutex: one that a fiber of the parent holds is free in a fo
 }
 
 TEST_CASE("shared_mutex: what fibers of the parent hold and apply for is free in a forked process") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         coir::shared_mutex mutex;
         std::shared_lock share{mutex};
         auto applies = coir::spawn([&] { const std::scoped_lock waits{mutex}; });
@@ -68,7 +68,7 @@ TEST_CASE("shared_mutex: what fibers of the parent hold and apply for is free in
 }
 
 TEST_CASE("call_once: a call that a fiber of the parent makes is still to be made in a forked process") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         coir::once_flag flag;
         int calls = 0;
         coir::call_once(flag, [&] {
@@ -83,7 +83,7 @@ TEST_CASE("call_once: a call that a fiber of the parent makes is still to be mad
 }
 
 TEST_CASE("barrier: fibers of the parent have not arrived in a forked process") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         coir::barrier<> barrier{2};
         auto waits = coir::spawn([&] { barrier.arrive_and_wait(); });
         coir::this_fiber::yield();
@@ -101,12 +101,12 @@ TEST_CASE("barrier: fibers of the parent have not arrived in a forked process") 
 
 TEST_CASE("mutex: after the end of a run whose fiber has kept it, it is free") {
     coir::mutex mutex;
-    coir::run(unwatched_run, [&] { mutex.lock(); });
-    coir::run(unwatched_run, [&] { CHECK(mutex.try_lock()); });
+    coir::run(run_without_detector, [&] { mutex.lock(); });
+    coir::run(run_without_detector, [&] { CHECK(mutex.try_lock()); });
 }
 
 TEST_CASE("task_group: fibers of the parent are not in it in a forked process, which has all its places") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         coir::event event;
         coir::task_group group{coir::limit{1}};
         group.spawn([&] { event.wait(); });
@@ -123,14 +123,16 @@ TEST_CASE("task_group: fibers of the parent are not in it in a forked process, w
 }
 
 TEST_CASE("scheduler_ref: in a forked process the parent's scheduler is gone") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         const coir::scheduler_ref here = coir::this_scheduler();
         const ending child = in_child([&] {
             expect(!here.alive(), "it is said to be alive");
             const coir::scheduler_ref copy = here;
             try {
                 copy.post([] {});
-            } catch (const coir::scheduler_gone&) { return; }
+            } catch (const coir::scheduler_gone&) {
+                return;
+            }
             throw std::runtime_error{"it was posted to"};
         });
         INFO(child.output);
@@ -140,12 +142,14 @@ TEST_CASE("scheduler_ref: in a forked process the parent's scheduler is gone") {
 }
 
 TEST_CASE("spawn_on: in a forked process a handle lets go of what runs in the parent") {
-    coir::run(unwatched_run, [] {
+    coir::run(run_without_detector, [] {
         bool stopped = false;
         auto sleeper = coir::spawn_on(coir::this_scheduler(), [&] {
             try {
                 coir::this_fiber::sleep_for(std::chrono::hours{1});
-            } catch (const coir::cancelled&) { stopped = true; }
+            } catch (const coir::cancelled&) {
+                stopped = true;
+            }
         });
         coir::this_fiber::yield();
         const ending child = in_child([&] { const auto taken = std::move(sleeper); });

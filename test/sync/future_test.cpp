@@ -4,7 +4,13 @@
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/other_thread.hpp"
+
 #include <doctest/doctest.h>
+
 #include <exception>
 #include <future>
 #include <memory>
@@ -13,10 +19,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
-#include "support/other_thread.hpp"
 
 using coir::test::error_of;
 using coir::test::in_scheduler;
@@ -28,7 +30,9 @@ namespace {
 template <class F> std::optional<std::future_errc> future_error_of(F&& body) {
     try {
         body();
-    } catch (const std::future_error& thrown) { return static_cast<std::future_errc>(thrown.code().value()); }
+    } catch (const std::future_error& thrown) {
+        return static_cast<std::future_errc>(thrown.code().value());
+    }
     return std::nullopt;
 }
 

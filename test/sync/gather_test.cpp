@@ -3,14 +3,16 @@
 #include <coir/gather.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstddef>
+
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using coir::this_fiber::sleep_for;
@@ -213,7 +215,8 @@ TEST_CASE("gather: several failures are thrown together, also of a range") {
             return [what, waits] {
                 try {
                     sleep_for(waits);
-                } catch (const coir::cancelled&) {}
+                } catch (const coir::cancelled&) {
+                }
                 throw std::runtime_error{what};
             };
         };
@@ -293,7 +296,8 @@ TEST_CASE("first_of: when the first to finish fails, that comes out, whatever th
                             [] {
                                 try {
                                     sleep_for(1h);
-                                } catch (const coir::cancelled&) {}
+                                } catch (const coir::cancelled&) {
+                                }
                                 return 1;
                             },
                             []() -> int { throw std::domain_error{"mine"}; }),
@@ -307,13 +311,17 @@ TEST_CASE("first_of: when others fail while they are stopped for a failure, the 
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
         try {
             std::rethrow_exception(failure);
-        } catch (const std::exception& thrown) { reported += thrown.what(); }
+        } catch (const std::exception& thrown) {
+            reported += thrown.what();
+        }
     };
     in_scheduler(options, [] {
         const auto late = [] {
             try {
                 sleep_for(1h);
-            } catch (const coir::cancelled&) { throw std::runtime_error{"late"}; }
+            } catch (const coir::cancelled&) {
+                throw std::runtime_error{"late"};
+            }
         };
         CHECK_THROWS_AS(coir::first_of(late, [] { throw std::domain_error{"mine"}; }), std::domain_error);
     });
@@ -326,14 +334,18 @@ TEST_CASE("first_of: what another throws while it is stopped is reported, and th
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
         try {
             std::rethrow_exception(failure);
-        } catch (const std::exception& thrown) { reported += thrown.what(); }
+        } catch (const std::exception& thrown) {
+            reported += thrown.what();
+        }
     };
     in_scheduler(options, [] {
         const auto first = coir::first_of([] { return 1; },
                                           [] {
                                               try {
                                                   sleep_for(1h);
-                                              } catch (const coir::cancelled&) { throw std::domain_error{"late"}; }
+                                              } catch (const coir::cancelled&) {
+                                                  throw std::domain_error{"late"};
+                                              }
                                               return 2;
                                           });
         CHECK(first.value == 1);

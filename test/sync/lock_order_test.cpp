@@ -1,6 +1,3 @@
-#include "sync/lock_order.hpp"
-
-#include <chrono>
 #include <coir/blocking.hpp>
 #include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
@@ -9,20 +6,24 @@
 #include <coir/run.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "base/symbols.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+#include "sync/lock_order.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
-#include <doctest/doctest.h>
 #include <mutex>
 #include <new>
 #include <shared_mutex>
 #include <sstream>
 #include <string>
 #include <utility>
-
-#include "base/symbols.hpp"
-#include "support/captured_log.hpp"
-#include "support/death.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::detail::lock_order;
 using coir::test::captured_log;

@@ -1,12 +1,16 @@
-#include <algorithm>
 #include <coir/channel.hpp>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/map_concurrent.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstddef>
+
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
 #include <forward_list>
 #include <iterator>
 #include <limits>
@@ -17,8 +21,6 @@
 #include <string>
 #include <type_traits>
 #include <vector>
-
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using coir::test::virtual_time;
@@ -113,11 +115,11 @@ TEST_CASE("map_concurrent: as many fibers as the limit run at once, and no more"
 TEST_CASE("map_concurrent: with a limit of one it is a loop") {
     in_scheduler([] {
         std::string order;
-        const std::string letters = "abc";
-        coir::map_concurrent(letters, coir::limit{1}, [&](char letter) {
-            order += letter;
+        const std::string messages = "abc";
+        coir::map_concurrent(messages, coir::limit{1}, [&](char message) {
+            order += message;
             coir::this_fiber::yield();
-            order += letter;
+            order += message;
         });
         CHECK(order == "aabbcc");
     });
@@ -256,7 +258,9 @@ TEST_CASE("map_concurrent: several failures are thrown as an exception_group") {
         const auto fail = [](int number) {
             try {
                 sleep_for(number == 2 ? 0s : 1h);
-            } catch (const coir::cancelled&) { throw std::runtime_error{"stopped"}; }
+            } catch (const coir::cancelled&) {
+                throw std::runtime_error{"stopped"};
+            }
             throw std::runtime_error{"first"};
         };
         CHECK_THROWS_WITH_AS(coir::map_concurrent(first_numbers(2), coir::limit{2}, fail),

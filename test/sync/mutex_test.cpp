@@ -7,18 +7,20 @@
 #include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/compute_for.hpp"
+#include "support/death.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "support/compute_for.hpp"
-#include "support/death.hpp"
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::compute_for;
 using coir::test::error_of;
@@ -175,7 +177,9 @@ TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub ha
                 mutex.lock(20ms);
                 got = true;
                 mutex.unlock();
-            } catch (const coir::timed_out&) { gave_up = true; }
+            } catch (const coir::timed_out&) {
+                gave_up = true;
+            }
         });
         coir::this_fiber::yield();
         compute_for(25ms);

@@ -1,8 +1,3 @@
-#include <pthread.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <coir/cores.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
@@ -10,25 +5,31 @@
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstdlib>
+
+#include "base/sanitizers.hpp"
+#include "support/death.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
 #include <optional>
+#include <pthread.h>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <sys/wait.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <vector>
-
-#include "base/sanitizers.hpp"
-#include "support/death.hpp"
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
@@ -211,7 +212,8 @@ TEST_CASE("offload_pool: nested work does not let more of the other work run at 
         std::vector<std::function<void()>> calls(30, [&] {
             pool.offload([&] {
                 const int now = ++outer;
-                for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {}
+                for (int seen = most; seen < now && !most.compare_exchange_weak(seen, now);) {
+                }
                 coir::run([&] {
                     const auto nested = [&] { pool.offload([] {}); };
                     coir::gather(nested, nested, nested);

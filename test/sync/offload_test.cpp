@@ -1,10 +1,3 @@
-#include <pthread.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <atomic>
 #include <coir/cores.hpp>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
@@ -13,20 +6,28 @@
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstdlib>
-#include <doctest/doctest.h>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <set>
-#include <stdexcept>
-#include <string>
-#include <thread>
-#include <vector>
 
 #include "base/sanitizers.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <pthread.h>
+#include <set>
+#include <signal.h>
+#include <stdexcept>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
 
 using coir::test::in_scheduler;
 using coir::this_fiber::sleep_for;

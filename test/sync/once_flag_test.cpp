@@ -3,14 +3,16 @@
 #include <coir/once_flag.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <doctest/doctest.h>
-#include <memory>
-#include <stdexcept>
-#include <string>
 
 #include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
 
 using coir::test::error_of;
 using coir::test::in_scheduler;

@@ -1,21 +1,23 @@
-#include <algorithm>
-#include <atomic>
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
 #include <coir/parallel_for.hpp>
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <doctest/doctest.h>
 #include <limits>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <vector>
-
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;

@@ -1,12 +1,14 @@
 #include <coir/fiber.hpp>
 #include <coir/recursive_mutex.hpp>
 #include <coir/this_fiber.hpp>
-#include <doctest/doctest.h>
-#include <mutex>
-#include <string>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <mutex>
+#include <string>
 
 using coir::test::error_of;
 using coir::test::in_scheduler;

@@ -1,16 +1,18 @@
-#include <array>
 #include <coir/error.hpp>
 #include <coir/select.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstdint>
-#include <doctest/doctest.h>
-#include <numeric>
-#include <optional>
-#include <vector>
 
 #include "base/random.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdint>
+#include <numeric>
+#include <optional>
+#include <vector>
 
 using coir::on_done;
 using coir::on_recv;
@@ -91,13 +93,15 @@ private:
         try {
             to.send(value, some_time());
             ++sent_[static_cast<std::size_t>(value)];
-        } catch (const coir::timed_out&) {}
+        } catch (const coir::timed_out&) {
+        }
     }
 
     void receive_from(coir::channel<int>& from) {
         try {
             receive(from.recv(some_time()));
-        } catch (const coir::timed_out&) {}
+        } catch (const coir::timed_out&) {
+        }
     }
 
     void select_or_end(coir::channel<int>& from, int mine) {

@@ -1,23 +1,25 @@
-#include <array>
 #include <coir/error.hpp>
 #include <coir/event.hpp>
 #include <coir/offload.hpp>
 #include <coir/select.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <cstdint>
+
+#include "core/scheduler.hpp"
+#include "support/death.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
-
-#include "core/scheduler.hpp"
-#include "support/death.hpp"
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::on_done;
 using coir::on_recv;
@@ -433,7 +435,8 @@ TEST_CASE("select: serves two channels until both are closed") {
             text += word.value_or("");
             return word.has_value();
         };
-        while (coir::select(on_recv(numbers, add), on_recv(words, append))) {}
+        while (coir::select(on_recv(numbers, add), on_recv(words, append))) {
+        }
         for (const int number : numbers) add(number);  // one of the two is closed, and what is left in the other
         for (const auto& word : words) append(word);
         CHECK(sum == 5050);

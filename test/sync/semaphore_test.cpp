@@ -3,16 +3,18 @@
 #include <coir/semaphore.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <doctest/doctest.h>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
-#include "support/waiting_crowd.hpp"
+#include "support/waiting_fibers.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
 
 using coir::test::compute_for;
 using coir::test::in_scheduler;
@@ -239,7 +241,7 @@ TEST_CASE("semaphore: does what a count and a queue do, whoever comes, gives up 
         coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {
             coir::counting_semaphore<> permits{3};
             std::ptrdiff_t left = 3;  // the model's
-            coir::test::waiting_crowd crowd{seed, [&permits](coir::deadline until) { permits.acquire(until); }};
+            coir::test::waiting_fibers crowd{seed, [&permits](coir::deadline until) { permits.acquire(until); }};
             for (int step = 0; step < coir::test::model_steps; ++step) {
                 const std::size_t choice = crowd.below(16);
                 if (choice < 8) {

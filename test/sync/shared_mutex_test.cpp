@@ -1,17 +1,19 @@
-#include <algorithm>
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
 #include <coir/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
+
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <vector>
-
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
 
 using coir::test::error_of;
 using coir::test::in_scheduler;

@@ -1,4 +1,3 @@
-#include <atomic>
 #include <coir/blocking.hpp>
 #include <coir/channel.hpp>
 #include <coir/error.hpp>
@@ -8,7 +7,16 @@
 #include <coir/spawn_on.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+#include "support/other_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <atomic>
 #include <functional>
 #include <future>
 #include <memory>
@@ -19,12 +27,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "support/captured_log.hpp"
-#include "support/death.hpp"
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
-#include "support/other_scheduler.hpp"
 
 using coir::spawn_on;
 using coir::test::captured_log;
@@ -169,7 +171,9 @@ TEST_CASE("spawn_on: a handle that is assigned to stops and joins what it had") 
     auto handle = spawn_on(there.ref, [&] {
         try {
             coir::this_fiber::sleep_for(1h);
-        } catch (const coir::cancelled&) { ended = true; }
+        } catch (const coir::cancelled&) {
+            ended = true;
+        }
     });
     handle = spawn_on(there.ref, [] {});
     CHECK(ended);
@@ -184,7 +188,9 @@ TEST_CASE("spawn_on: a failure that nobody asks for is logged, a detached fiber'
         other_scheduler there{{.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view name) {
             try {
                 std::rethrow_exception(failure);
-            } catch (const std::exception& thrown) { told = std::string{name} + ": " + thrown.what(); }
+            } catch (const std::exception& thrown) {
+                told = std::string{name} + ": " + thrown.what();
+            }
         }}};
         {
             auto unloved = spawn_on(there.ref, [] { throw std::runtime_error{"unheard"}; });
@@ -211,7 +217,9 @@ TEST_CASE("spawn_on: a fiber that is detached while it unwinds a failure is deta
         other_scheduler there{{.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
             try {
                 std::rethrow_exception(failure);
-            } catch (const std::exception& thrown) { told = thrown.what(); }
+            } catch (const std::exception& thrown) {
+                told = thrown.what();
+            }
         }}};
         struct slow_to_go {
             ~slow_to_go() {

@@ -1,18 +1,20 @@
-#include <algorithm>
 #include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/offload.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
+
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
+
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-#include "support/in_scheduler.hpp"
 
 using coir::test::in_scheduler;
 using coir::this_fiber::sleep_for;
@@ -27,7 +29,9 @@ std::vector<std::string> reported_by(auto&& body) {
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
         try {
             std::rethrow_exception(failure);
-        } catch (const std::exception& thrown) { messages.push_back(thrown.what()); }
+        } catch (const std::exception& thrown) {
+            messages.push_back(thrown.what());
+        }
     };
     in_scheduler(options, body);
     return messages;
@@ -105,7 +109,9 @@ TEST_CASE("task_group: the first failure stops the others, and wait throws it af
         try {
             group.wait();
             FAIL("no failure");
-        } catch (const std::domain_error& thrown) { log += thrown.what(); }
+        } catch (const std::domain_error& thrown) {
+            log += thrown.what();
+        }
         CHECK(log == "stopped first");
     });
 }
@@ -271,7 +277,9 @@ TEST_CASE("task_group: several failures come out of wait together, in the order 
             return [what] {
                 try {
                     sleep_for(1h);
-                } catch (const coir::cancelled&) { throw std::runtime_error{what}; }
+                } catch (const coir::cancelled&) {
+                    throw std::runtime_error{what};
+                }
             };
         };
         coir::task_group group;
@@ -312,7 +320,9 @@ TEST_CASE("task_group: a group in a group ends with it, and its failures come ou
             inner.spawn([&] {
                 try {
                     sleep_for(1h);
-                } catch (const coir::cancelled&) { throw std::runtime_error{"inner"}; }
+                } catch (const coir::cancelled&) {
+                    throw std::runtime_error{"inner"};
+                }
             });
             try {
                 inner.wait();
@@ -392,7 +402,7 @@ TEST_CASE("task_group: with a limit, spawn waits until fewer of its fibers run")
     });
 }
 
-TEST_CASE("task_group: a place that is free is taken without waiting, also by a fiber that is to stop") {
+TEST_CASE("task_group: a slot that is free is taken without waiting, also by a fiber that is to stop") {
     in_scheduler([] {
         bool ran = false;
         coir::task_group group{coir::limit{1}};
@@ -435,7 +445,7 @@ TEST_CASE("task_group: those who wait to spawn get the places in the order they 
     });
 }
 
-TEST_CASE("task_group: a wait for a place that is stopped or expires has spawned nothing, and lost no place") {
+TEST_CASE("task_group: a wait for a slot that is stopped or expires has spawned nothing, and lost no place") {
     in_scheduler([] {
         int ran = 0;
         coir::event go;
@@ -459,7 +469,7 @@ TEST_CASE("task_group: a wait for a place that is stopped or expires has spawned
     });
 }
 
-TEST_CASE("task_group: a fiber that could not be made gives its place to the next who waits") {
+TEST_CASE("task_group: a fiber that could not be made gives its slot to the next who waits") {
     struct thrower {
         thrower() = default;
         thrower(const thrower&) { throw std::bad_alloc{}; }
@@ -492,14 +502,16 @@ TEST_CASE("task_group: the first failure also ends the wait for a place, and wha
         group.spawn([&] {
             try {
                 coir::this_fiber::yield();
-            } catch (const coir::cancelled&) { was_stopped = true; }
+            } catch (const coir::cancelled&) {
+                was_stopped = true;
+            }
         });
         CHECK_THROWS_AS(group.wait(), std::domain_error);
         CHECK(was_stopped);
     });
 }
 
-TEST_CASE("task_group: wait waits for a fiber too that was spawned into the place of the last to end") {
+TEST_CASE("task_group: wait waits for a fiber too that was spawned into the slot of the last to end") {
     in_scheduler([] {
         coir::task_group group{coir::limit{1}};
         bool second_ended = false;

@@ -2,14 +2,16 @@
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
-#include <doctest/doctest.h>
-#include <memory>
-#include <string>
-#include <system_error>
 
 #include "support/compute_for.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <system_error>
 
 using coir::test::compute_for;
 using coir::test::in_scheduler;
@@ -215,7 +217,9 @@ TEST_CASE("with_timeout: throws timed_out, a std::system_error, when the time is
         try {
             coir::with_timeout(1ms, [] { sleep_for(1h); });
             FAIL("slept");
-        } catch (const std::system_error& thrown) { CHECK(thrown.code() == std::errc::timed_out); }
+        } catch (const std::system_error& thrown) {
+            CHECK(thrown.code() == std::errc::timed_out);
+        }
         coir::this_fiber::yield();
     });
 }
@@ -238,7 +242,8 @@ TEST_CASE("with_timeout: a handler for std::exception inside does not swallow th
                                                for (;;) {
                                                    try {
                                                        sleep_for(1h);
-                                                   } catch (const std::exception&) {}
+                                                   } catch (const std::exception&) {
+                                                   }
                                                }
                                            }),
                         coir::timed_out);
@@ -253,7 +258,9 @@ TEST_CASE("with_timeout: swallowed once, an expiry comes again") {
                                                while (swallowed < 3) {
                                                    try {
                                                        sleep_for(1h);
-                                                   } catch (...) { ++swallowed; }
+                                                   } catch (...) {
+                                                       ++swallowed;
+                                                   }
                                                }
                                                sleep_for(1h);
                                            }),
@@ -269,7 +276,9 @@ TEST_CASE("with_timeout: of two, the one whose time is up throws at its own boun
                                            [&] {
                                                try {
                                                    coir::with_timeout(1h, [] { sleep_for(1h); });
-                                               } catch (const coir::timed_out&) { inner_timed_out = true; }
+                                               } catch (const coir::timed_out&) {
+                                                   inner_timed_out = true;
+                                               }
                                            }),
                         coir::timed_out);
         CHECK_FALSE(inner_timed_out);

@@ -4,15 +4,17 @@
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 #include <coir/wait_queue.hpp>
-#include <doctest/doctest.h>
-#include <memory>
-#include <sstream>
-#include <string>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/limits.hpp"
-#include "support/waiting_crowd.hpp"
+#include "support/waiting_fibers.hpp"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <sstream>
+#include <string>
 
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
@@ -169,7 +171,7 @@ TEST_CASE("coir::wait_queue: does what a queue does, whoever comes, gives up and
         CAPTURE(seed);
         coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {
             coir::wait_queue queue{"news"};
-            coir::test::waiting_crowd crowd{seed, [&queue](coir::deadline until) { queue.wait(until); }};
+            coir::test::waiting_fibers crowd{seed, [&queue](coir::deadline until) { queue.wait(until); }};
             for (int step = 0; step < coir::test::model_steps; ++step) {
                 const std::size_t choice = crowd.below(20);
                 if (choice < 10)
@@ -182,7 +184,8 @@ TEST_CASE("coir::wait_queue: does what a queue does, whoever comes, gives up and
                     REQUIRE(queue.wake_one() == crowd.first_is_woken());
                 else {
                     queue.wake_all();
-                    while (crowd.first_is_woken()) {}
+                    while (crowd.first_is_woken()) {
+                    }
                 }
                 REQUIRE(queue.empty() == crowd.empty());
             }

@@ -1,9 +1,8 @@
 #include "analysis.hpp"
-
-#include <doctest/doctest.h>
-
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
+
+#include <doctest/doctest.h>
 
 using coir::blocking_class;
 using coir::blocking_kind;

@@ -1,8 +1,7 @@
 #include "fingerprint.hpp"
+#include "tool/samples.hpp"
 
 #include <doctest/doctest.h>
-
-#include "tool/samples.hpp"
 
 using coir::test::a_sleep;
 using coir::test::library_function;

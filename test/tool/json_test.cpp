@@ -1,13 +1,12 @@
-#include "json.hpp"
-
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include "exit_codes.hpp"
+#include "json.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 using coir::test::a_sleep;
 using coir::test::scratch_folder;
@@ -36,7 +35,9 @@ std::string complaint_about(const std::string& text) {
     try {
         (void)detector::read_json(folder.with("f.json", text));
         return {};
-    } catch (const detector::usage_error& wrong) { return wrong.what(); }
+    } catch (const detector::usage_error& wrong) {
+        return wrong.what();
+    }
 }
 
 }  // namespace

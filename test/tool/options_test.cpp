@@ -1,10 +1,9 @@
+#include "exit_codes.hpp"
 #include "options.hpp"
 
 #include <doctest/doctest.h>
 
 #include <sstream>
-
-#include "exit_codes.hpp"
 
 using detector::options;
 using namespace std::chrono_literals;

@@ -1,11 +1,10 @@
 #include "output.hpp"
+#include "tool/run_tool.hpp"
 
 #include <doctest/doctest.h>
+
 #include <sys/stat.h>
-
 #include <system_error>
-
-#include "tool/run_tool.hpp"
 
 using coir::test::content_of;
 using coir::test::scratch_folder;

@@ -1,10 +1,9 @@
+#include "exit_codes.hpp"
 #include "pattern.hpp"
 
 #include <doctest/doctest.h>
 
 #include <string>
-
-#include "exit_codes.hpp"
 
 using detector::pattern;
 

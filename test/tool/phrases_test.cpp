@@ -1,8 +1,7 @@
 #include "phrases.hpp"
+#include "tool/samples.hpp"
 
 #include <doctest/doctest.h>
-
-#include "tool/samples.hpp"
 
 using namespace coir::test;
 using namespace detector;
@@ -56,34 +55,34 @@ TEST_CASE("phrases: a headline is one line, whatever a fiber is called") {
 }
 
 TEST_CASE("phrases: a frame is named by its function, or else by its place in the file") {
-    CHECK(text_of(users_function("f()", "src/f.cpp", 3)) == "f() at src/f.cpp:3");
-    CHECK(text_of(users_function("f()", "src/f.cpp", 0)) == "f() at src/f.cpp");
-    CHECK(text_of(library_function("read")) == "read in /lib/libc.so.6");
-    CHECK(text_of(library_function("")) == "libc.so.6+0x20");
-    CHECK(text_of(frame{}) == "??");
+    CHECK(to_string(users_function("f()", "src/f.cpp", 3)) == "f() at src/f.cpp:3");
+    CHECK(to_string(users_function("f()", "src/f.cpp", 0)) == "f() at src/f.cpp");
+    CHECK(to_string(library_function("read")) == "read in /lib/libc.so.6");
+    CHECK(to_string(library_function("")) == "libc.so.6+0x20");
+    CHECK(to_string(frame{}) == "??");
 }
 
 TEST_CASE("phrases: the nearest line is the user's, then that of other code, of the spawning, of plumbing") {
     finding what = a_sleep();
     what.stack[0].file = "/usr/include/time.h";
     what.stack[0].plumbing = true;
-    CHECK(text_of(*nearest_line(what)) == "src/retry.cpp:12");
+    CHECK(to_string(*nearest_line(what)) == "src/retry.cpp:12");
     what.location = -1;
     what.stack.erase(what.stack.begin() + 1);
-    CHECK(text_of(*nearest_line(what)) == "src/main.cpp:31");
+    CHECK(to_string(*nearest_line(what)) == "src/main.cpp:31");
     what.stack.pop_back();
-    CHECK(text_of(*nearest_line(what)) == "src/main.cpp:30");
+    CHECK(to_string(*nearest_line(what)) == "src/main.cpp:30");
     what.spawned_at = "shop::run() (server+0x1b2c0)";
-    CHECK(text_of(*nearest_line(what)) == "/usr/include/time.h:1");
+    CHECK(to_string(*nearest_line(what)) == "/usr/include/time.h:1");
     what.stack.clear();
     CHECK_FALSE(nearest_line(what).has_value());
 }
 
 TEST_CASE("phrases: some line is found for all, at the last that of the program") {
     finding what = one_without_place();
-    CHECK(text_of(some_line(what, result_of({}))) == "./server:1");
+    CHECK(to_string(some_line(what, result_of({}))) == "./server:1");
     what.stack = {library_function("openat")};
-    CHECK(text_of(some_line(what, result_of({}))) == "/lib/libc.so.6:1");
+    CHECK(to_string(some_line(what, result_of({}))) == "/lib/libc.so.6:1");
 }
 
 TEST_CASE("phrases: what all fibers begin with is left out, and only that") {

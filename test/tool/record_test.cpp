@@ -1,4 +1,6 @@
+#include "exit_codes.hpp"
 #include "record.hpp"
+#include "tool/run_tool.hpp"
 
 #include <doctest/doctest.h>
 
@@ -6,12 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "exit_codes.hpp"
-#include "tool/run_tool.hpp"
-
-using coir::detail::sighting;
-using coir::detail::sighting_table;
-using coir::detail::sightings_memory;
+using coir::detail::blocking_event;
+using coir::detail::blocking_event_memory;
+using coir::detail::blocking_event_table;
 using coir::test::scratch_folder;
 using detector::record;
 using detector::usage_error;
@@ -19,10 +18,10 @@ using detector::usage_error;
 namespace {
 
 /// What a program would have written that slept twice at a place and once at another.
-std::unique_ptr<sightings_memory> sample_memory() {
-    auto memory = std::make_unique<sightings_memory>();
-    memory->magic = sightings_memory::magic_now;
-    memory->bytes = sizeof(sightings_memory);
+std::unique_ptr<blocking_event_memory> sample_memory() {
+    auto memory = std::make_unique<blocking_event_memory>();
+    memory->magic = blocking_event_memory::magic_now;
+    memory->bytes = sizeof(blocking_event_memory);
     memory->pid = 42;
     memory->engine = coir::blocking_engine::trap;
     memory->modules_size = 1;
@@ -30,8 +29,8 @@ std::unique_ptr<sightings_memory> sample_memory() {
     memory->modules[0].end = 0x3000;
     memory->modules[0].bias = 0x1000;
     std::string_view{"/app/server"}.copy(memory->modules[0].path.data(), 100);
-    sighting_table table{*memory};
-    auto seen = std::make_unique<sighting>();
+    blocking_event_table table{*memory};
+    auto seen = std::make_unique<blocking_event>();
     seen->call = std::string_view{"nanosleep"};
     seen->stack.depth = 1;
     seen->stack.frames[0] = reinterpret_cast<const void*>(0x1800);
@@ -42,7 +41,9 @@ std::unique_ptr<sightings_memory> sample_memory() {
     return memory;
 }
 
-std::string bytes_of(const sightings_memory& memory) { return {reinterpret_cast<const char*>(&memory), sizeof memory}; }
+std::string bytes_of(const blocking_event_memory& memory) {
+    return {reinterpret_cast<const char*>(&memory), sizeof memory};
+}
 
 /// Whether the tool refuses the file that `spoil` has made of a good one.
 template <class Spoil> bool refuses(Spoil spoil) {
@@ -68,9 +69,9 @@ TEST_CASE("record: gives back what a program has written down") {
     CHECK(read.engine() == coir::blocking_engine::trap);
     CHECK_FALSE(read.is_finished());
     CHECK(read.unfinished_call() == nullptr);
-    REQUIRE(read.sightings().size() == 2);
-    CHECK(read.sightings()[0].count == 2);
-    CHECK(read.sightings()[1].count == 1);
+    REQUIRE(read.events().size() == 2);
+    CHECK(read.events()[0].count == 2);
+    CHECK(read.events()[1].count == 1);
     REQUIRE(read.module_at(0x1000) != nullptr);
     CHECK(std::string_view{read.module_at(0x2fff)->path.data()} == "/app/server");
     CHECK(read.module_at(0x3000) == nullptr);
@@ -101,32 +102,33 @@ TEST_CASE("record: of two libraries that lay at the same place one after the oth
 TEST_CASE("record: a file whose unused end is missing is read all the same") {
     const scratch_folder folder;
     const auto memory = sample_memory();
-    const auto used =
-        reinterpret_cast<const char*>(&memory->sightings[2]) - reinterpret_cast<const char*>(memory.get());
+    const auto used = reinterpret_cast<const char*>(&memory->events[2]) - reinterpret_cast<const char*>(memory.get());
     const record read{folder.with("r", bytes_of(*memory).substr(0, static_cast<std::size_t>(used)))};
-    CHECK(read.sightings().size() == 2);
+    CHECK(read.events().size() == 2);
 }
 
 TEST_CASE("record: what is no record, of another version, or leads out of the file is refused by name") {
-    CHECK_FALSE(refuses([](sightings_memory&) {}));
-    CHECK(refuses([](sightings_memory& memory) { memory.magic[7] = '0'; }));
-    CHECK(refuses([](sightings_memory& memory) { memory.bytes -= 8; }));
-    CHECK(refuses([](sightings_memory& memory) { memory.sightings_size = sightings_memory::sightings_max + 1; }));
-    CHECK(refuses([](sightings_memory& memory) { memory.modules_size = sightings_memory::modules_max + 1; }));
-    CHECK(refuses([](sightings_memory& memory) { memory.sightings[0].kind = static_cast<coir::blocking_kind>(77); }));
+    CHECK_FALSE(refuses([](blocking_event_memory&) {}));
+    CHECK(refuses([](blocking_event_memory& memory) { memory.magic[7] = '0'; }));
+    CHECK(refuses([](blocking_event_memory& memory) { memory.bytes -= 8; }));
+    CHECK(refuses([](blocking_event_memory& memory) {
+        memory.blocking_events_size = blocking_event_memory::blocking_events_max + 1;
+    }));
+    CHECK(refuses([](blocking_event_memory& memory) { memory.modules_size = blocking_event_memory::modules_max + 1; }));
+    CHECK(refuses([](blocking_event_memory& memory) { memory.events[0].kind = static_cast<coir::blocking_kind>(77); }));
     CHECK(refuses(
-        [](sightings_memory& memory) { memory.sightings[1].category = static_cast<coir::blocking_class>(77); }));
+        [](blocking_event_memory& memory) { memory.events[1].category = static_cast<coir::blocking_class>(77); }));
     CHECK_THROWS_AS(record{"/no/such/file"}, usage_error);
 }
 
 TEST_CASE("record: depths and lengths that a killed process has left wrong are cut to what there is") {
     const scratch_folder folder;
     const auto memory = sample_memory();
-    memory->sightings[0].stack.depth = 1'000'000;
-    memory->sightings[1].stack.depth = -1;
-    memory->sightings[0].fiber.name_bytes = 1'000'000;
+    memory->events[0].stack.depth = 1'000'000;
+    memory->events[1].stack.depth = -1;
+    memory->events[0].fiber.name_bytes = 1'000'000;
     const record read{folder.with("r", bytes_of(*memory))};
-    CHECK(read.sightings()[0].stack.depth == coir::detail::call_stack::depth_max);
-    CHECK(read.sightings()[1].stack.depth == 0);
-    CHECK(read.sightings()[0].fiber.name().size() == coir::detail::fiber_label::name_max);
+    CHECK(read.events()[0].stack.depth == coir::detail::call_stack::depth_max);
+    CHECK(read.events()[1].stack.depth == 0);
+    CHECK(read.events()[0].fiber.name().size() == coir::detail::fiber_label::name_max);
 }

@@ -1,15 +1,14 @@
+#include "markup.hpp"
 #include "render.hpp"
+#include "tool/samples.hpp"
 
 #include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "markup.hpp"
-#include "tool/samples.hpp"
 
 using namespace coir::test;
 using namespace detector;

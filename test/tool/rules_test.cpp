@@ -1,13 +1,12 @@
+#include "detect/classes.hpp"
 #include "rules.hpp"
+#include "tool/samples.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <set>
 #include <string>
-
-#include "detect/classes.hpp"
-#include "tool/samples.hpp"
 
 using namespace coir::test;
 using namespace detector;
@@ -68,7 +67,7 @@ TEST_CASE("rules: the list has a line for each rule, with its id, name, class an
     CHECK(std::ranges::count(text, '\n') == static_cast<std::ptrdiff_t>(all_rules().size()));
     for (const rule& each : all_rules()) {
         CHECK(contains(text, each.id));
-        CHECK(contains(text, coir::detail::name_of(each.category)));
+        CHECK(contains(text, coir::detail::to_string(each.category)));
         CHECK(contains(text, each.title));
     }
 }

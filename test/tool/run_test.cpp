@@ -1,13 +1,13 @@
 // The tool as its users have it, on a program that blocks.
-#include <doctest/doctest.h>
-
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <string>
-#include <vector>
-
 #include "support/limits.hpp"
 #include "tool/run_tool.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 using coir::test::content_of;
 using coir::test::run_tool;

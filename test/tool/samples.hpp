@@ -1,11 +1,11 @@
 #pragma once
 
+#include "finding.hpp"
+
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "finding.hpp"
 
 namespace coir::test {
 

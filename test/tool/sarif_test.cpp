@@ -1,10 +1,9 @@
-#include <doctest/doctest.h>
-
-#include <nlohmann/json.hpp>
-
 #include "render.hpp"
 #include "rules.hpp"
 #include "tool/samples.hpp"
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
 
 using namespace coir::test;
 using namespace detector;

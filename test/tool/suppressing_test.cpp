@@ -1,10 +1,9 @@
-#include "suppressing.hpp"
-
-#include <doctest/doctest.h>
-
 #include "exit_codes.hpp"
+#include "suppressing.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
+
+#include <doctest/doctest.h>
 
 using coir::test::a_sleep;
 using coir::test::library_function;

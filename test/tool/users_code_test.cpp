@@ -1,8 +1,7 @@
+#include "tool/samples.hpp"
 #include "users_code.hpp"
 
 #include <doctest/doctest.h>
-
-#include "tool/samples.hpp"
 
 using coir::blocking_class;
 using coir::test::library_function;

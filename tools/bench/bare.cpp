@@ -1,16 +1,16 @@
 // What the machine itself can do: switches without a scheduler, stacks without fibers, and hand-overs between threads.
 
-#include <sys/mman.h>
+#include "contender.hpp"
 
 #include <boost/context/detail/fcontext.hpp>
+
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <sys/mman.h>
 #include <thread>
 #include <utility>
-
-#include "contender.hpp"
 
 namespace {
 

@@ -1,16 +1,15 @@
 // What the kernel and a queue alone can do between threads: eventfds that are rung, and D. Vyukov's bounded queue for
 // many producers and many consumers.
 
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include "contender.hpp"
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <sys/eventfd.h>
 #include <thread>
-
-#include "contender.hpp"
+#include <unistd.h>
 
 namespace {
 
@@ -108,7 +107,8 @@ void fill_and_empty(bench::arguments args) {
     long value = 0;
     for (long sent = 0; sent < args[0];) {
         while (queue.push(sent)) ++sent;
-        while (queue.pop(value)) {}
+        while (queue.pop(value)) {
+        }
     }
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
 }

@@ -1,11 +1,11 @@
 // Boost.Fiber in the scenarios of coir_fiber.cpp and coir_sync.cpp, line for line where the two APIs allow it.
 
-#include <unistd.h>
+#include "contender.hpp"
 
 #include <boost/fiber/all.hpp>
-#include <memory>
 
-#include "contender.hpp"
+#include <memory>
+#include <unistd.h>
 
 namespace {
 

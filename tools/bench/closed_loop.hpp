@@ -1,17 +1,16 @@
 #pragma once
 
-#include <sched.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
-#include <array>
-#include <span>
-#include <utility>
-#include <vector>
-
 #include "contender.hpp"
 #include "loopback.hpp"
 #include "server_process.hpp"
+
+#include <array>
+#include <sched.h>
+#include <span>
+#include <sys/epoll.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace bench {
 

@@ -1,14 +1,14 @@
 // coir in the scenarios of fibers and time; boost_fiber.cpp has the same for Boost.Fiber.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "contender.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace {
 

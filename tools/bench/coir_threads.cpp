@@ -5,10 +5,11 @@
 #include <coir/event.hpp>
 #include <coir/run.hpp>
 #include <coir/scheduler_ref.hpp>
-#include <optional>
-#include <thread>
 
 #include "contender.hpp"
+
+#include <optional>
+#include <thread>
 
 namespace {
 
@@ -48,7 +49,8 @@ void fill_and_empty(bench::arguments args) {
     const double start = bench::cpu_seconds();
     for (long sent = 0; sent < args[0];) {
         while (channel.try_send(sent)) ++sent;
-        while (channel.try_recv()) {}
+        while (channel.try_recv()) {
+        }
     }
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
 }

@@ -2,23 +2,22 @@
 //
 //     compare [--filter text] [--rounds n] [--smoke] [--programs directory]
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "benchmarks.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <poll.h>
 #include <sstream>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
-
-#include "benchmarks.hpp"
 
 namespace bench {
 namespace {

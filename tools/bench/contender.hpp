@@ -1,17 +1,16 @@
 #pragma once
 
-#include <sched.h>
-#include <time.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <sched.h>
 #include <span>
 #include <string>
 #include <string_view>
+#include <time.h>
+#include <unistd.h>
 #include <vector>
 
 /// What every contender of the table shares: its command line, its clocks and the way it reports.

@@ -6,15 +6,14 @@
 // out, 64 bytes back. A connection is to be served on the core of its client: the server is told so by the argument
 // "steered". Reports the server's processor time for each request after a warm-up, and the time that passed.
 
-#include <sys/mman.h>
-
-#include <atomic>
-#include <string>
-#include <vector>
-
 #include "closed_loop.hpp"
 #include "plain_client.hpp"
 #include "server_process.hpp"
+
+#include <atomic>
+#include <string>
+#include <sys/mman.h>
+#include <vector>
 
 namespace {
 

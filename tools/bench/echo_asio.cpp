@@ -1,12 +1,12 @@
 // The echo server with Boost.Asio's callbacks, on one thread.
 
-#include <array>
-#include <memory>
-#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
+#include "echo_server.hpp"
 
 #include <boost/asio.hpp>
 
-#include "echo_server.hpp"
+#include <array>
+#include <memory>
+#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
 namespace {
 

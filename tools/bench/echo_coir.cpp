@@ -1,13 +1,14 @@
 // The echo server with coir: a fiber for each connection.
 
-#include <array>
 #include <coir/net/tcp.hpp>
 #include <coir/run.hpp>
-#include <cstddef>
-#include <span>
 
 #include "echo_server.hpp"
 #include "loopback.hpp"
+
+#include <array>
+#include <cstddef>
+#include <span>
 
 int main() {
     coir::run([] {

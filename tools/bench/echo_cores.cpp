@@ -5,18 +5,18 @@
 // Steered, a connection goes to the scheduler on the core that it came in by, as the queues of a network card have it;
 // else to either, as the system draws.
 
-#include <linux/filter.h>
-#include <sched.h>
-
-#include <array>
 #include <coir/concurrent_channel.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/run_on_cores.hpp>
-#include <cstddef>
-#include <span>
 
 #include "echo_server.hpp"
 #include "loopback.hpp"
+
+#include <array>
+#include <cstddef>
+#include <linux/filter.h>
+#include <sched.h>
+#include <span>
 
 namespace {
 

@@ -1,12 +1,11 @@
 // The echo server to beat: one thread, one edge-triggered epoll loop, no library.
 
-#include <unistd.h>
+#include "echo_server.hpp"
+#include "epoll_loop.hpp"
 
 #include <array>
 #include <cerrno>
-
-#include "echo_server.hpp"
-#include "epoll_loop.hpp"
+#include <unistd.h>
 
 namespace {
 

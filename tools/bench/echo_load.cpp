@@ -6,13 +6,13 @@
 // and keeps every connection busy with 64 bytes out, 64 bytes back. It reports the processor time of the whole server
 // process for each request after a warm-up, or, with --count-calls, the system calls that strace saw meanwhile.
 
-#include <filesystem>
-#include <fstream>
-#include <string>
-
 #include "closed_loop.hpp"
 #include "plain_client.hpp"
 #include "server_process.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 namespace {
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <sys/epoll.h>
+#include "loopback.hpp"
 
 #include <array>
 #include <cstdint>
-
-#include "loopback.hpp"
+#include <sys/epoll.h>
 
 namespace bench {
 

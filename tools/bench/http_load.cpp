@@ -8,18 +8,17 @@
 // with every connection asking for the same path again and again. Of an idle one the memory for each connection, all of
 // which have asked once and stay.
 
-#include <sys/resource.h>
+#include "closed_loop.hpp"
+#include "plain_client.hpp"
+#include "server_process.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <charconv>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "closed_loop.hpp"
-#include "plain_client.hpp"
-#include "server_process.hpp"
-#include "support/temporary_folder.hpp"
+#include <sys/resource.h>
 
 namespace {
 
@@ -118,4 +117,6 @@ int main(int argc, char** argv) try {
         return EXIT_FAILURE;
     }
     return EXIT_SUCCESS;
-} catch (const bench::server_ended& ended) { return ended.exit_status; }  // nginx is not available, say
+} catch (const bench::server_ended& ended) {
+    return ended.exit_status;
+}  // nginx is not available, say

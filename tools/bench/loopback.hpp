@@ -1,12 +1,11 @@
 #pragma once
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 /// Sockets at 127.0.0.1, for servers that are written by hand and for those who load them.
 namespace bench {

@@ -1,6 +1,6 @@
-#include <utility>
-
 #include "benchmarks.hpp"
+
+#include <utility>
 
 namespace bench {
 namespace {

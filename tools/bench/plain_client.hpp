@@ -1,15 +1,14 @@
 #pragma once
 
-#include <unistd.h>
+#include "loopback.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
-
-#include "loopback.hpp"
 
 namespace bench {
 
@@ -50,7 +49,8 @@ public:
 
     bool receive_answer() { return receive(MSG_DONTWAIT); }
     void wait_for_answer() {
-        while (!receive(0)) {}
+        while (!receive(0)) {
+        }
     }
 
 private:

@@ -2,16 +2,17 @@
 //
 //     bench_tls_coir <certificate chain> <key>
 
-#include <array>
 #include <coir/net/tls.hpp>
 #include <coir/run.hpp>
+
+#include "echo_server.hpp"
+
+#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <span>
 #include <utility>
-
-#include "echo_server.hpp"
 
 namespace {
 

@@ -2,14 +2,14 @@
 //
 //     bench_tls_epoll <certificate chain> <key>
 
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <unistd.h>
-
-#include <array>
-
 #include "echo_server.hpp"
 #include "epoll_loop.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <unistd.h>
 
 namespace {
 

@@ -5,6 +5,11 @@
 // as bench_echo_load, by TLS 1.3 with AES-128-GCM. The server is started with a certificate chain and a key, both made
 // for the occasion; hands are shaken before the warm-up.
 
+#include "closed_loop.hpp"
+#include "net/tls/certificates.hpp"
+#include "plain_client.hpp"
+#include "server_process.hpp"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -12,11 +17,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "closed_loop.hpp"
-#include "net/tls/certificates.hpp"
-#include "plain_client.hpp"
-#include "server_process.hpp"
 
 namespace {
 

@@ -5,18 +5,20 @@
 // as one side or the other, the server with a key of that kind. The fiber gets a stack that was filled with a pattern,
 // and what is left of that was not touched.
 
-#include <algorithm>
-#include <array>
-#include <boost/context/stack_context.hpp>
 #include <coir/coir.hpp>
 #include <coir/net/tls.hpp>
+
+#include "contender.hpp"
+#include "net/tls/certificates.hpp"
+
+#include <boost/context/stack_context.hpp>
+
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
-
-#include "contender.hpp"
-#include "net/tls/certificates.hpp"
 
 namespace {
 

@@ -1,11 +1,12 @@
 // The UDP echo server with coir: one socket, one fiber, a datagram a call.
 
-#include <array>
 #include <coir/net/udp.hpp>
 #include <coir/run.hpp>
-#include <cstddef>
 
 #include "echo_server.hpp"
+
+#include <array>
+#include <cstddef>
 
 int main() {
     coir::run([] {

@@ -1,9 +1,9 @@
 // The UDP echo server to beat: one socket, one edge-triggered epoll loop, a datagram a call.
 
-#include <array>
-
 #include "echo_server.hpp"
 #include "epoll_loop.hpp"
+
+#include <array>
 
 namespace {
 

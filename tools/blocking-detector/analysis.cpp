@@ -1,10 +1,10 @@
 #include "analysis.hpp"
 
+#include "json.hpp"
+
 #include <algorithm>
 #include <string_view>
 #include <tuple>
-
-#include "json.hpp"
 
 namespace detector {
 

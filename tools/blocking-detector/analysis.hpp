@@ -1,13 +1,13 @@
 #pragma once
 
-#include <set>
-#include <string>
-#include <vector>
-
 #include "collection.hpp"
 #include "finding.hpp"
 #include "options.hpp"
 #include "suppressing.hpp"
+
+#include <set>
+#include <string>
+#include <vector>
 
 namespace detector {
 

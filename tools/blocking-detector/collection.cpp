@@ -1,24 +1,24 @@
 #include "collection.hpp"
 
-#include <algorithm>
-#include <array>
-#include <utility>
-
 #include "detect/classes.hpp"
 #include "fingerprint.hpp"
 #include "phrases.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace detector {
 
 namespace {
 
-using coir::detail::sighting;
+using coir::detail::blocking_event;
 
 double milliseconds(std::chrono::nanoseconds length) {
     return std::chrono::duration<double, std::milli>(length).count();
 }
 
-std::string name_of(coir::blocking_engine engine) {
+std::string to_string(coir::blocking_engine engine) {
     switch (engine) {
     case coir::blocking_engine::trap: return "trap";
     case coir::blocking_engine::hooks: return "hooks";
@@ -26,16 +26,16 @@ std::string name_of(coir::blocking_engine engine) {
     }
 }
 
-std::string label_of(const coir::detail::fiber_label& fiber) {
+std::string describe_fiber(const coir::detail::fiber_label& fiber) {
     return fiber.name_bytes > 0 ? std::string{fiber.name()} : '#' + std::to_string(fiber.id);
 }
 
 std::vector<std::string> key_of(const finding& seen) {
-    std::vector<std::string> key{std::string{coir::detail::name_of(seen.kind)},
-                                 std::string{coir::detail::name_of(seen.category)}, seen.call};
+    std::vector<std::string> key{std::string{coir::detail::to_string(seen.kind)},
+                                 std::string{coir::detail::to_string(seen.category)}, seen.call};
     if (seen.stack.empty()) key.push_back(seen.spawned_at);
     for (const frame& each : seen.stack) {
-        key.push_back(each.function.empty() ? detector::name_of(each) : each.function);
+        key.push_back(each.function.empty() ? detector::function_or_offset(each) : each.function);
         key.push_back(each.file.substr(each.file.rfind('/') + 1));  // its folder may have been stripped, or not
         key.push_back(std::to_string(each.line));
     }
@@ -53,11 +53,11 @@ void add_to(finding& known, const finding& seen) {
 }  // namespace
 
 void collection::add(const record& from, std::optional<std::int64_t> ended) {
-    engines_.insert(name_of(from.engine()));
+    engines_.insert(to_string(from.engine()));
     if (!from.missing().empty()) notes_.emplace_back(from.missing());
     left_out_ += from.left_out();
-    for (const sighting& each : from.sightings()) merge(read(from, each));
-    if (const sighting* const last = from.unfinished_call()) {
+    for (const blocking_event& each : from.events()) merge(read(from, each));
+    if (const blocking_event* const last = from.unfinished_call()) {
         finding made = read(from, *last);
         made.goes_on = true;
         made.kind = coir::blocking_kind::blocked;
@@ -80,10 +80,10 @@ void collection::add(const result& saved) {
 
 result collection::take() {
     result made;
-    for (auto& [place, each] : findings_) {
+    for (auto& [where, each] : findings_) {
         const bool is_latent = each.kind == coir::blocking_kind::latent;
-        key blocked = place;
-        blocked.front() = coir::detail::name_of(coir::blocking_kind::blocked);
+        key blocked = where;
+        blocked.front() = coir::detail::to_string(coir::blocking_kind::blocked);
         if (!is_latent || !findings_.contains(blocked)) made.findings.push_back(each);
     }
     // Of several, the one that saw least.
@@ -93,7 +93,7 @@ result collection::take() {
     if (engines_.size() > 1) notes_.push_back("not all runs had the same engine: the weakest was " + made.engine);
     if (left_out_ > 0) {
         notes_.push_back(std::to_string(left_out_) + " times at places beyond the first " +
-                         std::to_string(coir::detail::sighting_table::capacity) + " of a run were left out");
+                         std::to_string(coir::detail::blocking_event_table::capacity) + " of a run were left out");
     }
     std::ranges::sort(notes_);
     notes_.erase(std::unique(notes_.begin(), notes_.end()), notes_.end());
@@ -106,7 +106,7 @@ void collection::merge(finding&& seen) {
     if (!is_new) add_to(at->second, seen);
 }
 
-finding collection::read(const record& from, const sighting& seen) {
+finding collection::read(const record& from, const blocking_event& seen) {
     finding made;
     made.kind = seen.kind;
     made.category = seen.category;
@@ -116,7 +116,7 @@ finding collection::read(const record& from, const sighting& seen) {
     made.max_ms = milliseconds(seen.longest);
     made.goes_on = seen.goes_on && !from.is_finished();
     made.waits_for_itself = seen.waits_for_itself;
-    made.fiber = label_of(seen.fiber);
+    made.fiber = describe_fiber(seen.fiber);
     made.spawned_at = spawn_site(from, seen.fiber.spawn_site);
     for (int i = 0; i < seen.stack.depth; ++i) {
         const auto& here = functions_at(from, seen.stack.frames[static_cast<std::size_t>(i)]);
@@ -143,10 +143,11 @@ std::string collection::spawn_site(const record& from, const void* address) {
     const std::vector<frame>& found = functions_at(from, address);
     const auto users = std::ranges::find_if(found, [](const frame& each) { return !each.plumbing; });
     const frame& here = users != found.end() ? *users : found.back();
-    if (!here.file.empty()) return text_of(source_line{here.file, here.line});
+    if (!here.file.empty()) return to_string(source_line{here.file, here.line});
     frame nameless = here;
     nameless.function.clear();
-    return here.function.empty() ? detector::name_of(here) : here.function + " (" + detector::name_of(nameless) + ')';
+    return here.function.empty() ? detector::function_or_offset(here)
+                                 : here.function + " (" + detector::function_or_offset(nameless) + ')';
 }
 
 }  // namespace detector

@@ -1,7 +1,13 @@
 #pragma once
 
-#include <chrono>
 #include <coir/blocking.hpp>
+
+#include "finding.hpp"
+#include "offline_symbols.hpp"
+#include "record.hpp"
+#include "users_code.hpp"
+
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -9,11 +15,6 @@
 #include <string>
 #include <tuple>
 #include <vector>
-
-#include "finding.hpp"
-#include "offline_symbols.hpp"
-#include "record.hpp"
-#include "users_code.hpp"
 
 namespace detector {
 
@@ -39,7 +40,7 @@ private:
     using key = std::vector<std::string>;
 
     void merge(finding&& seen);
-    [[nodiscard]] finding read(const record& from, const coir::detail::sighting& seen);
+    [[nodiscard]] finding read(const record& from, const coir::detail::blocking_event& seen);
     [[nodiscard]] const std::vector<frame>& functions_at(const record& from, const void* address);
     [[nodiscard]] std::string spawn_site(const record& from, const void* address);
 

@@ -1,11 +1,5 @@
 #include "commands.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <filesystem>
-#include <iostream>
-#include <system_error>
-
 #include "analysis.hpp"
 #include "comparison.hpp"
 #include "detect/classes.hpp"
@@ -18,6 +12,12 @@
 #include "reports.hpp"
 #include "rules.hpp"
 #include "runner.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <iostream>
+#include <system_error>
 
 namespace detector {
 
@@ -108,7 +108,9 @@ int run(const options& asked) {
     run_ending ending;
     try {
         ending = run_program(asked.program, variables_for(asked, folder.path()), asked.timeout);
-    } catch (const std::system_error& failure) { return not_started(failure); }
+    } catch (const std::system_error& failure) {
+        return not_started(failure);
+    }
 
     std::vector<std::string> notes = read_records(asked, folder.path(), ending, done.seen());
     if (ending.timed_out) notes.push_back("the program was ended by --timeout");

@@ -1,9 +1,9 @@
 #include "comparison.hpp"
 
+#include "phrases.hpp"
+
 #include <algorithm>
 #include <map>
-
-#include "phrases.hpp"
 
 namespace detector {
 
@@ -17,8 +17,8 @@ std::map<std::string, const finding*> by_fingerprint(const result& of) {
 }
 
 std::string line_of(const char* mark, const finding& what) {
-    const auto place = nearest_line(what);
-    return mark + (place ? text_of(*place) + ": " : "") + headline(what) + '\n';
+    const auto line = nearest_line(what);
+    return mark + (line ? to_string(*line) + ": " : "") + headline(what) + '\n';
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <string>
-
 #include "finding.hpp"
 #include "options.hpp"
 
+#include <string>
+
 namespace detector {
 
-/// Two runs, place by place.
+/// Two runs, place by line.
 struct comparison {
     std::string text;
     bool has_failed = false;  // what is new counts

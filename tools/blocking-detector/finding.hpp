@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -1,12 +1,12 @@
 #include "fingerprint.hpp"
 
+#include "detect/classes.hpp"
+#include "phrases.hpp"
+
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <string_view>
-
-#include "detect/classes.hpp"
-#include "phrases.hpp"
 
 namespace detector {
 
@@ -47,7 +47,7 @@ const frame& physical(const std::vector<frame>& stack, std::size_t at) {
 /// The name without arguments, of functions and of templates; for a function without one, its place in the file.
 std::string identity_of(const std::vector<frame>& stack, std::size_t at) {
     const frame& here = stack[at];
-    if (here.function.empty()) return name_of(here);
+    if (here.function.empty()) return function_or_offset(here);
     // Of a lambda which was inlined there is nothing more; the arguments of the template around it name it.
     if (here.function == "operator()") return physical(stack, at).function;
     return short_name(here.function, std::string_view::npos);
@@ -55,18 +55,18 @@ std::string identity_of(const std::vector<frame>& stack, std::size_t at) {
 
 }  // namespace
 
-std::string fingerprint_of(const finding& place) {
+std::string fingerprint_of(const finding& where) {
     hash made;
-    made.add(coir::detail::name_of(place.category));
-    made.add(place.call);
+    made.add(coir::detail::to_string(where.category));
+    made.add(where.call);
     int taken = 0;
-    for (std::size_t i = place.location < 0 ? 0 : static_cast<std::size_t>(place.location);
-         i < place.stack.size() && taken < frames_taken; ++i) {
-        if (place.stack[i].plumbing && place.location >= 0) continue;
-        made.add(identity_of(place.stack, i));
+    for (std::size_t i = where.location < 0 ? 0 : static_cast<std::size_t>(where.location);
+         i < where.stack.size() && taken < frames_taken; ++i) {
+        if (where.stack[i].plumbing && where.location >= 0) continue;
+        made.add(identity_of(where.stack, i));
         ++taken;
     }
-    if (taken == 0) made.add(place.spawned_at.substr(0, place.spawned_at.rfind(':')));
+    if (taken == 0) made.add(where.spawned_at.substr(0, where.spawned_at.rfind(':')));
     return made.text();
 }
 

@@ -1,14 +1,14 @@
 #include "flame_graph.hpp"
 
+#include "markup.hpp"
+#include "phrases.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <functional>
 #include <utility>
 #include <vector>
-
-#include "markup.hpp"
-#include "phrases.hpp"
 
 namespace detector {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
-
 #include "finding.hpp"
+
+#include <string>
 
 namespace detector {
 

@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <cmath>
-
 #include "phrases.hpp"
 #include "render.hpp"
+
+#include <algorithm>
+#include <cmath>
 
 namespace detector {
 

@@ -1,10 +1,11 @@
-#include <filesystem>
-#include <map>
-#include <nlohmann/json.hpp>
-
 #include "phrases.hpp"
 #include "render.hpp"
 #include "rules.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <filesystem>
+#include <map>
 
 namespace detector {
 

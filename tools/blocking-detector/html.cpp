@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <iterator>
-
 #include "detect/classes.hpp"
 #include "flame_graph.hpp"
 #include "html_assets.hpp"
@@ -9,6 +6,9 @@
 #include "render.hpp"
 #include "rules.hpp"
 #include "version.hpp"
+
+#include <algorithm>
+#include <iterator>
 
 namespace detector {
 
@@ -29,7 +29,7 @@ std::string frames_of(const finding& what, std::size_t from, std::size_t to) {
         const std::string attributes = &each == users_frame(what) ? css_class("mine")
                                        : each.plumbing            ? css_class("plumbing")
                                                                   : "";
-        lines += element("li", attributes, escaped(text_of(each))) + '\n';
+        lines += element("li", attributes, escaped(to_string(each))) + '\n';
     }
     return element("ol", css_class("stack") + " start=\"" + std::to_string(from + 1) + '"', lines);
 }
@@ -48,9 +48,9 @@ std::string stack_of(const finding& what) {
 std::string place_of(const finding& what) {
     const frame* users = users_frame(what);
     const auto line = nearest_line(what);
-    const std::string function = users == nullptr ? "" : short_name(name_of(*users));
+    const std::string function = users == nullptr ? "" : short_name(function_or_offset(*users));
     if (!line) return element("strong", "", function.empty() ? "place unknown" : escaped(function));
-    return element("strong", "", escaped(text_of(*line))) + ' ' +
+    return element("strong", "", escaped(to_string(*line))) + ' ' +
            element("code", css_class("quiet"), escaped(function));
 }
 
@@ -65,7 +65,7 @@ std::string details_of(const finding& what) {
 }
 
 std::string kind_of(const finding& what) {
-    return what.suppressed_by.empty() ? std::string{coir::detail::name_of(what.kind)} : "suppressed";
+    return what.suppressed_by.empty() ? std::string{coir::detail::to_string(what.kind)} : "suppressed";
 }
 
 std::string call_of(const finding& what) {

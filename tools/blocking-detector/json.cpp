@@ -1,14 +1,15 @@
 #include "json.hpp"
 
-#include <algorithm>
-#include <nlohmann/json.hpp>
-#include <system_error>
-
 #include "base/read_file.hpp"
 #include "detect/classes.hpp"
 #include "exit_codes.hpp"
 #include "phrases.hpp"
 #include "version.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <system_error>
 
 namespace detector {
 
@@ -37,8 +38,8 @@ json to_object(const frame& each) {
 json to_object(const finding& each) {
     json stack = json::array();
     for (const frame& here : each.stack) stack.push_back(to_object(here));
-    return {{"kind", coir::detail::name_of(each.kind)},
-            {"class", coir::detail::name_of(each.category)},
+    return {{"kind", coir::detail::to_string(each.kind)},
+            {"class", coir::detail::to_string(each.category)},
             {"call", each.call},
             {"count", each.count},
             {"total_ms", each.total_ms},
@@ -57,7 +58,7 @@ json to_object(const finding& each) {
 json head() { return {{"version", format_version}, {"tool", "blocking-detector " + std::string{tool_version()}}}; }
 
 /// Names and paths may hold any bytes: what is no UTF-8 is replaced.
-std::string text_of(const json& what, int indent) {
+std::string serialize(const json& what, int indent) {
     return what.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
 }
 
@@ -73,7 +74,7 @@ frame frame_of(const json& object) {
 coir::blocking_kind kind_named(const std::string& name) {
     using enum coir::blocking_kind;
     for (const auto each : {blocked, hog, latent}) {
-        if (coir::detail::name_of(each) == name) return each;
+        if (coir::detail::to_string(each) == name) return each;
     }
     throw usage_error{"'" + name + "' is no kind of finding"};
 }
@@ -115,7 +116,9 @@ template <class Use> auto with_json(const std::string& path, Use use) {
         throw usage_error{unreadable.what()};
     } catch (const json::exception& malformed) {
         throw usage_error{path + ": not written by blocking-detector: " + malformed.what()};
-    } catch (const usage_error& wrong) { throw usage_error{path + ": " + wrong.what()}; }
+    } catch (const usage_error& wrong) {
+        throw usage_error{path + ": " + wrong.what()};
+    }
 }
 
 }  // namespace
@@ -127,12 +130,12 @@ std::string to_json(const result& what) {
     all["notes"] = what.notes;
     all["findings"] = json::array();
     for (const finding& each : what.findings) all["findings"].push_back(to_object(each));
-    return text_of(all, 2);
+    return serialize(all, 2);
 }
 
 std::string to_json_lines(const result& what) {
     std::string lines;
-    for (const finding& each : what.findings) lines += text_of(to_object(each), -1);
+    for (const finding& each : what.findings) lines += serialize(to_object(each), -1);
     return lines;
 }
 
@@ -159,11 +162,11 @@ std::string to_baseline(const result& what) {
     for (const finding& each : what.findings) {
         if (!written.insert(each.fingerprint).second) continue;
         all["findings"].push_back({{"fingerprint", each.fingerprint},
-                                   {"class", coir::detail::name_of(each.category)},
+                                   {"class", coir::detail::to_string(each.category)},
                                    {"call", each.call},
                                    {"location", place_of(each)}});
     }
-    return text_of(all, 2);
+    return serialize(all, 2);
 }
 
 }  // namespace detector

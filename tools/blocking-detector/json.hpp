@@ -1,9 +1,9 @@
 #pragma once
 
+#include "finding.hpp"
+
 #include <set>
 #include <string>
-
-#include "finding.hpp"
 
 namespace detector {
 

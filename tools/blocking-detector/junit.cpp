@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <array>
-#include <cstdio>
-
 #include "detect/classes.hpp"
 #include "markup.hpp"
 #include "phrases.hpp"
 #include "render.hpp"
 #include "rules.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace detector {
 
@@ -33,8 +33,8 @@ std::string attribute(std::string_view name, std::string_view value) {
 /// Viewers merge the cases of one name: what tells this finding from the others.
 std::string case_name(const finding& what) {
     std::string name = what.call.empty() ? "computation" : what.call;
-    if (const frame* users = users_frame(what)) name += " in " + short_name(name_of(*users));
-    if (const auto line = nearest_line(what)) name += " at " + text_of(*line);
+    if (const frame* users = users_frame(what)) name += " in " + short_name(function_or_offset(*users));
+    if (const auto line = nearest_line(what)) name += " at " + to_string(*line);
     return name;
 }
 

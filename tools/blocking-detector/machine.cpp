@@ -1,11 +1,6 @@
 #include "machine.hpp"
 
 #include <elfutils/libdwfl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/utsname.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -13,7 +8,12 @@
 #include <filesystem>
 #include <fstream>
 #include <string_view>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace detector {
 

@@ -1,12 +1,12 @@
+#include "commands.hpp"
+#include "exit_codes.hpp"
+#include "options.hpp"
+
 #include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "commands.hpp"
-#include "exit_codes.hpp"
-#include "options.hpp"
 
 int main(int count, char** arguments) try {
     std::optional<int> status;

@@ -1,13 +1,13 @@
 #include "offline_symbols.hpp"
 
+#include "base/dwarf_scopes.hpp"
+#include "base/function_name.hpp"
+
 #include <elfutils/libdwfl.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <string_view>
-
-#include "base/dwarf_scopes.hpp"
-#include "base/function_name.hpp"
 
 namespace detector {
 

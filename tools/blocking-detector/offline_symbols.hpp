@@ -1,13 +1,13 @@
 #pragma once
 
+#include "finding.hpp"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "finding.hpp"
 
 namespace detector {
 

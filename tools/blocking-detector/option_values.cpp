@@ -1,13 +1,13 @@
 #include "option_values.hpp"
 
+#include "detect/classes.hpp"
+#include "exit_codes.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <map>
 #include <vector>
-
-#include "detect/classes.hpp"
-#include "exit_codes.hpp"
 
 namespace detector {
 

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <coir/blocking.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <string>
 

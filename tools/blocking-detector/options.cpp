@@ -1,16 +1,17 @@
 #include "options.hpp"
 
+#include "detect/classes.hpp"
+#include "exit_codes.hpp"
+#include "option_values.hpp"
+#include "version.hpp"
+
 #include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <functional>
 #include <map>
 #include <ostream>
 #include <utility>
-
-#include "detect/classes.hpp"
-#include "exit_codes.hpp"
-#include "option_values.hpp"
-#include "version.hpp"
 
 namespace detector {
 
@@ -59,7 +60,9 @@ CLI::Option* add(CLI::App& to, const std::string& name, const std::string& value
     const auto reread = [read, name](const std::vector<std::string>& texts) {
         try {
             std::ranges::for_each(texts, read);
-        } catch (const usage_error& wrong) { throw usage_error{name.substr(name.find("--")) + ": " + wrong.what()}; }
+        } catch (const usage_error& wrong) {
+            throw usage_error{name.substr(name.find("--")) + ": " + wrong.what()};
+        }
     };
     return to.add_option_function<std::vector<std::string>>(name, reread, help)
         ->option_text(value)

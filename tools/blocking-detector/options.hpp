@@ -1,16 +1,17 @@
 #pragma once
 
-#include <chrono>
 #include <coir/blocking.hpp>
+
+#include "option_values.hpp"
+#include "users_code.hpp"
+
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <iosfwd>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "option_values.hpp"
-#include "users_code.hpp"
 
 namespace detector {
 

@@ -1,15 +1,14 @@
 #include "output.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include "base/unique_fd.hpp"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <system_error>
-
-#include "base/unique_fd.hpp"
+#include <unistd.h>
 
 namespace detector {
 

@@ -1,10 +1,9 @@
 #include "pattern.hpp"
 
-#include <regex.h>
+#include "exit_codes.hpp"
 
 #include <array>
-
-#include "exit_codes.hpp"
+#include <regex.h>
 
 namespace detector {
 

@@ -1,11 +1,11 @@
 #include "phrases.hpp"
 
+#include "detect/classes.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>
-
-#include "detect/classes.hpp"
 
 namespace detector {
 
@@ -40,7 +40,7 @@ std::string how_long(const finding& what) {
 }
 
 std::string which_call(const finding& what) {
-    const std::string category{coir::detail::name_of(what.category)};
+    const std::string category{coir::detail::to_string(what.category)};
     return what.call.empty() ? "the kernel (" + category + ')' : what.call + " (" + category + ')';
 }
 
@@ -95,18 +95,19 @@ std::string short_name(std::string_view function, std::size_t length) {
     return cut(std::move(kept), length);
 }
 
-std::string name_of(const frame& which) {
+std::string function_or_offset(const frame& which) {
     if (!which.function.empty()) return which.function;
     return which.module.empty() ? "??" : base_name(which.module) + '+' + hexadecimal(which.offset);
 }
 
-std::string text_of(const source_line& which) {
+std::string to_string(const source_line& which) {
     return which.line > 0 ? which.file + ':' + std::to_string(which.line) : which.file;
 }
 
-std::string text_of(const frame& which) {
-    if (!which.file.empty()) return name_of(which) + " at " + text_of(source_line{which.file, which.line});
-    return which.function.empty() || which.module.empty() ? name_of(which) : which.function + " in " + which.module;
+std::string to_string(const frame& which) {
+    if (!which.file.empty()) return function_or_offset(which) + " at " + to_string(source_line{which.file, which.line});
+    return which.function.empty() || which.module.empty() ? function_or_offset(which)
+                                                          : which.function + " in " + which.module;
 }
 
 std::string headline(const finding& what) {
@@ -126,8 +127,8 @@ std::string headline(const finding& what) {
 std::string remedy(const finding& what) { return std::string{coir::detail::advice_for(what.category, what.call)}; }
 
 const frame* users_frame(const finding& what) noexcept {
-    const auto place = static_cast<std::size_t>(what.location);
-    return what.location >= 0 && place < what.stack.size() ? &what.stack[place] : nullptr;
+    const auto index = static_cast<std::size_t>(what.location);
+    return what.location >= 0 && index < what.stack.size() ? &what.stack[index] : nullptr;
 }
 
 std::optional<source_line> nearest_line(const finding& what) {
@@ -157,13 +158,13 @@ std::span<const frame> telling_part(const finding& what) noexcept {
 
 std::string stack_text(const finding& what) {
     std::string text;
-    for (const frame& each : telling_part(what)) text += text_of(each) + '\n';
+    for (const frame& each : telling_part(what)) text += to_string(each) + '\n';
     return text;
 }
 
 std::vector<std::string> path_to(const finding& what) {
     std::vector<std::string> path;
-    for (const frame& each : telling_part(what)) path.insert(path.begin(), name_of(each));
+    for (const frame& each : telling_part(what)) path.insert(path.begin(), function_or_offset(each));
     if (path.empty()) path = {"unknown stack"};
     // The C library's name for it may have underscores in front; a stack may end before it.
     if (!path.back().ends_with(what.call)) path.push_back(what.call);

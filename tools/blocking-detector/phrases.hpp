@@ -1,13 +1,13 @@
 #pragma once
 
+#include "finding.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "finding.hpp"
 
 namespace detector {
 
@@ -24,13 +24,13 @@ struct source_line {
 [[nodiscard]] std::string short_name(std::string_view function, std::size_t length = 60);
 
 /// The function, or "module+0xoffset".
-[[nodiscard]] std::string name_of(const frame& which);
+[[nodiscard]] std::string function_or_offset(const frame& which);
 
 /// "file:line".
-[[nodiscard]] std::string text_of(const source_line& which);
+[[nodiscard]] std::string to_string(const source_line& which);
 
 /// "function at file:line" or "function in module".
-[[nodiscard]] std::string text_of(const frame& which);
+[[nodiscard]] std::string to_string(const frame& which);
 
 /// `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`: one line.
 [[nodiscard]] std::string headline(const finding& what);
@@ -45,7 +45,7 @@ struct source_line {
 /// the one at which the fiber was spawned, any at all.
 [[nodiscard]] std::optional<source_line> nearest_line(const finding& what);
 
-/// As above, and the program itself at the last: for formats that refuse a finding without a place.
+/// As above, and the program itself at the last: for formats that refuse a finding without a index.
 [[nodiscard]] source_line some_line(const finding& what, const result& in);
 
 /// The stack without what all fibers begin with; whole when there is nothing else.

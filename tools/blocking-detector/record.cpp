@@ -1,25 +1,24 @@
 #include "record.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "base/unique_fd.hpp"
+#include "exit_codes.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <fcntl.h>
 #include <new>
+#include <sys/mman.h>
 #include <system_error>
-
-#include "base/unique_fd.hpp"
-#include "exit_codes.hpp"
+#include <unistd.h>
 
 namespace detector {
 
 namespace {
 
+using coir::detail::blocking_event;
+using coir::detail::blocking_event_memory;
 using coir::detail::loaded_module;
-using coir::detail::sighting;
-using coir::detail::sightings_memory;
 
 coir::detail::unique_fd open_file(const std::string& path) {
     coir::detail::unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
@@ -40,7 +39,7 @@ std::size_t read_bytes(int file, void* into, std::size_t size, const std::string
 }
 
 /// Makes what a killed process has left, or a damaged file says, safe to read. False when it makes no sense.
-bool mend(sighting& seen) {
+bool mend(blocking_event& seen) {
     seen.stack.depth = std::clamp(seen.stack.depth, 0, coir::detail::call_stack::depth_max);
     seen.fiber.name_bytes = std::min(seen.fiber.name_bytes, coir::detail::fiber_label::name_max);
     const std::string_view call = seen.call.view();
@@ -51,19 +50,19 @@ bool mend(sighting& seen) {
 
 }  // namespace
 
-void record::unmapped::operator()(sightings_memory* memory) const noexcept {
-    ::munmap(memory, sizeof(sightings_memory));
+void record::unmapped::operator()(blocking_event_memory* memory) const noexcept {
+    ::munmap(memory, sizeof(blocking_event_memory));
 }
 
 record::record(const std::string& path) {
     const auto file = open_file(path);
-    void* const mapped = ::mmap(nullptr, sizeof(sightings_memory), PROT_READ | PROT_WRITE,
+    void* const mapped = ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE,
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc{};
-    memory_.reset(static_cast<sightings_memory*>(mapped));
+    memory_.reset(static_cast<blocking_event_memory*>(mapped));
     // A file that is cut short lacks nothing but unused entries, or is refused by check().
-    const std::size_t got = read_bytes(file.get(), mapped, sizeof(sightings_memory), path);
-    if (got < offsetof(sightings_memory, keys) || memory_->magic != sightings_memory::magic_now) {
+    const std::size_t got = read_bytes(file.get(), mapped, sizeof(blocking_event_memory), path);
+    if (got < offsetof(blocking_event_memory, keys) || memory_->magic != blocking_event_memory::magic_now) {
         throw usage_error{path + ": not a record file of coir"};
     }
     check(path);
@@ -71,30 +70,31 @@ record::record(const std::string& path) {
 
 bool record::is_one(const std::string& path) {
     const auto file = open_file(path);
-    std::array<char, sightings_memory::magic_now.size()> magic{};
+    std::array<char, blocking_event_memory::magic_now.size()> magic{};
     return read_bytes(file.get(), magic.data(), magic.size(), path) == magic.size() &&
-           magic == sightings_memory::magic_now;
+           magic == blocking_event_memory::magic_now;
 }
 
 void record::check(const std::string& path) {
-    sightings_memory& memory = *memory_;
-    if (memory.bytes != sizeof(sightings_memory)) {
+    blocking_event_memory& memory = *memory_;
+    if (memory.bytes != sizeof(blocking_event_memory)) {
         throw usage_error{path + ": written by another version of coir than this tool's"};
     }
     const auto damaged = [&] { return usage_error{path + ": the record file is damaged"}; };
-    if (memory.modules_size > memory.modules.size() || memory.sightings_size > memory.sightings.size()) throw damaged();
+    if (memory.modules_size > memory.modules.size() || memory.blocking_events_size > memory.events.size())
+        throw damaged();
     memory.missing.back() = '\0';
     memory.run_name.back() = '\0';
     for (loaded_module& each : memory.modules) each.path.back() = '\0';
-    const std::span all{memory.sightings.data(), memory.sightings_size};
+    const std::span all{memory.events.data(), memory.blocking_events_size};
     if (!std::ranges::all_of(all, mend) || !mend(memory.call)) throw damaged();
 }
 
-std::span<const sighting> record::sightings() const noexcept {
-    return {memory_->sightings.data(), memory_->sightings_size};
+std::span<const blocking_event> record::events() const noexcept {
+    return {memory_->events.data(), memory_->blocking_events_size};
 }
 
-const sighting* record::unfinished_call() const noexcept {
+const blocking_event* record::unfinished_call() const noexcept {
     return !is_finished() && memory_->in_call != 0 ? &memory_->call : nullptr;
 }
 

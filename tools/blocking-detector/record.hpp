@@ -1,12 +1,12 @@
 #pragma once
 
+#include "detect/blocking_events.hpp"
+
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "detect/sightings.hpp"
 
 namespace detector {
 
@@ -24,10 +24,10 @@ public:
     [[nodiscard]] std::string_view missing() const noexcept { return memory_->missing.data(); }
     [[nodiscard]] bool is_finished() const noexcept { return memory_->finished != 0; }
     [[nodiscard]] std::uint64_t left_out() const noexcept { return memory_->left_out; }
-    [[nodiscard]] std::span<const coir::detail::sighting> sightings() const noexcept;
+    [[nodiscard]] std::span<const coir::detail::blocking_event> events() const noexcept;
 
     /// The call that the process was in when it ended, and when that began (CLOCK_MONOTONIC, ns).
-    [[nodiscard]] const coir::detail::sighting* unfinished_call() const noexcept;
+    [[nodiscard]] const coir::detail::blocking_event* unfinished_call() const noexcept;
     [[nodiscard]] std::int64_t call_began() const noexcept { return memory_->call_began; }
 
     /// The module that an address lies in; null when it lies in none.
@@ -35,12 +35,12 @@ public:
 
 private:
     struct unmapped {
-        void operator()(coir::detail::sightings_memory* memory) const noexcept;
+        void operator()(coir::detail::blocking_event_memory* memory) const noexcept;
     };
 
     void check(const std::string& path);
 
-    std::unique_ptr<coir::detail::sightings_memory, unmapped> memory_;
+    std::unique_ptr<coir::detail::blocking_event_memory, unmapped> memory_;
 };
 
 }  // namespace detector

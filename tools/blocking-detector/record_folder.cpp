@@ -1,12 +1,12 @@
 #include "record_folder.hpp"
 
+#include "exit_codes.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
-
-#include "exit_codes.hpp"
 
 namespace detector {
 
@@ -42,6 +42,8 @@ std::vector<std::string> record_files_of(const std::string& folder) try {
     }
     std::ranges::sort(files);
     return files;
-} catch (const fs::filesystem_error& failure) { throw usage_error{failure.what()}; }
+} catch (const fs::filesystem_error& failure) {
+    throw usage_error{failure.what()};
+}
 
 }  // namespace detector

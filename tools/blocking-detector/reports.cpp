@@ -1,18 +1,17 @@
 #include "reports.hpp"
 
-#include <unistd.h>
+#include "exit_codes.hpp"
+#include "json.hpp"
+#include "output.hpp"
+#include "render.hpp"
+#include "text.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <filesystem>
 #include <system_error>
-
-#include "exit_codes.hpp"
-#include "json.hpp"
-#include "output.hpp"
-#include "render.hpp"
-#include "text.hpp"
+#include <unistd.h>
 
 namespace detector {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <array>
-
 #include "rules.hpp"
+
+#include <array>
 
 namespace detector {
 
@@ -99,17 +99,17 @@ inline constexpr std::array<rule, 11> rule_texts{{
      .remedy = "Between fibers of one thread use coir::mutex, condition_variable, event or channel. Wait for other "
                "threads with coir::offload in place of std::async and std::thread. A std::mutex that threads share is "
                "held for a moment only, and never across a suspension.",
-     .before = R"cpp(std::mutex door;
+     .before = R"cpp(std::mutex gate;
 
 void enter() {
-    const std::scoped_lock lock{door};
-    coir::this_fiber::sleep_for(10ms);  // the next fiber at the door stops the thread
+    const std::scoped_lock lock{gate};
+    coir::this_fiber::sleep_for(10ms);  // the next fiber at the gate stops the thread
 }
 )cpp",
-     .after = R"cpp(coir::mutex door;
+     .after = R"cpp(coir::mutex gate;
 
 void enter() {
-    const std::scoped_lock lock{door};
+    const std::scoped_lock lock{gate};
     coir::this_fiber::sleep_for(10ms);
 }
 )cpp"},

@@ -1,10 +1,10 @@
 #include "rules.hpp"
 
-#include <algorithm>
-#include <cctype>
-
 #include "detect/classes.hpp"
 #include "rule_texts.hpp"
+
+#include <algorithm>
+#include <cctype>
 
 namespace detector {
 
@@ -60,7 +60,7 @@ std::size_t index_of(const rule& which) noexcept { return static_cast<std::size_
 const rule* rule_named(std::string_view name) noexcept {
     const auto found = std::ranges::find_if(rule_texts, [&](const rule& each) {
         return same_but_for_case(name, each.id) || same_but_for_case(name, each.name) ||
-               same_but_for_case(name, coir::detail::name_of(each.category));
+               same_but_for_case(name, coir::detail::to_string(each.category));
     });
     return found == rule_texts.end() ? nullptr : &*found;
 }
@@ -84,7 +84,7 @@ std::string explain_in_markdown(const rule& which) {
 std::string list_rules() {
     std::string text;
     for (const rule& each : rule_texts) {
-        text += padded(each.id, 7) + padded(each.name, 17) + padded(coir::detail::name_of(each.category), 9);
+        text += padded(each.id, 7) + padded(each.name, 17) + padded(coir::detail::to_string(each.category), 9);
         text.append(each.title).append("\n");
     }
     return text;

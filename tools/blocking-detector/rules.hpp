@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+
 #include <span>
 #include <string>
 #include <string_view>

@@ -1,18 +1,17 @@
 #include "runner.hpp"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "base/unique_fd.hpp"
+#include "process_tree.hpp"
 
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <system_error>
-
-#include "base/unique_fd.hpp"
-#include "process_tree.hpp"
+#include <unistd.h>
 
 namespace detector {
 

@@ -1,13 +1,14 @@
-#include <algorithm>
-#include <cctype>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-
 #include "detect/classes.hpp"
 #include "phrases.hpp"
 #include "render.hpp"
 #include "rules.hpp"
 #include "version.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
 
 namespace detector {
 
@@ -50,15 +51,15 @@ ordered_json function_named(const std::string& name) {
 ordered_json location_of(const frame& which) {
     ordered_json made = ordered_json::object();
     if (!which.file.empty()) made["physicalLocation"] = physical({which.file, std::max(which.line, 1)});
-    made["logicalLocations"] = function_named(name_of(which));
-    made["message"] = text(text_of(which));
+    made["logicalLocations"] = function_named(function_or_offset(which));
+    made["message"] = text(to_string(which));
     return made;
 }
 
 /// Of the result: a line that the user can change, and never none, for which GitHub refuses the whole file.
 ordered_json place_of(const finding& what, const result& in) {
     ordered_json made{{"physicalLocation", physical(some_line(what, in))}};
-    if (const frame* users = users_frame(what)) made["logicalLocations"] = function_named(name_of(*users));
+    if (const frame* users = users_frame(what)) made["logicalLocations"] = function_named(function_or_offset(*users));
     return made;
 }
 
@@ -90,8 +91,8 @@ ordered_json suppressions_of(const finding& what) {
 
 ordered_json properties_of(const finding& what) {
     return {
-        {"kind", coir::detail::name_of(what.kind)},
-        {"class", coir::detail::name_of(what.category)},
+        {"kind", coir::detail::to_string(what.kind)},
+        {"class", coir::detail::to_string(what.category)},
         {"call", what.call},
         {"count", what.count},
         {"total_ms", what.total_ms},

@@ -1,10 +1,10 @@
 #include "suppressing.hpp"
 
+#include "exit_codes.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <system_error>
-
-#include "exit_codes.hpp"
 
 namespace detector {
 
@@ -80,7 +80,9 @@ suppressing::suppressing(const std::vector<std::string>& files) {
         for (const std::string& each : files) rules_.add_file(each);
     } catch (const std::system_error& unreadable) {
         throw usage_error{unreadable.what()};
-    } catch (const std::invalid_argument& malformed) { throw usage_error{malformed.what()}; }
+    } catch (const std::invalid_argument& malformed) {
+        throw usage_error{malformed.what()};
+    }
     hits_.resize(rules_.rules().size());
 }
 

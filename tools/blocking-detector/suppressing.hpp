@@ -1,13 +1,14 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+
+#include "detect/suppressions.hpp"
+#include "finding.hpp"
+
 #include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "detect/suppressions.hpp"
-#include "finding.hpp"
 
 namespace detector {
 

@@ -1,12 +1,12 @@
 #include "text.hpp"
 
+#include "phrases.hpp"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
 #include <span>
-
-#include "phrases.hpp"
 
 namespace detector {
 
@@ -56,12 +56,12 @@ std::string excerpt_of(const frame& where, const std::string& folder) {
 std::string place_of(const finding& what) {
     const frame* const user = users_frame(what);
     if (user == nullptr) return what.spawned_at;
-    return user->file.empty() ? name_of(*user) : text_of(source_line{user->file, user->line});
+    return user->file.empty() ? function_or_offset(*user) : to_string(source_line{user->file, user->line});
 }
 
 std::string frame_text(frame each) {
     if (each.function.size() > name_length) each.function = short_name(each.function, name_length);
-    return text_of(each);
+    return to_string(each);
 }
 
 std::string stack_of(const finding& what, const pen& in) {
@@ -79,7 +79,7 @@ std::string stack_of(const finding& what, const pen& in) {
     return text;
 }
 
-std::string text_of(const finding& what, const text_style& style) {
+std::string to_string(const finding& what, const text_style& style) {
     const pen in{style.colours};
     const std::string place = place_of(what);
     std::string text = (place.empty() ? "" : in.place(place) + ": ") + headline(what) + '\n';
@@ -108,7 +108,7 @@ std::string counts_text(const std::array<std::size_t, 3>& counts) {
 std::string to_text(const result& what, const text_style& style) {
     std::string text;
     for (const finding& each : what.findings) {
-        if (is_shown(each, style)) text += text_of(each, style);
+        if (is_shown(each, style)) text += to_string(each, style);
     }
     for (const std::string& each : what.notes) text += "note: " + each + '\n';
     return text + pen{style.colours}.strong(summary_of(what)) + '\n';

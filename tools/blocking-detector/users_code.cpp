@@ -1,12 +1,12 @@
 #include "users_code.hpp"
 
+#include "base/symbols.hpp"
+
 #include <algorithm>
 #include <array>
 #include <iterator>
 #include <string_view>
 #include <utility>
-
-#include "base/symbols.hpp"
 
 namespace detector {
 

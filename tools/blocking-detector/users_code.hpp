@@ -1,10 +1,10 @@
 #pragma once
 
-#include <optional>
-#include <string>
-
 #include "finding.hpp"
 #include "pattern.hpp"
+
+#include <optional>
+#include <string>
 
 namespace detector {
 

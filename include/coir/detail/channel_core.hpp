@@ -6,13 +6,13 @@
 
 namespace coir::detail {
 
-struct party;
+struct channel_waiter;
 struct waiter;
 
 [[noreturn]] void throw_channel_closed();
 
 /// What a channel is, but for its values: who waits to send and who to receive, first come first served. A parked fiber
-/// leaves the place of its value, and the other side moves the value there or from there before it wakes the fiber.
+/// leaves the address of its value, and the other side moves the value there or from there before it wakes the fiber.
 class channel_core {
 public:
     channel_core() = default;
@@ -23,8 +23,8 @@ public:
     /// `not_in_fiber`, `wrong_scheduler`: for what may suspend.
     void enter(const char* operation);
     /// `wrong_scheduler`: for what never suspends.
-    void claim(const char* operation) {
-        if (owner_.claim(operation)) forget_waiting();
+    void bind_owner(const char* operation) {
+        if (owner_.bind_owner(operation)) forget_waiting();
     }
 
     [[nodiscard]] bool is_closed() const noexcept { return closed_; }
@@ -38,17 +38,17 @@ public:
     void wake_receiver() noexcept;
     void wake_sender() noexcept;
 
-    /// Parks the sender of the value at `place` until it is taken. Throws `channel_closed`, `timed_out`, `cancelled`,
+    /// Parks the sender of the value at `value` until it is taken. Throws `channel_closed`, `timed_out`, `cancelled`,
     /// `scope_expired`: then it was not.
-    void wait_to_send(void* place, const deadline& until);
+    void wait_to_send(void* value, const deadline& until);
 
-    /// Parks until there is a value at `place`, or the channel is closed. Throws `timed_out`, `cancelled`,
+    /// Parks until there is a value at `value`, or the channel is closed. Throws `timed_out`, `cancelled`,
     /// `scope_expired`: then none was taken.
-    void wait_to_receive(void* place, const deadline& until);
+    void wait_to_receive(void* value, const deadline& until);
 
     /// Puts a fiber that waits for other things as well behind those who wait already.
-    void add_sender(party& last) noexcept;
-    void add_receiver(party& last) noexcept;
+    void add_sender(channel_waiter& last) noexcept;
+    void add_receiver(channel_waiter& last) noexcept;
 
     /// Sends away all who wait.
     void close();

@@ -22,12 +22,12 @@ public:
 
     /// Throws `wrong_scheduler`, naming the operation, when the object belongs to another scheduler that still runs.
     /// True when its last owner, if any, is gone: the object may still know fibers of that one, and is to forget them.
-    bool claim(const scheduler& here, const char* operation);
+    bool bind_owner(const scheduler& here, const char* operation);
 
     /// As above for the calling thread's scheduler, which need not be in a fiber; throws also when there is none. For
     /// what never suspends: releases, notifications, closes. Those do no harm in a forked process that runs no
     /// scheduler, to what was its parent's: true.
-    bool claim(const char* operation);
+    bool bind_owner(const char* operation);
 
     /// Whether it belongs to the scheduler of that serial number.
     [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept {
@@ -36,7 +36,7 @@ public:
 
     /// Whether it belongs to a scheduler that has stayed in the process which this one was forked from: the fibers that
     /// it knows are none of this process.
-    [[nodiscard]] bool is_inherited() const noexcept;
+    [[nodiscard]] bool is_from_parent_process() const noexcept;
 
     /// Whether it belongs to a scheduler that runs on another thread.
     [[nodiscard]] bool is_elsewhere() const noexcept;

@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/owner.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
@@ -29,7 +30,7 @@ public:
     [[nodiscard]] int fd() const noexcept { return fd_; }
 
     /// Whether fibers of the process that this one was forked from use it, and none here yet.
-    [[nodiscard]] bool is_inherited() const noexcept { return owner_.is_inherited(); }
+    [[nodiscard]] bool is_from_parent_process() const noexcept { return owner_.is_from_parent_process(); }
 
     /// Ends the waits of other fibers in here with `operation_canceled`.
     void close() noexcept;
@@ -58,21 +59,21 @@ public:
 
     /// A fiber is suspended in one of its calls: the descriptor stays where it is, and another fiber's call in that
     /// direction is refused with `operation_in_progress`.
-    class visit;
-    [[nodiscard]] bool is_visited(direction towards, std::error_code& ec) const noexcept;
+    class pending_call;
+    [[nodiscard]] bool is_busy(direction towards, std::error_code& ec) const noexcept;
 
 private:
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
     std::error_code wait_shared(scheduler& here, waiter& me, const deadline& until);
     std::error_code let_others_run(scheduler& here, direction towards);
-    void check_unvisited() noexcept;
-    void forget_visitors_of_parent() noexcept;
+    void check_no_pending_call() noexcept;
+    void forget_calls_of_parent_process() noexcept;
 
     int fd_ = -1;
     sharing with_ = sharing::none;
     owner owner_;
-    std::uint32_t visitors_[2] = {0, 0};  // fibers suspended in a call, by direction
+    std::uint32_t pending_calls_[2] = {0, 0};  // fibers suspended in a call, by direction
 };
 
 }  // namespace coir::detail

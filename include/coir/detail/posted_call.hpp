@@ -1,7 +1,8 @@
 #pragma once
 
-#include <coir/detail/letter.hpp>
+#include <coir/detail/message.hpp>
 #include <coir/detail/spawn.hpp>
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -10,9 +11,9 @@
 namespace coir::detail {
 
 /// A call on its way to another scheduler, where a fiber makes it: with its closure behind it, on the heap.
-struct posted_call : letter {
+struct posted_call : message {
     posted_call(const closure_ops& how, void (*end)(posted_call&) noexcept, std::string_view called, std::size_t stack)
-        : letter{begin}, ops{how}, destroy{end}, name{called}, stack_bytes{stack} {}
+        : message{begin}, ops{how}, destroy{end}, name{called}, stack_bytes{stack} {}
 
     const closure_ops& ops;
     void (*destroy)(posted_call&) noexcept;  // with its closure, on whatever thread
@@ -23,7 +24,7 @@ struct posted_call : letter {
 
 private:
     /// The hub: makes the fiber.
-    static void begin(letter& arrived) noexcept;
+    static void begin(message& arrived) noexcept;
 };
 
 template <class F, class... A> struct posted_closure : posted_call {

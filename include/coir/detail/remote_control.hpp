@@ -1,8 +1,9 @@
 #pragma once
 
-#include <coir/detail/letter.hpp>
+#include <coir/detail/message.hpp>
 #include <coir/detail/result_core.hpp>
 #include <coir/scheduler_ref.hpp>
+
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -13,9 +14,9 @@ namespace coir::detail {
 class task;
 
 /// Reaches a fiber of another scheduler, to stop it.
-class remote_control : public std::enable_shared_from_this<remote_control>, letter {
+class remote_control : public std::enable_shared_from_this<remote_control>, message {
 public:
-    explicit remote_control(scheduler_ref home) noexcept : letter{arrived}, home_{std::move(home)} {}
+    explicit remote_control(scheduler_ref home) noexcept : message{arrived}, home_{std::move(home)} {}
     remote_control(const remote_control&) = delete;
     remote_control& operator=(const remote_control&) = delete;
 
@@ -49,7 +50,7 @@ public:
 
 private:
     [[nodiscard]] bool is_this_fiber() const noexcept;
-    static void arrived(letter& self) noexcept;
+    static void arrived(message& self) noexcept;
     void stop_in_a_fiber() noexcept;
 
     const scheduler_ref home_;

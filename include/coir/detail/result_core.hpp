@@ -1,7 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <coir/deadline.hpp>
+
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <mutex>
@@ -9,7 +10,7 @@
 
 namespace coir::detail {
 
-class sleeper;
+class parker;
 
 /// One result on its way from where it is made to who waits for it, on whatever threads; all but the value.
 class result_core {
@@ -20,7 +21,7 @@ public:
     result_core& operator=(const result_core&) = delete;
 
     /// The maker: true once, and then `publish` or `give_back` follows.
-    [[nodiscard]] bool claim() noexcept {
+    [[nodiscard]] bool begin_setting() noexcept {
         state expected = state::none;
         return state_.compare_exchange_strong(expected, state::in_the_making, std::memory_order_acquire);
     }
@@ -42,12 +43,12 @@ public:
 private:
     enum class state : std::uint8_t { none, in_the_making, ready };
 
-    [[nodiscard]] bool take_out(sleeper& leaving) noexcept;
+    [[nodiscard]] bool take_out(parker& leaving) noexcept;
 
-    const unsigned made_after_;  // forks, as in `crowd`
+    const unsigned made_after_;  // forks, as in `event_count`
     std::atomic<state> state_{state::none};
     std::mutex mutex_;
-    sleeper* waits_ = nullptr;
+    parker* waits_ = nullptr;
     std::exception_ptr failure_;
 };
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <sys/socket.h>
-
 #include <coir/deadline.hpp>
 #include <coir/detail/polled_fd.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <sys/socket.h>
 #include <system_error>
 
 namespace coir::detail {
@@ -59,7 +59,7 @@ public:
     [[nodiscard]] bool is_draining() const noexcept { return draining_; }
 
     /// Sleeps inside the socket: for what has to wait for something else than the socket itself.
-    void rest(direction towards, deadline until);
+    void pause(direction towards, deadline until);
 
     /// connect(2), to its end.
     void connect(const sockaddr* to, socklen_t size, const deadline& until, std::error_code& ec, const char* operation);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/net/endpoint.hpp>
+
 #include <cstdint>
 #include <system_error>
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/context/stack_context.hpp>
+
 #include <concepts>
 #include <memory>
 #include <type_traits>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/detail/list.hpp>
+
 #include <cstdint>
 
 namespace coir::detail {

@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/list.hpp>
 #include <coir/detail/owner.hpp>
+
 #include <cstdint>
 
 namespace coir::detail {
@@ -33,11 +34,13 @@ public:
 
     [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.belongs_to(scheduler); }
 
-    [[nodiscard]] bool is_inherited() const noexcept { return owner_.is_inherited(); }
+    [[nodiscard]] bool is_from_parent_process() const noexcept { return owner_.is_from_parent_process(); }
 
-    /// As `owner::claim`, and nobody waits any more where the last owner is gone.
-    bool claim(const char* operation) { return forget_if(owner_.claim(operation)); }
-    bool claim(const scheduler& here, const char* operation) { return forget_if(owner_.claim(here, operation)); }
+    /// As `owner::bind_owner`, and nobody waits any more where the last owner is gone.
+    bool bind_owner(const char* operation) { return forget_if(owner_.bind_owner(operation)); }
+    bool bind_owner(const scheduler& here, const char* operation) {
+        return forget_if(owner_.bind_owner(here, operation));
+    }
 
 private:
     bool forget_if(bool gone) noexcept {

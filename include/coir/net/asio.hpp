@@ -1,15 +1,17 @@
 #pragma once
 
-#include <array>
+#include <coir/byte_stream.hpp>
+#include <coir/deadline.hpp>
+#include <coir/net/stream.hpp>
+
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/beast/core/role.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
-#include <coir/byte_stream.hpp>
-#include <coir/deadline.hpp>
-#include <coir/net/stream.hpp>
+
+#include <array>
 #include <cstddef>
 #include <map>
 #include <mutex>
@@ -51,10 +53,10 @@ inline boost::system::error_code boost_error(const std::error_code& failure) {
     return {failure.value(), boost_category::of(failure.category())};
 }
 
-/// A sequence of Asio's buffers as places: the first 16 that are not empty.
-template <class Byte> class places_of {
+/// A sequence of Asio's buffers as spans: the first 16 that are not empty.
+template <class Byte> class buffer_spans {
 public:
-    template <class Buffers> explicit places_of(const Buffers& buffers) {
+    template <class Buffers> explicit buffer_spans(const Buffers& buffers) {
         const auto end = boost::asio::buffer_sequence_end(buffers);
         for (auto at = boost::asio::buffer_sequence_begin(buffers); at != end && count_ < all_.size(); ++at) {
             const std::conditional_t<std::is_const_v<Byte>, boost::asio::const_buffer, boost::asio::mutable_buffer>
@@ -110,13 +112,13 @@ public:
     [[nodiscard]] deadline expiry() const noexcept { return until_; }
 
     template <class Buffers> std::size_t read_some(const Buffers& into, boost::system::error_code& ec) {
-        const detail::places_of<std::byte> places{into};
+        const detail::buffer_spans<std::byte> spans{into};
         ec = {};
-        if (places.get().empty()) return 0;
+        if (spans.get().empty()) return 0;
         std::error_code failure;
-        const bool is_one = places.get().size() == 1;
-        const std::size_t n = is_one ? stream_.read_some(places.get().front(), until_, failure)
-                                     : stream_.read_some(places.get(), until_, failure);
+        const bool is_one = spans.get().size() == 1;
+        const std::size_t n = is_one ? stream_.read_some(spans.get().front(), until_, failure)
+                                     : stream_.read_some(spans.get(), until_, failure);
         ec = detail::boost_error(failure);
         if (!ec && n == 0) ec = boost::asio::error::eof;
         return n;
@@ -130,13 +132,13 @@ public:
     }
 
     template <class Buffers> std::size_t write_some(const Buffers& from, boost::system::error_code& ec) {
-        const detail::places_of<const std::byte> places{from};
+        const detail::buffer_spans<const std::byte> spans{from};
         ec = {};
-        if (places.get().empty()) return 0;
+        if (spans.get().empty()) return 0;
         std::error_code failure;
-        const bool is_one = places.get().size() == 1;
-        const std::size_t n = is_one ? stream_.write_some(places.get().front(), until_, failure)
-                                     : stream_.write_some(places.get(), until_, failure);
+        const bool is_one = spans.get().size() == 1;
+        const std::size_t n = is_one ? stream_.write_some(spans.get().front(), until_, failure)
+                                     : stream_.write_some(spans.get(), until_, failure);
         ec = detail::boost_error(failure);
         return n;
     }

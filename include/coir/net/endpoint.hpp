@@ -2,16 +2,15 @@
 
 #include <coir/detail/platform.hpp>
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <iosfwd>
+#include <netinet/in.h>
 #include <string>
 #include <string_view>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <system_error>
 
 namespace coir::net {

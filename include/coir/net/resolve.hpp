@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/net/endpoint.hpp>
+
 #include <string_view>
 #include <system_error>
 #include <vector>

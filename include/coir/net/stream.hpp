@@ -1,14 +1,14 @@
 #pragma once
 
-#include <sys/socket.h>
-
 #include <coir/byte_stream.hpp>
 #include <coir/deadline.hpp>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <sys/socket.h>
 #include <system_error>
 
 namespace coir::detail {

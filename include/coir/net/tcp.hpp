@@ -1,20 +1,20 @@
 #pragma once
 
-#include <sys/socket.h>
-
-#include <chrono>
 #include <coir/deadline.hpp>
 #include <coir/detail/socket.hpp>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/task_group.hpp>
+
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <sys/socket.h>
 #include <system_error>
 
 namespace coir::net {

@@ -3,6 +3,7 @@
 #include <coir/byte_stream.hpp>
 #include <coir/deadline.hpp>
 #include <coir/net/tcp.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

@@ -5,6 +5,7 @@
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <coir/deadline.hpp>
 #include <coir/detail/socket_file.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/task_group.hpp>
+
 #include <functional>
 #include <string_view>
+#include <sys/types.h>
 #include <system_error>
 #include <utility>
 

@@ -7,6 +7,7 @@
 #include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/unix.hpp>
+
 #include <cstddef>
 #include <span>
 #include <string_view>

@@ -1,15 +1,16 @@
 #include "net/tls/tls_configuration.hpp"
 
+#include <coir/detail/throw_if.hpp>
+
+#include "net/tls/tls_error.hpp"
+
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <coir/detail/throw_if.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <string_view>
-
-#include "net/tls/tls_error.hpp"
 
 namespace coir::detail {
 

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <coir/net/tls.hpp>
+
+#include "net/tls/tls_sessions.hpp"
+
 #include <openssl/ssl.h>
 
-#include <coir/net/tls.hpp>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "net/tls/tls_sessions.hpp"
 
 namespace coir::detail {
 

@@ -1,5 +1,10 @@
 #include "net/tls/tls_connection.hpp"
 
+#include "base/sys.hpp"
+#include "io/polled_fd.hpp"
+#include "net/tls/tls_configuration.hpp"
+#include "net/tls/tls_error.hpp"
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -9,11 +14,6 @@
 #include <cerrno>
 #include <climits>
 #include <memory>
-
-#include "base/sys.hpp"
-#include "io/polled_fd.hpp"
-#include "net/tls/tls_configuration.hpp"
-#include "net/tls/tls_error.hpp"
 
 namespace coir::detail {
 
@@ -25,8 +25,8 @@ struct tls_connection::transport {
     static int read(BIO* bio, char* into, int bytes) noexcept {
         tls_connection& self = of(bio);
         ::BIO_clear_retry_flags(bio);
-        const std::span place{reinterpret_cast<std::byte*>(into), static_cast<std::size_t>(bytes)};
-        const long n = self.at_ != nullptr ? self.below().try_receive(*self.at_, place) : -EAGAIN;
+        const std::span buffer{reinterpret_cast<std::byte*>(into), static_cast<std::size_t>(bytes)};
+        const long n = self.at_ != nullptr ? self.below().try_receive(*self.at_, buffer) : -EAGAIN;
         if (n >= 0) {
             self.at_end_ = n == 0;
             return static_cast<int>(n);
@@ -120,8 +120,9 @@ socket& tls_connection::below() noexcept { return stream_.socket_; }
 
 void tls_connection::close(ending how) noexcept {
     // In a forked process the parent has the last word, and the next one.
-    const bool may_speak = how == ending::with_goodbye && !below().is_inherited() && !failure_ && !has_unsent() &&
-                           is_shaken_hands() && (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
+    const bool may_speak = how == ending::with_goodbye && !below().is_from_parent_process() && !failure_ &&
+                           !has_unsent() && is_shaken_hands() &&
+                           (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
     if (may_speak && stream_.is_open()) {
         ::ERR_clear_error();
         ::SSL_shutdown(ssl_.get());
@@ -170,11 +171,13 @@ void tls_connection::listen_to(tls_configuration& made) noexcept {
 int tls_connection::keep_session(SSL* connection, SSL_SESSION* session) noexcept try {
     of(connection).configuration_->sessions.keep(of(connection).server_, tls_session{session});
     return 1;
-} catch (const std::bad_alloc&) { return 1; }  // it is freed all the same
+} catch (const std::bad_alloc&) {
+    return 1;
+}  // it is freed all the same
 
 namespace {
 
-std::string text_of(const X509_NAME* name) {
+std::string to_string(const X509_NAME* name) {
     const std::unique_ptr<BIO, int (*)(BIO*)> text{::BIO_new(::BIO_s_mem()), ::BIO_free};
     ::X509_NAME_print_ex(text.get(), name, 0, XN_FLAG_RFC2253);
     char* begin = nullptr;
@@ -182,7 +185,7 @@ std::string text_of(const X509_NAME* name) {
     return {begin, static_cast<std::size_t>(bytes)};
 }
 
-std::string text_of(const ASN1_TIME* time) {
+std::string to_string(const ASN1_TIME* time) {
     const std::unique_ptr<BIO, int (*)(BIO*)> text{::BIO_new(::BIO_s_mem()), ::BIO_free};
     ::ASN1_TIME_print(text.get(), time);
     char* begin = nullptr;
@@ -197,16 +200,19 @@ int tls_connection::judge(int is_good, X509_STORE_CTX* chain) noexcept try {
     if (is_good != 0) return is_good;
     auto* const ssl = static_cast<SSL*>(::X509_STORE_CTX_get_ex_data(chain, ::SSL_get_ex_data_X509_STORE_CTX_idx()));
     if (const X509* const refused = ::X509_STORE_CTX_get_current_cert(chain)) {
-        of(ssl).refused_ = "certificate of " + text_of(::X509_get_subject_name(refused)) + ", signed by " +
-                           text_of(::X509_get_issuer_name(refused)) + ", valid from " +
-                           text_of(::X509_get0_notBefore(refused)) + " to " + text_of(::X509_get0_notAfter(refused));
+        of(ssl).refused_ = "certificate of " + to_string(::X509_get_subject_name(refused)) + ", signed by " +
+                           to_string(::X509_get_issuer_name(refused)) + ", valid from " +
+                           to_string(::X509_get0_notBefore(refused)) + " to " +
+                           to_string(::X509_get0_notAfter(refused));
     }
     return 0;
-} catch (const std::bad_alloc&) { return 0; }
+} catch (const std::bad_alloc&) {
+    return 0;
+}
 
 std::string tls_connection::peer_subject() const {
     const X509* const shown = ::SSL_get0_peer_certificate(ssl_.get());
-    return shown != nullptr ? text_of(::X509_get_subject_name(shown)) : std::string{};
+    return shown != nullptr ? to_string(::X509_get_subject_name(shown)) : std::string{};
 }
 
 // ---- calls -------------------------------------------------------------------------------------------------------
@@ -226,7 +232,7 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
             at_ = nullptr;
             std::error_code other;
             // The peer may wait for what we have not sent. Where another fiber writes, that one sends it.
-            const bool flushes = has_unsent() && !below().is_visited(direction::write, other);
+            const bool flushes = has_unsent() && !below().is_busy(direction::write, other);
             return outcome == -EAGAIN && flushes ? must_flush : outcome;
         });
         if (ec && failure_) ec = failure_;
@@ -274,7 +280,7 @@ void tls_connection::handshake(const deadline& until, std::error_code& ec, const
 
 std::size_t tls_connection::read(std::span<std::byte> into, const deadline& until, std::error_code& ec,
                                  const char* operation) {
-    if (below().is_visited(direction::read, ec)) return 0;
+    if (below().is_busy(direction::read, ec)) return 0;
     const auto bytes = static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX));
     const long n =
         perform(direction::read, until, ec, operation, [&] { return ::SSL_read(ssl_.get(), into.data(), bytes); });
@@ -309,7 +315,7 @@ std::span<const std::byte> one_record(io::const_buffers from, std::span<std::byt
 
 std::size_t tls_connection::write(io::const_buffers from, const deadline& until, std::error_code& ec,
                                   const char* operation) {
-    if (below().is_visited(direction::write, ec)) return 0;
+    if (below().is_busy(direction::write, ec)) return 0;
     flush(until, ec, operation);  // of a write that was cut short
     const bool is_empty = std::ranges::all_of(from, [](const auto& each) { return each.empty(); });
     if (ec || is_empty) return 0;
@@ -324,7 +330,7 @@ std::size_t tls_connection::write(io::const_buffers from, const deadline& until,
 }
 
 void tls_connection::shutdown(const deadline& until, std::error_code& ec, const char* operation) {
-    if (below().is_visited(direction::write, ec)) return;
+    if (below().is_busy(direction::write, ec)) return;
     flush(until, ec, operation);
     // Called again, OpenSSL would wait for the peer's goodbye.
     if (ec || (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;

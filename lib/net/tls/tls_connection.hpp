@@ -1,10 +1,11 @@
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include <coir/deadline.hpp>
 #include <coir/detail/socket.hpp>
 #include <coir/net/tcp.hpp>
+
+#include <openssl/ssl.h>
+
 #include <cstddef>
 #include <memory>
 #include <span>

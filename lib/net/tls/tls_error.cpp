@@ -1,12 +1,13 @@
 #include "net/tls/tls_error.hpp"
 
+#include <coir/detail/throw_if.hpp>
+#include <coir/net/tls.hpp>
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include <array>
-#include <coir/detail/throw_if.hpp>
-#include <coir/net/tls.hpp>
 
 namespace coir::net {
 

@@ -1,16 +1,17 @@
-#include <openssl/crypto.h>
-
-#include <array>
 #include <coir/detail/throw_if.hpp>
 #include <coir/net/tls.hpp>
 #include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
-#include <exception>
-#include <utility>
 
 #include "io/vectors.hpp"
 #include "net/tls/tls_configuration.hpp"
 #include "net/tls/tls_connection.hpp"
+
+#include <openssl/crypto.h>
+
+#include <array>
+#include <exception>
+#include <utility>
 
 namespace coir::net {
 

@@ -1,7 +1,8 @@
 // A test of a service. It blocks its thread when it is told to: for a look at a job that fails.
 
-#include <chrono>
 #include <coir/coir.hpp>
+
+#include <chrono>
 #include <cstdlib>
 #include <thread>
 

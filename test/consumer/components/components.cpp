@@ -1,7 +1,8 @@
-#include <boost/asio/write.hpp>
 #include <coir/coir.hpp>
 #include <coir/net/asio.hpp>
 #include <coir/net/tls.hpp>
+
+#include <boost/asio/write.hpp>
 
 #include <cstdio>
 

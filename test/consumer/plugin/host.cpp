@@ -1,10 +1,9 @@
 // host FIRST SECOND: two plugins that have a coir each, at once and one after the other, and one of them unloaded.
-#include <dlfcn.h>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <string>
 #include <string_view>
 #include <thread>

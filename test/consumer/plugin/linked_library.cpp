@@ -1,10 +1,9 @@
 // A shared library that a program is linked with: a function with fibers inside, whose name is FUNCTION.
 #include <coir/coir.hpp>
 
+#include <chrono>
 #include <signal.h>
 #include <sys/wait.h>
-
-#include <chrono>
 #include <thread>
 
 /// How often a blocking call is reported. It also makes calls that coir has hooks on, outside of fibers and in one.

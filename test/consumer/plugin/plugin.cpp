@@ -4,13 +4,12 @@
 #include <coir/net/tls.hpp>
 #endif
 
-#include <time.h>
-
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <time.h>
 
 using namespace std::chrono_literals;
 
@@ -25,7 +24,9 @@ extern "C" int answer() {
         try {
             fiber.join();
             fiber.get();
-        } catch (const std::runtime_error&) { sum += 40; }
+        } catch (const std::runtime_error&) {
+            sum += 40;
+        }
         auto stopped = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
         stopped.request_stop();
         stopped.join();
@@ -54,7 +55,8 @@ extern "C" int reports_of_a_hog() {
               [&, began = processor_time()] {
                   // Of processor time: on a busy machine the watchdog sees no computation in a thread that waits for
                   // its turn.
-                  while (processor_time() - began < 300ms) {}
+                  while (processor_time() - began < 300ms) {
+                  }
               });
     return count;
 }

@@ -1,13 +1,12 @@
-#include <utility>  // Boost 1.74 forgets it
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
 
 #include <boost/asio.hpp>
 #include <doctest/doctest.h>
 
 #include <array>
 #include <chrono>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
+#include <utility>  // Boost 1.74 forgets it
 
 namespace coir::test {
 

@@ -1,11 +1,11 @@
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
+
 #include <curl/curl.h>
 #include <doctest/doctest.h>
 
 #include <memory>
 #include <string>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
 
 namespace coir::test {
 

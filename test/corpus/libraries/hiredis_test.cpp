@@ -1,10 +1,10 @@
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
+
 #include <doctest/doctest.h>
 #include <hiredis/hiredis.h>
 
 #include <memory>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
 
 namespace coir::test {
 

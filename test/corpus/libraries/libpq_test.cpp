@@ -1,11 +1,11 @@
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
+
 #include <doctest/doctest.h>
 #include <libpq-fe.h>
 
 #include <memory>
 #include <string>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
 
 namespace coir::test {
 
@@ -18,7 +18,7 @@ std::string connection_to(const listener& server) {
            " user=nobody dbname=none sslmode=disable gssencmode=disable connect_timeout=10";
 }
 
-// Messages of PostgreSQL's protocol: a letter, the length, the content.
+// Messages of PostgreSQL's protocol: a message, the length, the content.
 const std::string welcome = "R\0\0\0\10\0\0\0\0"s + "Z\0\0\0\5I"s;
 const std::string empty_answer = "I\0\0\0\4"s + "Z\0\0\0\5I"s;
 

@@ -1,3 +1,6 @@
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
+
 #include <doctest/doctest.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
@@ -5,9 +8,6 @@
 #include <array>
 #include <memory>
 #include <string>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
 
 namespace coir::test {
 

@@ -1,12 +1,12 @@
+#include "corpus/judge.hpp"
+#include "corpus/props.hpp"
+
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
 #include <chrono>
 #include <memory>
 #include <thread>
-
-#include "corpus/judge.hpp"
-#include "corpus/props.hpp"
 
 namespace coir::test {
 

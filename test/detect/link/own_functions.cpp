@@ -3,12 +3,11 @@
 #include <coir/blocking.hpp>
 #include <coir/run.hpp>
 
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace {
 int connects = 0;

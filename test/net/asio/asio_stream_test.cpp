@@ -1,16 +1,17 @@
-#include <doctest/doctest.h>
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+#include <coir/net/tls.hpp>
+
+#include "net/tls/tls_pair.hpp"
+#include "support/in_scheduler.hpp"
 
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
-#include <coir/coir.hpp>
-#include <coir/net/asio.hpp>
-#include <coir/net/tls.hpp>
+#include <doctest/doctest.h>
+
 #include <string>
 #include <vector>
-
-#include "net/tls/tls_pair.hpp"
-#include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
 using namespace coir::test;

@@ -1,16 +1,17 @@
-#include <doctest/doctest.h>
+#include <coir/coir.hpp>
+#include <coir/net/asio.hpp>
+#include <coir/net/tls.hpp>
+
+#include "net/tls/tls_pair.hpp"
+#include "support/in_scheduler.hpp"
 
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
-#include <coir/coir.hpp>
-#include <coir/net/asio.hpp>
-#include <coir/net/tls.hpp>
-#include <string>
+#include <doctest/doctest.h>
 
-#include "net/tls/tls_pair.hpp"
-#include "support/in_scheduler.hpp"
+#include <string>
 
 using namespace std::chrono_literals;
 using namespace coir::test;

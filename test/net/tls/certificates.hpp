@@ -1,14 +1,15 @@
 #pragma once
 
+#include <coir/net/tls.hpp>
+
+#include "support/temporary_folder.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
-#include <coir/net/tls.hpp>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "support/temporary_folder.hpp"
 
 namespace coir::test {
 

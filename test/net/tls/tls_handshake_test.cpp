@@ -1,16 +1,17 @@
+#include <coir/coir.hpp>
+#include <coir/net/tls.hpp>
+
+#include "net/tls/tls_pair.hpp"
+#include "support/error_of.hpp"
+#include "support/in_scheduler.hpp"
+
 #include <doctest/doctest.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
-#include <coir/coir.hpp>
-#include <coir/net/tls.hpp>
 #include <fstream>
 #include <string>
-
-#include "net/tls/tls_pair.hpp"
-#include "support/error_of.hpp"
-#include "support/in_scheduler.hpp"
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -391,7 +392,8 @@ TEST_CASE("tls: a handshake with a silent peer gives up at its deadline, is canc
         coir::this_fiber::yield();
         stopped.request_stop();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
-        while (!read_text(other.far).empty()) {}
+        while (!read_text(other.far).empty()) {
+        }
     });
 }
 

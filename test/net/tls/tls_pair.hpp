@@ -2,11 +2,12 @@
 
 #include <coir/coir.hpp>
 #include <coir/net/tls.hpp>
-#include <string>
-#include <utility>
 
 #include "net/loopback.hpp"
 #include "net/tls/certificates.hpp"
+
+#include <string>
+#include <utility>
 
 namespace coir::test {
 

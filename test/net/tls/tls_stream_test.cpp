@@ -1,14 +1,15 @@
-#include <doctest/doctest.h>
-#include <openssl/ssl.h>
-
 #include <coir/coir.hpp>
 #include <coir/net/tls.hpp>
-#include <string>
 
 #include "net/tls/tls_pair.hpp"
 #include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+#include <openssl/ssl.h>
+
+#include <string>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -212,7 +213,8 @@ TEST_CASE("tls_stream: one that is closed or destroyed says so, one that an exce
             try {
                 const tls_stream ending = std::move(pair.client);
                 throw std::runtime_error{"half of it is missing"};
-            } catch (const std::runtime_error&) {}
+            } catch (const std::runtime_error&) {
+            }
             CHECK(message_of(pair.server) == "unexpected eof while reading");
         }
         {

@@ -1,7 +1,7 @@
 // Prints the examples of all rules as a source file: one that compiles, as the tests see to it.
-#include <iostream>
-
 #include "rules.hpp"
+
+#include <iostream>
 
 namespace {
 
