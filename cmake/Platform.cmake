@@ -1,5 +1,5 @@
 # Ends with a clear message where coir cannot work. What it can work on is written in one place, a public header.
-set(coir_platform_header "${PROJECT_SOURCE_DIR}/include/coir/detail/platform.hpp")
+set(coir_platform_header "${PROJECT_SOURCE_DIR}/include/coir/detail/base/platform.hpp")
 try_compile(
     COIR_PLATFORM_IS_SUPPORTED SOURCE_FROM_CONTENT platform.cpp "#include \"${coir_platform_header}\"\nint main() {}\n"
     CXX_STANDARD 20

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/detail/platform.hpp>
+#include <coir/detail/base/platform.hpp>
 
 #include <iosfwd>
 

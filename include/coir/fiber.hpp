@@ -1,7 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/spawn.hpp>
+#include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
 
 #include <chrono>

@@ -2,7 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/gather.hpp>
-#include <coir/mutex.hpp>
+#include <coir/sync/mutex.hpp>
 #include <coir/task_group.hpp>
 
 #include <algorithm>

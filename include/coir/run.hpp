@@ -2,8 +2,8 @@
 
 #include <coir/blocking.hpp>
 #include <coir/clock.hpp>
-#include <coir/detail/spawn.hpp>
-#include <coir/detail/stack_allocator.hpp>
+#include <coir/detail/core/spawn.hpp>
+#include <coir/detail/core/stack_allocator.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/list.hpp>
-#include <coir/detail/spawn.hpp>
-#include <coir/detail/wait_queue.hpp>
+#include <coir/detail/base/list.hpp>
+#include <coir/detail/core/spawn.hpp>
+#include <coir/detail/core/wait_queue.hpp>
 #include <coir/exception_group.hpp>
 #include <coir/fiber.hpp>
 

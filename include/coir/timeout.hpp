@@ -1,7 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/expiry_scope.hpp>
+#include <coir/detail/core/expiry_scope.hpp>
 #include <coir/error.hpp>
 
 #include <concepts>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <coir/detail/list.hpp>
-#include <coir/detail/timer_node.hpp>
+#include <coir/detail/base/list.hpp>
+#include <coir/detail/base/timer_node.hpp>
 
 #include <array>
 #include <bit>

@@ -1,8 +1,8 @@
 #include <coir/fiber.hpp>
 
-#include "core/join_waiter.hpp"
 #include "core/misuse.hpp"
 #include "core/scheduler.hpp"
+#include "core/task/join_waiter.hpp"
 
 #include <string>
 

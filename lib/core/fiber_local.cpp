@@ -1,7 +1,7 @@
 #include <coir/fiber_local.hpp>
 
-#include "core/local_values.hpp"
 #include "core/scheduler.hpp"
+#include "core/task/local_values.hpp"
 
 namespace coir::detail {
 

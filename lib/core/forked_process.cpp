@@ -3,7 +3,7 @@
 #include <coir/error.hpp>
 
 #include "core/scheduler.hpp"
-#include "core/task_dump.hpp"
+#include "core/task/task_dump.hpp"
 
 #include <cstdlib>
 #include <exception>

@@ -1,12 +1,12 @@
 #include "core/scheduler.hpp"
 
-#include <coir/detail/spawn.hpp>
+#include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
 
 #include "base/log.hpp"
-#include "core/local_values.hpp"
-#include "core/running_schedulers.hpp"
-#include "core/task_dump.hpp"
+#include "core/remote/running_schedulers.hpp"
+#include "core/task/local_values.hpp"
+#include "core/task/task_dump.hpp"
 
 #include <algorithm>
 #include <atomic>

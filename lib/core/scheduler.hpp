@@ -2,20 +2,20 @@
 
 #include <coir/clock.hpp>
 #include <coir/deadline.hpp>
-#include <coir/detail/stack_allocator.hpp>
+#include <coir/detail/core/stack_allocator.hpp>
 
 #include "base/random.hpp"
 #include "base/timer_queue.hpp"
 #include "base/virtual_clock.hpp"
-#include "core/gate.hpp"
-#include "core/inbox.hpp"
-#include "core/reactor.hpp"
-#include "core/record_slab.hpp"
-#include "core/schedule_order.hpp"
-#include "core/scheduler_status.hpp"
-#include "core/stack_pool.hpp"
-#include "core/task.hpp"
-#include "core/waiter.hpp"
+#include "core/loop/reactor.hpp"
+#include "core/loop/schedule_order.hpp"
+#include "core/loop/scheduler_status.hpp"
+#include "core/remote/gate.hpp"
+#include "core/remote/inbox.hpp"
+#include "core/switch/record_slab.hpp"
+#include "core/switch/stack_pool.hpp"
+#include "core/task/task.hpp"
+#include "core/task/waiter.hpp"
 
 #include <cstddef>
 #include <cstdint>

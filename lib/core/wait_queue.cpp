@@ -1,4 +1,4 @@
-#include <coir/detail/wait_queue.hpp>
+#include <coir/detail/core/wait_queue.hpp>
 
 #include "core/scheduler.hpp"
 

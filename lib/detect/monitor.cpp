@@ -1,7 +1,7 @@
 #include "detect/monitor.hpp"
 
 #include "base/system_call.hpp"
-#include "core/task.hpp"
+#include "core/task/task.hpp"
 
 #include <algorithm>
 #include <cerrno>

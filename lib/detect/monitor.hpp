@@ -2,7 +2,7 @@
 
 #include <coir/blocking.hpp>
 
-#include "core/scheduler_status.hpp"
+#include "core/loop/scheduler_status.hpp"
 #include "detect/blocking_events.hpp"
 #include "detect/settings.hpp"
 #include "detect/wakeup_semaphore.hpp"

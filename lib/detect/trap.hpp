@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/scheduler_status.hpp"
+#include "core/loop/scheduler_status.hpp"
 
 #include <cstdint>
 #include <signal.h>

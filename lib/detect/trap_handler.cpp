@@ -1,7 +1,7 @@
 #include "detect/trap_handler.hpp"
 
 #include "base/sanitizers.hpp"
-#include "core/scheduler_status.hpp"
+#include "core/loop/scheduler_status.hpp"
 #include "detect/observation.hpp"
 
 #if defined(__x86_64__)

@@ -1,6 +1,6 @@
 #include "detect/watched_thread.hpp"
 
-#include "core/task.hpp"
+#include "core/task/task.hpp"
 #include "detect/classes.hpp"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-#include <coir/detail/throw_if.hpp>
-#include <coir/directory_watch.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/io/directory_watch.hpp>
 
 #include "base/sys.hpp"
 #include "io/polled_fd.hpp"

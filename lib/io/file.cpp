@@ -1,11 +1,11 @@
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/error.hpp>
-#include <coir/file.hpp>
+#include <coir/io/file.hpp>
 
 #include "base/unique_fd.hpp"
 #include "io/file_calls.hpp"
 #include "io/vectors.hpp"
-#include "sync/detached_work.hpp"
+#include "thread/detached_work.hpp"
 
 #include <algorithm>
 #include <cstring>

@@ -1,6 +1,6 @@
-#include <coir/byte_stream.hpp>
-#include <coir/io.hpp>
-#include <coir/offload.hpp>
+#include <coir/io/byte_stream.hpp>
+#include <coir/io/io.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "io/wait_loop.hpp"

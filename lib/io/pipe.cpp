@@ -1,6 +1,6 @@
-#include <coir/detail/throw_if.hpp>
-#include <coir/offload.hpp>
-#include <coir/pipe.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/io/pipe.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/detail/polled_fd.hpp>
+#include <coir/detail/io/polled_fd.hpp>
 
 #include "core/scheduler.hpp"
 #include "io/wait_loop.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/byte_stream.hpp>
+#include <coir/io/byte_stream.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/detail/socket.hpp>
+#include <coir/detail/net/socket.hpp>
 
 #include <system_error>
 

@@ -1,4 +1,4 @@
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
 
 #include <algorithm>

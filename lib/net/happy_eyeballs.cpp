@@ -1,7 +1,7 @@
 #include "net/happy_eyeballs.hpp"
 
+#include <coir/sync/wait_queue.hpp>
 #include <coir/task_group.hpp>
-#include <coir/wait_queue.hpp>
 
 #include <algorithm>
 #include <chrono>

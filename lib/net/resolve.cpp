@@ -1,7 +1,7 @@
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/net/resolve.hpp>
 
-#include "sync/detached_work.hpp"
+#include "thread/detached_work.hpp"
 
 #include <cerrno>
 #include <memory>

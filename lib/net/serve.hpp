@@ -1,9 +1,9 @@
 #pragma once
 
-#include <coir/detail/socket.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/net/socket.hpp>
 #include <coir/error.hpp>
-#include <coir/semaphore.hpp>
+#include <coir/sync/semaphore.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 

@@ -1,6 +1,6 @@
-#include <coir/detail/socket.hpp>
-#include <coir/offload.hpp>
+#include <coir/detail/net/socket.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"

@@ -1,4 +1,4 @@
-#include <coir/detail/socket_file.hpp>
+#include <coir/detail/net/socket_file.hpp>
 
 #include "base/fork_count.hpp"
 #include "base/sys.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/detail/socket.hpp>
+#include <coir/detail/net/socket.hpp>
 
 #include "core/scheduler.hpp"
 #include "io/wait_loop.hpp"

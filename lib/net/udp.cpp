@@ -1,4 +1,4 @@
-#include <coir/byte_stream.hpp>
+#include <coir/io/byte_stream.hpp>
 #include <coir/net/udp.hpp>
 
 #include "io/polled_fd.hpp"

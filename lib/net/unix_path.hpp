@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
 
 #include <string>

@@ -1,4 +1,4 @@
-#include <coir/environment.hpp>
+#include <coir/process/environment.hpp>
 
 #include <system_error>
 #include <unistd.h>

@@ -1,9 +1,9 @@
-#include <coir/detail/owner.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/core/owner.hpp>
 #include <coir/error.hpp>
-#include <coir/io.hpp>
-#include <coir/offload.hpp>
-#include <coir/process.hpp>
+#include <coir/io/io.hpp>
+#include <coir/process/process.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "base/check.hpp"

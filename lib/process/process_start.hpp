@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/process_options.hpp>
+#include <coir/process/process_options.hpp>
 
 #include "base/unique_fd.hpp"
 #include "process/exit_watcher.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/environment.hpp>
+#include <coir/process/environment.hpp>
 
 #include "base/unique_fd.hpp"
 

@@ -1,6 +1,6 @@
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/error.hpp>
-#include <coir/run_process.hpp>
+#include <coir/process/run_process.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>

@@ -1,6 +1,6 @@
-#include <coir/detail/owner.hpp>
+#include <coir/detail/core/owner.hpp>
 #include <coir/error.hpp>
-#include <coir/signal_set.hpp>
+#include <coir/process/signal_set.hpp>
 
 #include "base/check.hpp"
 #include "base/per_process.hpp"

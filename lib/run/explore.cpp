@@ -1,4 +1,4 @@
-#include <coir/explore.hpp>
+#include <coir/test/explore.hpp>
 
 #include "base/log.hpp"
 

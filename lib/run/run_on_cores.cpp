@@ -1,8 +1,8 @@
-#include <coir/concurrent_channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
-#include <coir/run_on_cores.hpp>
-#include <coir/select.hpp>
+#include <coir/sync/select.hpp>
+#include <coir/thread/concurrent_channel.hpp>
+#include <coir/thread/run_on_cores.hpp>
 
 #include "base/affinity.hpp"
 #include "base/clone_refusal.hpp"

@@ -1,5 +1,5 @@
-#include <coir/barrier.hpp>
 #include <coir/error.hpp>
+#include <coir/sync/barrier.hpp>
 
 #include "sync/bind_owner.hpp"
 

@@ -1,4 +1,4 @@
-#include <coir/detail/channel_core.hpp>
+#include <coir/detail/sync/channel_core.hpp>
 #include <coir/error.hpp>
 
 #include "sync/bind_owner.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/waiter.hpp"
+#include "core/task/waiter.hpp"
 
 namespace coir::detail {
 

@@ -1,5 +1,5 @@
-#include <coir/condition_variable.hpp>
 #include <coir/error.hpp>
+#include <coir/sync/condition_variable.hpp>
 
 namespace coir {
 

@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/event.hpp>
+#include <coir/sync/event.hpp>
 
 #include "sync/bind_owner.hpp"
 

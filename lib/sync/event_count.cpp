@@ -1,4 +1,4 @@
-#include <coir/detail/event_count.hpp>
+#include <coir/detail/sync/event_count.hpp>
 #include <coir/error.hpp>
 
 #include "base/fork_count.hpp"

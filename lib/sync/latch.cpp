@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/latch.hpp>
+#include <coir/sync/latch.hpp>
 
 #include "sync/bind_owner.hpp"
 

@@ -3,7 +3,7 @@
 #include "base/log.hpp"
 #include "base/symbols.hpp"
 #include "core/scheduler.hpp"
-#include "core/task_dump.hpp"
+#include "core/task/task_dump.hpp"
 
 #include <algorithm>
 #include <array>

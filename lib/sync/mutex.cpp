@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/mutex.hpp>
+#include <coir/sync/mutex.hpp>
 
 #include "core/misuse.hpp"
 #include "sync/bind_owner.hpp"

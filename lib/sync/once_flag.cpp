@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/once_flag.hpp>
+#include <coir/sync/once_flag.hpp>
 
 #include "core/misuse.hpp"
 #include "sync/bind_owner.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <coir/detail/list.hpp>
-#include <coir/detail/message.hpp>
+#include <coir/detail/base/list.hpp>
+#include <coir/detail/core/message.hpp>
 
 #include "core/scheduler.hpp"
 

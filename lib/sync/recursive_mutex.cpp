@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/recursive_mutex.hpp>
+#include <coir/sync/recursive_mutex.hpp>
 
 #include "core/misuse.hpp"
 #include "sync/bind_owner.hpp"

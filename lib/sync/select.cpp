@@ -1,8 +1,8 @@
-#include <coir/detail/event_count.hpp>
-#include <coir/select.hpp>
+#include <coir/detail/sync/event_count.hpp>
+#include <coir/sync/select.hpp>
 
-#include "core/join_waiter.hpp"
 #include "core/scheduler.hpp"
+#include "core/task/join_waiter.hpp"
 #include "sync/channel_waiter.hpp"
 #include "sync/parker.hpp"
 

@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/semaphore.hpp>
+#include <coir/sync/semaphore.hpp>
 
 #include "sync/bind_owner.hpp"
 

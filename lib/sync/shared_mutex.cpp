@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/shared_mutex.hpp>
 
 #include "core/misuse.hpp"
 #include "sync/bind_owner.hpp"

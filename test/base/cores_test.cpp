@@ -1,4 +1,4 @@
-#include <coir/cores.hpp>
+#include <coir/thread/cores.hpp>
 
 #include "base/affinity.hpp"
 #include "base/cgroup_quota.hpp"

@@ -1,4 +1,4 @@
-#include <coir/detail/list.hpp>
+#include <coir/detail/base/list.hpp>
 
 #include <doctest/doctest.h>
 

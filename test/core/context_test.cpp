@@ -1,7 +1,7 @@
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 
-#include "core/context.hpp"
+#include "core/switch/context.hpp"
 #include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>

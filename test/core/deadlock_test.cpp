@@ -1,10 +1,10 @@
-#include <coir/detail/wait_queue.hpp>
+#include <coir/detail/core/wait_queue.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
-#include <coir/mutex.hpp>
-#include <coir/once_flag.hpp>
-#include <coir/recursive_mutex.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/once_flag.hpp>
+#include <coir/sync/recursive_mutex.hpp>
+#include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "core/scheduler.hpp"

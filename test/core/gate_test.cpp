@@ -1,4 +1,4 @@
-#include "core/gate.hpp"
+#include "core/remote/gate.hpp"
 
 #include <doctest/doctest.h>
 

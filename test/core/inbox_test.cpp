@@ -1,4 +1,4 @@
-#include "core/inbox.hpp"
+#include "core/remote/inbox.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,7 +2,7 @@
 #include <coir/this_fiber.hpp>
 
 #include "base/sys.hpp"
-#include "core/reactor.hpp"
+#include "core/loop/reactor.hpp"
 #include "core/scheduler.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"

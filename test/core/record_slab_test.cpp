@@ -1,4 +1,4 @@
-#include "core/record_slab.hpp"
+#include "core/switch/record_slab.hpp"
 
 #include <doctest/doctest.h>
 

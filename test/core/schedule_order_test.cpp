@@ -1,5 +1,5 @@
-#include "core/record_slab.hpp"
-#include "core/schedule_order.hpp"
+#include "core/loop/schedule_order.hpp"
+#include "core/switch/record_slab.hpp"
 
 #include <doctest/doctest.h>
 

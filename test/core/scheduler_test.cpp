@@ -1,7 +1,7 @@
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 
-#include "core/running_schedulers.hpp"
+#include "core/remote/running_schedulers.hpp"
 #include "core/scheduler.hpp"
 #include "support/escape.hpp"
 #include "support/in_scheduler.hpp"

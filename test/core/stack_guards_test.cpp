@@ -1,6 +1,6 @@
 #include "base/sys.hpp"
-#include "core/stack_guards.hpp"
-#include "core/stack_layout.hpp"
+#include "core/switch/stack_guards.hpp"
+#include "core/switch/stack_layout.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
 #include "support/seccomp.hpp"

@@ -1,4 +1,4 @@
-#include "core/stack_layout.hpp"
+#include "core/switch/stack_layout.hpp"
 
 #include <doctest/doctest.h>
 

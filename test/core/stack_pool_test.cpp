@@ -3,8 +3,8 @@
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
-#include "core/stack_layout.hpp"
-#include "core/stack_pool.hpp"
+#include "core/switch/stack_layout.hpp"
+#include "core/switch/stack_pool.hpp"
 #include "support/death.hpp"
 #include "support/escape.hpp"
 #include "support/in_scheduler.hpp"

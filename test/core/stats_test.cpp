@@ -1,7 +1,7 @@
 #include <coir/error.hpp>
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/stats.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "support/compute_for.hpp"

@@ -1,4 +1,4 @@
-#include <coir/detail/wait_queue.hpp>
+#include <coir/detail/core/wait_queue.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>

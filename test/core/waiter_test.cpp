@@ -3,7 +3,7 @@
 #include <coir/this_fiber.hpp>
 
 #include "core/scheduler.hpp"
-#include "core/waiter.hpp"
+#include "core/task/waiter.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 

@@ -1,5 +1,5 @@
 #include <coir/coir.hpp>
-#include <coir/io.hpp>
+#include <coir/io/io.hpp>
 #include <coir/net/resolve.hpp>
 #include <coir/net/tcp.hpp>
 

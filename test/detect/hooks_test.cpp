@@ -1,7 +1,7 @@
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "base/symbols.hpp"
 #include "base/unique_fd.hpp"

@@ -1,5 +1,5 @@
 // Any bytes, in pieces of any sizes: the lines that are read are those that there are.
-#include <coir/buffered_reader.hpp>
+#include <coir/io/buffered_reader.hpp>
 
 #include <algorithm>
 #include <cstdlib>

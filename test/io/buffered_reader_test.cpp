@@ -1,4 +1,4 @@
-#include <coir/buffered_reader.hpp>
+#include <coir/io/buffered_reader.hpp>
 
 #include "base/random.hpp"
 #include "net/loopback.hpp"

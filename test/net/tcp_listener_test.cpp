@@ -1,5 +1,5 @@
 #include <coir/coir.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 
 #include "net/loopback.hpp"
 #include "support/captured_log.hpp"

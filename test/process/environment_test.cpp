@@ -1,4 +1,4 @@
-#include <coir/environment.hpp>
+#include <coir/process/environment.hpp>
 
 #include "support/error_of.hpp"
 

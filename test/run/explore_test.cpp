@@ -1,10 +1,10 @@
-#include <coir/channel.hpp>
 #include <coir/error.hpp>
-#include <coir/event.hpp>
-#include <coir/explore.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
-#include <coir/mutex.hpp>
+#include <coir/sync/channel.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/test/explore.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "support/captured_log.hpp"

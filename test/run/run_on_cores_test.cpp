@@ -1,13 +1,13 @@
-#include <coir/concurrent_channel.hpp>
-#include <coir/cores.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/tcp.hpp>
-#include <coir/run_on_cores.hpp>
-#include <coir/signal_set.hpp>
-#include <coir/spawn_on.hpp>
+#include <coir/process/signal_set.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/concurrent_channel.hpp>
+#include <coir/thread/cores.hpp>
+#include <coir/thread/run_on_cores.hpp>
+#include <coir/thread/spawn_on.hpp>
 
 #include "support/in_scheduler.hpp"
 

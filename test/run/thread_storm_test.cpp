@@ -1,11 +1,11 @@
-#include <coir/concurrent_channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
-#include <coir/future.hpp>
 #include <coir/run.hpp>
-#include <coir/select.hpp>
-#include <coir/spawn_on.hpp>
+#include <coir/sync/select.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/concurrent_channel.hpp>
+#include <coir/thread/future.hpp>
+#include <coir/thread/spawn_on.hpp>
 
 #include "base/random.hpp"
 #include "support/limits.hpp"

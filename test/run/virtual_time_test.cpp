@@ -1,16 +1,16 @@
 #include <coir/blocking.hpp>
 #include <coir/clock.hpp>
-#include <coir/condition_variable.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
-#include <coir/io.hpp>
-#include <coir/mutex.hpp>
+#include <coir/io/io.hpp>
 #include <coir/net/tcp.hpp>
-#include <coir/offload.hpp>
 #include <coir/run.hpp>
-#include <coir/semaphore.hpp>
+#include <coir/sync/condition_variable.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/semaphore.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "base/unique_fd.hpp"

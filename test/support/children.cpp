@@ -1,6 +1,6 @@
 #include "support/children.hpp"
 
-#include <coir/buffered_reader.hpp>
+#include <coir/io/buffered_reader.hpp>
 
 #include <array>
 #include <cerrno>

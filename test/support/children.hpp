@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/process.hpp>
+#include <coir/process/process.hpp>
 
 #include <cstddef>
 #include <string>

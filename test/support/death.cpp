@@ -1,6 +1,6 @@
 #include "support/death.hpp"
 
-#include "sync/thread_pool.hpp"
+#include "thread/thread_pool.hpp"
 
 #include <array>
 #include <cerrno>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <coir/event.hpp>
 #include <coir/run.hpp>
-#include <coir/scheduler_ref.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/thread/scheduler_ref.hpp>
 
 #include <future>
 #include <thread>

@@ -2,7 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/fiber.hpp>
-#include <coir/semaphore.hpp>
+#include <coir/sync/semaphore.hpp>
 
 #include "base/random.hpp"
 

@@ -1,7 +1,7 @@
-#include <coir/barrier.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
+#include <coir/sync/barrier.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/death.hpp"

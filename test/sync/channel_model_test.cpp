@@ -1,6 +1,6 @@
-#include <coir/channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
+#include <coir/sync/channel.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 

@@ -1,8 +1,8 @@
-#include <coir/channel.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
+#include <coir/sync/channel.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/compute_for.hpp"

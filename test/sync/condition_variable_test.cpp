@@ -1,10 +1,10 @@
-#include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
-#include <coir/mutex.hpp>
-#include <coir/offload.hpp>
-#include <coir/recursive_mutex.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/condition_variable.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/recursive_mutex.hpp>
+#include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/death.hpp"

@@ -1,7 +1,7 @@
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"

@@ -1,6 +1,6 @@
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 

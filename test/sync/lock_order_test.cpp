@@ -1,10 +1,10 @@
 #include <coir/blocking.hpp>
-#include <coir/condition_variable.hpp>
 #include <coir/fiber.hpp>
-#include <coir/mutex.hpp>
-#include <coir/recursive_mutex.hpp>
 #include <coir/run.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/condition_variable.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/recursive_mutex.hpp>
+#include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "base/symbols.hpp"

@@ -1,7 +1,7 @@
-#include <coir/channel.hpp>
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
 #include <coir/map_concurrent.hpp>
+#include <coir/sync/channel.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 

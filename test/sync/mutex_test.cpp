@@ -1,11 +1,11 @@
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
-#include <coir/mutex.hpp>
-#include <coir/offload.hpp>
-#include <coir/recursive_mutex.hpp>
-#include <coir/semaphore.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/recursive_mutex.hpp>
+#include <coir/sync/semaphore.hpp>
+#include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/compute_for.hpp"

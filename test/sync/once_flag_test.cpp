@@ -1,7 +1,7 @@
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
-#include <coir/once_flag.hpp>
+#include <coir/sync/once_flag.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/death.hpp"

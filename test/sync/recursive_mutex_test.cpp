@@ -1,5 +1,5 @@
 #include <coir/fiber.hpp>
-#include <coir/recursive_mutex.hpp>
+#include <coir/sync/recursive_mutex.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "support/error_of.hpp"

@@ -1,5 +1,5 @@
 #include <coir/error.hpp>
-#include <coir/select.hpp>
+#include <coir/sync/select.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 

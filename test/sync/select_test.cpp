@@ -1,8 +1,8 @@
 #include <coir/error.hpp>
-#include <coir/event.hpp>
-#include <coir/offload.hpp>
-#include <coir/select.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/sync/select.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "core/scheduler.hpp"

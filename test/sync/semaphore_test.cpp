@@ -1,7 +1,7 @@
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
-#include <coir/semaphore.hpp>
+#include <coir/sync/semaphore.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/compute_for.hpp"

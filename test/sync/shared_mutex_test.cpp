@@ -1,7 +1,7 @@
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
-#include <coir/shared_mutex.hpp>
+#include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"

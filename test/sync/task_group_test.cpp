@@ -1,8 +1,8 @@
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/in_scheduler.hpp"

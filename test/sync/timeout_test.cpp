@@ -1,5 +1,5 @@
-#include <coir/event.hpp>
 #include <coir/fiber.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>
 

@@ -1,9 +1,9 @@
 #include <coir/dump.hpp>
 #include <coir/fiber.hpp>
-#include <coir/offload.hpp>
+#include <coir/sync/wait_queue.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
-#include <coir/wait_queue.hpp>
 
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"

@@ -2,12 +2,12 @@
 // bare.cpp has threads.
 
 #include <coir/blocking.hpp>
-#include <coir/channel.hpp>
 #include <coir/fiber.hpp>
-#include <coir/mutex.hpp>
-#include <coir/offload.hpp>
 #include <coir/run.hpp>
+#include <coir/sync/channel.hpp>
+#include <coir/sync/mutex.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "contender.hpp"
 

@@ -1,10 +1,10 @@
 // coir between threads: what a scheduler posts to another one, and values through a channel that threads share. Beside
 // them, in bare_threads.cpp, what the kernel and a queue alone can do.
 
-#include <coir/concurrent_channel.hpp>
-#include <coir/event.hpp>
 #include <coir/run.hpp>
-#include <coir/scheduler_ref.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/thread/concurrent_channel.hpp>
+#include <coir/thread/scheduler_ref.hpp>
 
 #include "contender.hpp"
 

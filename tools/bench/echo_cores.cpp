@@ -5,9 +5,9 @@
 // Steered, a connection goes to the scheduler on the core that it came in by, as the queues of a network card have it;
 // else to either, as the system draws.
 
-#include <coir/concurrent_channel.hpp>
 #include <coir/net/tcp.hpp>
-#include <coir/run_on_cores.hpp>
+#include <coir/thread/concurrent_channel.hpp>
+#include <coir/thread/run_on_cores.hpp>
 
 #include "echo_server.hpp"
 #include "loopback.hpp"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <coir/byte_stream.hpp>
 #include <coir/deadline.hpp>
+#include <coir/io/byte_stream.hpp>
 #include <coir/net/stream.hpp>
 
 #include <boost/asio/buffer.hpp>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <coir/byte_stream.hpp>
 #include <coir/deadline.hpp>
-#include <coir/detail/socket.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/net/socket.hpp>
+#include <coir/io/byte_stream.hpp>
 
 #include <cstddef>
 #include <cstdint>

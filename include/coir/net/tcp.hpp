@@ -1,8 +1,8 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/socket.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/net/socket.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/task_group.hpp>

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/socket.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/net/socket.hpp>
 #include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 

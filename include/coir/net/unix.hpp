@@ -1,7 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/socket_file.hpp>
+#include <coir/detail/net/socket_file.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/stream.hpp>
 #include <coir/task_group.hpp>

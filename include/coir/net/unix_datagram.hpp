@@ -1,9 +1,9 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/socket.hpp>
-#include <coir/detail/socket_file.hpp>
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/net/socket.hpp>
+#include <coir/detail/net/socket_file.hpp>
 #include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/unix.hpp>

@@ -1,6 +1,6 @@
 #include "net/tls/tls_configuration.hpp"
 
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 
 #include "net/tls/tls_error.hpp"
 

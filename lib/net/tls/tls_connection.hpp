@@ -1,7 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
-#include <coir/detail/socket.hpp>
+#include <coir/detail/net/socket.hpp>
 #include <coir/net/tcp.hpp>
 
 #include <openssl/ssl.h>

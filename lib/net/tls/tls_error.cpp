@@ -1,6 +1,6 @@
 #include "net/tls/tls_error.hpp"
 
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/net/tls.hpp>
 
 #include <openssl/err.h>

@@ -1,7 +1,7 @@
-#include <coir/detail/throw_if.hpp>
+#include <coir/detail/base/throw_if.hpp>
 #include <coir/net/tls.hpp>
-#include <coir/offload.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/offload.hpp>
 
 #include "io/vectors.hpp"
 #include "net/tls/tls_configuration.hpp"

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <coir/detail/core/message.hpp>
+#include <coir/detail/core/spawn.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace coir::detail {
+
+/// A call on its way to another scheduler, where a fiber makes it: with its closure behind it, on the heap.
+struct posted_call : message {
+    posted_call(const closure_ops& how, void (*end)(posted_call&) noexcept, std::string_view called, std::size_t stack)
+        : message{begin}, ops{how}, destroy{end}, name{called}, stack_bytes{stack} {}
+
+    const closure_ops& ops;
+    void (*destroy)(posted_call&) noexcept;  // with its closure, on whatever thread
+    void* closure = nullptr;
+    std::string name;
+    std::size_t stack_bytes;
+    const void* site = nullptr;  // a return address in the code that posted it
+
+private:
+    /// The hub: makes the fiber.
+    static void begin(message& arrived) noexcept;
+};
+
+template <class F, class... A> struct posted_closure : posted_call {
+    template <class... B>
+    posted_closure(std::string_view called, std::size_t stack, B&&... parts)
+        : posted_call{detail::closure<F, A...>::ops, end, called, stack}, body{std::forward<B>(parts)...} {
+        closure = &body;
+    }
+
+    static void end(posted_call& self) noexcept { delete static_cast<posted_closure*>(&self); }
+
+    detail::closure<F, A...> body;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <coir/detail/base/platform.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace coir::detail {
+
+class task;
+
+/// How a task deals with the closure behind its record, whose type only `spawn` knows.
+struct closure_ops {
+    void (*run)(void* closure);               // in the fiber; what it throws is the fiber's failure
+    void (*destroy)(void* closure) noexcept;  // with its result; of one that has run, or never will
+};
+
+/// A record with room for a closure. Throws `not_in_fiber`, `std::bad_alloc`.
+task& make_task(std::size_t closure_bytes, std::size_t alignment);
+void* closure_of(task& made) noexcept;
+void discard_task(task& made) noexcept;
+
+/// Sets the task going. It was spawned at this call's return address: to be called from code that is inlined into the
+/// user's.
+[[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes);
+
+/// The result of a fiber, first in its closure, so that a handle which knows no more than the type finds it.
+template <class R> struct result_slot {
+    std::optional<R> value;
+    R take() { return std::move(*value); }
+};
+
+template <class R> struct result_slot<R&> {
+    R* value = nullptr;
+    R& take() { return *value; }
+};
+
+template <> struct result_slot<void> {
+    void take() {}
+};
+
+template <class F, class... A> using spawn_result = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
+
+/// What a fiber runs: a callable and its arguments, decayed and moved in as std::thread does.
+template <class F, class... A> struct closure : result_slot<spawn_result<F, A...>> {
+    using result = spawn_result<F, A...>;
+
+    explicit closure(F&& f, A&&... arguments)
+        : work{std::in_place, std::forward<F>(f), std::forward<A>(arguments)...} {}
+
+    static void run(void* self) {
+        closure& here = *static_cast<closure*>(self);
+        // Destroyed in the fiber, before anyone learns that it has ended.
+        struct work_ends {
+            closure& here;
+            ~work_ends() { here.work.reset(); }
+        } const at_end{here};
+        auto call = [](auto&&... parts) -> result { return std::invoke(std::forward<decltype(parts)>(parts)...); };
+        if constexpr (std::is_void_v<result>) {
+            std::apply(call, std::move(*here.work));
+        } else if constexpr (std::is_reference_v<result>) {
+            here.value = &std::apply(call, std::move(*here.work));
+        } else {
+            here.value.emplace(std::apply(call, std::move(*here.work)));
+        }
+    }
+
+    static void destroy(void* self) noexcept { static_cast<closure*>(self)->~closure(); }
+
+    static constexpr closure_ops ops{run, destroy};
+
+    std::optional<std::tuple<std::decay_t<F>, std::decay_t<A>...>> work;
+};
+
+template <class F, class... A>
+[[gnu::always_inline]] inline task& spawn_task(std::string_view name, std::size_t stack_bytes, F&& f,
+                                               A&&... arguments) {
+    using made_closure = closure<F, A...>;
+    task& made = make_task(sizeof(made_closure), alignof(made_closure));
+    try {
+        ::new (closure_of(made)) made_closure{std::forward<F>(f), std::forward<A>(arguments)...};
+    } catch (...) {
+        discard_task(made);
+        throw;
+    }
+    start_task(made, made_closure::ops, name, stack_bytes);
+    return made;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/base/throw_if.hpp>
+#include <coir/io/byte_stream.hpp>
+#include <coir/io/file.hpp>
+#include <coir/net/stream.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <system_error>
+
+namespace coir::io {
+
+/// Writes all that comes from one stream to another, to the end of the first: how many bytes. Neither is closed or shut
+/// down. Between connections the bytes do not pass through the program (`net::stream::splice_to`), from a file to a
+/// connection neither (`net::stream::sendfile`). Throws what the streams throw. Cut short, what was on its way is lost.
+///
+/// @code
+/// auto [out, in] = coir::io::pipe();
+/// auto [other_out, other_in] = coir::io::pipe();
+/// in.write_all("through two pipes");
+/// in.close();
+/// if (coir::io::copy(out, other_in) != 17) throw std::logic_error{"copy"};
+/// @endcode
+template <readable From, writable To> std::uint64_t copy(From& from, To& to, deadline until = never) {
+    std::uint64_t copied = 0;
+    if constexpr (std::derived_from<From, net::stream> && std::derived_from<To, net::stream>) {
+        std::error_code ec;
+        copied = from.splice_to(to, until, ec);
+        // Where there is no pipe to be had, nothing was read.
+        if (ec != std::errc::too_many_files_open && ec != std::errc::too_many_files_open_in_system) {
+            detail::throw_if(ec, "io::copy");
+            return copied;
+        }
+    } else if constexpr (std::same_as<From, file> && std::derived_from<To, net::stream>) {
+        constexpr std::uint64_t piece = 1 << 30;
+        while (const std::uint64_t n = to.sendfile(from.native_handle(), from.position(), piece, until)) {
+            from.seek(from.position() + n);
+            copied += n;
+        }
+        return copied;
+    }
+    constexpr std::size_t bytes = 64 << 10;
+    const auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    while (const std::size_t n = from.read_some(std::span{buffer.get(), bytes}, until)) {
+        to.write_all(std::span<const std::byte>{buffer.get(), n}, until);
+        copied += n;
+    }
+    return copied;
+}
+
+}  // namespace coir::io

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/sync/channel_core.hpp>
+#include <coir/detail/sync/channel_iterator.hpp>
+#include <coir/detail/sync/ring.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace coir {
+
+namespace detail {
+template <class T, class F> class recv_case;
+template <class T, class F> class send_case;
+}  // namespace detail
+
+/// Values passed from fiber to fiber, in the order they were sent. Up to `capacity` of them wait in the channel; with
+/// capacity 0 a sender waits until a receiver takes its value. Fair on both sides, and a value goes straight to the
+/// fiber that has waited longest for one. For several at once, see `select`.
+///
+/// Belongs to the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every
+/// fiber that waits on it (checked). What need not wait is no cancellation point.
+///
+/// @code
+/// coir::channel<std::string> words{2};
+/// auto reader = coir::spawn([&] {
+///     std::string text;
+///     for (const auto& word : words) text += word;  // until it is closed and empty
+///     return text;
+/// });
+/// words.send("fi");
+/// words.send("ber");
+/// words.close();
+/// if (reader.get() != "fiber") throw std::logic_error{"lost a word"};
+/// @endcode
+template <class T> class channel {
+    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+                  "a value on its way from fiber to fiber cannot be given back: send a std::unique_ptr to it");
+
+public:
+    using value_type = T;
+
+    /// Memory is taken as values come, so a huge capacity costs nothing.
+    explicit channel(std::size_t capacity = 0) noexcept : capacity_{capacity} {}
+
+    /// Waits until the channel has taken the value. Throws `channel_closed`, `timed_out`, `cancelled`, `scope_expired`,
+    /// `std::bad_alloc`: then the value was not sent, and is still where it was.
+    void send(T&& value, deadline until = never) {
+        core_.enter("channel::send");
+        if (!take(value)) core_.wait_to_send(&value, until);
+    }
+
+    void send(const T& value, deadline until = never) requires std::copy_constructible<T> { send(T(value), until); }
+
+    /// As `send`, but false, with the value where it was, when it would have to wait.
+    [[nodiscard]] bool try_send(T&& value) {
+        core_.bind_owner("channel::try_send");
+        return take(value);
+    }
+
+    [[nodiscard]] bool try_send(const T& value) requires std::copy_constructible<T> { return try_send(T(value)); }
+
+    /// Waits for a value. Empty once the channel is closed and all that was sent is received. Throws `timed_out`,
+    /// `cancelled`, `scope_expired`: then none was taken.
+    std::optional<T> recv(deadline until = never) {
+        core_.enter("channel::recv");
+        std::optional<T> value;
+        if (!give(value) && !core_.is_closed()) core_.wait_to_receive(&value, until);
+        return value;
+    }
+
+    /// As `recv`, but empty also when it would have to wait.
+    [[nodiscard]] std::optional<T> try_recv() {
+        core_.bind_owner("channel::try_recv");
+        std::optional<T> value;
+        give(value);
+        return value;
+    }
+
+    /// From now on `send` throws `channel_closed`, also in those who wait to send; what is in the channel can still be
+    /// received. Never waits; closing twice does nothing.
+    void close() { core_.close(); }
+
+    [[nodiscard]] bool is_closed() const noexcept { return core_.is_closed(); }
+
+    /// Values in the channel; those of senders who wait are not.
+    [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+
+    using iterator = detail::channel_iterator<channel>;
+    /// Receives the first value.
+    [[nodiscard]] iterator begin() { return iterator{*this}; }
+    [[nodiscard]] std::default_sentinel_t end() const noexcept { return {}; }
+
+private:
+    template <class U, class F> friend class detail::recv_case;
+    template <class U, class F> friend class detail::send_case;
+
+    // Receivers wait only while the channel is empty and nobody but their own fiber waits to send, senders only while
+    // it is full.
+
+    /// Whether `take` need not wait: it takes, or throws since the channel is closed.
+    [[nodiscard]] bool can_take() const noexcept {
+        return values_.size() < capacity_ || core_.has_receiver() || core_.is_closed();
+    }
+
+    /// Whether a receiver need not wait: there is a value, or there will never be one.
+    [[nodiscard]] bool can_give() const noexcept { return !values_.empty() || core_.has_sender() || core_.is_closed(); }
+
+    /// Takes a value if it need not wait.
+    bool take(T& value) {
+        if (core_.is_closed()) [[unlikely]]
+            detail::throw_channel_closed();
+        if (core_.has_receiver()) {
+            static_cast<std::optional<T>*>(core_.receiver_place())->emplace(std::move(value));
+            core_.wake_receiver();
+            return true;
+        }
+        if (values_.size() >= capacity_) return false;
+        values_.push(std::move(value));
+        return true;
+    }
+
+    /// Gives a value if there is one.
+    bool give(std::optional<T>& value) {
+        if (!values_.empty()) {
+            value.emplace(std::move(values_.front()));
+            values_.pop();
+            if (core_.has_sender()) {  // there is room for one more now, and memory for it
+                values_.push(std::move(*static_cast<T*>(core_.sender_place())));
+                core_.wake_sender();
+            }
+            return true;
+        }
+        if (!core_.has_sender()) return false;
+        value.emplace(std::move(*static_cast<T*>(core_.sender_place())));
+        core_.wake_sender();
+        return true;
+    }
+
+    const std::size_t capacity_;
+    detail::ring<T> values_;
+    detail::channel_core core_;
+};
+
+/// Receives as it is advanced; equal to the sentinel once the channel is closed and empty.
+}  // namespace coir

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <coir/deadline.hpp>
+#include <coir/detail/core/wait_queue.hpp>
+#include <coir/timeout.hpp>
+
+#include <chrono>
+#include <concepts>
+#include <condition_variable>
+#include <utility>
+
+namespace coir {
+
+namespace detail {
+
+/// The standard's BasicLockable.
+template <class T>
+concept basic_lockable = requires(T& lock) {
+    lock.lock();
+    lock.unlock();
+};
+
+}  // namespace detail
+
+/// Lets fibers wait, with a lock given back, for what others do under it: a `std::unique_lock` or `std::shared_lock` of
+/// any of coir's mutexes, such a mutex itself, or whatever else has `lock` and `unlock`. Shaped like
+/// `std::condition_variable_any`; there are no spurious wakes. Notifications go to those who wait, first come, first
+/// served. Belongs to one scheduler
+/// (`wrong_scheduler`) and must outlive every fiber that waits on it (checked).
+///
+/// Each wait takes the lock again before it returns or throws, shielded from stops and expiries: whatever happens, the
+/// lock is held afterwards. Each throws `cancelled` and `scope_expired`, and what `unlock` throws, which is
+/// `std::system_error` (`operation_not_permitted`) when the lock is not held. With a predicate that is true at once, a
+/// wait is no cancellation point.
+///
+/// @code
+/// coir::mutex mutex;
+/// coir::condition_variable changed;
+/// int stock = 0;
+/// auto buyer = coir::spawn([&] {
+///     std::unique_lock lock{mutex};
+///     changed.wait(lock, [&] { return stock > 0; });
+///     --stock;
+/// });
+/// {
+///     const std::scoped_lock lock{mutex};
+///     ++stock;
+/// }
+/// changed.notify_one();
+/// buyer.get();
+/// @endcode
+class condition_variable {
+public:
+    /// Waits for a notification. Throws `timed_out`.
+    template <detail::basic_lockable Lock> void wait(Lock& lock, deadline until = never) {
+        if (wait_until(lock, until) == std::cv_status::timeout) throw_timed_out();
+    }
+
+    /// Waits until `holds()`, which is asked with the lock held. Throws `timed_out` when it does not hold by then.
+    template <detail::basic_lockable Lock, std::predicate Predicate>
+    void wait(Lock& lock, Predicate holds, deadline until = never) {
+        if (!wait_until(lock, until, std::move(holds))) throw_timed_out();
+    }
+
+    template <detail::basic_lockable Lock> std::cv_status wait_until(Lock& lock, deadline until) {
+        struct reacquired {
+            Lock& lock;
+            ~reacquired() {
+                const shield_scope shield;
+                lock.lock();
+            }
+        };
+        lock.unlock();  // throws when there is nothing to unlock
+        // Nobody runs between the unlock and the wait, so no notification is missed.
+        const reacquired at_end{lock};
+        return park(until);
+    }
+
+    /// Whether `holds()` in the end.
+    template <detail::basic_lockable Lock, std::predicate Predicate>
+    bool wait_until(Lock& lock, deadline until, Predicate holds) {
+        while (!holds()) {
+            if (wait_until(lock, until) == std::cv_status::timeout) return holds();
+        }
+        return true;
+    }
+
+    template <detail::basic_lockable Lock, class Rep, class Period>
+    std::cv_status wait_for(Lock& lock, std::chrono::duration<Rep, Period> length) {
+        return wait_until(lock, length);
+    }
+
+    template <detail::basic_lockable Lock, class Rep, class Period, std::predicate Predicate>
+    bool wait_for(Lock& lock, std::chrono::duration<Rep, Period> length, Predicate holds) {
+        return wait_until(lock, length, std::move(holds));
+    }
+
+    /// Wakes the fiber that has waited longest, or nobody. Never waits; needs no lock.
+    void notify_one();
+    void notify_all();
+
+private:
+    std::cv_status park(const deadline& until);
+    [[noreturn]] static void throw_timed_out();
+
+    detail::wait_queue waiters_{"condition_variable"};
+};
+
+}  // namespace coir

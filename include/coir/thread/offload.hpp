@@ -1,0 +1,105 @@
+#pragma once
+
+#include <coir/detail/core/spawn.hpp>
+
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+
+namespace coir {
+
+namespace detail {
+
+class thread_pool;
+
+/// Work for another thread: a closure on the stack of the fiber that waits for it.
+struct offloaded_work {
+    void (*run)(void* closure, const std::stop_token& stop);
+    void* closure;
+    std::stop_source stop;
+};
+
+/// Has it run on the pool, the process's where it is null, and waits. Throws what it throws.
+void run_offloaded(thread_pool* pool, offloaded_work& work);
+
+template <class F, class... A> inline constexpr bool takes_stop_token = std::invocable<F, std::stop_token, A...>;
+
+template <class F, class... A> struct offload_result_of : std::invoke_result<F, A...> {};
+
+template <class F, class... A>
+requires takes_stop_token<F, A...>
+struct offload_result_of<F, A...> : std::invoke_result<F, std::stop_token, A...> {
+};
+
+/// What may be offloaded: with or without a token for its stop.
+template <class F, class... A>
+concept offloadable = std::invocable<F, A...> || takes_stop_token<F, A...>;
+
+template <class F, class... A>
+typename offload_result_of<F, A...>::type offload_to(thread_pool* pool, F&& f, A&&... arguments) {
+    using result = typename offload_result_of<F, A...>::type;
+    constexpr bool wants_stop = takes_stop_token<F, A...>;
+    result_slot<result> slot;
+    auto call = [&]([[maybe_unused]] const std::stop_token& stop) -> result {
+        if constexpr (wants_stop)
+            return std::invoke(std::forward<F>(f), stop, std::forward<A>(arguments)...);
+        else
+            return std::invoke(std::forward<F>(f), std::forward<A>(arguments)...);
+    };
+    auto closure = [&](const std::stop_token& stop) {
+        if constexpr (std::is_void_v<result>)
+            call(stop);
+        else if constexpr (std::is_reference_v<result>)
+            slot.value = std::addressof(call(stop));
+        else
+            slot.value.emplace(call(stop));
+    };
+    offloaded_work work{
+        .run = [](void* self, const std::stop_token& stop) { (*static_cast<decltype(closure)*>(self))(stop); },
+        .closure = &closure,
+        .stop = wants_stop ? std::stop_source{} : std::stop_source{std::nostopstate},
+    };
+    run_offloaded(pool, work);
+    return slot.take();
+}
+
+}  // namespace detail
+
+/// Calls `f(arguments...)` in a thread of a pool, while this fiber is suspended and others run: for what computes or
+/// blocks. Gives its result, or throws what it has thrown. The function and its arguments are used where they are, as
+/// in a call. They run outside any fiber, with signals blocked, at the same time as the fibers of this thread.
+///
+/// The pool is the process's: `available_cores()` threads, at least 4; work that finds them all busy waits its turn,
+/// first come first served. A pool of your own is an `offload_pool`; what is said there of work that offloads in turn
+/// holds here as well. Before the work has begun, a stop or an expiry withdraws it and throws
+/// `cancelled` or `scope_expired`. Once begun it is waited for, whatever comes: a stop then reaches `f` as that of the
+/// `std::stop_token` that it takes as first parameter, as `std::jthread` passes it; the result is returned, and the
+/// stop delivered at the next suspension. For a limit in time: `with_timeout`.
+///
+/// Throws `not_in_fiber`, and `std::system_error` when no thread can be had at all.
+///
+/// @code
+/// const int answer = coir::offload([](int a, int b) {
+///     std::this_thread::sleep_for(1ms);  // sleeps alone
+///     return a * b;
+/// }, 6, 7);
+/// if (answer != 42) throw std::logic_error{"offload"};
+/// @endcode
+///
+/// Code that gives a `std::future` is waited for in the same way. The future should come from elsewhere, as from a
+/// library with threads of its own: a thread of the pool waits for it.
+///
+/// @code
+/// std::future<int> answer = std::async(std::launch::async, [] { return 42; });
+/// if (coir::offload([&] { return answer.get(); }) != 42) throw std::logic_error{"future"};
+/// @endcode
+template <class F, class... A>
+requires detail::offloadable<F, A...>
+typename detail::offload_result_of<F, A...>::type offload(F&& f, A&&... arguments) {
+    return detail::offload_to(nullptr, std::forward<F>(f), std::forward<A>(arguments)...);
+}
+
+}  // namespace coir

@@ -1,0 +1,40 @@
+#include <coir/detail/core/owner.hpp>
+#include <coir/error.hpp>
+
+#include "core/remote/running_schedulers.hpp"
+#include "core/scheduler.hpp"
+
+#include <string>
+
+namespace coir::detail {
+
+bool owner::bind_owner(const scheduler& here, const char* operation) {
+    // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
+    std::uint64_t known = serial_.load(std::memory_order_relaxed);
+    if (known == here.serial()) [[likely]]
+        return false;
+    if (known == 0 || !running_schedulers::contain(known)) {
+        if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return true;
+    }
+    throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
+}
+
+bool owner::bind_owner(const char* operation) {
+    const scheduler* const here = scheduler::current();
+    if (here != nullptr) return bind_owner(*here, operation);
+    if (is_from_parent_process()) return true;
+    throw wrong_scheduler{std::string{operation} + ": this thread runs no scheduler, and the object belongs to one"};
+}
+
+bool owner::is_from_parent_process() const noexcept {
+    const std::uint64_t known = serial_.load(std::memory_order_relaxed);
+    return known != 0 && running_schedulers::is_from_parent_process(known);
+}
+
+bool owner::is_elsewhere() const noexcept {
+    const std::uint64_t known = serial_.load(std::memory_order_relaxed);
+    const scheduler* const here = scheduler::current();
+    return known != 0 && (here == nullptr || here->serial() != known) && running_schedulers::contain(known);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,61 @@
+#include "core/switch/stack_guards.hpp"
+
+#include "base/log.hpp"
+#include "base/sys.hpp"
+
+#include <cerrno>
+#include <string>
+#include <sys/mman.h>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr int madv_guard_install = 102;  // <asm-generic/mman-common.h> of Linux 6.13
+
+/// The last word of a guard is the one that an overflowing stack meets first.
+bool holds(void* bottom, std::size_t bytes) noexcept {
+    constexpr std::size_t word = 8;
+    return !sys::can_be_written(static_cast<std::byte*>(bottom) + bytes - word);
+}
+
+}  // namespace
+
+stack_guards& stack_guards::of_process() noexcept {
+    static constinit stack_guards guards;
+    return guards;
+}
+
+bool stack_guards::install(void* bottom, std::size_t bytes) noexcept {
+    if (kind() == guard_kind::madvise) {
+        if (install_by_madvise(bottom, bytes)) return true;
+        if (kind() == guard_kind::madvise) return false;
+    }
+    return ::mprotect(bottom, bytes, PROT_NONE) == 0;
+}
+
+bool stack_guards::install_by_madvise(void* bottom, std::size_t bytes) noexcept {
+    if (::madvise(bottom, bytes, madv_guard_install) != 0) {
+        if (sys::may_be_unavailable(-errno)) {
+            give_up_madvise(
+                "MADV_GUARD_INSTALL is refused, by a kernel before Linux 6.13, for locked memory (mlockall), "
+                "or by a seccomp filter");
+        }
+        return false;
+    }
+    if (tested_.load(std::memory_order_relaxed)) return true;
+    if (!holds(bottom, bytes)) {
+        give_up_madvise("MADV_GUARD_INSTALL succeeds and guards nothing here, as under qemu-user");
+        return false;
+    }
+    tested_.store(true, std::memory_order_relaxed);
+    return true;
+}
+
+void stack_guards::give_up_madvise(const char* why) noexcept {
+    const int saved = errno;
+    if (!mprotect_.exchange(true)) log::info(std::string{"stacks are guarded by mprotect: "} + why);
+    errno = saved;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,284 @@
+#include "core/switch/stack_pool.hpp"
+
+#include "base/check.hpp"
+#include "core/switch/stack_layout.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <sys/mman.h>
+#include <system_error>
+#include <unistd.h>
+
+// A test compiles this file with COIR_VALGRIND=0, as a machine without valgrind's header does.
+#ifndef COIR_VALGRIND
+#define COIR_VALGRIND __has_include(<valgrind/valgrind.h>)
+#endif
+#if COIR_VALGRIND
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(begin, end) (static_cast<void>(begin), static_cast<void>(end), 0U)
+#define VALGRIND_STACK_DEREGISTER(id) static_cast<void>(id)
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::size_t stack_max = std::size_t{1} << 40;  // a mistake, and not a size
+constexpr std::size_t slab_bytes_max = std::size_t{256} << 20;
+constexpr std::size_t slab_bytes_min = std::size_t{4} << 20;
+constexpr std::size_t kept_warm = 64;  // of each size, whatever the load
+
+// The tops of stacks lie a power of two apart: without an offset of a few cache lines, the hot ends of all of them
+// would share the same sets of the cache. More than a quarter of a page would cost a sleeping fiber its second page.
+constexpr std::size_t colours = 16;
+constexpr std::size_t colour_bytes = 64;
+constexpr std::size_t header_bytes = 16;  // above the stack: which entry it is
+
+std::string read_sysctl(const char* path) {
+    std::FILE* const file = std::fopen(path, "re");
+    if (file == nullptr) return "unknown";
+    std::array<char, 64> text{};
+    const std::size_t got = std::fread(text.data(), 1, text.size() - 1, file);
+    std::fclose(file);
+    std::string value{text.data(), got};
+    while (!value.empty() && value.back() == '\n') value.pop_back();
+    return value;
+}
+
+[[noreturn, gnu::cold]] void throw_no_memory(int error, std::size_t bytes) {
+    const std::string size = std::to_string(bytes >> 10) + " KiB";
+    std::string why = "no memory for a fiber's stack of " + size;
+    if (stack_pool::guard() == guard_kind::mprotect) {
+        why += "; a guarded stack takes two mappings and vm.max_map_count is " +
+               read_sysctl("/proc/sys/vm/max_map_count") + " (raise it: sysctl -w vm.max_map_count=1048576)";
+    }
+    why += "; the limits are address space (ulimit -v), the cgroup's memory, and vm.overcommit_memory, now " +
+           read_sysctl("/proc/sys/vm/overcommit_memory");
+    throw std::system_error{error, std::generic_category(), why};
+}
+
+}  // namespace
+
+/// One stack of a slab: in use, warm (in its class's list) or cold (in its slab's).
+struct stack_pool::entry {
+    entry* next = nullptr;
+    slab* home = nullptr;
+};
+
+/// One mapping with many stacks of a size.
+struct stack_pool::slab : list_hook {  // in its class's list while it has a stack to give
+    slab(size_class& the_class, std::byte* base, std::size_t stacks)
+        : owner{&the_class}, memory{base}, entries(stacks) {}
+
+    [[nodiscard]] bool has_room() const noexcept { return cold != nullptr || carved < entries.size(); }
+
+    size_class* owner;
+    std::byte* memory;
+    std::vector<entry> entries;
+    std::vector<unsigned> valgrind_ids;
+    std::size_t carved = 0;   // entries from here on were never used and have no guard yet
+    std::size_t touched = 0;  // entries in use or warm
+    entry* cold = nullptr;
+};
+
+class stack_pool::size_class {
+public:
+    explicit size_class(std::size_t asked) noexcept : asked_{asked}, layout_{stack_layout::of(asked, page_size())} {}
+    ~size_class() {
+        while (slab* each = with_room_.pop_front()) {
+            if (each->touched == 0) unmap(*each);
+        }
+        // Nothing is in use by now: a slab that is left is known by its warm stacks.
+        for (entry* each = warm_; each != nullptr;) {
+            entry& warm = *each;
+            each = warm.next;
+            if (--warm.home->touched == 0) unmap(*warm.home);
+        }
+    }
+
+    /// Of the stacks that were asked for. What they take is `layout_.bytes()`.
+    [[nodiscard]] std::size_t asked() const noexcept { return asked_; }
+    [[nodiscard]] std::size_t warm_count() const noexcept { return warm_count_; }
+    [[nodiscard]] bool has_surplus() const noexcept { return to_return_ > 0 || warm_count_ > kept_warm; }
+
+    boost::context::stack_context take() {
+        entry& taken = warm_ != nullptr ? take_warm() : take_cold();
+        return context_of(taken);
+    }
+
+    void give_back(void* top) noexcept {
+        entry& returned = entry_at(top);
+        returned.next = warm_;
+        warm_ = &returned;
+        ++warm_count_;
+    }
+
+    void begin_period() noexcept {
+        // Half of what a whole period left untouched: a load that comes in waves keeps its stacks.
+        to_return_ = warm_low_ > kept_warm ? (warm_low_ - kept_warm + 1) / 2 : 0;
+        warm_low_ = warm_count_;
+    }
+
+    std::size_t trim(std::size_t at_most) noexcept {
+        std::size_t done = 0;
+        for (; done < at_most && to_return_ > 0 && warm_ != nullptr; ++done, --to_return_) cool(*warm_);
+        warm_low_ = std::min(warm_low_, warm_count_);
+        return done;
+    }
+
+    static size_class& owner_of(void* top) noexcept { return *entry_at(top).home->owner; }
+
+private:
+    static entry& entry_at(void* top) noexcept { return **static_cast<entry**>(top); }
+
+    entry& take_warm() noexcept {
+        entry& taken = *warm_;
+        warm_ = taken.next;
+        --warm_count_;
+        warm_low_ = std::min(warm_low_, warm_count_);
+        return taken;
+    }
+
+    entry& take_cold() {
+        if (with_room_.empty()) map_slab();
+        slab& from = *with_room_.front();
+        entry* taken = from.cold;
+        if (taken != nullptr) {
+            from.cold = taken->next;
+        } else {
+            taken = &carve(from);
+        }
+        ++from.touched;
+        if (!from.has_room()) from.unlink();
+        return *taken;
+    }
+
+    entry& carve(slab& from) {
+        std::byte* const bottom = from.memory + from.carved * bytes_;
+        if (!stack_guards::of_process().install(bottom, layout_.guard)) throw_no_memory(errno, bytes_);
+        if (RUNNING_ON_VALGRIND != 0) {
+            from.valgrind_ids.push_back(VALGRIND_STACK_REGISTER(bottom, bottom + bytes_));
+        }
+        entry& made = from.entries[from.carved++];
+        made.home = &from;
+        return made;
+    }
+
+    void map_slab() {
+        std::size_t stacks = std::clamp(mapped_, std::max<std::size_t>(1, slab_bytes_min / bytes_),
+                                        std::max<std::size_t>(1, slab_bytes_max / bytes_));
+        void* memory = MAP_FAILED;
+        for (;; stacks /= 2) {
+            memory = ::mmap(nullptr, stacks * bytes_, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+            if (memory != MAP_FAILED) break;
+            if (stacks == 1) throw_no_memory(errno, bytes_);
+        }
+        // A huge page would give every stack two megabytes of memory at its first touch.
+        ::madvise(memory, stacks * bytes_, MADV_NOHUGEPAGE);
+        auto* const made = new slab{*this, static_cast<std::byte*>(memory), stacks};
+        mapped_ += stacks;
+        with_room_.push_back(*made);
+    }
+
+    boost::context::stack_context context_of(entry& of) const noexcept {
+        const auto index = static_cast<std::size_t>(&of - of.home->entries.data());
+        std::byte* const bottom = of.home->memory + index * bytes_;
+        std::byte* const top = bottom + bytes_ - header_bytes - index % colours * colour_bytes;
+        *reinterpret_cast<entry**>(top) = &of;
+        boost::context::stack_context made;
+        made.sp = top;
+        made.size = static_cast<std::size_t>(top - bottom) - layout_.guard;
+        return made;
+    }
+
+    /// Returns the memory of the first warm stack to the system, and its slab's address space with the last one.
+    void cool(entry& first) noexcept {
+        warm_ = first.next;
+        --warm_count_;
+        slab& home = *first.home;
+        const auto index = static_cast<std::size_t>(&first - home.entries.data());
+        if (--home.touched == 0) {
+            if (home.is_linked()) home.unlink();
+            unmap(home);
+            return;
+        }
+        ::madvise(home.memory + index * bytes_ + layout_.guard, layout_.room, MADV_DONTNEED);
+        if (!home.has_room()) with_room_.push_back(home);
+        first.next = home.cold;
+        home.cold = &first;
+    }
+
+    void unmap(slab& unused) noexcept {
+        for (const unsigned id : unused.valgrind_ids) VALGRIND_STACK_DEREGISTER(id);
+        mapped_ -= unused.entries.size();
+        ::munmap(unused.memory, unused.entries.size() * bytes_);
+        delete &unused;
+    }
+
+    const std::size_t asked_;
+    const stack_layout layout_;
+    const std::size_t bytes_ = layout_.bytes();
+    entry* warm_ = nullptr;
+    std::size_t warm_count_ = 0;
+    std::size_t warm_low_ = 0;   // the least of the period
+    std::size_t to_return_ = 0;  // of the period before
+    std::size_t mapped_ = 0;
+    list<slab> with_room_;
+};
+
+stack_pool::stack_pool() = default;
+
+stack_pool::~stack_pool() { COIR_CHECK(in_use_ == 0, "a stack pool ends while fibers have their stacks in it"); }
+
+boost::context::stack_context stack_pool::allocate(std::size_t bytes) {
+    if (bytes > stack_max) throw_no_memory(ENOMEM, bytes);
+    boost::context::stack_context made = class_for(round_up(bytes)).take();
+    ++in_use_;
+    return made;
+}
+
+void stack_pool::deallocate(boost::context::stack_context& stack) noexcept {
+    size_class::owner_of(stack.sp).give_back(stack.sp);
+    --in_use_;
+    stack = {};
+}
+
+void stack_pool::begin_period() noexcept {
+    for (const auto& each : classes_) each->begin_period();
+}
+
+bool stack_pool::trim(std::size_t stacks_max) noexcept {
+    std::size_t done = 0;
+    for (const auto& each : classes_) done += each->trim(stacks_max - done);
+    return done == stacks_max;
+}
+
+bool stack_pool::has_surplus() const noexcept {
+    return std::any_of(classes_.begin(), classes_.end(), [](const auto& each) { return each->has_surplus(); });
+}
+
+std::size_t stack_pool::pooled() const noexcept {
+    std::size_t count = 0;
+    for (const auto& each : classes_) count += each->warm_count();
+    return count;
+}
+
+guard_kind stack_pool::guard() noexcept { return stack_guards::of_process().kind(); }
+
+std::size_t stack_pool::round_up(std::size_t bytes) noexcept { return stack_layout::round_up(bytes, page_size()); }
+
+stack_pool::size_class& stack_pool::class_for(std::size_t bytes) {
+    for (const auto& each : classes_) {
+        if (each->asked() == bytes) return *each;
+    }
+    return *classes_.emplace_back(std::make_unique<size_class>(bytes));
+}
+
+}  // namespace coir::detail

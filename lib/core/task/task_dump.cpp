@@ -1,0 +1,81 @@
+#include "core/task/task_dump.hpp"
+
+#include "base/symbols.hpp"
+#include "core/task/join_waiter.hpp"
+#include "core/task/wait_graph.hpp"
+#include "core/task/waiter.hpp"
+
+#include <ostream>
+
+namespace coir::detail {
+
+namespace {
+
+/// Waits for the holder itself, and not for something that it holds.
+bool joins(const task& fiber) noexcept { return fiber.waits->waits_for == join_waiter::end_of_a_fiber; }
+
+/// `who` waits for something that one task holds.
+void dump_held(std::ostream& out, const task& who, const wait_graph& graph) {
+    const task* const holder = graph.holder(who);
+    const std::string name = holder == nullptr ? "a fiber that has ended" : describe_fiber(*holder);
+    if (joins(who))
+        out << " (" << name << ')';
+    else  // what is held begins with its holder
+        out << ' ' << static_cast<const void*>(who.waits->held_by) << " (held by " << name << ')';
+}
+
+void dump_state(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
+    if (runs) {
+        out << "running";
+        return;
+    }
+    switch (fiber.state) {
+    case task_state::unstarted: out << "spawned"; return;
+    case task_state::ready: out << "ready"; return;
+    case task_state::ended: out << "finished"; return;
+    case task_state::parked: break;
+    }
+    out << "parked on " << fiber.waits->waits_for;
+    if (fiber.waits->descriptor >= 0) out << ' ' << fiber.waits->descriptor;
+    if (wait_graph::waits_for_one(fiber)) dump_held(out, fiber, graph);
+}
+
+void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
+    out << "  fiber " << describe_fiber(fiber) << ": ";
+    dump_state(out, fiber, runs, graph);
+    if (fiber.stop_requested) out << ", to stop";
+    if (fiber.shields > 0) out << ", shielded";
+    if (fiber.spawn_site != nullptr) out << ", spawned at " << describe_call_site(fiber.spawn_site);
+    out << '\n';
+}
+
+}  // namespace
+
+std::string describe_fiber(const task& fiber) {
+    std::string label = "#" + std::to_string(fiber.id);
+    if (fiber.name != nullptr) label += " \"" + std::string{fiber.name, fiber.name_bytes} + "\"";
+    return label;
+}
+
+void dump_tasks(std::ostream& out, const list<task>& alive, const task& running) {
+    const wait_graph graph{alive};
+    alive.for_each([&](const task& each) { dump_task(out, each, &each == &running, graph); });
+}
+
+void dump_cycles(std::ostream& out, const list<task>& alive) {
+    const wait_graph graph{alive};
+    for (const auto& cycle : graph.cycles()) {
+        out << "  cycle:\n";
+        for (const task* each : cycle) {
+            const std::string holder = "fiber " + describe_fiber(*graph.holder(*each));
+            out << "    fiber " << describe_fiber(*each) << " waits for ";
+            if (joins(*each))
+                out << "the end of " << holder << '\n';
+            else
+                out << "a " << each->waits->waits_for << " (" << static_cast<const void*>(each->waits->held_by)
+                    << ") that " << holder << " holds\n";
+        }
+    }
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,34 @@
+#include "prefork/parent_signals.hpp"
+
+#include "base/sys.hpp"
+
+#include <cerrno>
+#include <pthread.h>
+#include <sys/signalfd.h>
+#include <system_error>
+
+namespace coir::detail {
+
+parent_signals::parent_signals() {
+    sigset_t awaited;
+    ::sigemptyset(&awaited);
+    for (const int each : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, each);
+    fd_ = unique_fd{::signalfd(-1, &awaited, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (!fd_) throw std::system_error{errno, std::system_category(), "signalfd for prefork"};
+    ::pthread_sigmask(SIG_BLOCK, &awaited, &before_);
+}
+
+parent_signals::~parent_signals() {
+    // One that has come too late, the second Ctrl-C, is not to end the program in the middle of what follows.
+    while (take() != 0) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+int parent_signals::take() noexcept {
+    signalfd_siginfo next{};
+    const long got = sys::read(fd_.get(), &next, sizeof next);
+    return got == sizeof next ? static_cast<int>(next.ssi_signo) : 0;
+}
+
+}  // namespace coir::detail

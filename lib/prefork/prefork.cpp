@@ -1,0 +1,35 @@
+#include <coir/process/prefork.hpp>
+#include <coir/thread/cores.hpp>
+
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+#include "prefork/supervisor.hpp"
+
+#include <filesystem>
+#include <iterator>
+#include <stdexcept>
+
+namespace coir {
+
+namespace {
+
+bool has_other_threads() {
+    std::error_code unknown;
+    const std::filesystem::directory_iterator threads{"/proc/self/task", unknown};
+    return !unknown && std::distance(begin(threads), end(threads)) > 1;
+}
+
+}  // namespace
+
+int prefork(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options) {
+    if (detail::scheduler::current() != nullptr) {
+        throw std::logic_error{"coir::prefork was called within a fiber: it is for main, instead of coir::run"};
+    }
+    if (has_other_threads()) {
+        log::warning("prefork: the program has other threads, which will be missing in the workers, with all that they "
+                     "hold: call prefork before they begin");
+    }
+    return detail::supervisor{workers > 0 ? workers : available_cores(), main, options}.run();
+}
+
+}  // namespace coir

@@ -1,0 +1,123 @@
+#include <coir/detail/thread/remote_control.hpp>
+#include <coir/error.hpp>
+
+#include "base/log.hpp"
+#include "core/misuse.hpp"
+#include "sync/parker.hpp"
+
+#include <exception>
+#include <string>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+/// Nobody has asked for it, and nobody will.
+void report_failure(result_core& ended) noexcept {
+    std::exception_ptr failed = ended.take_failure();
+    if (failed == nullptr) return;
+    const std::string what = "a fiber of another scheduler failed, and nobody asked for its result: ";
+    try {
+        std::rethrow_exception(std::move(failed));
+    } catch (const fiber_stopped&) {
+    } catch (const std::exception& failure) {
+        log::error(what + failure.what());
+    } catch (...) {
+        log::error(what + "an exception that is not a std::exception");
+    }
+}
+
+}  // namespace
+
+remote_control::presence::presence(remote_control& held) : held_{held} {
+    scheduler& here = *scheduler::current();
+    bool stopped = false;
+    {
+        const internal_lock_guard holding{held_.mutex_};
+        held_.fiber_ = &here.running();
+        stopped = held_.stop_requested_;
+    }
+    if (stopped) here.request_stop(here.running());
+}
+
+remote_control::presence::~presence() {
+    const internal_lock_guard holding{held_.mutex_};
+    held_.fiber_ = nullptr;
+}
+
+void remote_control::request_stop() {
+    scheduler* const here = scheduler::current();
+    {
+        const internal_lock_guard holding{mutex_};
+        if (std::exchange(stop_requested_, true) || fiber_ == nullptr) return;
+        if (here == nullptr || !here->owns(*fiber_)) {
+            on_its_way_ = shared_from_this();
+            // A scheduler that takes nothing any more has stopped all of its fibers.
+            if (!gate_of(home_)->post(*this)) on_its_way_.reset();
+            return;
+        }
+    }
+    here->request_stop(*fiber_);
+}
+
+void remote_control::check_joiner(const char* operation) const {
+    if (is_this_fiber()) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+}
+
+bool remote_control::is_this_fiber() const noexcept {
+    const scheduler* const here = scheduler::current();
+    const internal_lock_guard holding{mutex_};
+    return here != nullptr && fiber_ == &here->running();
+}
+
+void remote_control::end(result_core& result) noexcept {
+    if (gate_of(home_)->is_from_parent_process()) return;
+    COIR_CHECK(!is_this_fiber(), "a fiber destroys its own handle");
+    request_stop();
+    result.wait_shielded("~remote_fiber");
+    report_failure(result);
+}
+
+void remote_control::detach(result_core& result) noexcept {
+    {
+        const internal_lock_guard holding{mutex_};
+        detached_ = true;
+        if (!result.is_ready()) return;  // the fiber will see it
+    }
+    report_failure(result);
+}
+
+bool remote_control::publish(result_core& result, std::exception_ptr& failure) noexcept {
+    const internal_lock_guard holding{mutex_};
+    if (detached_) return false;
+    static_cast<void>(result.begin_setting());
+    result.publish(std::move(failure));
+    return true;
+}
+
+/// The hub, which runs no code of the user's: where the fiber has stop callbacks, a fiber of its own calls them.
+void remote_control::arrived(message& arrived) noexcept {
+    auto& self = static_cast<remote_control&>(arrived);
+    const std::shared_ptr<remote_control> kept = std::move(self.on_its_way_);
+    if (self.fiber_ == nullptr) return;
+    if (self.fiber_->stop == nullptr)
+        scheduler::current()->request_stop(*self.fiber_);
+    else
+        self.stop_in_a_fiber();
+}
+
+void remote_control::stop_in_a_fiber() noexcept {
+    using holder = std::shared_ptr<remote_control>;
+    static constexpr closure_ops ops{
+        [](void* closure) {
+            const remote_control& self = ***static_cast<holder**>(closure);
+            if (self.fiber_ != nullptr) scheduler::current()->request_stop(*self.fiber_);
+        },
+        [](void* closure) noexcept { delete *static_cast<holder**>(closure); },
+    };
+    auto* const kept = new holder{shared_from_this()};
+    scheduler::current()->start_detached(ops, kept, "request_stop");
+}
+
+}  // namespace coir::detail

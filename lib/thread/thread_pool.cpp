@@ -1,0 +1,202 @@
+#include "thread/thread_pool.hpp"
+
+#include <coir/thread/cores.hpp>
+
+#include "base/check.hpp"
+#include "base/clone_refusal.hpp"
+#include "base/fork_count.hpp"
+#include "base/own_module.hpp"
+#include "base/per_process.hpp"
+#include "base/signals_blocked.hpp"
+
+#include <algorithm>
+#include <pthread.h>
+#include <system_error>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::size_t threads_min = 4;      // of the process's pool: what blocks does not need a processor
+constexpr std::size_t name_bytes_max = 15;  // pthread_setname_np(3)
+
+thread_local const pool_work* in_hand{};  // the work that this thread runs
+
+}  // namespace
+
+/// Never destroyed: what static objects' destructors still send finds a pool.
+struct thread_pool::own_pool {
+    thread_pool& pool = *new thread_pool{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
+
+    ~own_pool() { delete &pool; }  // of a thread that was not the first to make one
+};
+
+thread_pool& thread_pool::of_process() {
+    static constinit per_process<own_pool> pools;
+    static const struct at_exit {
+        ~at_exit() {
+            if (own_pool* const made = pools.find()) made->pool.end();
+        }
+    } joined;
+    return pools.get().pool;
+}
+
+thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)
+    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, made_after_{fork_count()} {}
+
+void thread_pool::destroy(thread_pool* made) noexcept {
+    if (!made->is_from_parent_process()) return delete made;
+    static std::mutex keeping;
+    const std::lock_guard lock{keeping};
+    static thread_pool* kept = nullptr;  // for those who look for leaks
+    made->kept_before_ = std::exchange(kept, made);
+}
+
+thread_pool::~thread_pool() {
+    COIR_CHECK(queue_.empty() && nested_.empty(), "a pool of threads is destroyed while work waits for one of them");
+    COIR_CHECK(in_hand == nullptr || in_hand->pool_ != this, "a pool of threads is destroyed by its own work");
+    end();
+}
+
+bool thread_pool::is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
+
+void thread_pool::submit(pool_work& work) {
+    if (is_from_parent_process()) {
+        throw std::system_error{std::make_error_code(std::errc::operation_not_permitted),
+                                "offload_pool '" + name_ +
+                                    "': its threads are in the process that this one was forked by"};
+    }
+    {
+        const std::lock_guard lock{mutex_};
+        const pool_work* const sender = sender_in_here();
+        if (sender == nullptr) check_place();
+        if (sender != nullptr && !std::exchange(sender->has_sent_, true)) ++senders_;
+        // Nested work may have taken a thread within the bound: then there is one more for this.
+        const bool may_begin = sender != nullptr || running_ + queued_ < threads_max_;
+        const bool is_wanted = may_begin && idle_ <= queued_ + nested_queued_;
+        if (is_wanted && threads_.size() < threads_max_ + senders_) add_thread();
+        work.pool_ = this;
+        work.sent_by_ = in_hand;
+        work.nested_ = sender != nullptr;
+        (work.nested_ ? nested_ : queue_).push_back(work);
+        ++(work.nested_ ? nested_queued_ : queued_);
+    }
+    something_to_do_.notify_one();
+}
+
+/// What runs in a thread of this pool and will wait for what the calling thread sends. Work that one pool's thread has
+/// sent to another pool counts as well. What is looked at is still running, as it waits for what it has sent; work that
+/// may be left alone by its sender sends none itself.
+const pool_work* thread_pool::sender_in_here() const noexcept {
+    const pool_work* sender = in_hand;
+    while (sender != nullptr && sender->pool_ != this) sender = sender->sent_by_;
+    return sender;
+}
+
+void thread_pool::check_place() const {
+    const std::size_t here = running_ + queued_;
+    if (here < threads_max_ || here - threads_max_ < queue_max_) return;
+    throw std::system_error{std::make_error_code(std::errc::resource_unavailable_try_again),
+                            "offload_pool '" + name_ + "': all threads are busy, and " + std::to_string(queue_max_) +
+                                " calls wait for one"};
+}
+
+bool thread_pool::withdraw(pool_work& work) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (!work.is_linked()) return false;
+    work.unlink();
+    --(work.nested_ ? nested_queued_ : queued_);
+    return true;
+}
+
+void thread_pool::end() noexcept {
+    // Work that calls exit(3) ends the pool from within. Nested work cannot wait for the threads that wait for it.
+    const bool by_nested_work = in_hand != nullptr && in_hand->nested_;
+    std::unique_lock lock{mutex_};
+    ending_ = true;
+    while (!threads_.empty() || retired_.joinable()) {  // again: what runs may send nested work, which has new threads
+        std::vector<std::thread> ending = std::exchange(threads_, {});
+        if (retired_.joinable()) ending.push_back(std::move(retired_));
+        lock.unlock();
+        something_to_do_.notify_all();
+        for (std::thread& each : ending) {
+            if (by_nested_work || each.get_id() == std::this_thread::get_id())
+                each.detach();
+            else
+                each.join();
+        }
+        lock.lock();
+    }
+    ending_ = false;
+}
+
+void thread_pool::add_thread() {
+    own_module::keep_loaded();
+    const signals_blocked inherited;
+    try {
+        threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error& refused) {
+        if (threads_.size() > senders_) return;  // those that are there will come to it
+        throw std::system_error{refused.code(), "offload_pool '" + name_ + "': cannot start a thread" +
+                                                    clone_refusal(refused.code().value())};
+    }
+}
+
+void thread_pool::serve() noexcept {
+    ::pthread_setname_np(::pthread_self(), name_.substr(0, name_bytes_max).c_str());
+    processors_.apply();
+    std::unique_lock lock{mutex_};
+    ++idle_;
+    for (;;) {
+        if (ending_ && nested_.empty()) break;  // what runs waits for that
+        if (pool_work* const next = take()) {
+            do_work(*next, lock);
+        } else if (threads_.size() > threads_max_) {
+            std::thread before = retire_this_thread();
+            --idle_;
+            lock.unlock();
+            if (before.joinable()) before.join();
+            return;
+        } else {
+            something_to_do_.wait(lock);
+        }
+    }
+    --idle_;
+}
+
+pool_work* thread_pool::take() noexcept {
+    if (!nested_.empty()) {
+        --nested_queued_;
+        return nested_.pop_front();
+    }
+    if (queue_.empty() || running_ == threads_max_) return nullptr;
+    --queued_;
+    ++running_;
+    return queue_.pop_front();
+}
+
+void thread_pool::do_work(pool_work& work, std::unique_lock<std::mutex>& lock) noexcept {
+    --idle_;
+    lock.unlock();
+    in_hand = &work;
+    work.run(work);
+    in_hand = nullptr;
+    lock.lock();
+    if (!work.nested_) --running_;
+    if (work.has_sent_) --senders_;
+    ++idle_;  // before it tells: whoever sends the next work because of that needs no other thread
+    lock.unlock();
+    work.finish(work);
+    lock.lock();
+}
+
+/// A thread joins the one that has ended before it, and `end` the last.
+std::thread thread_pool::retire_this_thread() noexcept {
+    const auto self = std::ranges::find(threads_, std::this_thread::get_id(), &std::thread::get_id);
+    std::thread before = std::exchange(retired_, std::move(*self));
+    threads_.erase(self);
+    return before;
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,376 @@
+#include <coir/fiber.hpp>
+#include <coir/gather.hpp>
+#include <coir/sync/event.hpp>
+#include <coir/task_group.hpp>
+#include <coir/this_fiber.hpp>
+#include <coir/thread/cores.hpp>
+#include <coir/thread/offload.hpp>
+#include <coir/timeout.hpp>
+
+#include "base/sanitizers.hpp"
+#include "support/death.hpp"
+#include "support/in_scheduler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <pthread.h>
+#include <set>
+#include <signal.h>
+#include <stdexcept>
+#include <string>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+using coir::test::in_scheduler;
+using coir::this_fiber::sleep_for;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Keeps every thread of the pool busy, until `end`.
+class occupation {
+public:
+    occupation() {
+        for (std::size_t i = 0; i < threads; ++i) {
+            group_.spawn([this] {
+                coir::offload([this] {
+                    ++busy_;
+                    over_.wait(false);
+                });
+            });
+        }
+        while (busy_ < threads) sleep_for(100us);
+    }
+    ~occupation() { end(); }
+
+    void end() {
+        over_ = true;
+        over_.notify_all();
+    }
+
+private:
+    const std::size_t threads = std::max(4U, coir::available_cores());
+    std::atomic<std::size_t> busy_ = 0;
+    std::atomic<bool> over_ = false;
+    coir::task_group group_;
+};
+
+}  // namespace
+
+TEST_CASE("offload: gives the result of a function that ran in another thread, outside any fiber") {
+    in_scheduler([] {
+        const auto here = std::this_thread::get_id();
+        CHECK(coir::offload([&] {
+                  CHECK(std::this_thread::get_id() != here);
+                  CHECK_FALSE(coir::this_fiber::in_fiber());
+                  return 42;
+              }) == 42);
+        CHECK(std::this_thread::get_id() == here);
+    });
+}
+
+TEST_CASE("offload: results of every kind") {
+    in_scheduler([] {
+        bool ran = false;
+        coir::offload([&] { ran = true; });
+        CHECK(ran);
+        CHECK(*coir::offload([] { return std::make_unique<int>(7); }) == 7);
+        int number = 1;
+        CHECK(&coir::offload([&]() -> int& { return number; }) == &number);
+    });
+}
+
+TEST_CASE("offload: the function and its arguments are used where they are") {
+    in_scheduler([] {
+        int number = 1;
+        coir::offload([](int& given, std::unique_ptr<int> own) { given = *own; }, number, std::make_unique<int>(5));
+        CHECK(number == 5);
+        struct counts {
+            int calls = 0;
+            void operator()() { ++calls; }
+            counts() = default;
+            counts(const counts&) = delete;
+        } counter;
+        coir::offload(counter);
+        CHECK(counter.calls == 1);
+    });
+}
+
+TEST_CASE("offload: what the function throws comes out") {
+    in_scheduler([] {
+        CHECK_THROWS_WITH_AS(coir::offload([] { throw std::domain_error{"mine"}; }), "mine", std::domain_error);
+        CHECK_THROWS_AS(coir::offload([] { throw 1; }), int);
+    });
+}
+
+TEST_CASE("offload: other fibers run meanwhile") {
+    in_scheduler([] {
+        std::atomic<bool> others_ran = false;
+        auto other = coir::spawn([&] {
+            others_ran = true;
+            others_ran.notify_all();
+        });
+        coir::offload([&] { others_ran.wait(false); });  // a scheduler that slept too would hang here
+        other.get();
+    });
+}
+
+TEST_CASE("offload: at least four things run at the same time, and more wait their turn") {
+    in_scheduler([] {
+        std::atomic<int> inside = 0;
+        const auto meet = [&] {
+            coir::offload([&] {
+                ++inside;
+                while (inside < 4) std::this_thread::sleep_for(100us);
+            });
+        };
+        coir::gather(meet, meet, meet, meet);
+
+        std::atomic<int> ran = 0;
+        std::vector<std::function<void()>> many(100, [&] { coir::offload([&] { ++ran; }); });
+        coir::gather(many);
+        CHECK(ran == 100);
+    });
+}
+
+TEST_CASE("offload: the threads are bounded, named, and leave signals to the program's own") {
+    in_scheduler([] {
+        std::set<std::thread::id> threads;
+        std::vector<std::function<std::thread::id()>> many(200, [] {
+            return coir::offload([] {
+                char name[16] = {};
+                ::pthread_getname_np(::pthread_self(), name, sizeof name);
+                CHECK(std::string{name} == "coir-offload");
+                sigset_t blocked;
+                ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+                for (const int signal : {SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGUSR1}) {
+                    CHECK(::sigismember(&blocked, signal) == 1);
+                }
+                CHECK(::sigismember(&blocked, SIGSEGV) == 0);
+                return std::this_thread::get_id();
+            });
+        });
+        for (const auto id : coir::gather(many)) threads.insert(id);
+        CHECK(threads.size() <= std::max<std::size_t>(4, std::thread::hardware_concurrency()));
+    });
+}
+
+TEST_CASE("offload: the caller's own signal mask stays as it was") {
+    in_scheduler([] {
+        sigset_t before;
+        sigset_t after;
+        ::pthread_sigmask(SIG_SETMASK, nullptr, &before);
+        coir::offload([] {});
+        ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
+        for (int signal = 1; signal < SIGRTMAX; ++signal) {
+            CHECK(::sigismember(&before, signal) == ::sigismember(&after, signal));
+        }
+    });
+}
+
+TEST_CASE("offload: a stop withdraws what has not begun") {
+    in_scheduler([] {
+        occupation busy;
+        bool ran = false;
+        auto waiting = coir::spawn([&] { coir::offload([&] { ran = true; }); });
+        coir::this_fiber::yield();
+        coir::this_fiber::yield();
+        waiting.request_stop();
+        CHECK_THROWS_AS(waiting.get(), coir::fiber_stopped);
+        busy.end();
+        CHECK_FALSE(ran);
+    });
+}
+
+TEST_CASE("offload: an expiry withdraws what has not begun") {
+    in_scheduler([] {
+        occupation busy;
+        bool ran = false;
+        CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { coir::offload([&] { ran = true; }); }), coir::timed_out);
+        busy.end();
+        CHECK_FALSE(ran);
+    });
+}
+
+TEST_CASE("offload: what has begun is waited for; a stop reaches its token, and is delivered afterwards") {
+    in_scheduler([] {
+        std::atomic<bool> begun = false;
+        int result = 0;
+        bool delivered = false;
+        auto working = coir::spawn([&] {
+            result = coir::offload(
+                [&](const std::stop_token& stop, int factor) {
+                    begun = true;
+                    while (!stop.stop_requested()) std::this_thread::sleep_for(100us);
+                    return 6 * factor;
+                },
+                7);
+            try {
+                coir::this_fiber::yield();
+            } catch (const coir::cancelled&) {
+                delivered = true;
+                throw;
+            }
+        });
+        while (!begun) sleep_for(100us);
+        working.request_stop();
+        CHECK_THROWS_AS(working.get(), coir::fiber_stopped);
+        CHECK(result == 42);
+        CHECK(delivered);
+    });
+}
+
+TEST_CASE("offload: work that knows no token is waited for all the same") {
+    in_scheduler([] {
+        std::atomic<bool> begun = false;
+        std::atomic<bool> may_end = false;
+        int result = 0;
+        auto working = coir::spawn([&] {
+            result = coir::offload([&] {
+                begun = true;
+                may_end.wait(false);
+                return 42;
+            });
+        });
+        while (!begun) sleep_for(100us);
+        working.request_stop();
+        for (int i = 0; i < 5; ++i) sleep_for(100us);
+        CHECK_FALSE(working.done());
+        may_end = true;
+        may_end.notify_all();
+        working.get();  // it returned: the stop was not delivered, as no suspension followed
+        CHECK(result == 42);
+    });
+}
+
+TEST_CASE("offload: an expiry waits for what has begun, and a result that is there is returned") {
+    in_scheduler([] {
+        std::optional<int> result;
+        for (auto limit = 5ms; !result; limit *= 2) {  // withdrawn, when the machine was too busy to begin
+            result = coir::try_with_timeout(limit, [] {
+                return coir::offload([](const std::stop_token& stop) {
+                    while (!stop.stop_requested()) std::this_thread::sleep_for(100us);
+                    return 42;
+                });
+            });
+        }
+        CHECK(result == 42);
+    });
+}
+
+TEST_CASE("offload: what throws after a stop comes out as what it throws") {
+    in_scheduler([] {
+        std::atomic<bool> begun = false;
+        auto working = coir::spawn([&] {
+            coir::offload([&](const std::stop_token& stop) {
+                begun = true;
+                while (!stop.stop_requested()) std::this_thread::sleep_for(100us);
+                throw std::domain_error{"mine"};
+            });
+        });
+        while (!begun) sleep_for(100us);
+        working.request_stop();
+        CHECK_THROWS_AS(working.get(), std::domain_error);
+    });
+}
+
+TEST_CASE("offload: a fiber that is to stop does not send anything") {
+    in_scheduler([] {
+        bool ran = false;
+        auto stopped = coir::spawn([&] { coir::offload([&] { ran = true; }); });
+        stopped.request_stop();
+        CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
+        CHECK_FALSE(ran);
+    });
+}
+
+TEST_CASE("offload: run waits for what has begun") {
+    std::atomic<bool> ended = false;
+    in_scheduler([&] {
+        std::atomic<bool> begun = false;
+        auto working = coir::spawn([&] {
+            coir::offload([&] {
+                begun = true;
+                std::this_thread::sleep_for(5ms);
+                ended = true;
+            });
+        });
+        while (!begun) sleep_for(100us);
+        working.detach();
+        sleep_for(100us);
+    });
+    CHECK(ended);
+}
+
+TEST_CASE("offload: waiting for it is no deadlock") {
+    in_scheduler([] { coir::offload([] { std::this_thread::sleep_for(20ms); }); });
+}
+
+TEST_CASE("offload: one pool serves one run after the other, and several at once") {
+    for (int i = 0; i < 50; ++i) {
+        CHECK(in_scheduler([i] { return coir::offload([i] { return i; }); }) == i);
+    }
+    std::vector<std::thread> threads;
+    std::atomic<int> sum = 0;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 50; ++i) in_scheduler([&] { sum += coir::offload([] { return 1; }); });
+        });
+    }
+    for (auto& each : threads) each.join();
+    CHECK(sum == 200);
+}
+
+TEST_CASE("offload: outside a fiber, also within offloaded work, it throws not_in_fiber") {
+    CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber);
+    in_scheduler([] { coir::offload([] { CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber); }); });
+}
+
+TEST_CASE("offload: work may run a scheduler of its own") {
+    in_scheduler([] {
+        CHECK(coir::offload([] {
+                  return coir::run([] {
+                      coir::this_fiber::yield();
+                      return 42;
+                  });
+              }) == 42);
+    });
+}
+
+TEST_CASE("offload: work whose scheduler offloads in turn, in more levels than there are threads, comes to its end") {
+    const std::function<int(int)> descend = [&](int levels) {
+        return levels == 0 ? 0 : 1 + in_scheduler([&] { return coir::offload(descend, levels - 1); });
+    };
+    const int levels = static_cast<int>(std::max(4U, coir::available_cores())) + 3;
+    CHECK(descend(levels) == levels);
+}
+
+#if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
+TEST_CASE("offload: a forked child has a pool of its own") {
+    in_scheduler([] { coir::offload([] {}); });
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(in_scheduler([] { return coir::offload([] { return 42; }); }));
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 42);
+}
+#endif
+
+TEST_CASE("offload: the process exits cleanly, also when offloaded work calls exit") {
+    const auto after = coir::test::in_child([] {
+        in_scheduler([] { coir::offload([] {}); });
+        std::exit(7);
+    });
+    CHECK(after.exit_code == 7);
+    const auto within = coir::test::in_child([] { in_scheduler([] { coir::offload([] { std::exit(8); }); }); });
+    CHECK(within.exit_code == 8);
+}
