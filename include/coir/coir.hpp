@@ -1,6 +1,6 @@
 #pragma once
 
-/// All of the core: what needs Boost.Context and nothing else.
+/// @file Layer prefork. Includes all of coir except the optional parts coir/net/tls.hpp and coir/net/asio.hpp.
 
 #include <coir/detail/base/platform.hpp>
 

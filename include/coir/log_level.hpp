@@ -1,5 +1,7 @@
 #pragma once
 
+/// @file Layer base.
+
 #include <coir/detail/base/platform.hpp>
 
 namespace coir {

@@ -1,5 +1,7 @@
 #pragma once
 
+/// @file Layer sync.
+
 #include <coir/deadline.hpp>
 #include <coir/gather.hpp>
 #include <coir/sync/mutex.hpp>

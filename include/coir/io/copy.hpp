@@ -1,5 +1,7 @@
 #pragma once
 
+/// @file Layer net: it also copies between sockets.
+
 #include <coir/deadline.hpp>
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/io/byte_stream.hpp>

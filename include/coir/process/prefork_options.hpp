@@ -1,5 +1,7 @@
 #pragma once
 
+/// @file Layer prefork.
+
 #include <coir/net/endpoint.hpp>
 #include <coir/run.hpp>
 #include <coir/stats.hpp>
