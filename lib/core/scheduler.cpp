@@ -37,6 +37,11 @@ stack_range stack_of(const task& fiber) noexcept {
     return {static_cast<std::byte*>(fiber.stack.sp) - fiber.stack.size, fiber.stack.size};
 }
 
+std::optional<schedule_order> order_of(const scheduler_settings& settings) {
+    if (!settings.seed) return {};
+    return schedule_order{*settings.seed};
+}
+
 struct deadline_timer : timer_node {
     deadline_timer(std::int64_t when, waiter& whose) noexcept
         : timer_node{when,
@@ -59,21 +64,19 @@ __attribute__((no_sanitize("thread"))) scheduler_status* this_thread_status() no
 
 scheduler::scheduler(scheduler_settings settings)
     : exceptions_{reinterpret_cast<exception_state*>(abi::__cxa_get_globals())}, slab_{record_slab::create()},
-      hub_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, random_{settings_.seed.value_or(0)},
+      hub_task_{ready_, *slab_}, dead_{ready_, *slab_}, settings_{std::move(settings)}, order_{order_of(settings_)},
+      hub_{ready_, settings_.clock, order_ ? &*order_ : nullptr}, random_{settings_.seed.value_or(0)},
       serial_{running_schedulers::enrol()} {
-    if (settings_.clock != clock_mode::real) virtual_.emplace();
-    if (settings_.seed) order_.emplace(*settings_.seed);
     describe_running_fiber.store(describe_running, std::memory_order_relaxed);
     status_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
-    status_.running.store(&hub_, std::memory_order_relaxed);
-    hub_.state = task_state::ready;
+    status_.running.store(&hub_task_, std::memory_order_relaxed);
+    hub_task_.state = task_state::ready;
     dead_.permits = 1;  // nobody's doing
     prepare_for_forks();
     if (parents_ == nullptr)
-        adopt_thread(hub_.flow);
+        adopt_thread(hub_task_.flow);
     else
-        adopt_stack(hub_.flow, stack_of(parents_->running()));
-    reactor_.watch_wakeup_descriptor(inbox_.wakeup_descriptor());
+        adopt_stack(hub_task_.flow, stack_of(parents_->running()));
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
     current_ = this;
 }
@@ -123,7 +126,7 @@ scheduler::~scheduler() {
         if (next->state != task_state::unstarted || give_stack(*next)) [[likely]]
             return *next;
     }
-    return hub_;
+    return hub_task_;
 }
 
 void scheduler::mark_running(task& next) noexcept {
@@ -169,9 +172,9 @@ outcome scheduler::park(waiter& me, const deadline& until) {
         suspend(self);
     } else {
         deadline_timer timer{until.nanoseconds(), me};
-        timers_.push(timer);
+        hub_.timers().push(timer);
         suspend(self);
-        if (timer.is_linked()) timers_.remove(timer);
+        if (timer.is_linked()) hub_.timers().remove(timer);
     }
     self.waits = nullptr;
     self.interrupted_in_a_row = 0;
@@ -183,14 +186,14 @@ outcome scheduler::park(waiter& me, const deadline& until) {
 
 void scheduler::run_ready() noexcept {
     if (ready_.empty()) return;
-    budget_ = quota_;
+    budget_ = hub_.quota();
     if (status_.wakes_watchdog.load(std::memory_order_relaxed)) [[unlikely]]
         status_.on_busy(status_);
     status_.selector.store(scheduler_status::block, std::memory_order_relaxed);
     if (order_) [[unlikely]]
         run_in_order();
     else
-        suspend(hub_);
+        suspend(hub_task_);
     check_process();
     status_.selector.store(scheduler_status::allow, std::memory_order_relaxed);
 }
@@ -200,7 +203,7 @@ void scheduler::run_in_order() noexcept {
     for (int left = budget_; left > 0 && !ready_.empty() && current_ == this; --left) {
         order_->choose(ready_);
         budget_ = 1;
-        suspend(hub_);
+        suspend(hub_task_);
     }
 }
 

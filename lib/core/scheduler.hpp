@@ -5,13 +5,10 @@
 #include <coir/detail/core/stack_allocator.hpp>
 
 #include "base/random.hpp"
-#include "base/timer_queue.hpp"
-#include "base/virtual_clock.hpp"
-#include "core/loop/reactor.hpp"
+#include "core/loop/hub.hpp"
 #include "core/loop/schedule_order.hpp"
 #include "core/loop/scheduler_status.hpp"
 #include "core/remote/gate.hpp"
-#include "core/remote/inbox.hpp"
 #include "core/switch/record_slab.hpp"
 #include "core/switch/stack_pool.hpp"
 #include "core/task/task.hpp"
@@ -42,7 +39,8 @@ struct scheduler_settings {
     unhandled_exception_handler on_unhandled_exception;
 };
 
-/// Runs the tasks of one thread. A task runs until it parks, and then switches straight to the next ready one; only the
+/// Runs the tasks of one thread. scheduler.cpp has park, switch and a task's life; scheduler_run.cpp the rounds, the deadlock
+/// check and the end; interruption.cpp how a stop reaches a fiber; forked_process.cpp what a child of fork finds. A task runs until it parks, and then switches straight to the next ready one; only the
 /// hub, the thread's own stack, looks at descriptors, timers and the inbox (invariants 2 and 3).
 ///
 /// A wait is written so:
@@ -132,9 +130,9 @@ public:
 
     [[nodiscard]] scheduler_stats stats() const noexcept;
 
-    timer_queue& timers() noexcept { return timers_; }
-    detail::reactor& reactor() noexcept { return reactor_; }
-    detail::inbox& inbox() noexcept { return inbox_; }
+    timer_queue& timers() noexcept { return hub_.timers(); }
+    detail::reactor& reactor() noexcept { return hub_.reactor(); }
+    detail::inbox& inbox() noexcept { return hub_.inbox(); }
     /// For those who do not know whether this scheduler still runs. Throws `std::bad_alloc`.
     detail::gate& gate();
     detail::scheduler_status& status() noexcept { return status_; }
@@ -144,8 +142,6 @@ public:
     [[noreturn]] void run_tasks() noexcept;
 
 private:
-    static constexpr int quota_max = 256;  // resumes between two looks of the hub
-
     /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one
     /// ends.
     struct spare_stack {
@@ -184,13 +180,8 @@ private:
     void run_ready() noexcept;
     void run_in_order() noexcept;
     void poll() noexcept;
-    void sleep(std::int64_t wait) noexcept;
-    bool jump() noexcept;
-    void fire_timers(std::int64_t now) noexcept;
-    void fire_timers_in_order(std::int64_t now);
-    void adapt_quota(std::int64_t now) noexcept;
     bool trim_stacks(std::int64_t now) noexcept;
-    void give_up_or_complain(std::int64_t now);
+    void check_for_deadlock(std::int64_t now);
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
     static thread_local constinit scheduler* parents_;  // whose fiber has forked this process
@@ -199,30 +190,24 @@ private:
     // Used by every switch: kept together.
     detail::scheduler_status status_;
     ready_list ready_;
-    int budget_ = 0;  // resumes left until the hub's next look
+    int budget_ = 0;  // resumes left in this round
     exception_state* const exceptions_;
     record_slab* const slab_;
-    task hub_;   // the thread's own flow
-    task dead_;  // stands for the one that ended in its last switch
+    task hub_task_;  // the thread's own flow, in which the hub runs
+    task dead_;      // stands for the task that ended in the last switch
 
     scheduler_settings settings_;
     spare_stack spare_;
     stack_pool stacks_;
-    timer_queue timers_;
-    detail::reactor reactor_;
-    detail::inbox inbox_;
+    std::optional<schedule_order> order_;  // where a seed gives the order
+    hub hub_;
     detail::gate* gate_ = nullptr;  // made when it is first asked for
     list<task> alive_;
 
-    std::optional<virtual_clock> virtual_;  // where time is not the real one
-    std::optional<schedule_order> order_;   // where the order is a seed's
     random_numbers random_;
 
     const std::uint64_t serial_;
     std::uint64_t last_id_ = 0;
-    int quota_ = quota_max;
-    std::int64_t round_began_ = 0;
-    std::int64_t longest_round_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;
     bool draining_ = false;      // the main task has ended: all are stopped, and what is spawned is born stopped

@@ -18,14 +18,12 @@ scheduler_stats scheduler::stats() const noexcept {
     });
     found.fibers_ready = ready_.count();
     found.switches = status_.slices.load(std::memory_order_relaxed);
-    found.polls = reactor_.polls();
+    found.polls = hub_.polls();
     // The spare one is no fiber's.
     const std::size_t spare = spare_.memory.sp != nullptr && spare_.pooled ? 1 : 0;
     found.stacks_in_use = stacks_.in_use() - spare;
     found.stacks_pooled = stacks_.pooled() + spare;
-    // The round that is going on may be the longest.
-    const std::int64_t now = clock::now().time_since_epoch().count();
-    found.longest_round = std::chrono::nanoseconds{std::max(longest_round_, now - round_began_)};
+    found.longest_round = std::chrono::nanoseconds{hub_.longest_round(hub::now())};
     return found;
 }
 

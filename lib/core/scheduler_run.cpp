@@ -1,0 +1,117 @@
+// The life of a scheduler: rounds of fibers, and the end, which stops and drains all that is left.
+
+#include <coir/detail/core/spawn.hpp>
+#include <coir/error.hpp>
+
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+#include "core/task/local_values.hpp"
+#include "core/task/task_dump.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace coir::detail {
+
+namespace {
+
+constexpr std::int64_t period = 1'000'000'000;  // of the stack pool, and of warnings while draining; in ns
+constexpr std::size_t trim_batch = 256;         // stacks returned to the system after one round
+
+}  // namespace
+
+void scheduler::stop_all() {
+    draining_ = true;
+    draining_since_ = hub::now();
+    if (gate_ != nullptr) gate_->close();
+    // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
+    alive_.for_each([this](task& each) { request_stop(each); });
+}
+
+void scheduler::run(task& main) {
+    struct ending : joiner {
+        scheduler* here;
+    } main_ends;
+    main_ends.here = this;
+    main_ends.done = [](joiner& self, task& ended) noexcept {
+        static_cast<ending&>(self).here->stop_all();
+        destroy_local_values(ended.locals);  // stop callbacks have run in it, and may have touched some anew
+    };
+    main.joined_by = &main_ends;
+    period_began_ = hub::now();
+    hub_.begin_round(period_began_);
+    do {
+        while (!alive_.empty()) {
+            run_ready();
+            poll();
+        }
+        hub_.inbox().deliver();  // messages that entered through the gate and that no fiber waits for
+    } while (!alive_.empty());
+    if (!deadlock_.empty()) throw deadlock{deadlock_};
+}
+
+/// Between two rounds of fibers.
+void scheduler::poll() noexcept {
+    const std::int64_t now = hub_.end_round(budget_);
+    if (!ready_.empty()) {
+        hub_.poll();
+        hub_.begin_round(now);
+        return;
+    }
+    if (alive_.empty()) return;
+    check_for_deadlock(now);
+    if (!ready_.empty() || hub_.jump()) return;
+
+    const bool trimming = trim_stacks(now);
+    std::int64_t wait = hub_.until_next_timer(now);
+    if (draining_ || stacks_.has_surplus()) wait = wait < 0 ? period : std::min(wait, period);
+    hub_.sleep(trimming ? 0 : wait);
+}
+
+bool scheduler::trim_stacks(std::int64_t now) noexcept {
+    if (now - period_began_ >= period) {
+        period_began_ = now;
+        stacks_.begin_period();
+    }
+    return stacks_.trim(trim_batch);
+}
+
+/// No fiber is ready. If nothing can ever wake one, all are stopped; while draining, the fibers that the scheduler still
+/// waits for are named once a period.
+void scheduler::check_for_deadlock(std::int64_t now) {
+    // A holder of a reference may post until the gate is closed; the holder of the last one may have posted just now.
+    const bool may_be_posted_to =
+        !draining_ && gate_ != nullptr && (gate_->is_known() || !hub_.inbox().is_empty());  // in this order
+    const bool hopeless = !hub_.can_wake() && !may_be_posted_to;
+    if (hopeless && !draining_) {
+        std::ostringstream what;
+        what << "deadlock: nothing can wake the fibers that are left\n";
+        dump(what);
+        dump_cycles(what, alive_);
+        deadlock_ = what.str();
+        // Stop callbacks are the user's code, which the hub does not run.
+        static constexpr closure_ops stop_all_in_a_fiber{
+            [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
+            [](void*) noexcept {},
+        };
+        start_detached(stop_all_in_a_fiber, this, "deadlock");
+    } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
+        draining_since_ = now;
+        std::ostringstream what;
+        what << "the end of run waits for fibers that do not stop\n";
+        dump(what);
+        log::warning(what.str());
+        COIR_CHECK(!hopeless, "fibers wait behind a shield, and nothing can ever wake them");
+    }
+}
+
+gate& scheduler::gate() {
+    if (gate_ == nullptr) {
+        const detection_paused growing{running()};
+        gate_ = new detail::gate{hub_.inbox()};
+        if (draining_) gate_->close();
+    }
+    return *gate_;
+}
+
+}  // namespace coir::detail
