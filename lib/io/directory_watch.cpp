@@ -30,15 +30,18 @@ directory_change::kind kind_of(std::uint32_t mask) noexcept {
     return kind::modified;
 }
 
-/// Of the directory itself: told by what follows, IN_IGNORED, or of no interest.
+/// Whether the event is about the directory itself: IN_IGNORED follows it, or it is of no interest.
 bool is_about_itself(const inotify_event& event) noexcept {
     return event.len == 0 && (event.mask & (IN_Q_OVERFLOW | IN_IGNORED)) == 0;
 }
 
 [[noreturn]] void throw_refused(int error, const std::filesystem::path& directory) {
     std::string what = "io::directory_watch of '" + directory.native() + "'";
-    if (error == EMFILE) what += ", see the sysctl fs.inotify.max_user_instances";
-    if (error == ENOSPC) what += ", see the sysctl fs.inotify.max_user_watches";
+    if (error == EMFILE) {
+        what += ": too many inotify instances of this user (raise the sysctl fs.inotify.max_user_instances), "
+                "or too many open descriptors in the process (raise RLIMIT_NOFILE)";
+    }
+    if (error == ENOSPC) what += ": too many inotify watches (raise the sysctl fs.inotify.max_user_watches)";
     detail::throw_error({error, std::system_category()}, what);
 }
 

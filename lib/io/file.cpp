@@ -27,9 +27,9 @@ namespace {
 
 using detail::scheduler;
 
-constexpr std::size_t piece_max = 1 << 20;  // that a thread reads or writes at a time, and has a copy of
+constexpr std::size_t piece_max = 1 << 20;  // bytes per call in a thread; also the size of its copy
 
-/// Has a thread make the call, and waits. -errno, also for a deadline that has passed.
+/// Runs `f` in a thread of the pool and waits. Empty, with `timed_out` in `ec`, if `until` has passed.
 template <class F> auto call(const char* operation, const deadline& until, std::error_code& ec, F f) {
     scheduler& here = scheduler::enter(operation);
     auto done = detail::call_detached(here, operation, until, std::move(f));
@@ -43,7 +43,7 @@ void throw_naming(const std::error_code& ec, const char* operation, const std::s
     if (ec) detail::throw_error(ec, std::string{operation} + " " + in_quotes(path));
 }
 
-/// A call without a result but its error.
+/// For calls that return only an error.
 template <class F> void simple_call(const char* operation, const std::string& path, const deadline& until, F f) {
     std::error_code ec;
     const auto failure = call(operation, until, ec, std::move(f));
@@ -87,7 +87,7 @@ void file::close(deadline until) {
     opened_ = nullptr;
     const std::string path = last->path;
     simple_call(operation, path, until, [last = std::move(last)]() mutable {
-        // Other threads may be at it: the last of them closes it then.
+        // Other threads may still use the file; the last of them then closes it.
         return last.use_count() > 1 ? std::error_code{} : detail::close_file(last->fd);
     });
 }
@@ -97,7 +97,10 @@ int file::native_handle() const noexcept { return opened_ != nullptr ? opened_->
 std::string file::subject() const { return opened_ != nullptr ? in_quotes(opened_->path) : "of a closed file"; }
 
 const std::shared_ptr<file::opened_file>& file::checked(const char* operation) const {
-    if (opened_ == nullptr) detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor), operation);
+    if (opened_ == nullptr) {
+        detail::throw_error(std::make_error_code(std::errc::bad_file_descriptor),
+                            std::string{operation} + ": the file is closed");
+    }
     return opened_;
 }
 

@@ -26,7 +26,7 @@ std::error_code refusal_of(int fd) {
 }  // namespace
 
 file_opened open_file(const std::string& path, int flags, mode_t permissions) {
-    // O_NONBLOCK: a FIFO would wait for its other end, and means nothing to a file.
+    // O_NONBLOCK: opening a FIFO must not wait for its other end. The flag has no effect on a file.
     unique_fd fd{::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, permissions)};
     const std::error_code failure = fd ? refusal_of(fd.get()) : last_error();
     return failure ? file_opened{{}, failure} : file_opened{std::move(fd), {}};
@@ -69,7 +69,7 @@ file_size size_of_file(int fd) {
 file_content read_whole_file(const std::string& path) {
     const file_opened opened = open_file(path, O_RDONLY, 0);
     if (opened.failure) return {{}, opened.failure};
-    // What /proc has is of size 0 until it is read.
+    // A file in /proc has the size 0, but content.
     constexpr std::uint64_t least = 4096;
     std::uint64_t piece = std::max(least, size_of_file(opened.fd.get()).bytes + 1);
     file_content all;
@@ -86,20 +86,21 @@ file_content read_whole_file(const std::string& path) {
 
 namespace {
 
-/// A file beside another one, for its successor: gone unless it is put into its place.
-class successor {
+/// A new file beside an existing one, which it is to replace. The destructor removes it unless it has been renamed.
+class replacement_file {
 public:
-    explicit successor(std::string path) : path_{std::move(path)} {}
-    ~successor() {
+    explicit replacement_file(std::string path) : path_{std::move(path)} {}
+    ~replacement_file() {
         if (!name_.empty()) ::unlink(name_.c_str());
     }
-    successor(const successor&) = delete;
-    successor& operator=(const successor&) = delete;
+    replacement_file(const replacement_file&) = delete;
+    replacement_file& operator=(const replacement_file&) = delete;
 
     std::error_code make() {
         constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
         for (;;) {
-            // O_EXCL makes the name ours. A random one only makes the first try succeed, and does without getrandom(2).
+            // O_EXCL makes sure that the file is new. A random name only avoids further tries, so the clock replaces
+            // getrandom(2) if that fails.
             std::uint64_t number = 0;
             if (::getrandom(&number, sizeof number, 0) != sizeof number) {
                 number = static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -111,8 +112,8 @@ public:
         }
     }
 
-    /// Whose it was, and who may use it, as far as this process may say so.
-    std::error_code take_after_predecessor() {
+    /// Copies owner, group and mode of the existing file, as far as this process may set them.
+    std::error_code copy_owner_and_mode() {
         struct stat old {};
         if (::stat(path_.c_str(), &old) != 0) return errno == ENOENT ? std::error_code{} : last_error();
         if (!S_ISREG(old.st_mode)) return refusal_of_other(old.st_mode);
@@ -125,8 +126,8 @@ public:
         return failure ? failure : error_of_call(::fsync(fd_.get()));
     }
 
-    std::error_code take_place() {
-        // On a network's server, only this may say that the disk is full.
+    std::error_code rename_over_target() {
+        // On a network file system, an error like "disk full" may be reported only by close(2).
         if (const std::error_code failure = close_file(fd_)) return failure;
         if (::rename(name_.c_str(), path_.c_str()) != 0) return last_error();
         name_.clear();
@@ -138,17 +139,19 @@ private:
         return std::make_error_code(S_ISDIR(mode) ? std::errc::is_a_directory : std::errc::invalid_argument);
     }
 
-    /// So that a crash does not bring the old one back.
+    /// Without this, the old file may be back after a crash.
     std::error_code sync_folder() {
         const std::string folder = std::filesystem::path{path_}.parent_path().native();
         const unique_fd opened{::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-        if (!opened) return errno == EACCES ? std::error_code{} : last_error();  // may be written, and not be read
+        // EACCES: the directory may be writable but not readable.
+        if (!opened) return errno == EACCES ? std::error_code{} : last_error();
         const std::error_code failure = error_of_call(::fsync(opened.get()));
-        return failure == std::errc::invalid_argument ? std::error_code{} : failure;  // not all file systems can
+        // Not all file systems support fsync(2) of a directory.
+        return failure == std::errc::invalid_argument ? std::error_code{} : failure;
     }
 
     std::string path_;
-    std::string name_;  // while it stands there
+    std::string name_;  // the new file; empty if there is none to remove
     unique_fd fd_;
 };
 
@@ -159,11 +162,11 @@ std::error_code replace_file(const std::string& path, std::span<const std::byte>
     const bool is_link = std::filesystem::is_symlink(std::filesystem::symlink_status(path, ec));
     const std::string target = is_link ? std::filesystem::weakly_canonical(path, ec).native() : path;
     if (is_link && ec) return ec;
-    successor made{target};
+    replacement_file made{target};
     ec = made.make();
-    if (!ec) ec = made.take_after_predecessor();
+    if (!ec) ec = made.copy_owner_and_mode();
     if (!ec) ec = made.write(content);
-    if (!ec) ec = made.take_place();
+    if (!ec) ec = made.rename_over_target();
     return ec;
 }
 

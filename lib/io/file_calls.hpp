@@ -11,10 +11,12 @@
 #include <sys/types.h>
 #include <system_error>
 
-/// What the threads of the pool do for `io::file`: it blocks, and knows nothing of fibers.
+/// @file
+/// Blocking calls that the threads of the pool make for `io::file`. They do not use fibers.
+
 namespace coir::detail {
 
-/// Of a call that returns -1 and sets errno.
+/// The error of a call that returns -1 and sets errno.
 inline std::error_code error_of_call(long result) noexcept {
     return result < 0 ? std::error_code{errno, std::system_category()} : std::error_code{};
 }
@@ -24,10 +26,10 @@ struct file_opened {
     std::error_code failure;
 };
 
-/// open(2), closed on exec; what is a pipe, a socket or a directory is refused.
+/// Calls open(2), with O_CLOEXEC. Refuses pipes, sockets and directories.
 file_opened open_file(const std::string& path, int flags, mode_t permissions);
 
-/// close(2), and its failure.
+/// Calls close(2), and returns its error.
 std::error_code close_file(unique_fd& closed);
 
 struct file_read {
@@ -36,7 +38,7 @@ struct file_read {
     std::error_code failure;
 };
 
-/// All of these bytes, or less at the end of the file.
+/// Reads `bytes` bytes; fewer only at the end of the file, or after an error.
 file_read read_file_at(int fd, std::uint64_t offset, std::size_t bytes);
 
 struct file_written {
@@ -44,7 +46,7 @@ struct file_written {
     std::error_code failure;
 };
 
-/// All of it, but for a failure.
+/// Writes all bytes, unless there is an error.
 file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
 
 struct file_size {
@@ -61,7 +63,7 @@ struct file_content {
 
 file_content read_whole_file(const std::string& path);
 
-/// A new file, synchronised, in the place of the old one.
+/// Writes a new file, synchronises it to disk, and renames it to `path`.
 std::error_code replace_file(const std::string& path, std::span<const std::byte> content);
 
 }  // namespace coir::detail

@@ -14,7 +14,8 @@ namespace {
 using detail::direction;
 using detail::scheduler;
 
-/// Waits for what may be closed behind our back at any time: it is registered anew by each wait.
+/// Waits on a descriptor of the program. It is registered anew for each wait, since the program may close it at any
+/// time.
 std::error_code wait_for(scheduler& here, int fd, direction towards, const deadline& until) try {
     detail::reactor& reactor = here.reactor();
     detail::waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
@@ -33,7 +34,7 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
     return refused.code();
 }
 
-/// What a transfer has to know of a descriptor.
+/// How a descriptor must be read and written.
 enum class nature { pollable, file };
 
 nature nature_of(int fd, std::error_code& ec) {
@@ -41,12 +42,12 @@ nature nature_of(int fd, std::error_code& ec) {
     ec = detail::error_of(detail::sys::fstat(fd, &about));
     if (ec) return nature::pollable;
     if (S_ISREG(about.st_mode) || S_ISBLK(about.st_mode) || S_ISDIR(about.st_mode)) return nature::file;
-    // One call that blocks would stop every fiber of the thread.
+    // A blocking call would stop all fibers of the thread.
     if ((detail::sys::status_flags(fd) & O_NONBLOCK) == 0) ec = std::make_error_code(std::errc::invalid_argument);
     return nature::pollable;
 }
 
-/// Tries, waits and tries again; what may keep a disk busy is done by a thread of the pool.
+/// Tries, waits and tries again. A thread of the pool makes calls that may wait for a disk.
 template <class Attempt>
 std::size_t transfer(const char* operation, int fd, direction towards, const deadline& until, std::error_code& ec,
                      Attempt attempt) {

@@ -28,7 +28,7 @@ using detail::transfer_by;
 using detail::unique_fd;
 namespace sys = detail::sys;
 
-transfer_by way_of(int fd, const char* operation) {
+transfer_by transfer_of(int fd, const char* operation) {
     struct stat about {};
     detail::throw_if(error_of(sys::fstat(fd, &about)), operation, fd);
     if (S_ISREG(about.st_mode) || S_ISBLK(about.st_mode) || S_ISDIR(about.st_mode)) return transfer_by::thread_at_once;
@@ -36,10 +36,11 @@ transfer_by way_of(int fd, const char* operation) {
     return S_ISSOCK(about.st_mode) ? transfer_by::call_dontwait : transfer_by::thread;
 }
 
-/// epoll(7) knows nothing of waiting for it: a device that is always ready.
+/// epoll(7) refuses (EPERM) a device that is always ready.
 bool is_always_ready(const std::error_code& ec) noexcept { return ec == std::errc::operation_not_permitted; }
 
-/// Makes `call` in a thread of the pool, on a duplicate: closed meanwhile, the number may be another file's.
+/// Makes `call` in a thread of the pool, on a duplicate of the descriptor: the original may be closed meanwhile, and
+/// its number reused.
 template <class Call> long in_a_thread(polled_fd& by, direction towards, Call call) {
     const long duplicate = sys::duplicate(by.fd());
     if (duplicate < 0) return duplicate;
@@ -62,7 +63,7 @@ std::size_t at_once(polled_fd& by, direction towards, std::error_code& ec, const
 
 // ---- reading -----------------------------------------------------------------------------------------------------
 
-reader::reader(int descriptor) : how_{way_of(descriptor, "io::reader")} { fd_ = polled_fd{descriptor}; }
+reader::reader(int descriptor) : how_{transfer_of(descriptor, "io::reader")} { fd_ = polled_fd{descriptor}; }
 
 std::size_t reader::receive(std::span<std::byte> into, const deadline& until, std::error_code& ec) {
     constexpr char operation[] = "io::reader::read_some";
@@ -92,7 +93,7 @@ std::size_t reader::receive(mutable_buffers into, const deadline& until, std::er
 
 // ---- writing -----------------------------------------------------------------------------------------------------
 
-writer::writer(int descriptor) : how_{way_of(descriptor, "io::writer")} { fd_ = polled_fd{descriptor}; }
+writer::writer(int descriptor) : how_{transfer_of(descriptor, "io::writer")} { fd_ = polled_fd{descriptor}; }
 
 std::size_t writer::send(std::span<const std::byte> from, const deadline& until, std::error_code& ec) {
     constexpr char operation[] = "io::writer::write_some";
@@ -103,7 +104,7 @@ std::size_t writer::send(std::span<const std::byte> from, const deadline& until,
         case transfer_by::call_dontwait: return sys::send(fd, from.data(), from.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         default:
             if (sys::poll_now(fd, POLLOUT) == 0) return -EAGAIN;
-            // pipe(7): one that is ready takes so much without waiting.
+            // pipe(7): a write of at most PIPE_BUF bytes to a writable pipe does not block.
             const std::size_t bytes = std::min<std::size_t>(from.size(), PIPE_BUF);
             return in_a_thread(fd_, direction::write,
                                [&](int duplicate) { return sys::write(duplicate, from.data(), bytes); });
@@ -125,7 +126,7 @@ std::size_t writer::send(const_buffers from, const deadline& until, std::error_c
     return fd_.write_by(call, until, ec, "io::writer::write_some");
 }
 
-// ---- where they come from ----------------------------------------------------------------------------------------
+// ---- creation ----------------------------------------------------------------------------------------------------
 
 std::pair<reader, writer> pipe() {
     std::array<int, 2> ends{};
@@ -137,8 +138,8 @@ std::pair<reader, writer> pipe() {
 
 namespace {
 
-/// For the same pipe or terminal as `fd`, but with flags of its own: a file that is opened anew, which a pipe allows
-/// and a terminal to its owner. -1 where it does not.
+/// Opens the pipe or terminal of `fd` again, to get a file description with flags of its own. -1 if that is not
+/// possible: a terminal can be opened only by its owner.
 int reopened(int fd, int mode) {
     struct stat about {};
     if (sys::fstat(fd, &about) != 0 || !(S_ISFIFO(about.st_mode) || sys::is_terminal(fd))) return -1;

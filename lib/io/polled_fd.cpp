@@ -32,16 +32,17 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
     here.reactor().prepare(fd_, me, towards);
     const pending_call inside{*this, towards};
     const std::error_code ended = park_on_descriptor(here, me, until);
-    // Closed, perhaps after the descriptor became ready and before this fiber ran.
+    // The descriptor may have been closed even after it became ready, before this fiber ran.
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
 }
 
-/// For input: only listening sockets are shared.
+/// Always waits for input, since only listening sockets are shared.
 std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadline& until) {
     here.reactor().prepare_shared(fd_, me);
     const pending_call inside{*this, direction::read};
     struct finish {
-        // Closed: the number may be another file's by now. Interrupted: nothing is known of it.
+        // If closed, the number may belong to another file now. If interrupted, the descriptor is not registered any
+        // more.
         ~finish() {
             if (of.fd_ >= 0 && of.owner_.belongs_to(here.serial())) here.reactor().finish_shared(of.fd_);
         }
@@ -91,8 +92,8 @@ void polled_fd::check_no_pending_call() noexcept {
         return;
     forget_calls_of_parent_process();
     COIR_CHECK(pending_calls_[0] + pending_calls_[1] == 0,
-               "a stream or socket is destroyed or moved while a fiber is suspended "
-               "in one of its calls: close() it, and join the fiber");
+               "stream or socket: destroyed or moved while a fiber is suspended in one of its calls; "
+               "call close() and join the fiber first");
 }
 
 void polled_fd::forget_calls_of_parent_process() noexcept {
@@ -105,7 +106,8 @@ void polled_fd::close() noexcept {
 
 int polled_fd::release() noexcept {
     if (fd_ >= 0) {
-        COIR_CHECK(!owner_.is_elsewhere(), "a stream or socket is closed in another thread than that of its scheduler");
+        COIR_CHECK(!owner_.is_elsewhere(),
+                   "stream or socket: closed or released on another thread than the one that runs its scheduler");
         forget_calls_of_parent_process();
         scheduler* const here = scheduler::current();
         if (here != nullptr && owner_.belongs_to(here->serial())) here->reactor().remove(fd_);

@@ -23,8 +23,7 @@ private:
     std::uint32_t& pending_calls_;
 };
 
-/// Where nothing can have come since the last one, `attempt` answers EAGAIN by itself, so that a descriptor known to be
-/// empty costs no call.
+/// `attempt` returns EAGAIN without a system call if the descriptor is known not to be ready.
 template <class Attempt>
 long polled_fd::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                          Attempt attempt) {

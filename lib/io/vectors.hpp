@@ -10,13 +10,13 @@
 
 namespace coir::detail {
 
-/// Buffers in the form of readv(2) and its like: the first 16 of them.
+/// The first 16 buffers as an iovec array, for readv(2) and similar calls.
 class vectors {
 public:
     template <class Byte> explicit vectors(std::span<const std::span<Byte>> buffers) noexcept {
         count_ = std::min(buffers.size(), all_.size());
         for (std::size_t i = 0; i < count_; ++i) {
-            // The kernel only reads what is sent.
+            // The cast is safe: the kernel only reads data to be sent.
             all_[i] = {const_cast<std::byte*>(buffers[i].data()), buffers[i].size()};
         }
     }
@@ -29,7 +29,7 @@ private:
     std::size_t count_;
 };
 
-/// The bytes of all buffers, in `room` if they fit it; none where they do not.
+/// Copies the bytes of all buffers into `room`, and returns that part of it; empty if they do not fit.
 inline std::span<const std::byte> joined(io::const_buffers buffers, std::span<std::byte> room) noexcept {
     std::size_t bytes = 0;
     for (const std::span<const std::byte> each : buffers) {
@@ -40,7 +40,7 @@ inline std::span<const std::byte> joined(io::const_buffers buffers, std::span<st
     return room.first(bytes);
 }
 
-/// The first of them with room, or with something in it.
+/// The first buffer that is not empty; an empty span if there is none.
 template <class Byte> std::span<Byte> first_of_buffers(std::span<const std::span<Byte>> buffers) noexcept {
     const auto found = std::ranges::find_if(buffers, [](const auto& each) { return !each.empty(); });
     return found == buffers.end() ? std::span<Byte>{} : *found;

@@ -9,13 +9,14 @@
 
 namespace coir::detail {
 
-/// What a result of `sys` stands for: nothing, unless it is negative.
+/// The error of a result of a `sys` function; none unless it is negative.
 inline std::error_code error_of(long result) noexcept {
     return result < 0 ? std::error_code{static_cast<int>(-result), std::system_category()} : std::error_code{};
 }
 
-/// The one loop of all input and output. `attempt` makes the system call and returns its result, -errno for an error;
-/// where it says EAGAIN, `wait` suspends the fiber, and returns why it must not be tried again. Negative with an `ec`.
+/// The one wait loop of all input and output. `attempt` makes the system call and returns its result, or -errno. After
+/// EAGAIN, `wait` suspends the fiber; an error that it returns ends the loop. Returns the result, or a negative number
+/// with `ec`.
 template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
     ec.clear();
     for (;;) {
@@ -32,11 +33,11 @@ template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, At
     }
 }
 
-/// Parks on the descriptor that `me` was left with, and says how that ended: nothing when it is ready.
+/// Parks on the descriptor for which `me` is registered. No error if the descriptor is ready.
 std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until);
 
-/// Whether a fiber has made so many calls without being suspended that it is time to let others run: a socket that is
-/// always ready must not keep the thread. To be asked once a call.
+/// Whether a fiber has made so many calls without a suspension that it must yield: a socket that is always ready must
+/// not monopolise the thread. Call it once per operation, as it counts.
 bool is_time_to_yield(scheduler& here) noexcept;
 
 }  // namespace coir::detail

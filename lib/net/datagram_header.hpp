@@ -9,7 +9,7 @@
 
 namespace coir::detail {
 
-/// The system's form of one datagram: points into itself, and so stays where it is.
+/// The buffer and address of one datagram in the form of msghdr. Points into itself, so it must not be moved.
 class datagram_header {
 public:
     datagram_header() noexcept = default;
@@ -29,7 +29,7 @@ public:
     void ask_for_sender(msghdr& header) noexcept {
         header.msg_name = &sender_;
         header.msg_namelen = sizeof sender_;
-        sender_.ss_family = AF_UNIX;  // which stays where the sender has no name
+        sender_.ss_family = AF_UNIX;  // not overwritten if the sender has no name
     }
 
     [[nodiscard]] net::datagram opened(std::span<std::byte> buffer, std::size_t bytes, const msghdr& header) const {

@@ -11,7 +11,7 @@ namespace coir::detail {
 
 namespace {
 
-/// A message of one byte, with room for descriptors beside it (cmsg(3)).
+/// A message of one byte, with a control buffer for descriptors (cmsg(3)).
 class descriptor_message {
 public:
     descriptor_message() noexcept {
@@ -34,7 +34,7 @@ public:
         std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
     }
 
-    /// The one that is enclosed; -1, and all of them closed, when there are several or none.
+    /// The received descriptor. If there are several or none, closes all of them and returns -1.
     int take() noexcept {
         int found = -1;
         int count = 0;
@@ -61,7 +61,7 @@ private:
 
     std::byte byte_{};
     iovec data_{&byte_, 1};
-    // The sender's credentials, where they were asked for, come first.
+    // Room for the credentials of the sender, which come first if they are enabled, and for four descriptors.
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(ucred)) + CMSG_SPACE(4 * sizeof(int))> control_{};
     msghdr message_{};
 };

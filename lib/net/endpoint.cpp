@@ -17,7 +17,8 @@ namespace {
 
 constexpr socklen_t before_path = offsetof(sockaddr_un, sun_path);
 
-/// For calls that want a string to end in a zero. Empty when there is a zero in it already: no address, no interface.
+/// A zero-terminated copy, for C functions. Empty if `text` is too long, or contains a zero byte and so cannot be an
+/// address or interface name.
 template <std::size_t Size> std::optional<std::array<char, Size>> terminated(std::string_view text) noexcept {
     std::array<char, Size> copy{};
     if (text.size() >= Size || text.find('\0') != text.npos) return std::nullopt;
@@ -32,7 +33,7 @@ template <class Number> std::optional<Number> number(std::string_view text) noex
     return value;
 }
 
-/// 0: there is no such interface.
+/// The index of a network interface; 0 if there is none of that name.
 std::uint32_t scope_id(std::string_view interface) noexcept {
     if (const auto index = number<std::uint32_t>(interface)) return *index;
     const auto name = terminated<IF_NAMESIZE>(interface);
@@ -49,7 +50,7 @@ endpoint::endpoint() noexcept : un_{} {
 endpoint::endpoint(std::string_view address, std::uint16_t port) : endpoint{} {
     if (assign(address, port)) return;
     detail::throw_error(std::make_error_code(std::errc::invalid_argument),
-                        "endpoint: '" + std::string{address} + "' is no numeric address");
+                        "endpoint: '" + std::string{address} + "' is not a numeric IPv4 or IPv6 address");
 }
 
 endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
@@ -59,11 +60,12 @@ endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
         std::memcpy(&v6_, address, sizeof v6_);
         size_ = sizeof v6_;
     } else if (address->sa_family == AF_UNIX && size >= before_path) {
-        // Linux counts the zero behind a path that fills its place to the last byte (unix(7)).
+        // For a path that fills sun_path completely, Linux counts a terminating zero beyond it (unix(7)).
         size_ = std::min<socklen_t>(size, sizeof un_);
         std::memcpy(&un_, address, size_);
     } else {
-        detail::throw_error(std::make_error_code(std::errc::address_family_not_supported), "endpoint");
+        detail::throw_error(std::make_error_code(std::errc::address_family_not_supported),
+                            "endpoint: the sockaddr is not a complete IPv4, IPv6 or Unix address");
     }
 }
 
@@ -71,13 +73,14 @@ endpoint endpoint::local(std::string_view path) {
     endpoint made;
     const std::errc refused = made.assign_path(path);
     if (refused != std::errc{}) {
-        detail::throw_error(std::make_error_code(refused), "endpoint::local of '" + std::string{path} + "'");
+        detail::throw_error(std::make_error_code(refused), "endpoint::local of '" + std::string{path} +
+                                                               "': a path must have at most 107 bytes and no NUL");
     }
     return made;
 }
 
-/// The size tells a name in the abstract namespace, which begins with a zero, from what follows it; a path ends with
-/// one.
+/// The size of the address delimits a name in the abstract namespace, which begins with a zero byte. A path ends with a
+/// zero byte, which is counted.
 std::errc endpoint::assign_path(std::string_view path) noexcept {
     if (path.find('\0') != path.npos) return std::errc::invalid_argument;
     if (path.size() >= sizeof un_.sun_path) return std::errc::filename_too_long;
@@ -91,7 +94,7 @@ std::errc endpoint::assign_path(std::string_view path) noexcept {
     return {};
 }
 
-/// As the system knows it: with a zero in front where it is in the abstract namespace, and none at the end.
+/// The path as the system stores it: an abstract name begins with a zero byte; the terminating zero is left out.
 std::string_view endpoint::path() const noexcept {
     const std::string_view whole{un_.sun_path, size_ - before_path};
     return whole.starts_with('\0') ? whole : whole.substr(0, whole.find('\0'));
@@ -100,7 +103,10 @@ std::string_view endpoint::path() const noexcept {
 endpoint endpoint::parse(std::string_view text) {
     std::error_code ec;
     const endpoint parsed = parse(text, ec);
-    detail::throw_if(ec, "endpoint::parse of '" + std::string{text} + "'");
+    if (ec) {
+        detail::throw_error(ec, "endpoint::parse of '" + std::string{text} +
+                                    "': expected <IPv4>:<port>, [<IPv6>]:<port> or unix:<path>");
+    }
     return parsed;
 }
 
@@ -117,7 +123,7 @@ endpoint endpoint::parse(std::string_view text, std::error_code& ec) {
     std::string_view address = text.substr(0, colon);
     const bool bracketed = address.starts_with('[') && address.ends_with(']');
     if (bracketed) address = address.substr(1, address.size() - 2);
-    // Without the brackets nobody can tell where an IPv6 address ends.
+    // Without brackets it is ambiguous where an IPv6 address ends and the port begins.
     if (bracketed != (address.find(':') != address.npos)) return {};
 
     const auto port = number<std::uint16_t>(text.substr(colon + 1));

@@ -10,7 +10,7 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::chrono::milliseconds head_start{250};  // RFC 8305, section 5: "Connection Attempt Delay"
+constexpr std::chrono::milliseconds attempt_delay{250};  // RFC 8305, section 5: "Connection Attempt Delay"
 
 }  // namespace
 
@@ -20,19 +20,19 @@ std::vector<net::endpoint> interleaved(std::span<const net::endpoint> found) {
     for (const net::endpoint& each : found) {
         (each.family() == found.front().family() ? first : second).push_back(each);
     }
-    std::vector<net::endpoint> mixed;
+    std::vector<net::endpoint> result;
     for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
-        if (i < first.size()) mixed.push_back(first[i]);
-        if (i < second.size()) mixed.push_back(second[i]);
+        if (i < first.size()) result.push_back(first[i]);
+        if (i < second.size()) result.push_back(second[i]);
     }
-    return mixed;
+    return result;
 }
 
 std::error_code race(std::span<const net::endpoint> candidates, const deadline& until,
                      const std::function<std::error_code(const net::endpoint&)>& attempt) {
     std::error_code last = std::make_error_code(std::errc::address_not_available);
     bool won = false;
-    coir::wait_queue news{"a connection"};
+    coir::wait_queue ended_attempts{"a connection"};
     task_group attempts;
     for (const net::endpoint& to : candidates) {
         attempts.spawn([&, to] {
@@ -40,13 +40,13 @@ std::error_code race(std::span<const net::endpoint> candidates, const deadline& 
             if (won) return;
             won = !failure;
             last = failure;
-            news.wake_all();
+            ended_attempts.wake_all();
             if (won) attempts.request_stop();
         });
-        static_cast<void>(news.wait_until(std::min(until, deadline{head_start})));
+        static_cast<void>(ended_attempts.wait_until(std::min(until, deadline{attempt_delay})));
         if (won || until.has_passed()) break;
     }
-    attempts.wait();  // each has its own limit in `until`
+    attempts.wait();  // each attempt is limited by `until` itself
     return last;
 }
 

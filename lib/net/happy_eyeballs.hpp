@@ -10,14 +10,14 @@
 
 namespace coir::detail {
 
-/// The families by turns, beginning with the first one's, each in its own order (RFC 8305, section 4): where one of
-/// them leads nowhere, the second attempt is of the other.
+/// Orders the endpoints so that the address families alternate, beginning with the family of the first endpoint; each
+/// family keeps its order (RFC 8305, section 4). If one family has no route, the second attempt uses the other one.
 [[nodiscard]] std::vector<net::endpoint> interleaved(std::span<const net::endpoint> found);
 
-/// Races attempts to connect (RFC 8305, "Happy Eyeballs", section 5): the next one begins 250 ms after the last, or at
-/// once when that has failed; the first to succeed ends the others. `attempt` is called in fibers of its own, and says
-/// whether it has succeeded: it keeps what it has connected when nobody has `won` before it. The failure is the last
-/// one's.
+/// Makes attempts to connect concurrently (RFC 8305, "Happy Eyeballs", section 5). The next attempt begins 250 ms after
+/// the previous one, or as soon as an attempt has failed; the first success stops the others. `attempt` is called in a
+/// fiber per candidate, and returns its error, if any. It must keep its connection only if no other attempt has
+/// succeeded before. Returns no error after a success, otherwise the error of the last attempt to fail.
 std::error_code race(std::span<const net::endpoint> candidates, const deadline& until,
                      const std::function<std::error_code(const net::endpoint&)>& attempt);
 

@@ -22,10 +22,10 @@ struct answer {
     std::error_code failure;
 };
 
-/// Blocks: in a thread of the pool.
+/// Blocks; called in a thread of the pool.
 answer look_up(const std::string& host, const std::string& service) try {
     addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;  // or each address is given once for each type of socket
+    hints.ai_socktype = SOCK_STREAM;  // otherwise each address is returned once for each socket type
     addrinfo* first = nullptr;
     const int result = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &first);
     if (result == EAI_SYSTEM) return {{}, {errno, std::system_category()}};
@@ -48,7 +48,7 @@ public:
     [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
 };
 
-/// What needs no resolver. An IPv6 address has to be told from its port.
+/// A numeric address with a numeric port. An IPv6 address needs brackets, to be separated from the port.
 endpoint numeric(std::string_view host, std::string_view service, std::error_code& ec) {
     const bool v6 = host.find(':') != host.npos;
     std::string text{host};

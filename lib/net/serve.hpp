@@ -25,7 +25,7 @@ namespace coir::detail {
 inline constexpr std::chrono::milliseconds pause_without_descriptors{50};
 inline constexpr std::size_t connections_unlimited = std::numeric_limits<std::ptrdiff_t>::max();
 
-/// accept(2): the process or the system has as many descriptors as it may have, or no memory for one more.
+/// accept(2): no free descriptor in the process or the system, or no memory.
 inline bool is_shortage(const std::error_code& ec) noexcept {
     return ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system ||
            ec == std::errc::no_buffer_space || ec == std::errc::not_enough_memory;
@@ -35,7 +35,7 @@ inline bool is_peer_gone(const std::error_code& ec) noexcept {
     return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
 }
 
-/// In a handler of exceptions. In a forked process, where there is nobody to report to, it passes on.
+/// Call it in a catch clause. In a forked process, where no scheduler can report the exception, it rethrows.
 inline void report_failure() {
     scheduler* const here = scheduler::current();
     if (here == nullptr) throw;
@@ -54,7 +54,7 @@ template <class Stream> void run_handler(const std::function<void(Stream)>& hand
     }
 }
 
-/// What a listener's `serve` does, for any kind of listener and its streams; `socket` is the listener's own.
+/// The implementation of `serve` for any kind of listener and stream. `socket` is the socket of the listener.
 template <class Stream, class Listener>
 void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, std::size_t most,
            const deadline& until, const char* operation) {
@@ -79,7 +79,7 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
         });
     };
     for (;;) {
-        // Before it is accepted: those beyond the limit wait in the system's queue.
+        // A slot is taken before accept: connections beyond the limit stay in the system's queue.
         if (!slots.try_acquire_until(until)) throw timed_out{operation};
         slot taken{slots};
         if (socket.is_draining()) break;
@@ -87,20 +87,23 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
         Stream peer = listener.accept(until, ec);
         if (!ec) {
             begin(std::move(peer), std::move(taken));
-            // So that a burst of connections is spread over the processes, and not all with the first to wake.
+            // Distributes a burst of connections over the processes: the first one to wake must not accept all of them.
             if (socket.is_shared()) this_fiber::yield();
         } else if (was_open && !listener.is_open()) {
             break;
         } else if (is_shortage(ec)) {
             if (!std::exchange(shortage_is_known, true)) {
-                log::warning(std::string{operation} + ": " + ec.message() + ": new connections have to wait");
+                log::warning(std::string{operation} + ": cannot accept a connection: " + ec.message() +
+                             "; new connections wait in the system's queue until descriptors or memory are free "
+                             "(RLIMIT_NOFILE limits the descriptors of the process)");
             }
             socket.pause(direction::read, pause_without_descriptors);
         } else if (!socket.is_draining()) {
             throw_error(ec, operation);
         }
     }
-    // Where it drains, those who came before the waits ended: their one wake may have been for this process.
+    // When draining, accepts the connections that arrived before the waits ended: their only wake-up may have gone to
+    // this process.
     while (slots.try_acquire()) {
         slot taken{slots};
         std::error_code ec;

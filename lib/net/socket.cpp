@@ -15,8 +15,8 @@ namespace coir::detail {
 long socket::try_receive(descriptor& at, std::span<std::byte> into) noexcept {
     if (!at.readable) return -EAGAIN;
     const long n = sys::recv(fd(), into.data(), into.size(), 0);
-    // epoll(7): a stream socket that gave less than it was asked for is empty, and the next data brings an event.
-    // Not so once the end, an error or an urgent byte is about: it may have been in the same event as the data.
+    // epoll(7): a stream socket that returned less than requested is empty, and new data causes a new event. This does
+    // not hold once an end, an error or an urgent byte is pending: it may have been in the same event as the data.
     const bool is_short = n > 0 && static_cast<std::size_t>(n) < into.size();
     const bool is_empty = is_short && when_short_ == short_read::means_empty && !at.eagain_alone_clears;
     if (n == -EAGAIN || is_empty) at.readable = false;
@@ -65,7 +65,7 @@ std::size_t socket::send(std::span<mmsghdr> from, const deadline& until, std::er
 std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count, const deadline& until,
                               std::error_code& ec, const char* operation) {
     if (is_busy(direction::write, ec)) return 0;
-    // Closed here while the thread is about to call, its number may be another file's by then.
+    // If the socket is closed while the thread is about to make the call, the number may belong to another file.
     const long duplicate = sys::duplicate(fd());
     if (duplicate < 0) {
         ec = error_of(duplicate);
@@ -74,8 +74,8 @@ std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count,
     const unique_fd kept{static_cast<int>(duplicate)};
     const long sent = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
         if (!at.writable) return -EAGAIN;
-        at.writable =
-            false;  // before the call: the hub may hear of new room before this fiber hears that there is none
+        // Reset before the call: the hub may set it again before this fiber resumes.
+        at.writable = false;
         const pending_call inside{*this, direction::write};
         std::size_t done = 0;
         const long last = offload([&] {
@@ -96,7 +96,7 @@ std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count,
 
 namespace {
 
-/// accept(2): Linux passes on errors of the new connection, which says nothing about the listening socket.
+/// accept(2): Linux returns pending errors of the new connection, which do not concern the listening socket.
 bool is_of_the_connection(long result) noexcept {
     switch (-result) {
     case ECONNABORTED:
@@ -141,7 +141,7 @@ void socket::connect(const sockaddr* to, socklen_t size, const deadline& until, 
     complete(direction::write, until, ec, operation, [&](descriptor&) -> long {
         if (std::exchange(begun, true)) return pending_error(fd());
         const long result = sys::connect(fd(), to, size);
-        // EINTR: it goes on in the background like EINPROGRESS (connect(2)).
+        // EINTR: the connection attempt continues in the background, as with EINPROGRESS (connect(2)).
         return result == -EINPROGRESS || result == -EINTR ? -EAGAIN : result;
     });
 }

@@ -13,14 +13,14 @@
 
 namespace coir::detail {
 
-/// socket(2), non-blocking and closed on exec; -1 with `ec`.
+/// Calls socket(2), with SOCK_NONBLOCK and SOCK_CLOEXEC; -1 with `ec`.
 inline int make_socket(int family, int type, std::error_code& ec) noexcept {
     const long fd = sys::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ec = error_of(fd);
     return static_cast<int>(fd);
 }
 
-/// As above, for an endpoint of IPv4 or IPv6: `address_family_not_supported` for a Unix socket's.
+/// As above, with the family of an IPv4 or IPv6 endpoint; `address_family_not_supported` for a Unix endpoint.
 inline int make_internet_socket(const net::endpoint& of, int type, std::error_code& ec) noexcept {
     if (!of.is_local()) return make_socket(of.family(), type, ec);
     ec = std::make_error_code(std::errc::address_family_not_supported);
@@ -42,7 +42,7 @@ inline int option(int fd, int level, int option, const char* operation) {
     return value;
 }
 
-/// SO_SNDBUF or SO_RCVBUF. The system takes twice of what it is told, and says so (socket(7)).
+/// SO_SNDBUF or SO_RCVBUF. The system doubles the value that is set, and returns the doubled value (socket(7)).
 inline void set_buffer(int fd, int which, std::size_t bytes, const char* operation) {
     set_option(fd, SOL_SOCKET, which, static_cast<int>(std::min<std::size_t>(bytes, INT_MAX / 2)), operation);
 }

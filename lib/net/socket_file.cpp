@@ -12,8 +12,8 @@ namespace {
 
 bool is_path(const net::endpoint& at) { return !at.address().empty() && !at.address().starts_with('@'); }
 
-/// The file of a socket that nobody has open any more, as a crash leaves it.
-bool is_deserted(const net::endpoint& at, int type) {
+/// Whether the path is the file of a socket that no process has open any more, for example after a crash.
+bool is_stale(const net::endpoint& at, int type) {
     struct stat found {};
     if (sys::lstat(at.address().c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
     std::error_code ec;
@@ -28,7 +28,7 @@ bool is_deserted(const net::endpoint& at, int type) {
 
 std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     std::error_code ec = error_of(sys::bind(fd, at.data(), at.size()));
-    if (ec == std::errc::address_in_use && is_path(at) && is_deserted(at, type)) {
+    if (ec == std::errc::address_in_use && is_path(at) && is_stale(at, type)) {
         sys::unlink(at.address().c_str());
         ec = error_of(sys::bind(fd, at.data(), at.size()));
     }

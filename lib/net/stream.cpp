@@ -30,7 +30,8 @@ std::size_t stream::receive(io::mutable_buffers into, const deadline& until, std
 }
 
 std::size_t stream::send(io::const_buffers from, const deadline& until, std::error_code& ec) {
-    std::array<std::byte, 512> together;  // a short message costs the kernel less as one place than as many
+    // For a short message, one copied buffer is cheaper for the kernel than several buffers.
+    std::array<std::byte, 512> together;
     const std::span message_in_one = detail::joined(from, together);
     if (!message_in_one.empty()) return socket_.send(message_in_one, until, ec, "stream::write_some");
     detail::vectors buffers{from};
@@ -40,7 +41,7 @@ std::size_t stream::send(io::const_buffers from, const deadline& until, std::err
     return socket_.send(message, until, ec, "stream::write_some");
 }
 
-// ---- past the program --------------------------------------------------------------------------------------------
+// ---- in the kernel -----------------------------------------------------------------------------------------------
 
 std::uint64_t stream::sendfile(int file, std::uint64_t offset, std::uint64_t count, deadline until,
                                std::error_code& ec) {
@@ -50,7 +51,7 @@ std::uint64_t stream::sendfile(int file, std::uint64_t offset, std::uint64_t cou
 }
 
 std::uint64_t stream::splice_to(stream& to, deadline until, std::error_code& ec) {
-    constexpr std::size_t pipe_bytes = 65'536;  // pipe(7): what it holds
+    constexpr std::size_t pipe_bytes = 65'536;  // pipe(7): default capacity
     constexpr unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
     std::array<int, 2> ends{};
     ec = error_of(sys::pipe(ends.data(), O_NONBLOCK | O_CLOEXEC));
@@ -58,7 +59,7 @@ std::uint64_t stream::splice_to(stream& to, deadline until, std::error_code& ec)
     const unique_fd out{ends[0]};
     const unique_fd in{ends[1]};
     for (std::uint64_t delivered = 0;;) {
-        // The pipe is empty: EAGAIN says that the stream is.
+        // The pipe is empty here, so EAGAIN means that the stream has no data.
         const std::size_t taken = socket_.read_by(
             [&] { return sys::splice(socket_.fd(), in.get(), pipe_bytes, flags); }, until, ec, "stream::splice_to");
         if (ec || taken == 0) return delivered;

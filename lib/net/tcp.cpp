@@ -163,7 +163,8 @@ tcp_listener tcp_listener::adopt(int listening) {
     const int family = option(listening, SOL_SOCKET, SO_DOMAIN, what);
     const int protocol = option(listening, SOL_SOCKET, SO_PROTOCOL, what);
     if (!is_listening || (family != AF_INET && family != AF_INET6) || protocol != IPPROTO_TCP) {
-        detail::throw_error(std::make_error_code(std::errc::invalid_argument), operation + ", no listening TCP socket");
+        detail::throw_error(std::make_error_code(std::errc::invalid_argument),
+                            operation + ": not a listening TCP socket");
     }
     detail::throw_if(error_of(sys::set_nonblocking(listening)), operation);
     detail::throw_if(error_of(sys::set_close_on_exec(listening)), operation);

@@ -12,8 +12,8 @@
 
 namespace coir::detail {
 
-/// For the calls of Unix sockets that say EAGAIN because of another socket's queue: nothing tells when there is room in
-/// it. `call` is given the descriptor.
+/// For calls on Unix sockets that return EAGAIN because the queue of another socket is full: no event reports when that
+/// queue has room. `call` gets the descriptor.
 template <class Call> void try_each_millisecond(socket& by, const deadline& until, std::error_code& ec, Call call) {
     constexpr std::chrono::milliseconds pause{1};
     for (;;) {

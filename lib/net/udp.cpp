@@ -23,7 +23,7 @@ using detail::make_internet_socket;
 using detail::socket_name;
 namespace sys = detail::sys;
 
-constexpr std::size_t batch_max = 32;  // 7 KiB of a fiber's stack
+constexpr std::size_t batch_max = 32;  // needs 7 KiB of a fiber's stack
 
 }  // namespace
 
@@ -74,7 +74,7 @@ datagram udp_socket::receive_from(std::span<std::byte> into, deadline until, std
         size = sizeof from;
         return sys::recvfrom(native_handle(), into.data(), into.size(), MSG_TRUNC, sender, &size);
     };
-    // MSG_TRUNC: how large the datagram was (recv(2)).
+    // MSG_TRUNC: the result is the full size of the datagram (recv(2)).
     const std::size_t bytes = socket_.read_by(receive, until, ec, "udp_socket::receive_from");
     if (ec) return {};
     return {into.first(std::min(bytes, into.size())), endpoint{sender, size}, bytes > into.size()};
@@ -126,20 +126,20 @@ std::size_t udp_socket::send_batch(std::span<const datagram> all, deadline until
 
 namespace {
 
-/// Older kernels pass over what they do not know, and would send one large datagram: they are asked first.
+/// Older kernels ignore an unknown control message and would send one large datagram, so support is tested first.
 bool has_segmentation(int fd) noexcept {
     int segment = 0;
     socklen_t size = sizeof segment;
     return sys::getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &size) == 0;
 }
 
-/// No checksums by the network card (EIO), or more than goes through in one piece (EINVAL, EMSGSIZE): there is another
-/// way.
+/// Whether segmentation is not possible here, so that batches must be used: the network card computes no checksums
+/// (EIO), or the data is too large for one piece (EINVAL, EMSGSIZE).
 bool is_refusal(const std::error_code& ec) noexcept {
     return ec == std::errc::io_error || ec == std::errc::invalid_argument || ec == std::errc::message_size;
 }
 
-/// What tells the kernel where to cut (udp(7)).
+/// The control message with the segment size (udp(7)).
 class segmentation {
 public:
     segmentation(std::uint16_t bytes, msghdr& header) noexcept {
@@ -160,7 +160,7 @@ private:
 
 std::size_t udp_socket::send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to,
                                       deadline until, std::error_code& ec) {
-    constexpr std::size_t datagram_max = 65'507;  // IPv4's 65,535 without its header and UDP's
+    constexpr std::size_t datagram_max = 65'507;  // 65,535 bytes minus the headers of IPv4 and UDP
     constexpr std::size_t segments_max = 64;      // UDP_MAX_SEGMENTS of linux/udp.h
     if (segment == 0 || segment > datagram_max) {
         ec = std::make_error_code(segment == 0 ? std::errc::invalid_argument : std::errc::message_size);
@@ -179,7 +179,7 @@ std::size_t udp_socket::send_segments(std::span<const std::byte> bytes, std::siz
         std::size_t count = 0;
         for (std::size_t from = 0; from < next.size() && count < cut.size(); from += segment, ++count) {
             const auto piece = next.subspan(from, std::min(segment, next.size() - from));
-            cut[count] = {{const_cast<std::byte*>(piece.data()), piece.size()}, to};  // only read
+            cut[count] = {{const_cast<std::byte*>(piece.data()), piece.size()}, to};  // the data is only read
         }
         return std::min(next.size(), send_batch(std::span{cut}.first(count), until, ec) * segment);
     });

@@ -42,7 +42,7 @@ unix_stream unix_stream::connect(std::string_view path, deadline until, std::err
     if (ec) return {};
     unix_stream made{make_socket(AF_UNIX, SOCK_STREAM, ec)};
     if (ec) return {};
-    // connect(2): EAGAIN where the listener's queue is full.
+    // connect(2): EAGAIN if the queue of the listener is full.
     detail::try_each_millisecond(made.socket_, until, ec,
                                  [&](int fd) { return sys::connect(fd, to.data(), to.size()); });
     return ec ? unix_stream{} : std::move(made);

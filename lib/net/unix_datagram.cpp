@@ -18,10 +18,10 @@ using detail::datagram_header;
 using detail::error_of;
 namespace sys = detail::sys;
 
-/// Room for what the kernel says of a sender, and for descriptors, which nobody asked for and which are closed.
-class sender_note {
+/// The control buffer for the credentials of the sender. Unrequested descriptors are not received.
+class sender_credentials {
 public:
-    explicit sender_note(msghdr& message) noexcept : message_{message} {
+    explicit sender_credentials(msghdr& message) noexcept : message_{message} {
         message.msg_control = control_.data();
         message.msg_controllen = control_.size();
     }
@@ -39,7 +39,7 @@ public:
 
 private:
     msghdr& message_;
-    // For the credentials alone: descriptors that find no room are not made.
+    // Room for the credentials only: the kernel discards descriptors that do not fit.
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(ucred))> control_{};
 };
 
@@ -114,10 +114,10 @@ unix_datagram_received unix_datagram::receive_from(std::span<std::byte> into, de
     msghdr header{};
     received.hold(into, header);
     received.ask_for_sender(header);
-    const sender_note note{header};
+    const sender_credentials credentials{header};
     const std::size_t bytes = socket_.receive(header, until, ec, "unix_datagram::receive_from");
     if (ec) return {};
-    return {received.opened(into, bytes, header), note.read()};
+    return {received.opened(into, bytes, header), credentials.read()};
 }
 
 void unix_datagram::send_descriptor(int descriptor, deadline until) {

@@ -9,7 +9,7 @@
 
 namespace coir::detail {
 
-/// `endpoint::local`, with what that refuses in `ec`.
+/// As `endpoint::local`, with errors in `ec`.
 inline net::endpoint at_path(std::string_view path, std::error_code& ec) {
     return net::endpoint::parse("unix:" + std::string{path}, ec);
 }

@@ -14,7 +14,7 @@ environment environment::inherited() {
     for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
         const std::string_view variable{*entry};
         const std::size_t equals = variable.find('=');
-        // What is no variable is left out; of two of the same name getenv(3) knows the first.
+        // Skips entries that are not variables. If a name occurs twice, the first wins, as in getenv(3).
         if (equals == variable.npos || equals == 0) continue;
         copy.variables_.emplace(variable.substr(0, equals), variable.substr(equals + 1));
     }
@@ -25,7 +25,9 @@ environment& environment::set(std::string_view name, std::string_view value) {
     constexpr std::string_view separators{"=\0", 2};
     if (name.empty() || name.find_first_of(separators) != name.npos || value.find('\0') != value.npos) {
         throw std::system_error{std::make_error_code(std::errc::invalid_argument),
-                                "environment::set '" + std::string{name} + "'"};
+                                "environment::set '" + std::string{name} +
+                                    "': the name must not be empty or contain '=' or NUL, the value must not "
+                                    "contain NUL"};
     }
     variables_.insert_or_assign(std::string{name}, value);
     return *this;

@@ -19,26 +19,26 @@ namespace {
     throw std::system_error{error, std::system_category(), operation};
 }
 
-/// Linux 5.3 has pidfds, and no waitid(2) for them. A seccomp filter may refuse that as well.
+/// Whether waitid(2) supports pidfds: Linux 5.3 has pidfds but not that, and a seccomp filter may refuse it.
 bool can_be_waited_for(int pidfd) noexcept {
-    siginfo_t nobody_asks{};
-    return !sys::may_be_unavailable(sys::waitid(sys::by_pidfd, pidfd, &nobody_asks, WEXITED | WNOHANG | WNOWAIT));
+    siginfo_t unused{};
+    return !sys::may_be_unavailable(sys::waitid(sys::by_pidfd, pidfd, &unused, WEXITED | WNOHANG | WNOWAIT));
 }
 
-/// A thread for each child, and none of the pool's: those are few, and a child may run for long.
+/// One thread per child, not from the pool: the pool has few threads, and a child may run for a long time.
 exit_watcher watcher_with_thread(pid_t child) {
     unique_fd notifier{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (!notifier) throw_last_error(errno, "eventfd");
     const long duplicate = sys::duplicate(notifier.get());
     if (duplicate < 0) throw_last_error(static_cast<int>(-duplicate), "dup");
-    std::thread{[child, rung = unique_fd{static_cast<int>(duplicate)}] {
+    std::thread{[child, own_notifier = unique_fd{static_cast<int>(duplicate)}] {
         ::pthread_setname_np(::pthread_self(), "coir-exit");
-        siginfo_t nobody_asks{};
-        // WNOWAIT: whoever takes the status knows from then on that the number may be another process's.
-        while (sys::waitid(P_PID, child, &nobody_asks, WEXITED | WNOWAIT) == -EINTR) {
+        siginfo_t unused{};
+        // WNOWAIT leaves the status, and so keeps the process ID reserved until the owner takes the status.
+        while (sys::waitid(P_PID, child, &unused, WEXITED | WNOWAIT) == -EINTR) {
         }
         constexpr std::uint64_t once = 1;
-        sys::write(rung.get(), &once, sizeof once);
+        sys::write(own_notifier.get(), &once, sizeof once);
     }}.detach();
     return {std::move(notifier), false};
 }

@@ -24,8 +24,8 @@ namespace coir {
 using detail::scheduler;
 namespace sys = detail::sys;
 
-/// The process as this one's child: until its status is taken, its number is no other process's. Only the scheduler's
-/// thread takes it.
+/// The child process. Until its status is taken, its process ID is not reused. Only the thread of the scheduler takes
+/// the status.
 class process::child {
 public:
     explicit child(const std::string& program) : program_{program} {}
@@ -33,23 +33,23 @@ public:
     child(const child&) = delete;
     child& operator=(const child&) = delete;
 
-    void start(scheduler& here, const detail::process_start& asked);
+    void start(scheduler& here, const detail::process_start& request);
 
-    /// False when `until` came first.
+    /// Returns false if `until` passes first.
     bool wait(const char* operation, const deadline& until);
 
-    /// Looks whether it has ended. Throws when nobody can know.
+    /// Checks whether the process has ended, and takes its status. Throws if the status is lost.
     bool has_ended(const char* operation);
 
     void send_signal(const char* operation, int signal);
     pid_t release() noexcept;
 
-    /// Throws `wrong_scheduler`.
+    /// Throws `wrong_scheduler` if the process belongs to a scheduler that runs on another thread.
     void check_here(const char* operation) const;
 
     template <class Stream> Stream& checked(std::optional<Stream>& stream, const char* operation) const;
 
-    /// For messages.
+    /// For messages: the operation, the program and the process ID.
     [[nodiscard]] std::string named(const char* operation) const;
 
     [[nodiscard]] pid_t id() const noexcept { return id_; }
@@ -60,14 +60,14 @@ public:
     std::optional<io::reader> error;
 
 private:
-    enum class state { none, running, ended, lost };  // lost: somebody else has taken the status
+    enum class state { none, running, ended, lost };  // lost: other code has taken the status
 
     class pending_call;
 
-    long ask(siginfo_t& about, int options) const noexcept;
-    void look() noexcept;
+    long call_waitid(siginfo_t& about, int options) const noexcept;
+    void update_state() noexcept;
     long try_signal(int signal) noexcept;
-    void await_end() noexcept;
+    void wait_for_end() noexcept;
 
     const std::string program_;
     pid_t id_ = 0;
@@ -76,29 +76,29 @@ private:
     exit_status status_;
     detail::exit_watcher end_;
     detail::owner owner_;
-    std::size_t pending_calls_ = 0;  // fibers that wait
+    std::size_t pending_calls_ = 0;  // number of fibers that wait
 };
 
-// ---- beginning -----------------------------------------------------------------------------------------------------
+// ---- start ---------------------------------------------------------------------------------------------------------
 
 process process::spawn(std::vector<std::string> arguments, process_options options) {
     scheduler& here = scheduler::enter("process::spawn");
-    detail::process_start asked{arguments, options, {}};
-    detail::check_start(asked);
-    sys::blocked_signals(&asked.blocked);
+    detail::process_start request{arguments, options, {}};
+    detail::check_start(request);
+    sys::blocked_signals(&request.blocked);
     process made;
     made.child_ = std::make_unique<child>(arguments.front());
-    made.child_->start(here, asked);
+    made.child_->start(here, request);
     return made;
 }
 
-void process::child::start(scheduler& here, const detail::process_start& asked) {
+void process::child::start(scheduler& here, const detail::process_start& request) {
     owner_.bind_owner(here, "process::spawn");
-    detail::started_process started = offload([&] { return detail::start_process(asked); });
+    detail::started_process started = offload([&] { return detail::start_process(request); });
     id_ = started.id;
-    own_group_ = asked.options.own_group;
+    own_group_ = request.options.own_group;
     end_ = std::move(started.end);
-    // From here on the destructor ends it, whatever fails.
+    // From here on the destructor kills the process if anything fails.
     state_ = end_.fd ? state::running : state::lost;
     const auto take_over = [](auto& stream, detail::unique_fd& end) {
         if (!end) return;
@@ -110,9 +110,9 @@ void process::child::start(scheduler& here, const detail::process_start& asked) 
     take_over(error, started.pipes[2]);
 }
 
-// ---- its end -------------------------------------------------------------------------------------------------------
+// ---- the end -------------------------------------------------------------------------------------------------------
 
-/// A fiber is suspended in here: the child must stay.
+/// Marks that a fiber is suspended in a call on this object, which must not be destroyed meanwhile.
 class process::child::pending_call {
 public:
     explicit pending_call(child& called) noexcept : called_{called} { ++called_.pending_calls_; }
@@ -130,7 +130,7 @@ bool process::child::wait(const char* operation, const deadline& until) {
     while (!has_ended(operation)) {
         std::error_code ec;
         io::wait_readable(end_.fd.get(), until, ec);
-        // Both may have come.
+        // The process may have ended just when the deadline passed.
         if (ec == std::errc::timed_out) return has_ended(operation);
         if (ec) detail::throw_error(ec, named(operation));
     }
@@ -138,22 +138,22 @@ bool process::child::wait(const char* operation, const deadline& until) {
 }
 
 bool process::child::has_ended(const char* operation) {
-    look();
+    update_state();
     if (state_ != state::lost) return state_ == state::ended;
     throw std::system_error{std::make_error_code(std::errc::no_child_process),
-                            named(operation) + ": somebody else has taken its status: a wait for any child, or the "
-                                               "system, since SIGCHLD is ignored"};
+                            named(operation) + ": the exit status is lost: other code has waited for any child, or the "
+                                               "process ignores SIGCHLD and the system has discarded the status"};
 }
 
-long process::child::ask(siginfo_t& about, int options) const noexcept {
+long process::child::call_waitid(siginfo_t& about, int options) const noexcept {
     return end_.is_pidfd ? sys::waitid(sys::by_pidfd, end_.fd.get(), &about, options)
                          : sys::waitid(P_PID, id_, &about, options);
 }
 
-void process::child::look() noexcept {
+void process::child::update_state() noexcept {
     if (state_ != state::running) return;
     siginfo_t about{};
-    const long result = ask(about, WEXITED | WNOHANG);
+    const long result = call_waitid(about, WEXITED | WNOHANG);
     if (result == -ECHILD) state_ = state::lost;
     if (result != 0 || about.si_pid == 0) return;
     state_ = state::ended;
@@ -165,37 +165,39 @@ void process::child::look() noexcept {
 
 process::child::~child() {
     COIR_CHECK(pending_calls_ == 0 || owner_.is_from_parent_process(),
-               "a process is destroyed while a fiber waits for its end");
-    COIR_CHECK(!owner_.is_elsewhere(), "a process is destroyed in another thread than that of its scheduler");
+               "process: destroyed while a fiber waits for its end; join the fiber first");
+    COIR_CHECK(!owner_.is_elsewhere(), "process: destroyed on another thread than the one that runs its scheduler");
     if (state_ != state::running) return;
-    // Where that is not allowed, it may yet end when nobody talks to it any more: so before it is waited for.
+    // If the process may not be killed, it may still end when its streams are closed, so they are closed before the
+    // wait.
     static_cast<void>(try_signal(SIGKILL));
     input.reset();
     output.reset();
     error.reset();
-    await_end();
+    wait_for_end();
 }
 
-void process::child::await_end() noexcept {
+void process::child::wait_for_end() noexcept {
     const scheduler* const here = scheduler::current();
-    // The result of a fiber that nobody asks for is destroyed when that has ended, and cannot be suspended any more.
+    // A fiber that is ending (its unretrieved result is being destroyed) cannot be suspended any more.
     if (here != nullptr && here->running().state == detail::task_state::ready) {
         const shield_scope shield;
         std::error_code ec;
-        for (look(); state_ == state::running && !ec; look()) io::wait_readable(end_.fd.get(), never, ec);
+        for (update_state(); state_ == state::running && !ec; update_state())
+            io::wait_readable(end_.fd.get(), never, ec);
     }
     if (state_ != state::running) return;
-    siginfo_t nobody_asks{};
-    while (ask(nobody_asks, WEXITED) == -EINTR) {
+    siginfo_t unused{};
+    while (call_waitid(unused, WEXITED) == -EINTR) {
     }
 }
 
 pid_t process::child::release() noexcept {
     COIR_CHECK(pending_calls_ == 0 || owner_.is_from_parent_process(),
-               "a process is released while a fiber waits for its end");
-    const bool is_there = state_ == state::running;
+               "process: released while a fiber waits for its end; join the fiber first");
+    const bool is_running = state_ == state::running;
     state_ = state::none;
-    return is_there ? id_ : 0;
+    return is_running ? id_ : 0;
 }
 
 // ---- signals -------------------------------------------------------------------------------------------------------
@@ -208,10 +210,10 @@ void process::child::send_signal(const char* operation, int signal) {
 
 long process::child::try_signal(int signal) noexcept {
     if (state_ != state::running) return -ESRCH;
-    // Its number is its own as long as it is there to be waited for; and the copy of this that a forked child has is to
-    // do nothing to it.
-    siginfo_t nobody_asks{};
-    if (ask(nobody_asks, WEXITED | WNOHANG | WNOWAIT) == -ECHILD) return -ESRCH;
+    // The process ID is not reused as long as the child can be waited for. In a forked child, where a copy of this
+    // object exists, the wait fails with ECHILD, so no signal is sent.
+    siginfo_t unused{};
+    if (call_waitid(unused, WEXITED | WNOHANG | WNOWAIT) == -ECHILD) return -ESRCH;
     if (end_.is_pidfd && !own_group_) {
         const long result = sys::pidfd_send_signal(end_.fd.get(), signal);
         if (!sys::may_be_unavailable(result)) return result;
@@ -223,11 +225,14 @@ long process::child::try_signal(int signal) noexcept {
 
 void process::child::check_here(const char* operation) const {
     if (!owner_.is_elsewhere()) return;
-    throw wrong_scheduler{named(operation) + " belongs to the scheduler of another thread"};
+    throw wrong_scheduler{named(operation) + ": the object belongs to the scheduler of another thread"};
 }
 
 template <class Stream> Stream& process::child::checked(std::optional<Stream>& stream, const char* operation) const {
-    if (!stream) throw std::logic_error{named(operation) + " is no pipe: start it with redirection::pipe()"};
+    if (!stream) {
+        throw std::logic_error{named(operation) + ": this stream is not a pipe; start the process with "
+                                                  "redirection::pipe()"};
+    }
     return *stream;
 }
 
@@ -236,7 +241,10 @@ std::string process::child::named(const char* operation) const {
 }
 
 process::child& process::checked(const char* operation) const {
-    if (child_ == nullptr) detail::throw_misuse(std::errc::invalid_argument, operation);
+    if (child_ == nullptr) {
+        const std::string what = std::string{operation} + ": the handle is empty (moved from, released, or never set)";
+        detail::throw_misuse(std::errc::invalid_argument, what.c_str());
+    }
     return *child_;
 }
 
@@ -272,10 +280,10 @@ exit_status process::wait(deadline until) {
 }
 
 std::optional<exit_status> process::try_wait() {
-    child& asked = checked("process::try_wait");
-    asked.check_here("process::try_wait");
-    if (!asked.has_ended("process::try_wait")) return std::nullopt;
-    return asked.status();
+    child& own = checked("process::try_wait");
+    own.check_here("process::try_wait");
+    if (!own.has_ended("process::try_wait")) return std::nullopt;
+    return own.status();
 }
 
 void process::send_signal(int signal) { checked("process::send_signal").send_signal("process::send_signal", signal); }

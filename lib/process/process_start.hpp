@@ -10,25 +10,27 @@
 #include <sys/types.h>
 #include <vector>
 
-/// What a thread of the pool does for `process::spawn`: it blocks, and knows nothing of fibers.
+/// @file
+/// The blocking part of `process::spawn`, made by a thread of the pool. It does not use fibers.
+
 namespace coir::detail {
 
 struct process_start {
     const std::vector<std::string>& arguments;
     const process_options& options;
-    sigset_t blocked;  // signals, in the process
+    sigset_t blocked;  // signal mask of the process
 };
 
 struct started_process {
     pid_t id = 0;
     exit_watcher end;
-    unique_fd pipes[3];  // the program's ends, non-blocking
+    unique_fd pipes[3];  // the ends of this process, non-blocking
 };
 
-/// Throws what cannot be asked for: `invalid_argument`.
-void check_start(const process_start& asked);
+/// Throws `std::system_error` (`invalid_argument`) if the arguments or options are invalid.
+void check_start(const process_start& request);
 
-/// Throws `std::system_error`; nothing is left of the process then.
-started_process start_process(const process_start& asked);
+/// Starts the process. Throws `std::system_error`; no process is left then.
+started_process start_process(const process_start& request);
 
 }  // namespace coir::detail

@@ -16,18 +16,19 @@ namespace {
 
 std::error_code last_error() noexcept { return {errno, std::system_category()}; }
 
-/// Whether this process may execute the file, or search the directory; else false, and errno. By the effective user,
-/// with faccessat2(2). Where a seccomp filter refuses that, by the real user: the same, but for set-user-ID programs.
+/// Whether this process may execute the file, or search the directory; if not, errno is set. Checks the effective user
+/// with faccessat2(2). If a seccomp filter refuses that call, checks the real user, which differs only in set-user-ID
+/// programs.
 bool may_execute(int folder, const char* path) noexcept {
     if (::faccessat(folder, path, X_OK, AT_EACCESS) == 0) return true;
-    // By its number: faccessat(3) calls faccessat2 also where there are no flags.
+    // A direct system call, since faccessat(3) calls faccessat2 even without flags.
     return sys::may_be_unavailable(-errno) && ::syscall(SYS_faccessat, folder, path, X_OK) == 0;
 }
 
-/// Why `path` cannot be executed, if it cannot.
+/// The error if `path` cannot be executed.
 std::error_code refusal_of(const std::string& path, int folder) {
     struct stat about {};
-    // Also one in a directory that may not be searched: nobody can say that it is there.
+    // The same error if the directory cannot be searched: it is then unknown whether the file exists.
     if (::fstatat(folder, path.c_str(), &about, 0) != 0) {
         return std::make_error_code(std::errc::no_such_file_or_directory);
     }
@@ -55,7 +56,7 @@ program_found find_program(const std::string& name, const environment& variables
         std::string path = (where.empty() ? "." : std::string{where}) + "/" + name;
         const std::error_code refusal = refusal_of(path, folder < 0 ? AT_FDCWD : folder);
         if (!refusal) return {std::move(path), {}};
-        // One that is there and may not be run tells more than that others are not there.
+        // "Permission denied" for an existing file is more useful than "not found" in another directory.
         if (refusal == std::errc::permission_denied) failure = refusal;
         if (colon == left.npos) return {{}, failure};
         left.remove_prefix(colon + 1);

@@ -7,7 +7,9 @@
 #include <string>
 #include <system_error>
 
-/// Where a program is, and where it is to run. These calls block.
+/// @file
+/// Finds the file of a program, and opens its working directory. These calls block.
+
 namespace coir::detail {
 
 struct directory_opened {
@@ -15,7 +17,7 @@ struct directory_opened {
     std::error_code failure;
 };
 
-/// One that may be entered (fchdir(2)).
+/// Opens a directory, if this process may enter it (fchdir(2)).
 directory_opened open_working_directory(const std::string& path);
 
 struct program_found {
@@ -23,9 +25,9 @@ struct program_found {
     std::error_code failure;
 };
 
-/// The file that execve(2) is to be given for `name`: itself when it has a slash; else the first in the `PATH` of
-/// `variables` that may be executed, as a shell looks for it. What is relative is so to `folder`, -1: to the working
-/// directory.
+/// The path to pass to execve(2) for `name`. A name with a slash is used as it is. Otherwise it is the first executable
+/// file of that name in the directories of `PATH` in `variables`, as a shell searches. Relative paths are relative to
+/// the directory `folder`, or to the working directory if it is -1.
 program_found find_program(const std::string& name, const environment& variables, int folder);
 
 }  // namespace coir::detail

@@ -13,18 +13,18 @@ namespace {
 
 std::string operation(const std::string& program) { return "run_process '" + program + "'"; }
 
-void feed(io::writer& into, std::string_view input, const std::string& name) {
+void write_input(io::writer& into, std::string_view input, const std::string& name) {
     std::error_code ec;
     into.write_all(std::as_bytes(std::span{input}), never, ec);
     into.close();
-    // It may end without reading to the end.
+    // The process may end before it has read all input.
     if (ec != std::errc::broken_pipe) detail::throw_if(ec, name);
 }
 
-std::string drain(io::reader& from, std::size_t bytes_max, const std::string& name) {
+std::string read_output(io::reader& from, std::size_t bytes_max, const std::string& name) {
     std::string all;
     for (std::size_t size = 0;;) {
-        // One byte more than it may have, to see it.
+        // Reads one byte more than the limit, to detect that the output exceeds it.
         const std::size_t piece = std::clamp(size, std::size_t{4} << 10, std::size_t{256} << 10);
         all.resize(std::min(bytes_max, size + piece - 1) + 1);
         const std::size_t n = from.read_some(std::as_writable_bytes(std::span{all}.subspan(size)));
@@ -34,13 +34,14 @@ std::string drain(io::reader& from, std::size_t bytes_max, const std::string& na
             return all;
         }
         if (size <= bytes_max) continue;
-        this_fiber::throw_if_stopped();  // the other output was the first
+        this_fiber::throw_if_stopped();  // the other stream has already exceeded the limit
         throw std::system_error{std::make_error_code(std::errc::message_size),
-                                name + " has more than the limit of " + std::to_string(bytes_max) + " bytes"};
+                                name + " exceeds the limit of " + std::to_string(bytes_max) +
+                                    " bytes (process_options::output_bytes_max)"};
     }
 }
 
-/// For what the options leave as it is.
+/// Redirects a stream for which the options set no redirection.
 void redirect(redirection& which, const redirection& to) {
     if (which.what() == redirection::kind::inherited) which = to;
 }
@@ -53,8 +54,9 @@ process_result run_to_end(std::vector<std::string> arguments, std::string_view i
     redirect(options.standard_error, redirection::pipe());
     const auto is_pipe = [](const redirection& which) { return which.what() == redirection::kind::pipe; };
     if (!is_pipe(options.standard_input) && !input.empty()) {
-        throw std::system_error{std::make_error_code(std::errc::invalid_argument),
-                                name + " has an input, and its standard input is redirected"};
+        throw std::system_error{
+            std::make_error_code(std::errc::invalid_argument),
+            name + ": an input is given, and standard input is also redirected; give only one of them"};
     }
     const bool has_input = is_pipe(options.standard_input);
     const bool has_output = is_pipe(options.standard_output);
@@ -62,15 +64,17 @@ process_result run_to_end(std::vector<std::string> arguments, std::string_view i
 
     process_result result;
     process runs = process::spawn(std::move(arguments), std::move(options));
-    task_group talk;
-    if (has_input) talk.spawn([&] { feed(runs.standard_input(), input, name + ": standard input"); });
+    task_group transfers;
+    if (has_input) transfers.spawn([&] { write_input(runs.standard_input(), input, name + ": standard input"); });
     if (has_output) {
-        talk.spawn([&] { result.output = drain(runs.standard_output(), bytes_max, name + ": standard output"); });
+        transfers.spawn(
+            [&] { result.output = read_output(runs.standard_output(), bytes_max, name + ": standard output"); });
     }
     if (has_error) {
-        talk.spawn([&] { result.error = drain(runs.standard_error(), bytes_max, name + ": standard error"); });
+        transfers.spawn(
+            [&] { result.error = read_output(runs.standard_error(), bytes_max, name + ": standard error"); });
     }
-    talk.wait();
+    transfers.wait();
     result.status = runs.wait();
     return result;
 }

@@ -28,7 +28,7 @@ constexpr std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} <<
 
 constexpr int lowest(std::uint64_t signals) noexcept { return std::countr_zero(signals) + 1; }
 
-/// A fiber that waits, and the signal that is handed to it.
+/// A waiting fiber, and the signal that it receives.
 struct signal_waiter : detail::waiter {
     using waiter::waiter;
     int signal = 0;
@@ -36,20 +36,21 @@ struct signal_waiter : detail::waiter {
 
 }  // namespace
 
-/// What the handler knows of a set. It reaches the scheduler by a message, and only while a fiber waits: so a set that
-/// nobody waits on may outlive its scheduler, and is no one who might yet wake a fiber.
+/// The part of a set that the signal handler uses. It reaches the scheduler with a message, and only while a fiber
+/// waits. So a set without waiters may outlive its scheduler, and does not keep that scheduler waiting for a wake.
 class signal_set::subscription : detail::message {
 public:
     subscription() noexcept : message{[](message& self) noexcept { static_cast<subscription&>(self).arrived(); }} {}
     ~subscription() { end(); }
 
-    /// From now on the handler knows of the set, and gets this signal.
+    /// Adds a signal, and registers the set with the handler.
     void add(int signal);
     void end() noexcept;
 
     int wait(const deadline& until);
 
-    /// Whether the message is still on its way: then the subscription must not be destroyed; it will destroy itself.
+    /// Whether the message is still under way. The subscription must not be destroyed then; it destroys itself on
+    /// arrival.
     [[nodiscard]] bool let_go() noexcept { return orphan_ = posted_.load(); }
 
 private:
@@ -65,15 +66,15 @@ private:
     static bool take_over(int signal) noexcept;
     static void give_back(int signal) noexcept;
 
-    static std::atomic<subscription*> first_;  // of those that the handler knows
-    static std::atomic<int> handlers_;         // running now
+    static std::atomic<subscription*> first_;  // list of the registered subscriptions
+    static std::atomic<int> handlers_;         // number of running handlers
 
     std::atomic<subscription*> next_{nullptr};
     std::atomic<std::uint64_t> signals_{0};
     std::atomic<std::uint64_t> pending_{0};
-    std::atomic<detail::inbox*> posts_to_{nullptr};  // whom to tell: set while a fiber waits
-    std::atomic<bool> posted_{false};                // the message is on its way
-    bool known_ = false;                             // to the handler
+    std::atomic<detail::inbox*> posts_to_{nullptr};  // inbox to post to; set while a fiber waits
+    std::atomic<bool> posted_{false};                // the message is under way
+    bool registered_ = false;                        // registered with the handler
     bool orphan_ = false;
     std::size_t waiting_ = 0;
     detail::list<signal_waiter> waiters_;
@@ -95,7 +96,8 @@ int signal_set::wait(deadline until) { return subscription_->wait(until); }
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
-/// While a fiber waits, the handler posts to its scheduler, and the scheduler may expect it to.
+/// While it exists, the handler posts to the scheduler of the waiting fiber, and the scheduler counts that as a
+/// possible wake.
 class signal_set::subscription::posting {
 public:
     posting(subscription& own, detail::inbox& to) noexcept : own_{own}, inbox_{to} {
@@ -106,7 +108,8 @@ public:
         inbox_.expect_no_more();
         if (--own_.waiting_ > 0) return;
         own_.posts_to_.store(nullptr);
-        // One that has read the pointer already may be on another thread, and the scheduler end before it posts.
+        // A handler on another thread may have read the pointer already; the scheduler must not end before that handler
+        // has posted.
         let_handlers_leave();
     }
     posting(const posting&) = delete;
@@ -120,13 +123,13 @@ private:
 int signal_set::subscription::wait(const deadline& until) {
     detail::scheduler& here = detail::scheduler::enter("signal_set::wait");
     if (owner_.bind_owner(here, "signal_set::wait")) {
-        // Who waited in a process that this one was forked from does not wait here.
+        // The waiters of the parent process do not exist in this process.
         waiters_.forget();
         waiting_ = 0;
         posted_.store(false);
     }
     const posting from_now{*this, here.inbox()};
-    // After the handler knows whom to ring for: what came before is here, what comes later is posted.
+    // Checked after the inbox is set: an earlier signal is pending here, a later one is posted.
     if (const int signal = take(); signal != 0) return signal;
     signal_waiter me{here.running(), "signal_set"};
     waiters_.push_back(me);
@@ -134,9 +137,9 @@ int signal_set::subscription::wait(const deadline& until) {
     return me.signal;
 }
 
-/// In the hub.
+/// Called by the hub.
 void signal_set::subscription::arrived() noexcept {
-    // Before the signals are taken: for one that comes in between, the handler posts again.
+    // Reset before the signals are taken: for a signal that arrives in between, the handler posts again.
     posted_.store(false);
     if (orphan_) {
         delete this;
@@ -159,7 +162,7 @@ int signal_set::subscription::take() noexcept {
 
 // ---- the handler, and the dispositions that it replaces -----------------------------------------------------------
 
-/// On whatever thread, in the middle of anything: async-signal-safe.
+/// Runs on any thread, at any point of its code: must be async-signal-safe.
 void signal_set::subscription::on_signal(int signal) noexcept {
     const int saved = errno;
     handlers_.fetch_add(1);
@@ -175,15 +178,14 @@ void signal_set::subscription::notify(int signal) noexcept {
     if (to != nullptr && !posted_.exchange(true)) to->post(*this);
 }
 
-/// In a forked process, where the handlers are the parent's: its schedulers are not to be told, and its threads not to
-/// be waited for.
+/// In a forked process: the handlers must not post to schedulers of the parent, and its threads are not waited for.
 void signal_set::subscription::forget_parent() noexcept {
     handlers_.store(0);
     for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->posts_to_.store(nullptr);
 }
 
-/// Returns when no handler, on any thread, can still see what was changed before. One on this thread has come to its
-/// end.
+/// Returns when no handler on another thread can still see the state before the last change. A handler on this thread
+/// has already returned.
 void signal_set::subscription::let_handlers_leave() noexcept {
     while (handlers_.load() != 0) ::sched_yield();
 }
@@ -193,17 +195,18 @@ std::atomic<int> signal_set::subscription::handlers_{0};
 
 namespace {
 
-/// A signal's disposition before the first set took it over.
+/// The disposition of a signal before the first set replaced it.
 struct disposition {
     struct sigaction before {};
     unsigned sets = 0;
 };
 
-/// Guards the dispositions, and the list that the handler reads without it.
+/// Guards the dispositions, and the list of subscriptions, which the handler reads without the lock.
 constinit detail::per_process<std::mutex> table_mutex;
 std::array<disposition, signals_max + 1> table;
 
-/// Whether a handler that returns goes on where it should: not for what tells of a fault in the running code.
+/// Whether a program can continue after the handler of this signal: false for signals that report a fault of the
+/// running code.
 bool may_be_awaited(int signal) noexcept {
     switch (signal) {
     case SIGSEGV:
@@ -224,8 +227,8 @@ bool signal_set::subscription::take_over(int signal) noexcept {
     if (taken.sets == 0) {
         struct sigaction ours {};
         ours.sa_handler = on_signal;
-        // Calls that a handler interrupts go on, and the handler does not run on a fiber's small stack where the thread
-        // has another one. Its mask stays empty: it may be interrupted by any other.
+        // SA_RESTART continues interrupted calls. SA_ONSTACK keeps the handler off the small stack of a fiber if the
+        // thread has a signal stack. The mask stays empty: other signals may interrupt the handler.
         ours.sa_flags = SA_RESTART | SA_ONSTACK;
         ::sigemptyset(&ours.sa_mask);
         if (::sigaction(signal, &ours, &taken.before) != 0) return false;
@@ -238,7 +241,7 @@ void signal_set::subscription::give_back(int signal) noexcept {
     disposition& taken = table[static_cast<std::size_t>(signal)];
     if (--taken.sets > 0) return;
     struct sigaction now {};
-    // Somebody else's handler that came after ours is not ours to remove.
+    // A handler that other code has installed after ours stays.
     if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == on_signal) {
         ::sigaction(signal, &taken.before, nullptr);
     }
@@ -247,27 +250,29 @@ void signal_set::subscription::give_back(int signal) noexcept {
 void signal_set::subscription::add(int signal) {
     [[maybe_unused]] static const int from_now = ::pthread_atfork(nullptr, nullptr, forget_parent);
     const std::lock_guard lock{table_mutex.get()};
-    if (!std::exchange(known_, true)) {
+    if (!std::exchange(registered_, true)) {
         next_.store(first_.load());
         first_.store(this);
     }
     const std::uint64_t before = signals_.load();
     const bool valid = may_be_awaited(signal);
     if (valid && (before & bit_of(signal)) != 0) return;
-    // The set first, then the handler: a signal that comes in between is not lost.
+    // The set before the handler: a signal that arrives in between is not lost.
     if (valid) signals_.store(before | bit_of(signal));
     if (valid && take_over(signal)) return;
     signals_.store(before);
     throw std::system_error{std::make_error_code(std::errc::invalid_argument),
-                            "signal_set: signal " + std::to_string(signal)};
+                            "signal_set: signal " + std::to_string(signal) +
+                                " cannot be waited for: it is not a valid number, cannot be caught, or reports a "
+                                "fault of the running code"};
 }
 
 void signal_set::subscription::end() noexcept {
     COIR_CHECK(waiters_.empty() || owner_.is_from_parent_process(),
-               "a signal_set is destroyed while a fiber waits on it");
-    COIR_CHECK(!owner_.is_elsewhere(), "a signal_set is destroyed in another thread than that of its scheduler");
+               "signal_set: destroyed while a fiber waits on it; stop and join the fiber first");
+    COIR_CHECK(!owner_.is_elsewhere(), "signal_set: destroyed on another thread than the one that runs its scheduler");
     const std::lock_guard lock{table_mutex.get()};
-    if (!std::exchange(known_, false)) return;
+    if (!std::exchange(registered_, false)) return;
     for (std::uint64_t left = signals_.load(); left != 0; left &= left - 1) give_back(lowest(left));
     std::atomic<subscription*>* link = &first_;
     while (link->load() != this) link = &link->load()->next_;

@@ -186,7 +186,8 @@ TEST_CASE("process start: a directory that is not there is an error that names i
     write_program(file, "");
     in_scheduler([&] {
         CHECK(failure_of({"true"}, {.working_directory = "/nowhere"}) == std::errc::no_such_file_or_directory);
-        CHECK(says(words_of({"true"}, {.working_directory = "/nowhere"}), "'true' in the directory '/nowhere'"));
+        CHECK(says(words_of({"true"}, {.working_directory = "/nowhere"}),
+                   "'true': cannot run in the directory '/nowhere'"));
         CHECK(failure_of({"true"}, {.working_directory = file}) == std::errc::not_a_directory);
     });
 }
@@ -225,8 +226,9 @@ TEST_CASE("process start: a file that cannot be opened is an error that names it
     in_scheduler([&] {
         const redirection nowhere = redirection::file("/nowhere/file");
         CHECK(failure_of({"cat"}, {.standard_input = nowhere}) == std::errc::no_such_file_or_directory);
-        CHECK(says(words_of({"cat"}, {.standard_input = nowhere}), "'cat', standard input '/nowhere/file'"));
-        CHECK(says(words_of({"cat"}, {.standard_error = nowhere}), "standard error '/nowhere/file'"));
+        CHECK(says(words_of({"cat"}, {.standard_input = nowhere}),
+                   "'cat': cannot open '/nowhere/file' for standard input"));
+        CHECK(says(words_of({"cat"}, {.standard_error = nowhere}), "cannot open '/nowhere/file' for standard error"));
         CHECK(failure_of({"cat"}, {.standard_output = redirection::file("/")}) == std::errc::is_a_directory);
         CHECK(failure_of({"cat"}, {.standard_input = redirection::file(folder.file("fifo"))}) ==
               std::errc::invalid_argument);
@@ -267,7 +269,7 @@ TEST_CASE("process start: output goes to a descriptor, which stays open and the 
         CHECK(failure_of({"true"}, {.standard_output = redirection::descriptor(9999)}) ==
               std::errc::bad_file_descriptor);
         CHECK(says(words_of({"true"}, {.standard_output = redirection::descriptor(9999)}),
-                   "standard output, descriptor 9999"));
+                   "cannot duplicate descriptor 9999 for standard output"));
         CHECK(failure_of({"true"}, {.standard_output = redirection::descriptor(-1)}) == std::errc::bad_file_descriptor);
     });
 }

@@ -20,14 +20,17 @@
 #include <type_traits>
 #include <utility>
 
-/// coir's streams for what is written for those of Boost.Asio: the optional part `coir::asio`, header only, which needs
-/// Boost's headers (find_package(coir COMPONENTS asio)).
+/// @file
+/// Adapts coir's streams to code that is written for the streams of Boost.Asio. This is the optional part `coir::asio`:
+/// header only, needs Boost's headers (find_package(coir COMPONENTS asio)).
 
 namespace coir::detail {
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"  // Boost's base class has none, and nothing is deleted through it
-/// A category of the standard library as one of Boost's, whose error codes cannot hold it in all versions.
+// Boost's base class has no virtual destructor; nothing is deleted through a pointer to it.
+#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
+/// Wraps an error category of the standard library as one of Boost. Not all versions of Boost can store a standard
+/// category in their error codes.
 class boost_category final : public boost::system::error_category {
 public:
     explicit boost_category(const std::error_category& of) noexcept : of_{of} {}
@@ -53,7 +56,7 @@ inline boost::system::error_code boost_error(const std::error_code& failure) {
     return {failure.value(), boost_category::of(failure.category())};
 }
 
-/// A sequence of Asio's buffers as spans: the first 16 that are not empty.
+/// The first 16 non-empty buffers of an Asio buffer sequence, as spans.
 template <class Byte> class buffer_spans {
 public:
     template <class Buffers> explicit buffer_spans(const Buffers& buffers) {
@@ -76,14 +79,14 @@ private:
 
 namespace coir::net {
 
-/// Gives a stream the calls that Boost.Asio's synchronous streams have (SyncReadStream, SyncWriteStream), so that the
-/// synchronous algorithms of Boost.Beast, `http::read`, `http::write`, `websocket::stream`, and those of Asio, run on
-/// fibers unchanged: where they would block the thread, the fiber is suspended.
+/// Gives a stream the calls of Boost.Asio's synchronous streams (SyncReadStream, SyncWriteStream). The synchronous
+/// algorithms of Boost.Beast (`http::read`, `http::write`, `websocket::stream`) and of Asio then run in fibers without
+/// changes: where they would block the thread, only the fiber is suspended.
 ///
-/// `Stream` is a `tcp_stream`, `tls_stream` or `unix_stream`, which it owns, or a reference to one. Failures are those
-/// of the stream in Boost's form, `boost::asio::error::eof` at its end, in the `error_code` or as a
-/// `boost::system::system_error`. `cancelled` and `scope_expired` pass through all of it. Who may use it when is as
-/// with the stream.
+/// `Stream` is a `tcp_stream`, `tls_stream` or `unix_stream`, which the adapter owns, or a reference to one. The errors
+/// are those of the stream, converted to Boost's types, and `boost::asio::error::eof` at the end of the stream. They
+/// are returned in the `error_code` or thrown as a `boost::system::system_error`. `cancelled` and `scope_expired` pass
+/// through the algorithms. The rules for concurrent use are those of the stream.
 ///
 /// @code
 /// #include <boost/asio/read_until.hpp>
@@ -99,7 +102,7 @@ template <class Stream> class asio_stream {
 public:
     using next_layer_type = std::remove_reference_t<Stream>;
 
-    /// For types that want to know one. Nothing ever runs on it.
+    /// For templates that require an executor type. Nothing ever runs on it.
     using executor_type = boost::asio::io_context::executor_type;
 
     explicit asio_stream(Stream&& stream) noexcept : stream_{std::forward<Stream>(stream)} {}
@@ -107,7 +110,7 @@ public:
     [[nodiscard]] next_layer_type& next_layer() noexcept { return stream_; }
     [[nodiscard]] const next_layer_type& next_layer() const noexcept { return stream_; }
 
-    /// From now on each call fails with `boost::asio::error::timed_out` once this has passed.
+    /// Sets a deadline for all later calls: once it has passed, they fail with `boost::asio::error::timed_out`.
     void expires_at(deadline until) noexcept { until_ = until; }
     [[nodiscard]] deadline expiry() const noexcept { return until_; }
 
@@ -151,8 +154,8 @@ public:
     }
 
     [[nodiscard]] executor_type get_executor() const noexcept {
-        static boost::asio::io_context nobody_runs_it;
-        return nobody_runs_it.get_executor();
+        static boost::asio::io_context never_run;
+        return never_run.get_executor();
     }
 
 private:
@@ -162,8 +165,8 @@ private:
 
 template <class Stream> asio_stream(Stream&&) -> asio_stream<Stream>;
 
-/// The end of a WebSocket connection, which Boost.Beast asks for by this name: says that no more will come, and as a
-/// client waits for the server to close (RFC 6455, section 7.1.1), no longer than `expires_at` says.
+/// Ends a WebSocket connection; Boost.Beast calls it by this name. Shuts down the write direction. A client then waits
+/// for the server to close the connection (RFC 6455, section 7.1.1), at most until the deadline of `expires_at`.
 template <class Stream>
 void teardown(boost::beast::role_type role, asio_stream<Stream>& stream, boost::system::error_code& ec) {
     std::error_code failure;

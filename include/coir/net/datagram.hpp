@@ -7,12 +7,13 @@
 
 namespace coir::net {
 
-/// A datagram that has come, or one of a batch.
+/// A received datagram, or one element of a batch to send or receive.
 struct datagram {
-    /// In: where it is to go. Out: what has come of it.
+    /// When sending: the data. When receiving: as input the buffer, as output the received part of it.
     std::span<std::byte> bytes{};
+    /// When sending: the destination. When receiving: the sender.
     endpoint peer{};
-    /// It was larger than the place for it, and the rest is gone.
+    /// The datagram was larger than the buffer; the rest of it is lost.
     bool truncated = false;
 };
 

@@ -15,8 +15,8 @@
 
 namespace coir::net {
 
-/// Where a socket is reached: a numeric IPv4 or IPv6 address and a port, or the path of a Unix socket. Names are for
-/// `resolve`. A value: no system call is made but to look up the interface in `fe80::1%eth0`.
+/// The address of a socket: a numeric IPv4 or IPv6 address with a port, or the path of a Unix socket. Host names need
+/// `resolve`. A value type. It makes no system call, except to look up the interface in an address like `fe80::1%eth0`.
 ///
 /// @code
 /// const coir::net::endpoint local{"127.0.0.1", 7000};
@@ -27,26 +27,29 @@ namespace coir::net {
 /// @endcode
 class endpoint {
 public:
-    /// `0.0.0.0:0`: any address of this machine, any port.
+    /// `0.0.0.0:0`: any IPv4 address of this machine, any port.
     endpoint() noexcept;
 
-    /// Throws `std::system_error` (`invalid_argument`, with the text) when `address` is no numeric address.
+    /// Throws `std::system_error` (`invalid_argument`, with the text in the message) if `address` is not a numeric
+    /// address.
     endpoint(std::string_view address, std::uint16_t port);
 
-    /// From what the system calls return. Throws `std::system_error` (`address_family_not_supported`) when it is
-    /// neither IPv4, IPv6 nor Unix.
+    /// From a socket address as system calls return it. Throws `std::system_error` (`address_family_not_supported`) if
+    /// it is not an IPv4, IPv6 or Unix address, or is too short for one.
     endpoint(const sockaddr* address, socklen_t size);
 
-    /// A Unix socket (unix(7)): a path in the file system, or with a leading `@` a name in Linux's abstract namespace,
-    /// which goes with its socket. Empty: a socket without a name. Throws `std::system_error` (`filename_too_long`)
-    /// for more than 107 bytes, and `invalid_argument` when there is a zero byte in it.
+    /// A Unix socket (unix(7)). `path` is a path in the file system, or, with a leading `@`, a name in Linux's abstract
+    /// namespace, which exists as long as its socket. An empty path is a socket without a name. Throws
+    /// `std::system_error`: `filename_too_long` for more than 107 bytes, `invalid_argument` if the path contains a zero
+    /// byte.
     static endpoint local(std::string_view path);
 
-    /// `127.0.0.1:80`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:/run/service`, `unix:@service`.
+    /// Accepts `127.0.0.1:80`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:/run/service`, `unix:@service`. Throws
+    /// `std::system_error`, with the text in the message: `invalid_argument`, or `filename_too_long` for a path of more
+    /// than 107 bytes.
     static endpoint parse(std::string_view text);
 
-    /// As above; `invalid_argument` or, for a path, `filename_too_long` in `ec`, and `0.0.0.0:0`, when it is none of
-    /// these.
+    /// As above, with the error in `ec`; the result is then `0.0.0.0:0`.
     static endpoint parse(std::string_view text, std::error_code& ec);
 
     [[nodiscard]] bool is_v4() const noexcept { return any_.sa_family == AF_INET; }
@@ -54,19 +57,19 @@ public:
     [[nodiscard]] bool is_local() const noexcept { return any_.sa_family == AF_UNIX; }
     [[nodiscard]] int family() const noexcept { return any_.sa_family; }
 
-    /// Without the port, and without brackets; the path of a Unix socket, as `local` takes it.
+    /// The address without port and brackets, or the path of a Unix socket in the form that `local` accepts.
     [[nodiscard]] std::string address() const;
     /// 0 for a Unix socket.
     [[nodiscard]] std::uint16_t port() const noexcept;
 
-    /// As `parse` takes it.
+    /// In the form that `parse` accepts.
     [[nodiscard]] std::string to_string() const;
 
-    /// For system calls.
+    /// For system calls: points into this object.
     [[nodiscard]] const sockaddr* data() const noexcept { return &any_; }
     [[nodiscard]] socklen_t size() const noexcept { return size_; }
 
-    /// IPv4 first, then IPv6, by address, interface and port; then Unix, by path.
+    /// Orders IPv4 before IPv6 before Unix. IP addresses compare by address, interface and port, Unix sockets by path.
     friend std::strong_ordering operator<=>(const endpoint& left, const endpoint& right) noexcept;
     friend bool operator==(const endpoint& left, const endpoint& right) noexcept { return left <=> right == 0; }
 
@@ -75,7 +78,8 @@ private:
     std::errc assign_path(std::string_view path) noexcept;
     [[nodiscard]] std::string_view path() const noexcept;
 
-    // Each begins with the family, so that `any_` may be read whichever was written (the common initial sequence).
+    // All members begin with the address family (a common initial sequence), so `any_.sa_family` may be read whichever
+    // member is active.
     union {
         sockaddr any_;
         sockaddr_in v4_;

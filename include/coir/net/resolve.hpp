@@ -9,13 +9,13 @@
 
 namespace coir::net {
 
-/// The endpoints of a host's service, in the order in which to try them (getaddrinfo(3), RFC 6724). `host` is a name or
-/// a numeric address, `service` a port or a name from /etc/services; the look-up blocks a thread of the offload pool
-/// and never this one. Numbers alone are understood without it.
+/// Looks up the endpoints of a service on a host, in the order in which to try them (getaddrinfo(3), RFC 6724). `host`
+/// is a name or a numeric address; `service` is a port number or a name from /etc/services. The lookup blocks a thread
+/// of the offload pool, not the calling thread. A numeric address with a numeric port needs no lookup.
 ///
-/// A stop, a timeout scope or the deadline ends the wait at once; the look-up is then left to itself. Throws
-/// `timed_out`, and `std::system_error` naming host and service, in `resolve_category()` for what the resolver says
-/// (EAI_NONAME: no such name).
+/// A stop, a timeout scope or the deadline ends the wait at once; the lookup continues in its thread and its result is
+/// discarded. Throws `timed_out`, and `std::system_error` naming host and service; errors of the resolver are in
+/// `resolve_category()` (EAI_NONAME: no such name).
 ///
 /// @code
 /// for (const coir::net::endpoint& found : coir::net::resolve("127.0.0.1", "80")) {
@@ -24,11 +24,11 @@ namespace coir::net {
 /// @endcode
 [[nodiscard]] std::vector<endpoint> resolve(std::string_view host, std::string_view service, deadline until = never);
 
-/// As above, with refusals and the deadline's end in `ec`, and no endpoint then.
+/// As above, with errors and the timeout (`std::errc::timed_out`) in `ec`; the result is then empty.
 [[nodiscard]] std::vector<endpoint> resolve(std::string_view host, std::string_view service, deadline until,
                                             std::error_code& ec);
 
-/// Of the codes of getaddrinfo(3), `EAI_NONAME` and its like; a message is what gai_strerror(3) says.
+/// The category of the error codes of getaddrinfo(3), such as `EAI_NONAME`; the messages are those of gai_strerror(3).
 [[nodiscard]] const std::error_category& resolve_category() noexcept;
 
 }  // namespace coir::net

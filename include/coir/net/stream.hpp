@@ -20,20 +20,22 @@ namespace coir::net {
 /// Which half of a connection `shutdown` ends.
 enum class shut : int { read = SHUT_RD, write = SHUT_WR, both = SHUT_RDWR };
 
-/// A connection that carries bytes: what `tcp_stream` and `unix_stream` have in common. Its transfers are those of a
+/// The common part of `tcp_stream` and `unix_stream`: a connection that carries bytes. Its transfers are those of a
 /// `byte_source` and a `byte_sink`. Move-only; the destructor closes it.
 ///
-/// One fiber may read while another writes; two in the same direction are refused with `operation_in_progress`. It
-/// belongs to the scheduler whose fiber first uses it (another one: `wrong_scheduler`), and may outlive it. Destroyed
-/// or moved while a fiber is suspended in one of its calls, it aborts with a message.
+/// One fiber may read while another writes. A second call in the same direction fails with `operation_in_progress`. The
+/// stream belongs to the scheduler whose fiber first uses it; a fiber of another scheduler gets `wrong_scheduler`. It
+/// may outlive that scheduler. Destroying or moving it while a fiber is suspended in one of its calls aborts the
+/// program with a message.
 class stream : public io::byte_source<stream>, public io::byte_sink<stream> {
 public:
     static constexpr char type_name[] = "stream";
 
-    /// Writes `count` bytes of an open regular file, from `offset` on, without copying them through the program
-    /// (sendfile(2)): how many, less than `count` only where the file ends before. A thread of the offload pool does
-    /// it, since a disk may have to be waited for; one that has begun is waited for, whatever a stop or `until` says.
-    /// The file's own offset stays. Cut short it may have written a part.
+    /// Writes `count` bytes of an open regular file, starting at `offset`, without copying them through the program
+    /// (sendfile(2)). Returns the number of bytes, which is less than `count` only if the file ends earlier. Does not
+    /// change the file's own offset. A thread of the offload pool makes the call, since it may have to wait for a disk.
+    /// Once that thread has begun, the fiber waits for it even after a stop or `until`. If the call is cut short, a
+    /// part may have been written.
     std::uint64_t sendfile(int file, std::uint64_t offset, std::uint64_t count, deadline until = never) {
         std::error_code ec;
         const std::uint64_t n = sendfile(file, offset, count, until, ec);
@@ -42,10 +44,11 @@ public:
     }
     std::uint64_t sendfile(int file, std::uint64_t offset, std::uint64_t count, deadline until, std::error_code& ec);
 
-    /// Writes all that comes from here to another stream, to the end of this one: how many bytes. They pass through a
-    /// pipe in the kernel, and not through the program (splice(2)). Neither stream is shut down. Cut short, what was on
-    /// its way is lost, and how much was delivered only the overload with an error code says: close both then. Throws
-    /// besides `too_many_files_open` when there are no two descriptors for the pipe, and nothing is read then.
+    /// Reads to the end of this stream and writes everything to `to`; returns the number of bytes. The data passes
+    /// through a pipe in the kernel, not through the program (splice(2)). Neither stream is shut down. If the call is
+    /// cut short, data that is in the pipe is lost, and only the overload with an error code returns how many bytes
+    /// were delivered: close both streams then. Also throws `too_many_files_open` if there are no two free descriptors
+    /// for the pipe; nothing has been read then.
     std::uint64_t splice_to(stream& to, deadline until = never) {
         std::error_code ec;
         const std::uint64_t n = splice_to(to, until, ec);
@@ -54,8 +57,8 @@ public:
     }
     std::uint64_t splice_to(stream& to, deadline until, std::error_code& ec);
 
-    /// Ends one half, or both: after `shut::write` the peer reads the end of the stream, while its own data still
-    /// comes. Never waits. `not_connected` when the peer has reset.
+    /// Ends one direction, or both. After `shut::write` the peer reads the end of the stream; data from the peer can
+    /// still be read. Never waits. Throws `not_connected` if the peer has reset the connection.
     void shutdown(shut which = shut::write) {
         std::error_code ec;
         shutdown(which, ec);
@@ -63,20 +66,21 @@ public:
     }
     void shutdown(shut which, std::error_code& ec) noexcept;
 
-    /// Ends the connection, and the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the connection. Calls in which other fibers are suspended fail with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }
 
-    /// Gives the descriptor away: open, non-blocking. Ends waits as `close` does; -1 when the stream is closed.
+    /// Returns the descriptor, open and non-blocking, and gives up its ownership. Suspended calls fail as with `close`.
+    /// Returns -1 if the stream is closed.
     [[nodiscard]] int release() noexcept { return socket_.release(); }
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.fd() >= 0; }
 
-    /// For setsockopt(2) and its like; -1 when the stream is closed.
+    /// For setsockopt(2) and similar calls; -1 if the stream is closed.
     [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
 
-    /// How many bytes the system keeps on the way to and from the peer (socket(7): SO_SNDBUF and SO_RCVBUF, half of
-    /// which is bookkeeping). It takes no more than net.core.wmem_max and rmem_max say, without a word; TCP adapts a
-    /// buffer by itself that nobody has set.
+    /// Sizes of the system's buffers for data to and from the peer, in bytes (socket(7): SO_SNDBUF and SO_RCVBUF; the
+    /// system doubles them for its bookkeeping, which is not counted here). The system silently limits them to
+    /// net.core.wmem_max and net.core.rmem_max. TCP adapts the size of a buffer only as long as it has not been set.
     void set_send_buffer(std::size_t bytes);
     void set_receive_buffer(std::size_t bytes);
     [[nodiscard]] std::size_t send_buffer() const;

@@ -19,14 +19,14 @@
 
 namespace coir::net {
 
-/// When to ask a silent peer whether it is still there, in whole seconds (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT).
+/// When to probe an idle connection, in whole seconds (TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT).
 struct keep_alive {
-    std::chrono::seconds idle{60};      // without a byte until the first question
-    std::chrono::seconds interval{10};  // between questions that get no answer
-    int probes = 6;                     // without an answer, and the connection is dead
+    std::chrono::seconds idle{60};      // time without data before the first probe
+    std::chrono::seconds interval{10};  // time between unanswered probes
+    int probes = 6;                     // unanswered probes after which the connection is dead
 };
 
-/// A TCP connection, with TCP_NODELAY on (`set_no_delay`): a `stream`.
+/// A TCP connection: a `stream` with TCP_NODELAY on (`set_no_delay`).
 ///
 /// @code
 /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
@@ -44,50 +44,52 @@ struct keep_alive {
 /// @endcode
 class tcp_stream : public stream {
 public:
-    /// A closed one.
+    /// A closed stream.
     tcp_stream() noexcept = default;
 
-    /// Throws besides `connection_refused`, `network_unreachable` and their like; the message names the endpoint.
+    /// Also throws `connection_refused`, `network_unreachable` and similar errors; the message names the endpoint.
     static tcp_stream connect(const endpoint& to, deadline until = never);
     static tcp_stream connect(const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Resolves the name (see `resolve`) and connects to the first of its addresses that answers, IPv6 and IPv4 by
-    /// turns, all within `until`: see below.
+    /// Resolves the name (see `resolve`), orders the addresses by turns IPv6 and IPv4, and connects as the overload
+    /// with `candidates` below. `until` limits all of it.
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until = never);
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until, std::error_code& ec);
 
-    /// Tries one after the other without waiting for the end of each: the next attempt begins after 250 ms, or when one
-    /// has failed, and the first that succeeds ends the others (RFC 8305, "Happy Eyeballs"). The failure is that of the
-    /// last one to fail; `address_not_available` when there are none.
+    /// Tries the candidates in order, and connects to the first that succeeds (RFC 8305, "Happy Eyeballs"). The next
+    /// attempt begins 250 ms after the previous one, or as soon as an attempt has failed; the first success ends the
+    /// other attempts. `ec` is the error of the last attempt to fail, or `address_not_available` if there are no
+    /// candidates.
     static tcp_stream connect(std::span<const endpoint> candidates, deadline until, std::error_code& ec);
 
     [[nodiscard]] endpoint local_endpoint() const;
 
-    /// `not_connected` once the peer has reset the connection.
+    /// Throws `not_connected` if the peer has reset the connection.
     [[nodiscard]] endpoint remote_endpoint() const;
     [[nodiscard]] endpoint remote_endpoint(std::error_code& ec) const noexcept;
 
-    // ---- options, by their names in tcp(7) and socket(7)
+    // ---- options; see tcp(7) and socket(7)
 
-    /// On: each write is sent at once. Off: small ones may wait for the peer's acknowledgement, to be sent together.
+    /// On: each write is sent at once. Off: small writes may wait for the acknowledgement of the peer, to be sent
+    /// together.
     void set_no_delay(bool on);
     [[nodiscard]] bool no_delay() const;
 
-    /// On: only full segments are sent, until it is off again or 200 ms have passed: for a head that is written before
-    /// a `sendfile`.
+    /// On: only full segments are sent, until it is set off or 200 ms have passed (TCP_CORK). Use it to send a header
+    /// together with the `sendfile` that follows it.
     void set_cork(bool on);
 
-    /// Asks a peer that has been silent for `idle` whether it is still there, and so finds a connection that is dead
-    /// though nobody has ended it: its calls then fail with `timed_out`. None: never, which is the default.
+    /// Probes the peer when the connection has been idle, to detect a connection that is dead although nobody has
+    /// closed it; calls then fail with `timed_out`. `nullopt` turns the probes off, which is the default.
     void set_keep_alive(std::optional<keep_alive> when);
     [[nodiscard]] std::optional<keep_alive> keep_alive_settings() const;
 
-    /// How long what was sent may stay unacknowledged until the connection counts as dead (TCP_USER_TIMEOUT); 0: as
-    /// long as the system says, a quarter of an hour or so.
+    /// How long sent data may stay unacknowledged before the connection counts as dead (TCP_USER_TIMEOUT). 0 is the
+    /// system's default, about 15 minutes.
     void set_user_timeout(std::chrono::milliseconds longest);
     [[nodiscard]] std::chrono::milliseconds user_timeout() const;
 
-    /// On: `close` throws away what is still to be sent, and the peer reads `connection_reset` (SO_LINGER of 0).
+    /// On: `close` discards unsent data, and the peer gets `connection_reset` (SO_LINGER with 0).
     void set_reset_on_close(bool on);
 
 private:
@@ -96,27 +98,28 @@ private:
 };
 
 struct listen_options {
-    int backlog = 4096;       // connections that wait for accept; the system's limit is net.core.somaxconn
-    bool reuse_port = false;  // SO_REUSEPORT: several listeners share the port, and the system spreads connections
-    bool v6_only = false;     // IPV6_V6ONLY: `[::]` takes IPv4 as well unless it is set
+    int backlog = 4096;       // connections that may wait for accept; limited by net.core.somaxconn
+    bool reuse_port = false;  // SO_REUSEPORT: several listeners share the port; the system distributes connections
+    bool v6_only = false;     // IPV6_V6ONLY: if false, `[::]` accepts IPv4 as well
 };
 
-/// A listening TCP socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved
-/// or destroyed while in use, as `tcp_stream`.
+/// A listening TCP socket. Any number of fibers of one scheduler may accept concurrently. As for `tcp_stream`, it
+/// belongs to one scheduler, and must not be moved or destroyed while in use.
 class tcp_listener {
 public:
-    /// A closed one.
+    /// A closed listener.
     tcp_listener() noexcept = default;
 
-    /// Listens, with SO_REUSEADDR; port 0 takes a free one (`local_endpoint`). Throws `std::system_error` naming the
-    /// endpoint: `address_in_use`, `address_not_available`, `permission_denied`.
+    /// Listens, with SO_REUSEADDR. Port 0 selects a free port (see `local_endpoint`). Throws `std::system_error` naming
+    /// the endpoint: `address_in_use`, `address_not_available`, `permission_denied`.
     static tcp_listener bind(const endpoint& at, listen_options options = {});
     static tcp_listener bind(const endpoint& at, listen_options options, std::error_code& ec);
 
-    /// Takes over a listening socket that another process may accept from as well: one that was inherited, or handed
-    /// over by a supervisor (systemd's sockets, sd_listen_fds(3)). Each connection wakes one of the processes that
-    /// wait, and they take turns. The descriptor becomes non-blocking, in all of them, and closed on exec. Throws
-    /// `std::system_error` naming it, and it stays the caller's: `invalid_argument` when it is no listening TCP socket.
+    /// Takes ownership of a listening socket on which other processes may accept too: an inherited one, or one from a
+    /// supervisor (systemd's socket activation, sd_listen_fds(3)). Each connection wakes one of the waiting processes,
+    /// in turn. The descriptor becomes non-blocking, in all these processes, and close-on-exec. Throws
+    /// `std::system_error` naming the descriptor, which then stays with the caller: `invalid_argument` if it is not a
+    /// listening TCP socket.
     ///
     /// @code
     /// auto bound = coir::net::tcp_listener::bind({"127.0.0.1", 0});
@@ -126,9 +129,9 @@ public:
     /// @endcode
     static tcp_listener adopt(int listening);
 
-    /// Waits for a connection. Those that end before they are taken are passed over. Throws as the calls of a
-    /// `tcp_stream`, and `std::system_error` with `too_many_files_open` when there is no descriptor left; it may then
-    /// be tried again later.
+    /// Waits for a connection. Connections that end before they are accepted are skipped. Throws the same errors as the
+    /// calls of a `tcp_stream`, and `std::system_error` (`too_many_files_open`) if no descriptor is free; the call may
+    /// be repeated later.
     [[nodiscard]] tcp_stream accept(deadline until = never) {
         std::error_code ec;
         tcp_stream peer = accept(until, ec);
@@ -137,14 +140,15 @@ public:
     }
     [[nodiscard]] tcp_stream accept(deadline until, std::error_code& ec);
 
-    /// Accepts, and runs `handler` in a fiber of its own for each connection, named after the peer's endpoint. It is
-    /// one `handler` for all: what it owns is shared by the connections. One that throws ends its own connection and is
-    /// reported as a detached fiber is (`run_options::on_unhandled_exception`), unless it threw that the peer
-    /// is gone (`connection_reset`, `broken_pipe`), which is a server's everyday life.
+    /// Accepts connections, and runs `handler` for each in a new fiber that is named after the peer's endpoint. All
+    /// connections share the one `handler` object and what it owns. An exception from `handler` ends only its own
+    /// connection. It is reported like an exception that escapes from a detached fiber
+    /// (`run_options::on_unhandled_exception`), except for `connection_reset` and `broken_pipe`: these only mean that
+    /// the peer has gone, and are ignored.
     ///
-    /// Goes on until it is stopped or `until` passes: then the connections are stopped and joined, and it throws. When
-    /// the listener is closed it lets the connections come to their ends, and returns. While no descriptor is left it
-    /// tries again by timer, with one line in the log.
+    /// Runs until the calling fiber is stopped or `until` passes; then it stops and joins the fibers of the
+    /// connections, and throws. If the listener is closed, it waits until the connections end by themselves, and
+    /// returns. While no descriptor is free, it retries every 50 ms, and logs one warning.
     ///
     /// @code
     /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
@@ -156,18 +160,20 @@ public:
     /// @endcode
     void serve(const std::function<void(tcp_stream)>& handler, deadline until = never);
 
-    /// No more than so many connections at a time; those beyond wait in the system's queue (`listen_options::backlog`).
+    /// As above, with at most `most` connections at a time; others wait in the system's queue
+    /// (`listen_options::backlog`).
     void serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until = never);
 
-    /// Ends `serve` without losing anybody: it takes those who are connected already and wait in the system's queue, as
-    /// far as its limit has room for them, closes the listener, and returns when all have come to their ends. Ends
-    /// other waits as `close` does. Never waits.
+    /// Ends `serve` gracefully: it accepts the connections that already wait in the system's queue, as far as its limit
+    /// permits, closes the listener, and returns when all connections have ended. Other suspended calls fail as with
+    /// `close`. Never waits.
     void drain() noexcept { socket_.drain(); }
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the socket. Calls in which other fibers are suspended fail with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }
 
-    /// Gives the descriptor away: open, non-blocking. Ends waits as `close` does; -1 when the listener is closed.
+    /// Returns the descriptor, open and non-blocking, and gives up its ownership. Suspended calls fail as with `close`.
+    /// Returns -1 if the listener is closed.
     [[nodiscard]] int release() noexcept { return socket_.release(); }
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.fd() >= 0; }

@@ -14,7 +14,8 @@
 #include <system_error>
 #include <vector>
 
-/// TLS by OpenSSL 3: the optional part `coir::tls` (find_package(coir COMPONENTS tls)).
+/// @file
+/// TLS with OpenSSL 3. This is the optional part `coir::tls` (find_package(coir COMPONENTS tls)).
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -26,52 +27,56 @@ class tls_configuration;
 
 namespace coir::net {
 
-/// A certificate and its key, as files in PEM. The chain begins with the certificate itself; what lies between it and
-/// an authority that the peer knows follows.
+/// A certificate and its key, as files in PEM format. The chain file begins with the certificate itself, followed by
+/// the intermediate certificates up to an authority that the peer trusts.
 struct tls_identity {
     std::filesystem::path certificate_chain;
     std::filesystem::path key;
 };
 
-/// For the side that connects. The peer's certificate must lead to an authority that is trusted and name the host that
-/// was asked for, or there is no connection: that is so unless `insecure_skip_verification` is set.
+/// Options of a client. The certificate of the server must lead to a trusted authority and name the requested host;
+/// otherwise the handshake fails. Only `insecure_skip_verification` turns this off.
 struct tls_client_options {
-    /// Whom to trust: a file in PEM. Empty: those that the system trusts, or what SSL_CERT_FILE names.
+    /// The trusted authorities: a file in PEM format. Empty: the file that SSL_CERT_FILE names, or else the authorities
+    /// that the system trusts.
     std::filesystem::path authorities{};
-    /// For servers that ask who is there.
+    /// For servers that ask for a client certificate; at most one.
     std::vector<tls_identity> identity{};
-    /// Protocols for ALPN (RFC 7301), the preferred one first: "h2", "http/1.1".
+    /// Protocols for ALPN (RFC 7301), in order of preference: "h2", "http/1.1".
     std::vector<std::string> protocols{};
-    /// Whoever sits on the way can read and change all of it. For tests.
+    /// Skips the verification of the server. Anyone on the network path can then read and change all data. For tests.
     bool insecure_skip_verification = false;
 };
 
 /// Whether a server asks clients for certificates.
 enum class client_certificates { ignored, verified_if_sent, required };
 
-/// For the side that accepts.
+/// Options of a server.
 struct tls_server_options {
-    /// One at least. Where there are several, a client gets the first that names the host it asks for (SNI), or else
-    /// the first of all.
+    /// At least one. If there are several, a client gets the first one that names the requested host (SNI), or else the
+    /// first of all.
     std::vector<tls_identity> identities{};
+    /// Protocols for ALPN, in order of preference.
     std::vector<std::string> protocols{};
     client_certificates clients = client_certificates::ignored;
-    /// Who signs those of clients: a file in PEM. Must be given where they are looked at.
+    /// The authorities that issue client certificates: a file in PEM format. Required if, and only if, client
+    /// certificates are verified.
     std::filesystem::path client_authorities{};
 };
 
-/// What connections share: certificates, keys, rules, and the sessions that are resumed. TLS 1.2 and 1.3. A handle:
-/// copies stand for the same one. Made once, used by any number of connections of any schedulers.
+/// The state that connections share: certificates, keys, rules, and the sessions that can be resumed. TLS 1.2 and 1.3.
+/// A handle: copies refer to the same state. Any number of connections, of any schedulers, may use it.
 ///
-/// Making one reads files, in a thread of the offload pool where it is called by a fiber. Throws `std::system_error`
-/// naming the file: `no_such_file_or_directory`, and in `tls_category()` what OpenSSL says of its content, a key that
-/// does not belong to its certificate among it; `invalid_argument` for options that contradict each other.
+/// Creation reads files; if a fiber calls it, a thread of the offload pool does so. Throws `std::system_error` naming
+/// the file: `no_such_file_or_directory`, or an error in `tls_category()` if OpenSSL refuses the content, for example a
+/// key that does not belong to its certificate. Throws `invalid_argument` for options that contradict each other.
 class tls_context {
 public:
     static tls_context client(const tls_client_options& options = {});
     static tls_context server(const tls_server_options& options);
 
-    /// For what OpenSSL can and this does not, before the first connection: ciphers, curves, a log of keys.
+    /// For settings that this class does not offer: ciphers, curves, a log of keys. Change them before the first
+    /// connection.
     [[nodiscard]] ssl_ctx_st* native_handle() const noexcept;
 
 private:
@@ -81,23 +86,22 @@ private:
     std::shared_ptr<detail::tls_configuration> made_;
 };
 
-/// A TCP connection with TLS on it. Its transfers are those of a `byte_source` and a `byte_sink`, with two differences:
-/// a write that is cut short has been taken all the same, as far as it was encrypted: what is left of it goes out in
-/// front of the next one. And a stream that ends without the peer's word (close_notify) is a failure, as whoever sits
-/// on the way can end a connection: "unexpected eof while reading", in `tls_category()`.
+/// A TLS connection over TCP. Its transfers are those of a `byte_source` and a `byte_sink`, with two differences. A
+/// write that is cut short has still accepted the data that was already encrypted; the next write sends the rest of
+/// that data first. A stream that ends without close_notify from the peer is an error, since anyone on the network path
+/// can end a TCP connection: "unexpected eof while reading", in `tls_category()`.
 ///
-/// Move-only. Who may use it when is as with a `stream`: one fiber may read while another writes. The destructor closes
-/// it: with close_notify, unless it runs because an exception is thrown, so that a peer does not take for the whole
-/// what is a part.
+/// Move-only. The rules for concurrent use are those of a `stream`: one fiber may read while another writes. The
+/// destructor closes the connection. It sends close_notify, unless it runs during the unwinding of an exception: the
+/// peer must not take incomplete data for complete.
 ///
-/// Connections fail closed: whatever is wrong with a certificate ends the handshake, and the error says what it is
-/// (`certificate_category()`: expired, another host, an authority that nobody knows). A handshake takes 8 KiB of stack,
-/// 14 with an RSA key (tools/bench), and a millisecond or so of computing for a server with an RSA key; ECDSA's is a
-/// tenth of it.
+/// Any problem with a certificate ends the handshake, and the error names the problem (`certificate_category()`:
+/// expired, another host, unknown authority). A handshake needs 8 KiB of stack, 14 KiB with an RSA key (tools/bench).
+/// It costs a server about a millisecond of CPU time with an RSA key, a tenth of that with ECDSA.
 ///
 /// @code
 /// #include <coir/net/tls.hpp>
-/// auto context = coir::net::tls_context::client();  // made once
+/// auto context = coir::net::tls_context::client();  // create it once
 /// auto fetch = [&](const char* host) {
 ///     auto stream = coir::net::tls_stream::connect(context, host, 443, 10s);
 ///     stream.write_all("GET / HTTP/1.0\r\n\r\n");
@@ -107,21 +111,21 @@ private:
 /// };
 /// try {
 ///     fetch("localhost");
-/// } catch (const std::system_error&) {  // nobody there, or nobody to be trusted
+/// } catch (const std::system_error&) {  // no server, or no trusted certificate
 /// }
 /// @endcode
 class tls_stream : public io::byte_source<tls_stream>, public io::byte_sink<tls_stream> {
 public:
     static constexpr char type_name[] = "tls_stream";
 
-    /// A closed one.
+    /// A closed stream.
     tls_stream() noexcept;
     tls_stream(tls_stream&& other) noexcept;
     tls_stream& operator=(tls_stream&& other) noexcept;
     ~tls_stream();
 
-    /// Connects (`tcp_stream::connect`), and shakes hands as a client. `host` is what the certificate must name, and
-    /// what the server is told (SNI) where it is not an address. A session with that host and port is resumed if the
+    /// Connects (`tcp_stream::connect`) and makes the handshake of a client. The certificate must name `host`. `host`
+    /// is sent to the server (SNI), unless it is a numeric address. Resumes a session with that host and port if the
     /// context has one. Throws what `tcp_stream::connect` throws, and `std::system_error` in `certificate_category()`
     /// and `tls_category()`, naming host and certificate.
     static tls_stream connect(const tls_context& context, std::string_view host, std::uint16_t port,
@@ -129,50 +133,52 @@ public:
     static tls_stream connect(const tls_context& context, std::string_view host, std::uint16_t port, deadline until,
                               std::error_code& ec);
 
-    /// The same on a connection that is there, through a proxy perhaps; it is closed when the handshake fails.
+    /// Makes the same handshake on an existing connection, for example through a proxy. The connection is closed if the
+    /// handshake fails.
     static tls_stream connect(const tls_context& context, tcp_stream connected, std::string_view host,
                               deadline until = never);
     static tls_stream connect(const tls_context& context, tcp_stream connected, std::string_view host, deadline until,
                               std::error_code& ec);
 
-    /// Shakes hands as a server, on what a listener has accepted. A limit in time keeps those away who connect and then
-    /// say nothing.
+    /// Makes the handshake of a server on an accepted connection, which is closed if the handshake fails. Set a
+    /// deadline, so that clients that connect and send nothing do not hold the connection.
     static tls_stream accept(const tls_context& context, tcp_stream accepted, deadline until = never);
     static tls_stream accept(const tls_context& context, tcp_stream accepted, deadline until, std::error_code& ec);
 
-    /// Says that no more will be written (close_notify): the peer reads the end of the stream, while its own data still
-    /// comes.
+    /// Sends close_notify: the peer reads the end of the stream; data from the peer can still be read.
     void shutdown(deadline until = never);
     void shutdown(deadline until, std::error_code& ec);
 
-    /// Ends the connection, with close_notify where that goes without waiting, and the waits of other fibers on it with
-    /// `operation_canceled`. Never waits.
+    /// Closes the connection. Sends close_notify if that is possible without waiting. Calls in which other fibers are
+    /// suspended fail with `operation_canceled`. Never waits.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept;
 
-    /// Of the socket; -1 when the stream is closed.
+    /// The descriptor of the socket; -1 if the stream is closed.
     [[nodiscard]] int native_handle() const noexcept;
 
-    /// For what OpenSSL can and this does not; nullptr when there never was a connection.
+    /// For OpenSSL functions that this class does not offer; nullptr if the stream has never been connected.
     [[nodiscard]] ssl_st* tls_handle() const noexcept;
 
-    /// The connection below: for its endpoints and options. Throws `bad_file_descriptor` where there never was one.
+    /// The underlying connection, for its endpoints and options. Throws `bad_file_descriptor` if the stream has never
+    /// been connected.
     [[nodiscard]] tcp_stream& tcp();
 
-    /// The protocol that both sides agree on (ALPN); empty where they do not.
+    /// The protocol that both sides have agreed on (ALPN); empty if they have not.
     [[nodiscard]] std::string protocol() const;
 
     /// "TLSv1.3" or "TLSv1.2".
     [[nodiscard]] std::string version() const;
 
-    /// The host that the client asked for (SNI); empty where it did not say.
+    /// The host that the client has requested (SNI); empty if it has named none.
     [[nodiscard]] std::string server_name() const;
 
-    /// Whether an earlier session was taken up again, and certificates were not sent.
+    /// Whether an earlier session was resumed; then no certificates were exchanged.
     [[nodiscard]] bool is_resumed() const noexcept;
 
-    /// Whose certificate the peer has shown, in the form of RFC 2253 ("CN=example.com"); empty where it has none.
+    /// The subject of the certificate of the peer, in the format of RFC 2253 ("CN=example.com"); empty if it has sent
+    /// none.
     [[nodiscard]] std::string peer_subject() const;
 
 private:
@@ -190,14 +196,14 @@ private:
     [[nodiscard]] bool is_closed(std::error_code& ec) const noexcept;
 
     std::unique_ptr<detail::tls_connection> connection_;
-    int exceptions_ = 0;  // in flight when it was made
+    int exceptions_ = 0;  // exceptions in flight when the stream was created
 };
 
-/// Of what OpenSSL reports: its reason's text is the message, "wrong version number" for a peer that does not speak
-/// TLS, "tlsv1 alert unknown ca" for what the peer has said last.
+/// The category of errors that OpenSSL reports; the message is the text of OpenSSL's reason. "wrong version number":
+/// the peer does not speak TLS. "tlsv1 alert unknown ca": the last alert that the peer has sent.
 [[nodiscard]] const std::error_category& tls_category() noexcept;
 
-/// Of what is wrong with a certificate: X509_V_ERR_CERT_HAS_EXPIRED and its like (x509_vfy.h), with OpenSSL's text.
+/// The category of certificate errors: X509_V_ERR_CERT_HAS_EXPIRED and others (x509_vfy.h), with OpenSSL's text.
 [[nodiscard]] const std::error_category& certificate_category() noexcept;
 
 }  // namespace coir::net

@@ -15,13 +15,14 @@
 namespace coir::net {
 
 struct udp_options {
-    bool reuse_port = false;  // SO_REUSEPORT: several sockets share the port, and the system spreads the peers
-    bool v6_only = false;     // IPV6_V6ONLY: `[::]` takes IPv4 as well unless it is set
+    bool reuse_port = false;  // SO_REUSEPORT: several sockets share the port; the system distributes the peers
+    bool v6_only = false;     // IPV6_V6ONLY: if false, `[::]` receives IPv4 as well
 };
 
-/// Datagrams (udp(7)), to and from anyone, or with `connect` one peer alone. Move-only; the destructor closes it. Who
-/// may use it when is as with a `stream`, and so are the errors of its calls; a datagram is sent and received whole or,
-/// when the call is cut short, not at all. What the network loses is lost.
+/// A UDP socket (udp(7)). It exchanges datagrams with any peer, or, after `connect`, with one peer only. Move-only; the
+/// destructor closes it. The rules for concurrent use and the errors of its calls are those of a `stream`. A datagram
+/// is sent or received completely, or, if the call is cut short, not at all. Datagrams that the network loses are not
+/// sent again.
 ///
 /// @code
 /// auto server = coir::net::udp_socket::bind({"127.0.0.1", 0});
@@ -37,20 +38,20 @@ struct udp_options {
 /// @endcode
 class udp_socket {
 public:
-    /// A closed one.
+    /// A closed socket.
     udp_socket() noexcept = default;
 
-    /// Port 0 takes a free one (`local_endpoint`). Throws `std::system_error` naming the endpoint: `address_in_use`,
-    /// `address_not_available`, `permission_denied`.
+    /// Port 0 selects a free port (see `local_endpoint`). Throws `std::system_error` naming the endpoint:
+    /// `address_in_use`, `address_not_available`, `permission_denied`.
     static udp_socket bind(const endpoint& at, udp_options options = {});
     static udp_socket bind(const endpoint& at, udp_options options, std::error_code& ec);
 
-    /// Sends to this peer and receives from no other. Never waits, and says nothing of whether anyone is there: a later
-    /// call may, by `connection_refused`. Throws `std::system_error` naming the endpoint.
+    /// Creates a socket that sends to this peer and receives from no other. Never waits, and does not check that the
+    /// peer exists; a later call may fail with `connection_refused`. Throws `std::system_error` naming the endpoint.
     static udp_socket connect(const endpoint& to);
     static udp_socket connect(const endpoint& to, std::error_code& ec);
 
-    /// `message_size` when it is too large for a datagram.
+    /// Throws `message_size` if the data is too large for a datagram.
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until = never) {
         std::error_code ec;
         send_to(bytes, to, until, ec);
@@ -61,7 +62,7 @@ public:
     }
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Waits for a datagram. Its bytes are those of `into` that it took.
+    /// Waits for a datagram. `bytes` of the result is the part of `into` that was filled.
     [[nodiscard]] datagram receive_from(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const datagram received = receive_from(into, until, ec);
@@ -70,7 +71,7 @@ public:
     }
     [[nodiscard]] datagram receive_from(std::span<std::byte> into, deadline until, std::error_code& ec);
 
-    /// To and from the peer that it is connected to. What does not fit `into` is lost.
+    /// Send to, and receive from, the connected peer. Bytes of a datagram that do not fit into `into` are lost.
     void send(std::span<const std::byte> bytes, deadline until = never) {
         std::error_code ec;
         send(bytes, until, ec);
@@ -86,8 +87,8 @@ public:
     }
     [[nodiscard]] std::size_t receive(std::span<std::byte> into, deadline until, std::error_code& ec);
 
-    /// Waits for one datagram, and takes with the same system call those that have come with it (recvmmsg(2)): how many
-    /// of `into`, which names the places, were filled. At most 32 a call.
+    /// Waits for a datagram, and receives with the same system call (recvmmsg(2)) those that have arrived with it.
+    /// Returns how many elements of `into` were filled; their `bytes` name the buffers. At most 32 per call.
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = receive_batch(into, until, ec);
@@ -96,8 +97,9 @@ public:
     }
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until, std::error_code& ec);
 
-    /// Sends all of them to their peers, up to 32 with one system call (sendmmsg(2)). How many, also in front of an
-    /// error; a stop or a scope that comes between two such calls does not say how many.
+    /// Sends each datagram to its peer, up to 32 with one system call (sendmmsg(2)). The overload with an error code
+    /// returns how many were sent, also if it fails. A stop or a timeout scope that comes between two of these system
+    /// calls leaves that number unknown.
     void send_batch(std::span<const datagram> all, deadline until = never) {
         std::error_code ec;
         send_batch(all, until, ec);
@@ -105,10 +107,10 @@ public:
     }
     std::size_t send_batch(std::span<const datagram> all, deadline until, std::error_code& ec);
 
-    /// Sends `bytes` as datagrams of `segment` bytes each, the last one with the rest. The kernel or the network card
-    /// cuts them where it can (UDP_SEGMENT, Linux 4.18), up to 64 a system call; elsewhere, and where they are larger
-    /// than the network takes in one piece, they go by batches. `invalid_argument` for a segment of 0. How many bytes
-    /// were sent, also in front of an error.
+    /// Sends `bytes` as datagrams of `segment` bytes each; the last one may be shorter. The kernel or the network card
+    /// splits them if it can (UDP_SEGMENT, Linux 4.18), up to 64 with one system call. Otherwise, and if the segments
+    /// are larger than the network accepts in one piece, they are sent with `send_batch`. `invalid_argument` for a
+    /// segment of 0. The overload with an error code returns the number of bytes sent, also if it fails.
     void send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to,
                        deadline until = never) {
         std::error_code ec;
@@ -118,31 +120,33 @@ public:
     std::size_t send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to, deadline until,
                               std::error_code& ec);
 
-    /// Takes part in a group (ip(7): IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP), on the interface of the default route or,
-    /// for IPv6, of the group's scope (`ff02::1%eth0`): what is sent to `group` at the port that the socket is bound to
-    /// comes here too. `invalid_argument` when it is no multicast address.
+    /// Joins or leaves a multicast group (ip(7): IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP), on the interface of the
+    /// default route or, for IPv6, of the scope of the address (`ff02::1%eth0`). A member receives what is sent to
+    /// `group` at the port that the socket is bound to. `invalid_argument` if it is not a multicast address.
     void join_multicast(const endpoint& group);
     void leave_multicast(const endpoint& group);
 
-    /// On: `send_to` may go to all of a network (SO_BROADCAST); off, that is `permission_denied`.
+    /// On: `send_to` may send to the broadcast address of a network (SO_BROADCAST). Off: that fails with
+    /// `permission_denied`.
     void set_broadcast(bool on);
 
-    /// As those of a `stream`. What comes while the receive buffer is full is lost.
+    /// As for a `stream`. Datagrams that arrive while the receive buffer is full are lost.
     void set_send_buffer(std::size_t bytes);
     void set_receive_buffer(std::size_t bytes);
     [[nodiscard]] std::size_t send_buffer() const;
     [[nodiscard]] std::size_t receive_buffer() const;
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the socket. Calls in which other fibers are suspended fail with `operation_canceled`. Never waits.
     void close() noexcept { socket_.close(); }
 
-    /// Gives the descriptor away: open, non-blocking. Ends waits as `close` does; -1 when the socket is closed.
+    /// Returns the descriptor, open and non-blocking, and gives up its ownership. Suspended calls fail as with `close`.
+    /// Returns -1 if the socket is closed.
     [[nodiscard]] int release() noexcept { return socket_.release(); }
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.fd() >= 0; }
     [[nodiscard]] int native_handle() const noexcept { return socket_.fd(); }
     [[nodiscard]] endpoint local_endpoint() const;
-    /// `not_connected` where there is no one peer.
+    /// Throws `not_connected` if the socket is not connected to a peer.
     [[nodiscard]] endpoint remote_endpoint() const;
 
 private:

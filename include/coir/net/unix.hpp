@@ -14,15 +14,16 @@
 
 namespace coir::net {
 
-/// Who was at the other end when it connected (unix(7), SO_PEERCRED): the kernel's word, not the peer's.
+/// The identity of the peer at the time of the connection (unix(7), SO_PEERCRED). The kernel provides it, so the peer
+/// cannot forge it.
 struct peer_credentials {
     pid_t process;
     uid_t user;
     gid_t group;
 };
 
-/// A connection between processes of one machine (unix(7)): a `stream` that can pass descriptors on. Paths are those of
-/// `endpoint::local`.
+/// A connection between processes of one machine (unix(7)): a `stream` that can also pass descriptors. Paths have the
+/// form of `endpoint::local`.
 ///
 /// @code
 /// auto [here, there] = coir::net::unix_stream::pair();
@@ -32,32 +33,32 @@ struct peer_credentials {
 /// @endcode
 class unix_stream : public stream {
 public:
-    /// A closed one.
+    /// A closed stream.
     unix_stream() noexcept = default;
 
-    /// Two that are connected to each other: to keep one and pass the other on.
+    /// Two streams that are connected to each other, for example to keep one and to pass the other to another process.
     static std::pair<unix_stream, unix_stream> pair();
 
-    /// While the listener's queue is full, tries again each millisecond. Throws besides `no_such_file_or_directory`,
-    /// `connection_refused` (nobody listens there any more) and their like; the message names the path.
+    /// While the listener's queue is full, retries every millisecond. Also throws `no_such_file_or_directory`,
+    /// `connection_refused` (no listener at this path any more) and similar errors; the message names the path.
     static unix_stream connect(std::string_view path, deadline until = never);
     static unix_stream connect(std::string_view path, deadline until, std::error_code& ec);
 
-    /// Passes a duplicate of the descriptor to the peer, with one byte of data for it to come with. The descriptor
-    /// stays open here. Throws as the transfers of a `stream`.
+    /// Passes a duplicate of the descriptor to the peer, together with one byte of data. The descriptor stays open
+    /// here. Throws the same errors as the transfers of a `stream`.
     void send_descriptor(int descriptor, deadline until = never);
     void send_descriptor(int descriptor, deadline until, std::error_code& ec);
 
-    /// Takes what the peer's `send_descriptor` has passed: closed on exec, and the caller's to close. Throws besides
-    /// `bad_message` when data without a descriptor, or with several, comes instead, and `connection_aborted` at the
-    /// end of the stream; those descriptors are closed.
+    /// Receives a descriptor that the peer has sent with `send_descriptor`. It is close-on-exec; the caller owns it and
+    /// must close it. Also throws `bad_message` if data with no descriptor, or with several, arrives instead (received
+    /// descriptors are closed), and `connection_aborted` at the end of the stream.
     [[nodiscard]] int receive_descriptor(deadline until = never);
     [[nodiscard]] int receive_descriptor(deadline until, std::error_code& ec);
 
     [[nodiscard]] peer_credentials credentials() const;
 
     [[nodiscard]] endpoint local_endpoint() const;
-    /// Without a name, as a rule: who connects has not bound its socket to one.
+    /// Usually an endpoint without a name: a connecting socket is seldom bound to a path.
     [[nodiscard]] endpoint remote_endpoint() const;
     [[nodiscard]] endpoint remote_endpoint(std::error_code& ec) const noexcept;
 
@@ -66,20 +67,20 @@ private:
     explicit unix_stream(int connected) noexcept : stream{connected, detail::short_read::means_nothing} {}
 };
 
-/// A listening Unix socket. Any number of fibers of one scheduler may accept. Belongs to a scheduler, and is not moved
-/// or destroyed while in use, as a `stream`. Its file goes when it is closed or destroyed, unless another one stands
-/// there by then.
+/// A listening Unix socket. Any number of fibers of one scheduler may accept concurrently. As for a `stream`, it
+/// belongs to one scheduler, and must not be moved or destroyed while in use. Closing or destroying it removes its
+/// file, unless another file has taken the path meanwhile.
 class unix_listener {
 public:
-    /// A closed one.
+    /// A closed listener.
     unix_listener() noexcept = default;
     unix_listener(unix_listener&& other) noexcept = default;
     unix_listener& operator=(unix_listener&& other) noexcept;
     ~unix_listener() { close(); }
 
-    /// Listens. The file of a socket on which nobody listens any more, as a crash leaves it, is replaced; two processes
-    /// that do so at once race, and one of them may be left without its file. Throws `std::system_error` naming the
-    /// path: `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
+    /// Listens. Replaces the file of a socket on which nobody listens any more, for example after a crash. If two
+    /// processes do so at the same time, one of them may lose its file. Throws `std::system_error` naming the path:
+    /// `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
     static unix_listener bind(std::string_view path, int backlog = 4096);
     static unix_listener bind(std::string_view path, int backlog, std::error_code& ec);
 
@@ -101,7 +102,7 @@ public:
     void serve(const std::function<void(unix_stream)>& handler, deadline until = never);
     void serve(limit most, const std::function<void(unix_stream)>& handler, deadline until = never);
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the socket. Calls in which other fibers are suspended fail with `operation_canceled`. Never waits.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.fd() >= 0; }

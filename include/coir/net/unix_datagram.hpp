@@ -16,47 +16,50 @@
 
 namespace coir::net {
 
-/// A datagram between processes of one machine, and who sent it: the kernel's word, not the sender's.
+/// A datagram with the identity of its sender, which the kernel provides, so the sender cannot forge it.
 struct unix_datagram_received : datagram {
     peer_credentials sender{};
 };
 
-/// Datagrams between processes of one machine (unix(7)): none is lost, and they come in order; a sender waits while the
-/// receiver's queue is full. Paths are those of `endpoint::local`. Who may use it when is as with a `stream`, and so
-/// are the errors of its calls; a datagram is sent and received whole or, when the call is cut short, not at all. Its
-/// file goes when it is closed or destroyed, unless another one stands there by then.
+/// A datagram socket between processes of one machine (unix(7)). No datagram is lost, and they arrive in order; a
+/// sender waits while the receiver's queue is full. Paths have the form of `endpoint::local`. The rules for concurrent
+/// use and the errors of its calls are those of a `stream`. A datagram is sent or received completely, or, if the call
+/// is cut short, not at all. Closing or destroying the socket removes its file, unless another file has taken the path
+/// meanwhile.
 ///
 /// @code
 /// auto log = coir::net::unix_datagram::bind("@log");
 /// auto client = coir::net::unix_datagram::connect("@log");
 /// client.send("it works");
-/// std::array<std::byte, 100> place;
-/// const auto received = log.receive_from(place);
+/// std::array<std::byte, 100> buffer;
+/// const auto received = log.receive_from(buffer);
 /// if (received.bytes.size() != 8 || received.sender.process != getpid()) throw std::logic_error{"log"};
 /// @endcode
 class unix_datagram {
 public:
-    /// A closed one.
+    /// A closed socket.
     unix_datagram() noexcept = default;
     unix_datagram(unix_datagram&& other) noexcept = default;
     unix_datagram& operator=(unix_datagram&& other) noexcept;
     ~unix_datagram() { close(); }
 
-    /// Receives at this path. The file of a socket that nobody has open any more, as a crash leaves it, is replaced.
-    /// Throws `std::system_error` naming the path: `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
+    /// Creates a socket that receives at this path. Replaces the file of a socket that no process has open any more,
+    /// for example after a crash. Throws `std::system_error` naming the path: `address_in_use`, `permission_denied`,
+    /// `no_such_file_or_directory`.
     static unix_datagram bind(std::string_view path);
     static unix_datagram bind(std::string_view path, std::error_code& ec);
 
-    /// Sends to this path, and can be answered only once it is bound itself. Never waits. Throws `std::system_error`
-    /// naming the path: `no_such_file_or_directory`, `connection_refused`.
+    /// Creates a socket that sends to this path. It has no path of its own, so the receiver cannot reply until the
+    /// socket is bound. Never waits. Throws `std::system_error` naming the path: `no_such_file_or_directory`,
+    /// `connection_refused`.
     static unix_datagram connect(std::string_view path);
     static unix_datagram connect(std::string_view path, std::error_code& ec);
 
-    /// Two that are connected to each other.
+    /// Two sockets that are connected to each other.
     static std::pair<unix_datagram, unix_datagram> pair();
 
-    /// To the peer that it is connected to. `message_size` when it is larger than the send buffer, `connection_refused`
-    /// once nobody receives there any more.
+    /// Sends to the connected peer. `message_size` if the data is larger than the send buffer; `connection_refused` if
+    /// the peer has closed its socket.
     void send(std::span<const std::byte> bytes, deadline until = never) {
         std::error_code ec;
         send(bytes, until, ec);
@@ -65,7 +68,7 @@ public:
     void send(std::string_view text, deadline until = never) { send(std::as_bytes(std::span{text}), until); }
     void send(std::span<const std::byte> bytes, deadline until, std::error_code& ec);
 
-    /// To anyone. While the receiver's queue is full, tries again each millisecond.
+    /// Sends to any endpoint. While the receiver's queue is full, retries every millisecond.
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until = never) {
         std::error_code ec;
         send_to(bytes, to, until, ec);
@@ -77,8 +80,8 @@ public:
     }
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Waits for a datagram. Its bytes are those of `into` that it took; its peer has an empty path where the sender is
-    /// not bound.
+    /// Waits for a datagram. `bytes` of the result is the part of `into` that was filled; `peer` has an empty path if
+    /// the sender is not bound.
     [[nodiscard]] unix_datagram_received receive_from(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const unix_datagram_received received = receive_from(into, until, ec);
@@ -87,13 +90,13 @@ public:
     }
     [[nodiscard]] unix_datagram_received receive_from(std::span<std::byte> into, deadline until, std::error_code& ec);
 
-    /// As those of a `unix_stream`: in a datagram of its own.
+    /// As for a `unix_stream`; each descriptor travels in a datagram of its own.
     void send_descriptor(int descriptor, deadline until = never);
     void send_descriptor(int descriptor, deadline until, std::error_code& ec);
     [[nodiscard]] int receive_descriptor(deadline until = never);
     [[nodiscard]] int receive_descriptor(deadline until, std::error_code& ec);
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the socket. Calls in which other fibers are suspended fail with `operation_canceled`. Never waits.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept { return socket_.fd() >= 0; }

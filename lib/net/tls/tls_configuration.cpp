@@ -25,11 +25,12 @@ using net::tls_server_options;
     throw_error(std::make_error_code(std::errc::invalid_argument), std::string{"tls_context: "} + what);
 }
 
-/// In the form of RFC 7301, section 3.1.
+/// Protocol names in the form of RFC 7301, section 3.1.
 std::vector<unsigned char> wire_form(const std::vector<std::string>& protocols) {
     std::vector<unsigned char> form;
     for (const std::string& each : protocols) {
-        if (each.empty() || each.size() > 255) throw_contradiction("the name of a protocol has 1 to 255 bytes");
+        if (each.empty() || each.size() > 255)
+            throw_contradiction("the name of an ALPN protocol must have 1 to 255 bytes");
         form.push_back(static_cast<unsigned char>(each.size()));
         form.insert(form.end(), each.begin(), each.end());
     }
@@ -38,10 +39,10 @@ std::vector<unsigned char> wire_form(const std::vector<std::string>& protocols) 
 
 context_handle make_context(const SSL_METHOD* method) {
     context_handle made{::SSL_CTX_new(method)};
-    if (made == nullptr) throw_tls_error("tls_context");
+    if (made == nullptr) throw_tls_error("tls_context: cannot create an SSL_CTX");
     SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
     ::SSL_CTX_set_options(made.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    // Without buffers a connection that waits has 34 KiB less; several records are read by one call.
+    // An idle connection without buffers uses 34 KiB less memory. Read-ahead reads several records with one call.
     SSL_CTX_set_mode(made.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(made.get(), 1);
     return made;
@@ -52,30 +53,32 @@ void use_identity(SSL_CTX* context, const tls_identity& identity) {
     const std::string& key = identity.key.native();
     ::ERR_clear_error();
     if (::SSL_CTX_use_certificate_chain_file(context, chain.c_str()) != 1)
-        throw_tls_error("tls_context: certificate chain '" + chain + "'");
-    // Left to itself, OpenSSL asks the terminal for a password.
-    bool has_password = false;
-    ::SSL_CTX_set_default_passwd_cb_userdata(context, &has_password);
+        throw_tls_error("tls_context: cannot load the certificate chain '" + chain + "'");
+    // Without a callback, OpenSSL asks for a password on the terminal.
+    bool needs_password = false;
+    ::SSL_CTX_set_default_passwd_cb_userdata(context, &needs_password);
     ::SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void* asked) {
         *static_cast<bool*>(asked) = true;
         return -1;
     });
     const bool is_read = ::SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) == 1;
     ::SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
-    const std::string operation = "tls_context: key '" + key + "' of the certificate in '" + chain + "'";
-    if (has_password)
-        throw_error(std::make_error_code(std::errc::permission_denied), operation + " is locked by a password");
+    const std::string operation =
+        "tls_context: cannot load the key '" + key + "' for the certificate in '" + chain + "'";
+    if (needs_password)
+        throw_error(std::make_error_code(std::errc::permission_denied),
+                    operation + ": the key is protected by a password; store it without one");
     if (!is_read) throw_tls_error(operation);
 }
 
 void trust_file(SSL_CTX* context, const std::string& path) {
     ::ERR_clear_error();
     if (::SSL_CTX_load_verify_file(context, path.c_str()) != 1)
-        throw_tls_error("tls_context: authorities in '" + path + "'");
+        throw_tls_error("tls_context: cannot load the authorities in '" + path + "'");
 }
 
-/// As a bundle where there is one: a folder of hashed names would be read during handshakes, which waits for a disk.
-void trust_the_systems(SSL_CTX* context) {
+/// Prefers a bundle file: OpenSSL reads a directory of hashed names during handshakes, which waits for a disk.
+void trust_system_authorities(SSL_CTX* context) {
     if (const char* const chosen = std::getenv("SSL_CERT_FILE")) return trust_file(context, chosen);
     for (const char* const path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                    "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem", "/etc/ssl/cert.pem"}) {
@@ -91,12 +94,13 @@ void trust_the_systems(SSL_CTX* context) {
 
 tls_configuration::tls_configuration(const tls_client_options& options)
     : protocols_{wire_form(options.protocols)}, verifies_server_{!options.insecure_skip_verification} {
-    if (options.identity.size() > 1) throw_contradiction("a client has one identity");
+    if (options.identity.size() > 1)
+        throw_contradiction("tls_client_options::identity: a client can have only one identity");
     SSL_CTX* const made = contexts_.emplace_back(make_context(::TLS_client_method())).get();
     if (verifies_server_) {
         ::SSL_CTX_set_verify(made, SSL_VERIFY_PEER, nullptr);
         if (options.authorities.empty())
-            trust_the_systems(made);
+            trust_system_authorities(made);
         else
             trust_file(made, options.authorities.native());
     }
@@ -110,21 +114,24 @@ tls_configuration::tls_configuration(const tls_client_options& options)
 // ---- servers -----------------------------------------------------------------------------------------------------
 
 tls_configuration::tls_configuration(const tls_server_options& options) : protocols_{wire_form(options.protocols)} {
-    if (options.identities.empty()) throw_contradiction("a server has one identity at least");
-    const bool looks_at_clients = options.clients != client_certificates::ignored;
-    if (looks_at_clients != !options.client_authorities.empty()) {
-        throw_contradiction("client_authorities go with clients that are verified, and these with them");
+    if (options.identities.empty())
+        throw_contradiction("tls_server_options::identities: a server needs at least one identity");
+    const bool verifies_clients = options.clients != client_certificates::ignored;
+    if (verifies_clients != !options.client_authorities.empty()) {
+        throw_contradiction(verifies_clients
+                                ? "tls_server_options::client_authorities is empty; set it to verify clients"
+                                : "tls_server_options::client_authorities is set, but clients are not verified");
     }
     for (const tls_identity& each : options.identities) {
         SSL_CTX* const made = contexts_.emplace_back(make_context(::TLS_server_method())).get();
         use_identity(made, each);
     }
     SSL_CTX* const first = context();
-    // By tickets alone, which the client keeps: nothing to keep here, nothing to lock.
+    // Sessions are resumed only with tickets, which the client stores: the server needs no cache and no lock.
     SSL_CTX_set_session_cache_mode(first, SSL_SESS_CACHE_OFF);
     constexpr std::string_view id = "coir";
     ::SSL_CTX_set_session_id_context(first, reinterpret_cast<const unsigned char*>(id.data()), id.size());
-    if (looks_at_clients) {
+    if (verifies_clients) {
         const int required =
             options.clients == client_certificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE;
         ::SSL_CTX_set_verify(first, SSL_VERIFY_PEER | required, nullptr);
@@ -156,7 +163,7 @@ int tls_configuration::choose_protocol(SSL* /*connection*/, const unsigned char*
     const int result = ::SSL_select_next_proto(&found, chosen_bytes, ours.data(), static_cast<unsigned>(ours.size()),
                                                offered, offered_bytes);
     *chosen = found;
-    // RFC 7301, section 3.2: with none in common the handshake ends by an alert.
+    // RFC 7301, section 3.2: without a common protocol the handshake ends with an alert.
     return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 

@@ -17,7 +17,7 @@ struct free_context {
 };
 using context_handle = std::unique_ptr<SSL_CTX, free_context>;
 
-/// What stands behind a `tls_context`. Does not change once it is made.
+/// The shared state of a `tls_context`. Not changed after construction.
 class tls_configuration {
 public:
     explicit tls_configuration(const net::tls_client_options& options);
@@ -25,11 +25,11 @@ public:
     tls_configuration(const tls_configuration&) = delete;
     tls_configuration& operator=(const tls_configuration&) = delete;
 
-    /// Of the first identity.
+    /// The context of the first identity.
     [[nodiscard]] SSL_CTX* context() const noexcept { return contexts_.front().get(); }
     [[nodiscard]] bool verifies_server() const noexcept { return verifies_server_; }
 
-    /// Of the client's side.
+    /// The sessions of a client that can be resumed.
     tls_sessions sessions;
 
 private:
@@ -37,8 +37,8 @@ private:
     static int choose_protocol(SSL* connection, const unsigned char** chosen, unsigned char* chosen_bytes,
                                const unsigned char* offered, unsigned offered_bytes, void* self);
 
-    std::vector<context_handle> contexts_;  // one for each identity of a server
-    std::vector<unsigned char> protocols_;  // as ALPN has them: each behind its length
+    std::vector<context_handle> contexts_;  // one per identity of a server
+    std::vector<unsigned char> protocols_;  // ALPN wire form: each name follows its length
     bool verifies_server_ = false;
 };
 

@@ -38,7 +38,7 @@ struct tls_connection::transport {
         return -1;
     }
 
-    /// Takes all, whatever the socket takes.
+    /// Accepts all bytes; those that the socket does not accept are kept in `unsent_`.
     static int write(BIO* bio, const char* from, int bytes) noexcept try {
         tls_connection& self = of(bio);
         ::BIO_clear_retry_flags(bio);
@@ -70,7 +70,7 @@ struct tls_connection::transport {
     static const BIO_METHOD* method() {
         static const BIO_METHOD* const made = [] {
             BIO_METHOD* const calls = ::BIO_meth_new(::BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "coir");
-            if (calls == nullptr) throw_tls_error("tls_stream");
+            if (calls == nullptr) throw_tls_error("tls_stream: cannot create a BIO_METHOD");
             ::BIO_meth_set_read(calls, read);
             ::BIO_meth_set_write(calls, write);
             ::BIO_meth_set_ctrl(calls, control);
@@ -80,8 +80,8 @@ struct tls_connection::transport {
     }
 };
 
-/// OpenSSL reads errno too: a server whose client is gone before the tickets for it are sent has shaken hands
-/// nonetheless, and may be told what the client has said.
+/// Sets errno too, since OpenSSL reads it: if the client has gone before a server has sent its session tickets, the
+/// handshake still succeeds, and the server can read what the client has sent.
 void tls_connection::fail(long error) noexcept {
     transport_error_ = error;
     errno = static_cast<int>(-error);
@@ -99,7 +99,7 @@ tls_connection::tls_connection(std::shared_ptr<tls_configuration> configuration,
     ::ERR_clear_error();
     ssl_.reset(::SSL_new(configuration_->context()));
     BIO* const bio = ssl_ != nullptr ? ::BIO_new(transport::method()) : nullptr;
-    if (bio == nullptr) throw_tls_error("tls_stream");
+    if (bio == nullptr) throw_tls_error("tls_stream: cannot create an SSL object");
     ::BIO_set_data(bio, this);
     ::BIO_set_init(bio, 1);
     ::SSL_set_bio(ssl_.get(), bio, bio);
@@ -119,11 +119,11 @@ tls_connection& tls_connection::of(SSL* connection) noexcept {
 socket& tls_connection::below() noexcept { return stream_.socket_; }
 
 void tls_connection::close(ending how) noexcept {
-    // In a forked process the parent has the last word, and the next one.
-    const bool may_speak = how == ending::with_goodbye && !below().is_from_parent_process() && !failure_ &&
-                           !has_unsent() && is_shaken_hands() &&
-                           (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
-    if (may_speak && stream_.is_open()) {
+    // In a forked process the parent owns the connection: only the parent may send records.
+    const bool may_send_close_notify = how == ending::with_close_notify && !below().is_from_parent_process() &&
+                                       !failure_ && !has_unsent() && is_handshake_done() &&
+                                       (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0;
+    if (may_send_close_notify && stream_.is_open()) {
         ::ERR_clear_error();
         ::SSL_shutdown(ssl_.get());
         ::ERR_clear_error();
@@ -131,11 +131,11 @@ void tls_connection::close(ending how) noexcept {
     stream_.close();
 }
 
-bool tls_connection::is_shaken_hands() const noexcept { return ::SSL_is_init_finished(ssl_.get()) == 1; }
+bool tls_connection::is_handshake_done() const noexcept { return ::SSL_is_init_finished(ssl_.get()) == 1; }
 
-/// For a read. OpenSSL takes longer to find out that there are none.
-bool tls_connection::may_have_news(const descriptor& at) const noexcept {
-    return at.readable || !is_shaken_hands() || ::SSL_has_pending(ssl_.get()) != 0 ||
+/// Whether a read can make progress. This check is cheaper than a call of OpenSSL that finds no data.
+bool tls_connection::may_have_input(const descriptor& at) const noexcept {
+    return at.readable || !is_handshake_done() || ::SSL_has_pending(ssl_.get()) != 0 ||
            (::SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
@@ -143,7 +143,7 @@ bool tls_connection::may_have_news(const descriptor& at) const noexcept {
 
 std::error_code tls_connection::expect(std::string_view host, std::uint16_t port) {
     if (host.ends_with('.')) host.remove_suffix(1);
-    // An empty name would be compared with nothing at all.
+    // With an empty name, OpenSSL would not check the host at all.
     if (host.empty() || host.find('\0') != host.npos) return std::make_error_code(std::errc::invalid_argument);
     const std::string name{host};
     server_ = name + " " + std::to_string(port);
@@ -161,19 +161,19 @@ std::error_code tls_connection::expect(std::string_view host, std::uint16_t port
     return {};
 }
 
-void tls_connection::listen_to(tls_configuration& made) noexcept {
+void tls_connection::install_callbacks(tls_configuration& made) noexcept {
     SSL_CTX* const context = made.context();
     ::SSL_CTX_sess_set_new_cb(context, keep_session);
-    ::SSL_CTX_set_verify(context, ::SSL_CTX_get_verify_mode(context), judge);
+    ::SSL_CTX_set_verify(context, ::SSL_CTX_get_verify_mode(context), record_refused);
 }
 
-/// Of a client's, to be resumed some day: 1 says that it is ours now.
+/// Keeps a session of a client for resumption. Returns 1: this code now owns the session.
 int tls_connection::keep_session(SSL* connection, SSL_SESSION* session) noexcept try {
     of(connection).configuration_->sessions.keep(of(connection).server_, tls_session{session});
     return 1;
 } catch (const std::bad_alloc&) {
-    return 1;
-}  // it is freed all the same
+    return 1;  // `tls_session` has freed the session
+}
 
 namespace {
 
@@ -195,12 +195,13 @@ std::string to_string(const ASN1_TIME* time) {
 
 }  // namespace
 
-/// Is told of each certificate of a chain, and of OpenSSL's verdict (SSL_CTX_set_verify(3)), which stays.
-int tls_connection::judge(int is_good, X509_STORE_CTX* chain) noexcept try {
+/// Called for each certificate of a chain, with the verdict of OpenSSL (SSL_CTX_set_verify(3)), which it does not
+/// change. Records the refused certificate.
+int tls_connection::record_refused(int is_good, X509_STORE_CTX* chain) noexcept try {
     if (is_good != 0) return is_good;
     auto* const ssl = static_cast<SSL*>(::X509_STORE_CTX_get_ex_data(chain, ::SSL_get_ex_data_X509_STORE_CTX_idx()));
     if (const X509* const refused = ::X509_STORE_CTX_get_current_cert(chain)) {
-        of(ssl).refused_ = "certificate of " + to_string(::X509_get_subject_name(refused)) + ", signed by " +
+        of(ssl).refused_ = "certificate of " + to_string(::X509_get_subject_name(refused)) + ", issued by " +
                            to_string(::X509_get_issuer_name(refused)) + ", valid from " +
                            to_string(::X509_get0_notBefore(refused)) + " to " +
                            to_string(::X509_get0_notAfter(refused));
@@ -217,7 +218,8 @@ std::string tls_connection::peer_subject() const {
 
 // ---- calls -------------------------------------------------------------------------------------------------------
 
-/// Has OpenSSL do its part until it needs no more of the peer for it. 0 is the end of the peer's stream.
+/// Repeats `call`, an OpenSSL operation, until it needs no more data from the peer. Returns 0 at the end of the peer's
+/// stream.
 template <class Call>
 long tls_connection::perform(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                              Call call) {
@@ -227,13 +229,14 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
         if (ec) return -1;
         const long result = below().complete(towards, until, ec, operation, [&](descriptor& at) noexcept {
             at_ = &at;
-            const bool may_do_something = towards == direction::write || may_have_news(at);
-            const long outcome = may_do_something ? outcome_of(call) : -EAGAIN;
+            const bool can_progress = towards == direction::write || may_have_input(at);
+            const long outcome = can_progress ? outcome_of(call) : -EAGAIN;
             at_ = nullptr;
             std::error_code other;
-            // The peer may wait for what we have not sent. Where another fiber writes, that one sends it.
-            const bool flushes = has_unsent() && !below().is_busy(direction::write, other);
-            return outcome == -EAGAIN && flushes ? must_flush : outcome;
+            // The peer may be waiting for data that has not been sent yet. If another fiber is writing, that fiber
+            // sends it.
+            const bool must_send = has_unsent() && !below().is_busy(direction::write, other);
+            return outcome == -EAGAIN && must_send ? must_flush : outcome;
         });
         if (ec && failure_) ec = failure_;
         if (result != must_flush) return result;
@@ -242,7 +245,8 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
     }
 }
 
-/// What OpenSSL's call says, which is made here: its error queue is the thread's, and others may have left something.
+/// Makes the OpenSSL call and converts its outcome. OpenSSL's error queue belongs to the thread, and other code may
+/// have left errors in it, so it is cleared first.
 template <class Call> long tls_connection::outcome_of(Call call) noexcept {
     if (::ERR_peek_error() != 0) ::ERR_clear_error();
     const int result = call();
@@ -270,7 +274,7 @@ void tls_connection::flush(const deadline& until, std::error_code& ec, const cha
         if (ec) return;
         unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(n));
     }
-    unsent_ = {};  // a connection that waits has no use for the memory
+    unsent_ = {};  // frees the memory: an idle connection does not need it
 }
 
 void tls_connection::handshake(const deadline& until, std::error_code& ec, const char* operation) {
@@ -291,15 +295,15 @@ namespace {
 
 constexpr std::size_t record_max = 16'384;  // RFC 8446, section 5.1
 
-/// Space for a record, of the thread. On the heap: a plugin with that much thread-local memory could not be loaded.
-std::span<std::byte, record_max> space_for_record() {
+/// A buffer for one record, one per thread. On the heap: a plugin with that much thread-local memory cannot be loaded.
+std::span<std::byte, record_max> record_buffer() {
     using record = std::array<std::byte, record_max>;
     static thread_local const std::unique_ptr<record> space{new record};
     return *space;
 }
 
-/// The bytes of the next record in one piece, those of several buffers in `space`, which holds until something
-/// suspends.
+/// The bytes of the next record as one span; bytes of several buffers are copied to `space`. Valid until the fiber is
+/// suspended, as the fibers of the thread share that memory.
 std::span<const std::byte> one_record(io::const_buffers from, std::span<std::byte> space) noexcept {
     if (from.size() == 1) return from.front().first(std::min(from.front().size(), record_max));
     std::size_t bytes = 0;
@@ -316,10 +320,10 @@ std::span<const std::byte> one_record(io::const_buffers from, std::span<std::byt
 std::size_t tls_connection::write(io::const_buffers from, const deadline& until, std::error_code& ec,
                                   const char* operation) {
     if (below().is_busy(direction::write, ec)) return 0;
-    flush(until, ec, operation);  // of a write that was cut short
+    flush(until, ec, operation);  // the rest of an earlier write that was cut short
     const bool is_empty = std::ranges::all_of(from, [](const auto& each) { return each.empty(); });
     if (ec || is_empty) return 0;
-    const std::span space = from.size() == 1 ? std::span<std::byte>{} : space_for_record();
+    const std::span space = from.size() == 1 ? std::span<std::byte>{} : record_buffer();
     const long n = perform(direction::write, until, ec, operation, [&] {
         const std::span record = one_record(from, space);
         return ::SSL_write(ssl_.get(), record.data(), static_cast<int>(record.size()));
@@ -332,11 +336,11 @@ std::size_t tls_connection::write(io::const_buffers from, const deadline& until,
 void tls_connection::shutdown(const deadline& until, std::error_code& ec, const char* operation) {
     if (below().is_busy(direction::write, ec)) return;
     flush(until, ec, operation);
-    // Called again, OpenSSL would wait for the peer's goodbye.
+    // A second call of SSL_shutdown would wait for the close_notify of the peer.
     if (ec || (::SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) != 0) return;
     perform(direction::write, until, ec, operation, [this] {
         const int result = ::SSL_shutdown(ssl_.get());
-        return result == 0 ? 1 : result;  // 0: ours is sent, and the peer's has not come
+        return result == 0 ? 1 : result;  // 0: our close_notify is sent, the peer's has not arrived
     });
     if (!ec) flush(until, ec, operation);
 }

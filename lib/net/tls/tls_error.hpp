@@ -5,11 +5,11 @@
 
 namespace coir::detail {
 
-/// What OpenSSL's error queue of this thread says first, and empties it. The queue is shared by the fibers of a thread:
-/// to be called before anything suspends. `otherwise` where it says nothing.
+/// Returns the first error of OpenSSL's error queue, and clears the queue. The fibers of a thread share it: call this
+/// before anything suspends. Returns `otherwise` if the queue is empty.
 std::error_code take_tls_error(std::errc otherwise = std::errc::protocol_error) noexcept;
 
-/// Throws that, with `operation` in the message.
+/// Throws the error of `take_tls_error`, with `operation` in the message.
 [[noreturn]] void throw_tls_error(const std::string& operation);
 
 }  // namespace coir::detail

@@ -17,13 +17,13 @@ struct free_session {
 };
 using tls_session = std::unique_ptr<SSL_SESSION, free_session>;
 
-/// A client's sessions, by the server that they were with: the last thousand. Any thread.
+/// The sessions of a client by server: the last thousand. Any thread.
 class tls_sessions {
 public:
     void keep(const std::string& server, tls_session session);
 
-    /// One to resume, or none. One of TLS 1.3 is handed out once: a ticket that is used twice lets others see that both
-    /// connections are the same client's (RFC 8446, appendix C.4), and each connection brings new ones.
+    /// A session to resume, or null. A session of TLS 1.3 is returned once: a ticket that is used twice lets an
+    /// observer link both connections (RFC 8446, appendix C.4), and each connection brings new tickets.
     tls_session take(const std::string& server);
 
 private:
@@ -35,7 +35,7 @@ private:
     };
 
     std::mutex mutex_;
-    std::list<entry> all_;  // the oldest first
+    std::list<entry> all_;  // oldest first
     std::unordered_multimap<std::string_view, std::list<entry>::iterator> by_server_;
 };
 

@@ -20,19 +20,19 @@ namespace {
 using detail::tls_configuration;
 using detail::tls_connection;
 
-/// Reads files, and hundreds of certificates: not in a fiber's own thread.
+/// Reads files and parses hundreds of certificates, so a fiber lets a thread of the pool do it.
 template <class Options> std::shared_ptr<tls_configuration> make_configuration(const Options& options) {
     const auto make = [&] {
         auto made = std::make_shared<tls_configuration>(options);
-        tls_connection::listen_to(*made);
+        tls_connection::install_callbacks(*made);
         return made;
     };
     if (!this_fiber::in_fiber()) return make();
     return offload([&] {
-        // Its error queue and random numbers: the threads of the pool end after OpenSSL's own end, at which nobody
-        // would free what it keeps for each.
-        struct leave_nothing {
-            ~leave_nothing() { ::OPENSSL_thread_stop(); }
+        // Frees OpenSSL's per-thread state (error queue, random numbers): the threads of the pool end after OpenSSL's
+        // own cleanup, which would leak it.
+        struct free_thread_state {
+            ~free_thread_state() { ::OPENSSL_thread_stop(); }
         } const at_end;
         return make();
     });
@@ -50,15 +50,15 @@ ssl_ctx_st* tls_context::native_handle() const noexcept { return made_->context(
 
 namespace {
 
-/// Of the throwing overloads: what was refused stands in the message too.
+/// For the throwing overloads: adds the refused certificate to the message.
 [[noreturn]] void throw_failure(const std::error_code& ec, std::string operation, const std::string& refused) {
     if (!refused.empty()) operation += " (" + refused + ")";
     detail::throw_error(ec, operation);
 }
 
-/// A connection after its handshake, or none with `ec`; `refused` says of a certificate what is to be known.
-std::unique_ptr<tls_connection> shaken_hands(std::unique_ptr<tls_connection> made, const deadline& until,
-                                             std::error_code& ec, std::string& refused, const char* operation) {
+/// Makes the handshake. Returns the connection, or null with `ec`; `refused` describes a refused certificate.
+std::unique_ptr<tls_connection> with_handshake(std::unique_ptr<tls_connection> made, const deadline& until,
+                                               std::error_code& ec, std::string& refused, const char* operation) {
     made->handshake(until, ec, operation);
     if (!ec) return made;
     refused = made->refused_certificate();
@@ -72,13 +72,13 @@ std::unique_ptr<tls_connection> connected(const std::shared_ptr<tls_configuratio
     const std::uint16_t port = stream.remote_endpoint(unknown).port();
     auto made = std::make_unique<tls_connection>(configuration, std::move(stream), tls_connection::side::client);
     ec = made->expect(host, port);
-    return ec ? nullptr : shaken_hands(std::move(made), until, ec, refused, "tls_stream::connect");
+    return ec ? nullptr : with_handshake(std::move(made), until, ec, refused, "tls_stream::connect");
 }
 
 std::unique_ptr<tls_connection> accepted(const std::shared_ptr<tls_configuration>& configuration, tcp_stream stream,
                                          const deadline& until, std::error_code& ec, std::string& refused) {
     auto made = std::make_unique<tls_connection>(configuration, std::move(stream), tls_connection::side::server);
-    return shaken_hands(std::move(made), until, ec, refused, "tls_stream::accept");
+    return with_handshake(std::move(made), until, ec, refused, "tls_stream::accept");
 }
 
 }  // namespace
@@ -143,12 +143,12 @@ tls_stream::~tls_stream() { end(); }
 void tls_stream::end() noexcept {
     const bool is_unwinding = std::uncaught_exceptions() > exceptions_;
     if (connection_ != nullptr)
-        connection_->close(is_unwinding ? tls_connection::ending::without : tls_connection::ending::with_goodbye);
+        connection_->close(is_unwinding ? tls_connection::ending::without : tls_connection::ending::with_close_notify);
     connection_ = nullptr;
 }
 
 void tls_stream::close() noexcept {
-    if (connection_ != nullptr) connection_->close(tls_connection::ending::with_goodbye);
+    if (connection_ != nullptr) connection_->close(tls_connection::ending::with_close_notify);
 }
 
 void tls_stream::shutdown(deadline until) {
@@ -188,7 +188,7 @@ std::size_t tls_stream::send(io::const_buffers from, const deadline& until, std:
     return is_closed(ec) ? 0 : connection_->write(from, until, ec, "tls_stream::write_some");
 }
 
-// ---- what is known -----------------------------------------------------------------------------------------------
+// ---- properties --------------------------------------------------------------------------------------------------
 
 bool tls_stream::is_open() const noexcept { return native_handle() >= 0; }
 
@@ -200,7 +200,7 @@ ssl_st* tls_stream::tls_handle() const noexcept { return connection_ != nullptr 
 
 tcp_stream& tls_stream::tcp() {
     std::error_code ec;
-    if (is_closed(ec)) detail::throw_error(ec, "tls_stream::tcp");
+    if (is_closed(ec)) detail::throw_error(ec, "tls_stream::tcp: the stream has never been connected");
     return connection_->tcp();
 }
 

@@ -292,7 +292,7 @@ TEST_CASE("tls_context: files that are missing, wrong, or do not belong together
     refuses({own.certificate_chain, all.identity.key}, "server.test.key'", "mismatch");
     refuses({own.key, own.key}, "self.key'", "no start line");
     std::ofstream{all.folder.file("locked.key")} << certificate{"locked", {}}.key_pem("secret");
-    refuses({own.certificate_chain, all.folder.file("locked.key")}, "locked.key'", "locked by a password");
+    refuses({own.certificate_chain, all.folder.file("locked.key")}, "locked.key'", "protected by a password");
     CHECK_THROWS_WITH_AS(tls_context::client({.authorities = all.folder.file("none.pem")}),
                          doctest::Contains("none.pem'"), std::system_error);
 }

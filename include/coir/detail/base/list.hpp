@@ -2,7 +2,7 @@
 
 namespace coir::detail {
 
-/// What links an object into a `list`: the object derives from it. Never copied, and unlinked before it dies.
+/// The base class of objects in a `list`: holds the links. Not copyable; must be unlinked before it is destroyed.
 struct list_hook {
     list_hook() = default;
     list_hook(const list_hook&) = delete;
@@ -20,8 +20,8 @@ struct list_hook {
     list_hook* prev = nullptr;
 };
 
-/// A doubly linked ring of objects that someone else owns: nothing is allocated, and an object leaves in O(1)
-/// without knowing which list it is in. `T` derives from `list_hook`, and needs to be complete only where it is used.
+/// A doubly linked ring of objects that are owned elsewhere. It allocates nothing, and an object is unlinked in O(1)
+/// without a reference to its list. `T` derives from `list_hook`, and need not be complete where the list is declared.
 template <class T> class list {
 public:
     list() noexcept { head_.next = head_.prev = &head_; }
@@ -56,10 +56,10 @@ public:
         return first;
     }
 
-    /// Empties it without a touch to the objects: they may be gone.
+    /// Empties the list without access to the objects, which may no longer exist.
     void forget() noexcept { head_.next = head_.prev = &head_; }
 
-    /// Calls `f` for each object in order. `f` may unlink the object that it is given, and no other.
+    /// Calls `f` for each object in order. `f` may unlink the object that it is given, but no other.
     template <class F> void for_each(F&& f) const {
         for (list_hook* at = head_.next; at != &head_;) {
             list_hook* next = at->next;

@@ -6,17 +6,17 @@
 
 namespace coir::detail {
 
-/// Throws what `failure` stands for, with `operation` in its message: `timed_out` when a deadline of ours has passed,
-/// `std::system_error` otherwise.
+/// Throws the exception for `failure`, with `operation` in its message: `timed_out` if a deadline of coir has passed,
+/// otherwise `std::system_error`.
 [[noreturn]] void throw_error(const std::error_code& failure, std::string_view operation);
 
-/// Nothing when there is no failure.
+/// Does nothing if there is no failure.
 inline void throw_if(const std::error_code& failure, std::string_view operation) {
     if (failure) [[unlikely]]
         throw_error(failure, operation);
 }
 
-/// The same for what concerns one descriptor, which the message names.
+/// As above, for an error of one descriptor; the message names it.
 inline void throw_if(const std::error_code& failure, std::string_view operation, int descriptor) {
     if (failure) [[unlikely]] {
         throw_error(failure, std::string{operation} + " on descriptor " + std::to_string(descriptor));

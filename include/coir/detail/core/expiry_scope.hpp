@@ -6,12 +6,12 @@ namespace coir::detail {
 
 class task;
 
-/// A stretch of a fiber's code with a limit in time, as its task knows it: `timeout_scope` without the surface.
+/// The part of a `timeout_scope` that its task refers to: a section of the code of a fiber that has a limit in time.
 struct expiry_scope : timer_node {
     task* owner = nullptr;
     expiry_scope* outer = nullptr;  // the scope around this one in the same fiber
-    unsigned shields = 0;           // shields that were open when it was entered: one more holds it back
-    int uncaught = 0;               // exceptions in flight when it was entered: one more holds it back
+    unsigned shields = 0;           // shields that were open at entry; a shield opened later delays the expiry
+    int uncaught = 0;               // exceptions in flight at entry; the expiry is not thrown while there are more
     bool expired = false;
 };
 

@@ -2,14 +2,15 @@
 
 namespace coir::detail {
 
-/// What another thread hands to a scheduler. Lies where the sender put it until it is taken.
+/// Work that another thread hands to a scheduler. The sender owns the memory, which must stay valid until the message
+/// has arrived.
 struct message {
     using callback = void (*)(message&) noexcept;
 
     explicit message(callback on_arrival) noexcept : arrive{on_arrival} {}
 
     message* next = nullptr;
-    callback arrive;  // called by the hub: it wakes someone, and runs no code of the user's
+    callback arrive;  // called by the hub: wakes a task, must not run user code
 };
 
 }  // namespace coir::detail

@@ -10,20 +10,21 @@
 
 namespace coir::detail {
 
-/// A call on its way to another scheduler, where a fiber makes it: with its closure behind it, on the heap.
+/// A call that is under way to another scheduler, where a fiber makes it. Allocated on the heap, together with its
+/// closure.
 struct posted_call : message {
     posted_call(const closure_ops& how, void (*end)(posted_call&) noexcept, std::string_view called, std::size_t stack)
         : message{begin}, ops{how}, destroy{end}, name{called}, stack_bytes{stack} {}
 
     const closure_ops& ops;
-    void (*destroy)(posted_call&) noexcept;  // with its closure, on whatever thread
+    void (*destroy)(posted_call&) noexcept;  // destroys call and closure; any thread
     void* closure = nullptr;
     std::string name;
     std::size_t stack_bytes;
-    const void* site = nullptr;  // a return address in the code that posted it
+    const void* site = nullptr;  // return address in the code that posted the call
 
 private:
-    /// The hub: makes the fiber.
+    /// Called by the hub: creates the fiber.
     static void begin(message& arrived) noexcept;
 };
 

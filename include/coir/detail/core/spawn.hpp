@@ -15,22 +15,23 @@ namespace coir::detail {
 
 class task;
 
-/// How a task deals with the closure behind its record, whose type only `spawn` knows.
+/// How a task runs and destroys the closure that is stored after its record. Only `spawn` knows the type of the
+/// closure.
 struct closure_ops {
-    void (*run)(void* closure);               // in the fiber; what it throws is the fiber's failure
-    void (*destroy)(void* closure) noexcept;  // with its result; of one that has run, or never will
+    void (*run)(void* closure);               // runs in the fiber; an exception is the result of the fiber
+    void (*destroy)(void* closure) noexcept;  // also destroys the result; for a closure that has run, or will never run
 };
 
-/// A record with room for a closure. Throws `not_in_fiber`, `std::bad_alloc`.
+/// Allocates a task record with room for a closure. Throws `not_in_fiber`, `std::bad_alloc`.
 task& make_task(std::size_t closure_bytes, std::size_t alignment);
 void* closure_of(task& made) noexcept;
 void discard_task(task& made) noexcept;
 
-/// Sets the task going. It was spawned at this call's return address: to be called from code that is inlined into the
-/// user's.
+/// Makes the task ready. The return address of this call is the spawn site of the fiber: call it from code that is
+/// inlined into the user's function.
 [[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes);
 
-/// The result of a fiber, first in its closure, so that a handle which knows no more than the type finds it.
+/// The result of a fiber. The first base of its closure, so that a handle, which knows only the result type, finds it.
 template <class R> struct result_slot {
     std::optional<R> value;
     R take() { return std::move(*value); }
@@ -47,7 +48,7 @@ template <> struct result_slot<void> {
 
 template <class F, class... A> using spawn_result = std::invoke_result_t<std::decay_t<F>, std::decay_t<A>...>;
 
-/// What a fiber runs: a callable and its arguments, decayed and moved in as std::thread does.
+/// What a fiber runs: a callable and its arguments, decay-copied as std::thread does.
 template <class F, class... A> struct closure : result_slot<spawn_result<F, A...>> {
     using result = spawn_result<F, A...>;
 
@@ -56,7 +57,7 @@ template <class F, class... A> struct closure : result_slot<spawn_result<F, A...
 
     static void run(void* self) {
         closure& here = *static_cast<closure*>(self);
-        // Destroyed in the fiber, before anyone learns that it has ended.
+        // Callable and arguments are destroyed in the fiber, before the joiner is woken.
         struct work_ends {
             closure& here;
             ~work_ends() { here.work.reset(); }

@@ -9,7 +9,7 @@
 
 namespace coir::detail {
 
-/// Any Boost.Context StackAllocator, or none.
+/// Holds a copy of any Boost.Context StackAllocator, or none.
 class any_stack_allocator {
 public:
     any_stack_allocator() = default;

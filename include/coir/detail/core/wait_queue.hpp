@@ -11,8 +11,8 @@ namespace coir::detail {
 class task;
 struct waiter;
 
-/// Fibers that wait for one thing, in the order they came. What primitives are made of: `wait` parks, `wake_one` hands
-/// over to the first. Belongs to one scheduler; destroyed with fibers in it, it aborts.
+/// Fibers that wait for one thing, in order of arrival; the primitives are built on it. `wait` parks, `wake_one` hands
+/// over to the first waiter. Belongs to one scheduler. The destructor aborts the program if fibers still wait.
 class wait_queue {
 public:
     explicit wait_queue(const char* waits_for) noexcept : waits_for_{waits_for} {}
@@ -20,13 +20,13 @@ public:
     wait_queue(const wait_queue&) = delete;
     wait_queue& operator=(const wait_queue&) = delete;
 
-    /// Parks the calling fiber until it is woken: true. False when `until` came first. Throws `not_in_fiber`,
-    /// `wrong_scheduler`, `cancelled`, `scope_expired`: then nothing was handed over. `holder` is where stands the one
-    /// fiber that can end the wait, if there is one: known to reports of deadlocks.
+    /// Parks the calling fiber until it is woken: true. Returns false if `until` passes first. Throws `not_in_fiber`,
+    /// `wrong_scheduler`, `cancelled`, `scope_expired`; nothing was then handed over. `holder` is the address of a
+    /// pointer to the one task that can end the wait, if there is one; deadlock reports use it.
     [[nodiscard]] bool wait(const char* operation, const deadline& until = never, task* const* holder = nullptr);
 
-    /// Wakes the fiber that has waited longest, and runs it after those already ready. Which one; nullptr when none
-    /// waits.
+    /// Wakes the fiber that has waited longest; it runs after the fibers that are already ready. Returns its task, or
+    /// nullptr if none waits.
     task* wake_one() noexcept;
     void wake_all() noexcept;
 
@@ -36,7 +36,7 @@ public:
 
     [[nodiscard]] bool is_from_parent_process() const noexcept { return owner_.is_from_parent_process(); }
 
-    /// As `owner::bind_owner`, and nobody waits any more where the last owner is gone.
+    /// As `owner::bind_owner`; forgets all waiters if the last owner no longer exists.
     bool bind_owner(const char* operation) { return forget_if(owner_.bind_owner(operation)); }
     bool bind_owner(const scheduler& here, const char* operation) {
         return forget_if(owner_.bind_owner(here, operation));

@@ -13,12 +13,12 @@ class scheduler;
 struct waiter;
 enum class direction : std::uint8_t;
 
-/// Whether other processes wait for the same file.
+/// Whether other processes wait on the same open file.
 enum class sharing : std::uint8_t { none, processes };
 
-/// A non-blocking descriptor that the library owns: what sockets, pipes and the like are made of. It comes to belong to
-/// the scheduler whose fiber first uses it, is registered there once, and may outlive it. Each call that waits throws
-/// `not_in_fiber`, `wrong_scheduler`, `cancelled` and `scope_expired`; all other failures are in `ec`.
+/// A non-blocking descriptor that the library owns: the base of sockets, pipes and others. It belongs to the scheduler
+/// whose fiber first uses it, is registered there once, and may outlive it. Each call that waits throws `not_in_fiber`,
+/// `wrong_scheduler`, `cancelled` and `scope_expired`; `ec` holds all other errors.
 class polled_fd {
 public:
     polled_fd() noexcept = default;
@@ -29,36 +29,38 @@ public:
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
 
-    /// Whether fibers of the process that this one was forked from use it, and none here yet.
+    /// Whether it belongs to a scheduler of the process from which this process was forked, and no fiber of this
+    /// process has used it yet.
     [[nodiscard]] bool is_from_parent_process() const noexcept { return owner_.is_from_parent_process(); }
 
-    /// Ends the waits of other fibers in here with `operation_canceled`.
+    /// Closes the descriptor. Suspended calls of other fibers fail with `operation_canceled`.
     void close() noexcept;
 
-    /// Gives the descriptor away, open as it is; -1 when there is none.
+    /// Returns the descriptor, still open, and gives up its ownership; -1 if there is none. Suspended calls fail as
+    /// with `close`.
     int release() noexcept;
 
-    /// Ends the waits in the same way, and stays open.
+    /// Lets suspended calls fail as `close` does, but keeps the descriptor open.
     void interrupt() noexcept { fd_ = release(); }
 
     [[nodiscard]] bool is_shared() const noexcept { return with_ == sharing::processes; }
 
-    /// Makes `attempt`, which is given what is known of the descriptor, until it says other than -EAGAIN; in between
-    /// the fiber is suspended until there is news. Its result, or negative with `ec`. (lib/io/polled_fd.hpp, as the two
-    /// below.)
+    /// Calls `attempt` with the reactor's record of the descriptor until it returns something else than -EAGAIN; after
+    /// each -EAGAIN, suspends the fiber until the descriptor is ready. Returns that result, or a negative number with
+    /// `ec`. (Defined in lib/io/polled_fd.hpp, as the two functions below.)
     template <class Attempt>
     long complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                   Attempt attempt);
 
-    /// What `call` returns, a system call of which EAGAIN alone says that there is nothing more to read, or no room to
-    /// write: made until it has moved something.
+    /// Repeats `call`, a system call, until it has transferred something, and returns its result. `call` must return
+    /// -EAGAIN only if there is nothing more to read, or no room to write.
     template <class Call>
     std::size_t read_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
     template <class Call>
     std::size_t write_by(Call call, const deadline& until, std::error_code& ec, const char* operation);
 
-    /// A fiber is suspended in one of its calls: the descriptor stays where it is, and another fiber's call in that
-    /// direction is refused with `operation_in_progress`.
+    /// Marks that a fiber is suspended in a call on this descriptor. Meanwhile the object must not be moved or
+    /// destroyed, and a call of another fiber in the same direction fails with `operation_in_progress`.
     class pending_call;
     [[nodiscard]] bool is_busy(direction towards, std::error_code& ec) const noexcept;
 
@@ -73,7 +75,7 @@ private:
     int fd_ = -1;
     sharing with_ = sharing::none;
     owner owner_;
-    std::uint32_t pending_calls_[2] = {0, 0};  // fibers suspended in a call, by direction
+    std::uint32_t pending_calls_[2] = {0, 0};  // number of fibers suspended in a call, by direction
 };
 
 }  // namespace coir::detail

@@ -7,21 +7,21 @@
 
 namespace coir::detail {
 
-/// The file that a Unix socket is bound to, where its name is not an abstract one: which file it is, as another one may
-/// take its path.
+/// The file of a bound Unix socket, if its name is not abstract. Stores the identity of the file, since another file
+/// may take its path.
 class socket_file {
 public:
-    /// bind(2) of a socket of that type. The file of a socket that nobody has open any more is replaced.
+    /// Calls bind(2) for a socket of type `type`. Replaces the file of a socket that no process has open any more.
     std::error_code bind(int fd, const net::endpoint& at, int type);
 
-    /// Removes the file that `fd` was bound to, if it still stands where it was. Not in a process that was forked
-    /// since: it is the parent's.
+    /// Removes the file that `fd` was bound to, if it still has that path. Does nothing in a process that was forked
+    /// after `bind`: the file belongs to the parent.
     void remove(int fd) noexcept;
 
 private:
     std::uint64_t device_ = 0;
-    std::uint64_t number_ = 0;  // 0: there is none
-    unsigned made_after_ = 0;   // forks
+    std::uint64_t number_ = 0;  // inode number; 0: no file
+    unsigned made_after_ = 0;   // number of forks at `bind`
 };
 
 }  // namespace coir::detail

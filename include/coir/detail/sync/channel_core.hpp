@@ -11,8 +11,9 @@ struct waiter;
 
 [[noreturn]] void throw_channel_closed();
 
-/// What a channel is, but for its values: who waits to send and who to receive, first come first served. A parked fiber
-/// leaves the address of its value, and the other side moves the value there or from there before it wakes the fiber.
+/// A channel without its values: the fibers that wait to send and to receive, first come, first served. A parked fiber
+/// leaves the address of its value in its waiter; the other side moves the value to or from that address before it
+/// wakes the fiber.
 class channel_core {
 public:
     channel_core() = default;
@@ -20,9 +21,9 @@ public:
     channel_core(const channel_core&) = delete;
     channel_core& operator=(const channel_core&) = delete;
 
-    /// `not_in_fiber`, `wrong_scheduler`: for what may suspend.
+    /// For operations that may suspend. Throws `not_in_fiber`, `wrong_scheduler`.
     void enter(const char* operation);
-    /// `wrong_scheduler`: for what never suspends.
+    /// For operations that never suspend. Throws `wrong_scheduler`.
     void bind_owner(const char* operation) {
         if (owner_.bind_owner(operation)) forget_waiting();
     }
@@ -31,26 +32,26 @@ public:
     [[nodiscard]] bool has_receiver() const noexcept { return !receivers_.empty(); }
     [[nodiscard]] bool has_sender() const noexcept { return !senders_.empty(); }
 
-    /// Where the first of them wants its value, or has it.
+    /// The address of the value of the first waiting receiver (to write it to) or sender (to take it from).
     [[nodiscard]] void* receiver_place() const noexcept;
     [[nodiscard]] void* sender_place() const noexcept;
-    /// The value is moved: lets the first one go on.
+    /// Wakes the first waiting receiver or sender, after its value has been moved.
     void wake_receiver() noexcept;
     void wake_sender() noexcept;
 
     /// Parks the sender of the value at `value` until it is taken. Throws `channel_closed`, `timed_out`, `cancelled`,
-    /// `scope_expired`: then it was not.
+    /// `scope_expired`; the value was then not taken.
     void wait_to_send(void* value, const deadline& until);
 
-    /// Parks until there is a value at `value`, or the channel is closed. Throws `timed_out`, `cancelled`,
-    /// `scope_expired`: then none was taken.
+    /// Parks until a value has been moved to `value`, or the channel is closed. Throws `timed_out`, `cancelled`,
+    /// `scope_expired`; no value was then taken.
     void wait_to_receive(void* value, const deadline& until);
 
-    /// Puts a fiber that waits for other things as well behind those who wait already.
+    /// Appends a waiter of a fiber that also waits for other things (`select`).
     void add_sender(channel_waiter& last) noexcept;
     void add_receiver(channel_waiter& last) noexcept;
 
-    /// Sends away all who wait.
+    /// Closes the channel and wakes all waiting fibers.
     void close();
 
 private:

@@ -6,7 +6,7 @@
 
 namespace coir::detail {
 
-/// Receives value after value, until the channel is closed and drained: for range-for.
+/// For range-for: receives values until the channel is closed and drained.
 template <class Channel> class channel_iterator {
 public:
     using value_type = typename Channel::value_type;

@@ -13,9 +13,10 @@ namespace coir::detail {
 
 class parker;
 
-/// Fibers and threads that wait for one side of what threads share. They are told that it may be their turn, not handed
-/// anything: who is woken tries again. Who changes the state then asks `anyone`; who waits counts itself in and then
-/// looks at the state once more: both sequentially consistent, so one of the two sees the other.
+/// Fibers and threads that wait for a condition on state that threads share (Vyukov, folly). A wake hands over nothing:
+/// the woken waiter tries again. A thread that changes the state calls `anyone` afterwards. A waiter increments the
+/// count and then checks the state once more. Both are sequentially consistent, so at least one of the two sees the
+/// other.
 class event_count {
 public:
     event_count() noexcept;
@@ -25,23 +26,24 @@ public:
 
     [[nodiscard]] bool anyone() const noexcept { return count_.load() != 0; }
 
-    /// The one who has waited longest. Nothing of this is touched any more once it is woken.
+    /// Wakes the waiter that has waited longest. Does not touch this object after that, as the woken waiter may destroy
+    /// it.
     void wake_one() noexcept;
-    /// Those who wait now.
+    /// Wakes all current waiters.
     void wake_all() noexcept;
 
-    /// Waits until `attempt()` is true: it is called when woken, and once more when there is no time left. Throws
-    /// `timed_out`, `cancelled`, `scope_expired`: then it was not.
+    /// Waits until `attempt()` returns true. It is called after each wake, and once more when the time has run out.
+    /// Throws `timed_out`, `cancelled`, `scope_expired`; `attempt()` has then not returned true.
     template <class F> void wait(const char* operation, const deadline& until, F&& attempt) {
-        static_assert(noexcept(attempt()), "who waits stands in the list meanwhile");
+        static_assert(noexcept(attempt()), "attempt must be noexcept: it runs while the waiter is in the list");
         wait(operation, until,
              question{[](void* f) { return (*static_cast<std::remove_reference_t<F>*>(f))(); },
                       std::addressof(attempt)});
     }
 
-    // For who waits for several things.
+    // For a waiter that waits for several things.
     void enter(parker& last);
-    /// False when it has been taken out already, and a wake is on its way to it.
+    /// False if the waiter has already been taken out of the list, and its wake is under way.
     [[nodiscard]] bool leave(parker& one) noexcept;
 
 private:
@@ -54,7 +56,8 @@ private:
     void wait(const char* operation, const deadline& until, question attempt);
     void enter_first(parker& one);
 
-    const unsigned made_after_;  // forks: a forked child's copy may know threads of the parent
+    // The number of forks at construction. The copy of this object in a forked child may list threads of the parent.
+    const unsigned made_after_;
     std::atomic<std::size_t> count_{0};
     std::mutex mutex_;
     list<parker> parkers_;

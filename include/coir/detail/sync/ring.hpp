@@ -7,8 +7,8 @@
 
 namespace coir::detail {
 
-/// Values in the order they came. Its memory grows with what is in it, by doubling, and is kept: a limit that is never
-/// reached costs nothing.
+/// A first-in-first-out queue. Its memory grows by doubling with the number of values and never shrinks, so a large
+/// limit that is not reached costs nothing.
 template <class T> class ring {
 public:
     ring() = default;
@@ -23,7 +23,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] T& front() noexcept { return *at(0); }
 
-    /// Throws `std::bad_alloc`: then nothing was moved.
+    /// Throws `std::bad_alloc`; `value` is then not moved from.
     void push(T&& value) {
         if (size_ == room_) [[unlikely]]
             grow();
@@ -56,8 +56,8 @@ private:
     }
 
     T* slots_ = nullptr;
-    std::size_t room_ = 0;   // a power of two, or none yet
-    std::size_t first_ = 0;  // counts on; its place is what is left modulo the room
+    std::size_t room_ = 0;   // capacity of `slots_`: a power of two, or 0 before the first push
+    std::size_t first_ = 0;  // number of pops; modulo the capacity, the slot of the first value
     std::size_t size_ = 0;
 };
 

@@ -14,15 +14,17 @@ namespace coir::detail {
 
 enum class ring_answer : std::uint8_t { done, not_now, closed };
 
-/// A bounded queue that any threads put into and take from without a lock, first in first out. Each cell has a turn,
-/// which says whose it is next, so that an operation contends for one counter and then has its cell to itself (D.
-/// Vyukov, "Bounded MPMC queue"). Positions count laps above the bits of the index, so that every capacity will do.
+/// A bounded lock-free first-in-first-out queue: any thread may push and pop. Each cell has a turn number, which says
+/// which operation may use it next. So an operation contends for one counter only, and then has its cell to itself (D.
+/// Vyukov, "Bounded MPMC queue"). A position holds the lap in the bits above the index, so a capacity need not be a
+/// power of two.
 ///
-/// An operation that a thread has begun and not yet ended holds up those behind it: to them the ring is full or empty.
-/// The turns are sequentially consistent, for those who count themselves as waiting and then look again.
+/// While a thread is between the begin and the end of an operation, the operations behind it see a full or an empty
+/// ring. The turns are sequentially consistent: a thread that counts itself as a waiter and then checks the ring again
+/// misses no change.
 template <class T> class mpmc_ring {
 public:
-    /// Throws `std::invalid_argument` for no capacity, `std::bad_alloc`.
+    /// Throws `std::invalid_argument` for a capacity of 0, and `std::bad_alloc`.
     explicit mpmc_ring(std::size_t capacity)
         : capacity_{checked(capacity)}, step_{std::bit_ceil(capacity)}, cells_{std::make_unique<cell[]>(capacity)} {
         for (std::size_t i = 0; i < capacity; ++i) cells_[i].turn.store(free_for(i), std::memory_order_relaxed);
@@ -34,7 +36,7 @@ public:
     mpmc_ring(const mpmc_ring&) = delete;
     mpmc_ring& operator=(const mpmc_ring&) = delete;
 
-    /// Moves the value in when it is `done`, and only then.
+    /// Moves from `value` only if the answer is `done`.
     ring_answer push(T& value) noexcept {
         std::uint64_t at = tail_.load(std::memory_order_relaxed);
         for (;;) {
@@ -47,15 +49,16 @@ public:
                 here.turn.store(filled_at(at));
                 return ring_answer::done;
             }
-            if (turn < free_for(at)) {  // it still has the value of a lap ago
-                // Looked at once more, in the one order of all: who has counted himself as waiting is told of the end.
+            if (turn < free_for(at)) {  // the cell still holds the value of the previous lap
+                // Checked again with a sequentially consistent load: a thread that has counted itself as a waiter must
+                // not miss the close.
                 return is_closed() ? ring_answer::closed : ring_answer::not_now;
             }
-            at = tail_.load(std::memory_order_relaxed);  // another one was faster
+            at = tail_.load(std::memory_order_relaxed);  // another thread has taken this position
         }
     }
 
-    /// Moves a value out when it is `done`. Closed: and nothing is left, nor will be.
+    /// Moves a value out only if the answer is `done`. `closed` means that the ring is also empty, and stays so.
     ring_answer pop(std::optional<T>& into) noexcept {
         std::uint64_t at = head_.load(std::memory_order_relaxed);
         for (;;) {
@@ -73,11 +76,11 @@ public:
         }
     }
 
-    /// From now on nothing is put in; who has begun to is let through.
+    /// Refuses every later push. A push that has already begun is completed.
     void close() noexcept { tail_.fetch_or(closed); }
     [[nodiscard]] bool is_closed() const noexcept { return (tail_.load() & closed) != 0; }
 
-    /// Whether `push` would not answer `not_now`; the same of `pop`.
+    /// Whether `push`, or `pop`, would not answer `not_now`.
     [[nodiscard]] bool can_push() const noexcept {
         const std::uint64_t at = tail_.load();
         return (at & closed) != 0 || cell_of(at).turn.load() >= free_for(at);
@@ -87,7 +90,7 @@ public:
         return cell_of(at).turn.load() >= filled_at(at) || tail_.load() == (at | closed);
     }
 
-    /// About how many values it has, where others put in and take out.
+    /// The number of values; approximate while other threads push and pop.
     [[nodiscard]] std::size_t size() const noexcept {
         const std::size_t taken = ordinal(head_.load());
         const std::size_t put = ordinal(tail_.load() & ~closed);
@@ -100,7 +103,7 @@ private:
     static constexpr std::size_t line = 64;
 
     struct cell {
-        cell() noexcept {}  // NOLINT: the value comes and goes
+        cell() noexcept {}  // NOLINT: push and pop construct and destroy the value
         ~cell() {}          // NOLINT
         std::atomic<std::uint64_t> turn{0};
         union {
@@ -109,7 +112,7 @@ private:
     };
 
     static std::size_t checked(std::size_t capacity) {
-        if (capacity == 0) throw std::invalid_argument{"concurrent_channel: a capacity of 0"};
+        if (capacity == 0) throw std::invalid_argument{"concurrent_channel: the capacity must be at least 1"};
         return capacity;
     }
 
@@ -126,10 +129,10 @@ private:
     }
 
     const std::size_t capacity_;
-    const std::size_t step_;  // from lap to lap: a power of two
+    const std::size_t step_;  // distance between the positions of two laps: a power of two
     const std::unique_ptr<cell[]> cells_;
-    alignas(line) std::atomic<std::uint64_t> tail_{0};  // the next to be put in, and whether it is closed
-    alignas(line) std::atomic<std::uint64_t> head_{0};  // the next to be taken out
+    alignas(line) std::atomic<std::uint64_t> tail_{0};  // next position to push to; the top bit is set when closed
+    alignas(line) std::atomic<std::uint64_t> head_{0};  // next position to pop from
 };
 
 }  // namespace coir::detail

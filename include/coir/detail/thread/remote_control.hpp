@@ -13,30 +13,31 @@ namespace coir::detail {
 
 class task;
 
-/// Reaches a fiber of another scheduler, to stop it.
+/// Controls a fiber of another scheduler: stops it, joins it.
 class remote_control : public std::enable_shared_from_this<remote_control>, message {
 public:
     explicit remote_control(scheduler_ref home) noexcept : message{arrived}, home_{std::move(home)} {}
     remote_control(const remote_control&) = delete;
     remote_control& operator=(const remote_control&) = delete;
 
-    /// Any thread. Has the fiber stopped, now or when it begins; nothing when it has ended.
+    /// Any thread. Stops the fiber, or lets it begin stopped if it has not begun yet. Does nothing if it has ended.
     void request_stop();
 
-    /// Throws `std::system_error` (`resource_deadlock_would_occur`) in the fiber itself.
+    /// Throws `std::system_error` (`resource_deadlock_would_occur`) if the calling fiber is the fiber itself.
     void check_joiner(const char* operation) const;
 
-    /// The handle's end: stops the fiber, waits for its end, and logs a failure that nobody has asked for. Nothing in a
-    /// process that was forked: the fiber runs in its parent.
+    /// Called when the handle is destroyed: stops the fiber, waits for its end, and logs an exception that the handle
+    /// has not retrieved. Does nothing in a forked process, since the fiber runs in the parent.
     void end(result_core& result) noexcept;
 
-    /// The handle lets the fiber go on alone. A failure that is there by then is logged.
+    /// Called when the handle detaches the fiber. Logs the exception if the fiber has already ended with one.
     void detach(result_core& result) noexcept;
 
-    /// The fiber: true when the failure is for the handle, and was handed over. False when it was detached.
+    /// Called by the fiber at its end. Returns true if `failure` was handed to the handle, false if the fiber is
+    /// detached.
     [[nodiscard]] bool publish(result_core& result, std::exception_ptr& failure) noexcept;
 
-    /// The fiber that the control is for has begun, and ends at the end of the scope.
+    /// Lives on the stack of the controlled fiber, from its begin to its end.
     class presence {
     public:
         explicit presence(remote_control& held);
@@ -55,7 +56,7 @@ private:
 
     const scheduler_ref home_;
     mutable std::mutex mutex_;
-    task* fiber_ = nullptr;  // while it runs; changed in its own thread alone
+    task* fiber_ = nullptr;  // set while the fiber runs; only its own thread changes it
     bool stop_requested_ = false;
     bool detached_ = false;
     std::shared_ptr<remote_control> on_its_way_;

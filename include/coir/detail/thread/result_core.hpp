@@ -12,7 +12,7 @@ namespace coir::detail {
 
 class parker;
 
-/// One result on its way from where it is made to who waits for it, on whatever threads; all but the value.
+/// One result that is handed from a producer to a consumer, on any threads. Holds everything except the value.
 class result_core {
 public:
     result_core() noexcept;
@@ -20,24 +20,26 @@ public:
     result_core(const result_core&) = delete;
     result_core& operator=(const result_core&) = delete;
 
-    /// The maker: true once, and then `publish` or `give_back` follows.
+    /// For the producer. Returns true if no result has been set or is being set; `publish` or `give_back` must follow
+    /// then.
     [[nodiscard]] bool begin_setting() noexcept {
         state expected = state::none;
         return state_.compare_exchange_strong(expected, state::in_the_making, std::memory_order_acquire);
     }
     void give_back() noexcept { state_.store(state::none, std::memory_order_release); }
-    /// The value, or this failure, is there. Wakes who waits.
+    /// Makes the value, or the exception `failure`, available, and wakes the consumer.
     void publish(std::exception_ptr failure = {}) noexcept;
 
     [[nodiscard]] bool is_ready() const noexcept { return state_.load(std::memory_order_acquire) == state::ready; }
-    /// Of what is ready; none: it is a value. Taken along by who asks, so that the maker's thread does not free it: the
-    /// exception's count is kept in libstdc++.so, where the thread sanitizer does not look.
+    /// The exception of a ready result; null if the result is a value. The consumer takes it, so that the producer's
+    /// thread does not free it: the reference count of an exception is in libstdc++.so, which the thread sanitizer does
+    /// not instrument.
     [[nodiscard]] std::exception_ptr take_failure() noexcept { return std::move(failure_); }
 
-    /// Waits until it is ready: true. False when `until` came first. Throws `cancelled`, `scope_expired`, and
-    /// `std::system_error` (`operation_not_permitted`) when another one waits already.
+    /// Waits until the result is ready: true. Returns false if `until` passes first. Throws `cancelled`,
+    /// `scope_expired`, and `std::system_error` (`operation_not_permitted`) if there is a waiter already.
     [[nodiscard]] bool wait(const char* operation, const deadline& until);
-    /// Whatever comes in the meantime.
+    /// Waits until the result is ready; stops and expired scopes do not end the wait.
     void wait_shielded(const char* operation);
 
 private:
@@ -45,7 +47,7 @@ private:
 
     [[nodiscard]] bool take_out(parker& leaving) noexcept;
 
-    const unsigned made_after_;  // forks, as in `event_count`
+    const unsigned made_after_;  // number of forks at construction, as in `event_count`
     std::atomic<state> state_{state::none};
     std::mutex mutex_;
     parker* waits_ = nullptr;
