@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
 
 #include <atomic>
 

@@ -88,6 +88,22 @@ public:
     /// Lets all that are ready run first.
     void yield() noexcept;
 
+    /// Counts an operation of the running task that may complete without a suspension. True when the task has completed so
+    /// many in this slice that it must yield: a descriptor that is always ready must not monopolise the thread.
+    [[nodiscard]] bool is_yield_due() noexcept {
+        const std::uint64_t slice = status_.slices.load(std::memory_order_relaxed);
+        if (counted_slice_ != slice) {
+            counted_slice_ = slice;
+            operations_ = 0;
+        }
+        if (++operations_ < operations_max) return false;
+        operations_ = 0;
+        return true;
+    }
+    void yield_if_due() noexcept {
+        if (is_yield_due()) yield();
+    }
+
     /// A record with room for a closure, not yet known to anyone. Throws `std::bad_alloc`.
     task& make_task(std::size_t closure_bytes, std::size_t alignment);
     void discard_task(task& unstarted) noexcept;
@@ -142,6 +158,8 @@ public:
     [[noreturn]] void run_tasks() noexcept;
 
 private:
+    static constexpr unsigned operations_max = 64;  // in one slice
+
     /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one
     /// ends.
     struct spare_stack {
@@ -208,6 +226,8 @@ private:
 
     const std::uint64_t serial_;
     std::uint64_t last_id_ = 0;
+    std::uint64_t counted_slice_ = 0;  // the slice of `operations_`
+    unsigned operations_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;
     bool draining_ = false;      // the main task has ended: all are stopped, and what is spawned is born stopped

@@ -21,7 +21,7 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
     detail::waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
     me.descriptor = fd;
     if (!reactor.prepare_borrowed(fd, me, towards)) {
-        if (detail::is_time_to_yield(here)) here.yield();
+        here.yield_if_due();
         return {};
     }
     struct finish {
@@ -54,7 +54,7 @@ std::size_t transfer(const char* operation, int fd, direction towards, const dea
     scheduler& here = scheduler::enter(operation);
     const nature is = nature_of(fd, ec);
     if (ec) return 0;
-    if (detail::is_time_to_yield(here)) here.yield();
+    here.yield_if_due();
     const long moved = detail::try_wait_again(
         ec, [&] { return is == nature::file ? offload(attempt) : attempt(); },
         [&] { return wait_for(here, fd, towards, until); });

@@ -53,7 +53,7 @@ std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadli
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
 }
 
-std::error_code polled_fd::let_others_run(scheduler& here, direction towards) {
+std::error_code polled_fd::yield(scheduler& here, direction towards) {
     const pending_call inside{*this, towards};
     here.yield();
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : std::error_code{};

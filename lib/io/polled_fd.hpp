@@ -23,13 +23,17 @@ private:
     std::uint32_t& pending_calls_;
 };
 
+inline std::error_code polled_fd::yield_if_due(scheduler& here, direction towards) {
+    return here.is_yield_due() ? yield(here, towards) : std::error_code{};
+}
+
 /// `attempt` returns EAGAIN without a system call if the descriptor is known not to be ready.
 template <class Attempt>
 long polled_fd::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                          Attempt attempt) {
     scheduler& here = scheduler::enter(operation);
     ec = admit(here, operation);
-    if (!ec && is_time_to_yield(here)) ec = let_others_run(here, towards);
+    if (!ec) ec = yield_if_due(here, towards);
     if (ec) return -1;
     descriptor& at = here.reactor()[fd_];
     return try_wait_again(

@@ -15,18 +15,4 @@ std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& 
     }
 }
 
-bool is_time_to_yield(scheduler& here) noexcept {
-    constexpr unsigned calls_in_a_row = 64;
-    struct row {
-        std::uint64_t slice;
-        unsigned calls;
-    };
-    static thread_local constinit row row{};
-    const std::uint64_t slice = here.status().slices.load(std::memory_order_relaxed);
-    if (row.slice != slice) row = {slice, 0};
-    if (++row.calls < calls_in_a_row) return false;
-    row.calls = 0;
-    return true;
-}
-
 }  // namespace coir::detail

@@ -36,8 +36,4 @@ template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, At
 /// Parks on the descriptor for which `me` is registered. No error if the descriptor is ready.
 std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until);
 
-/// Whether a fiber has made so many calls without a suspension that it must yield: a socket that is always ready must
-/// not monopolise the thread. Call it once per operation, as it counts.
-bool is_time_to_yield(scheduler& here) noexcept;
-
 }  // namespace coir::detail

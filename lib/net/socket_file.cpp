@@ -1,6 +1,5 @@
 #include <coir/detail/net/socket_file.hpp>
 
-#include "base/fork_count.hpp"
 #include "base/sys.hpp"
 #include "net/socket_calls.hpp"
 
@@ -36,13 +35,13 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     if (!ec && is_path(at) && sys::lstat(at.address().c_str(), &bound) == 0) {
         device_ = bound.st_dev;
         number_ = bound.st_ino;
-        made_after_ = fork_count();
+        bound_in_ = {};
     }
     return ec;
 }
 
 void socket_file::remove(int fd) noexcept {
-    if (number_ == 0 || made_after_ != fork_count()) return;
+    if (number_ == 0 || bound_in_.is_from_parent_process()) return;
     std::error_code ec;
     const std::string path = socket_name(fd, sys::getsockname, ec).address();
     struct stat now {};

@@ -101,7 +101,8 @@ void unix_datagram::send(std::span<const std::byte> bytes, deadline until, std::
 
 void unix_datagram::send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec) {
     detail::scheduler& here = detail::scheduler::enter("unix_datagram::send_to");
-    if (detail::is_time_to_yield(here)) socket_.pause(detail::direction::write, deadline{std::chrono::nanoseconds{0}});
+    ec = socket_.yield_if_due(here, detail::direction::write);
+    if (ec) return;
     datagram_header sent;
     msghdr header{};
     sent.hold(bytes, header);

@@ -1,15 +1,14 @@
 #include <coir/detail/sync/event_count.hpp>
 #include <coir/error.hpp>
 
-#include "base/fork_count.hpp"
 #include "sync/parker.hpp"
 
 namespace coir::detail {
 
-event_count::event_count() noexcept : made_after_{fork_count()} {}
+event_count::event_count() noexcept = default;
 
 event_count::~event_count() {
-    COIR_CHECK(parkers_.empty() || made_after_ != fork_count(),
+    COIR_CHECK(parkers_.empty() || made_in_.is_from_parent_process(),
                "a concurrent_channel is destroyed while somebody waits on it");
 }
 

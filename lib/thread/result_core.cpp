@@ -1,7 +1,6 @@
 #include <coir/detail/thread/result_core.hpp>
 #include <coir/timeout.hpp>
 
-#include "base/fork_count.hpp"
 #include "core/misuse.hpp"
 #include "sync/parker.hpp"
 
@@ -10,10 +9,11 @@
 
 namespace coir::detail {
 
-result_core::result_core() noexcept : made_after_{fork_count()} {}
+result_core::result_core() noexcept = default;
 
 result_core::~result_core() {
-    COIR_CHECK(waits_ == nullptr || made_after_ != fork_count(), "a result is destroyed while somebody waits for it");
+    COIR_CHECK(waits_ == nullptr || made_in_.is_from_parent_process(),
+               "a result is destroyed while somebody waits for it");
 }
 
 void result_core::publish(std::exception_ptr failure) noexcept {

@@ -4,7 +4,6 @@
 
 #include "base/check.hpp"
 #include "base/clone_refusal.hpp"
-#include "base/fork_count.hpp"
 #include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
@@ -43,7 +42,7 @@ thread_pool& thread_pool::of_process() {
 }
 
 thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)
-    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max}, made_after_{fork_count()} {}
+    : name_{std::move(name)}, threads_max_{threads_max}, queue_max_{queue_max} {}
 
 void thread_pool::destroy(thread_pool* made) noexcept {
     if (!made->is_from_parent_process()) return delete made;
@@ -59,7 +58,7 @@ thread_pool::~thread_pool() {
     end();
 }
 
-bool thread_pool::is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
+bool thread_pool::is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 
 void thread_pool::submit(pool_work& work) {
     if (is_from_parent_process()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coir/detail/base/fork_generation.hpp>
 #include <coir/detail/base/list.hpp>
 
 #include "base/affinity.hpp"
@@ -84,7 +85,7 @@ private:
     const std::size_t threads_max_;
     const std::size_t queue_max_;
     const affinity processors_ = affinity::of_process();
-    const unsigned made_after_;  // forks
+    const fork_generation made_in_;
 
     std::mutex mutex_;
     std::condition_variable something_to_do_;

@@ -1,4 +1,5 @@
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
+
 #include "base/per_process.hpp"
 #include "support/death.hpp"
 

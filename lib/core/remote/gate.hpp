@@ -1,6 +1,7 @@
 #pragma once
 
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
+
 #include "core/remote/inbox.hpp"
 
 #include <atomic>
@@ -28,7 +29,7 @@ public:
     }
 
     /// Whether its scheduler has stayed in the process that this one was forked from. Closed then.
-    [[nodiscard]] bool is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
+    [[nodiscard]] bool is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 
     void refer() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     /// The last one that lets go in another thread tells the scheduler: nobody may be left to wake its fibers.
@@ -45,7 +46,7 @@ private:
     void leave() noexcept { state_.fetch_sub(pending_call, std::memory_order_release); }
 
     inbox& inbox_;
-    const unsigned made_after_ = fork_count();
+    const fork_generation made_in_;
     const pthread_t home_ = ::pthread_self();
     std::atomic<std::uint32_t> state_{0};       // on the threshold, and whether it is closed
     std::atomic<std::uint32_t> references_{1};  // the first is the scheduler's

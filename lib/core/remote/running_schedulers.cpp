@@ -1,6 +1,7 @@
 #include "core/remote/running_schedulers.hpp"
 
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
+
 #include "base/per_process.hpp"
 
 #include <atomic>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
 
 #include <array>
 #include <cstddef>
@@ -25,7 +25,7 @@ public:
     void abandon() noexcept;
 
     /// Whether its scheduler has stayed in the process that this one was forked from.
-    [[nodiscard]] bool is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
+    [[nodiscard]] bool is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 
     record_slab(const record_slab&) = delete;
     record_slab& operator=(const record_slab&) = delete;
@@ -56,7 +56,7 @@ private:
     std::byte* unused_ = nullptr;
     std::size_t unused_bytes_ = 0;
     std::size_t live_ = 0;
-    const unsigned made_after_ = fork_count();
+    const fork_generation made_in_;
     bool abandoned_ = false;
     std::vector<chunk> chunks_;
 };

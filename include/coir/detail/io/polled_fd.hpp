@@ -64,11 +64,15 @@ public:
     class pending_call;
     [[nodiscard]] bool is_busy(direction towards, std::error_code& ec) const noexcept;
 
+    /// Lets other fibers run if the calling one must (`scheduler::is_yield_due`). `operation_canceled` if one of them closed
+    /// the descriptor.
+    std::error_code yield_if_due(scheduler& here, direction towards);
+
 private:
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(scheduler& here, direction towards, const deadline& until);
     std::error_code wait_shared(scheduler& here, waiter& me, const deadline& until);
-    std::error_code let_others_run(scheduler& here, direction towards);
+    std::error_code yield(scheduler& here, direction towards);
     void check_no_pending_call() noexcept;
     void forget_calls_of_parent_process() noexcept;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coir/detail/base/fork_generation.hpp>
 #include <coir/net/endpoint.hpp>
 
 #include <cstdint>
@@ -21,7 +22,7 @@ public:
 private:
     std::uint64_t device_ = 0;
     std::uint64_t number_ = 0;  // inode number; 0: no file
-    unsigned made_after_ = 0;   // number of forks at `bind`
+    fork_generation bound_in_;
 };
 
 }  // namespace coir::detail

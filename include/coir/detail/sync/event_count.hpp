@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/base/fork_generation.hpp>
 #include <coir/detail/base/list.hpp>
 
 #include <atomic>
@@ -57,7 +58,7 @@ private:
     void enter_first(parker& one);
 
     // The number of forks at construction. The copy of this object in a forked child may list threads of the parent.
-    const unsigned made_after_;
+    const fork_generation made_in_;  // the copy in a child of fork may list threads of the parent
     std::atomic<std::size_t> count_{0};
     std::mutex mutex_;
     list<parker> parkers_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/base/fork_generation.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -47,7 +48,7 @@ private:
 
     [[nodiscard]] bool take_out(parker& leaving) noexcept;
 
-    const unsigned made_after_;  // number of forks at construction, as in `event_count`
+    const fork_generation made_in_;
     std::atomic<state> state_{state::none};
     std::mutex mutex_;
     parker* waits_ = nullptr;

@@ -1,4 +1,4 @@
-#include "base/fork_count.hpp"
+#include <coir/detail/base/fork_generation.hpp>
 
 #include <atomic>
 #include <pthread.h>
