@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/io/byte_stream.hpp>
 #include <coir/io/io.hpp>
 #include <coir/thread/offload.hpp>
@@ -24,11 +25,7 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
         here.yield_if_due();
         return {};
     }
-    struct finish {
-        ~finish() { at.finish_borrowed(fd); }
-        detail::reactor& at;
-        int fd;
-    } const at_end{reactor, fd};
+    const detail::scope_exit at_end{[&] { reactor.finish_borrowed(fd); }};
     return detail::park_on_descriptor(here, me, until);
 } catch (const std::system_error& refused) {
     return refused.code();

@@ -1,5 +1,7 @@
 #include "io/polled_fd.hpp"
 
+#include <coir/detail/base/scope_exit.hpp>
+
 #include "base/check.hpp"
 #include "base/sys.hpp"
 
@@ -40,15 +42,10 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
 std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadline& until) {
     here.reactor().prepare_shared(fd_, me);
     const pending_call inside{*this, direction::read};
-    struct finish {
-        // If closed, the number may belong to another file now. If interrupted, the descriptor is not registered any
-        // more.
-        ~finish() {
-            if (of.fd_ >= 0 && of.owner_.belongs_to(here.serial())) here.reactor().finish_shared(of.fd_);
-        }
-        scheduler& here;
-        polled_fd& of;
-    } const at_end{here, *this};
+    // If closed, the number may belong to another file now. If interrupted, the descriptor is not registered any more.
+    const scope_exit at_end{[&] {
+        if (fd_ >= 0 && owner_.belongs_to(here.serial())) here.reactor().finish_shared(fd_);
+    }};
     const std::error_code ended = park_on_descriptor(here, me, until);
     return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
 }

@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/fiber.hpp>
 #include <coir/run.hpp>
 
@@ -28,10 +29,7 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
     ::new (main.closure()) void* {closure};
     main.ops = &ops;
     here.start(main, "main", options.main_stack_size, nullptr);
-    struct released {
-        task& main;
-        ~released() { scheduler::release(main); }
-    } const at_end{main};
+    const scope_exit at_end{[&main] { scheduler::release(main); }};
     here.run(main);
     main.failure_seen = true;
     if (main.end == task_end::failed) std::rethrow_exception(main.failure);

@@ -1,5 +1,6 @@
 #include "sync/parker.hpp"
 
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/timeout.hpp>
 
 namespace coir::detail {
@@ -37,10 +38,7 @@ bool parker::park(const deadline& until) {
     if (woken_) return true;
     waiter me{home_->running(), waits_for_};
     waiter_ = &me;
-    struct leaving {
-        parker& self;
-        ~leaving() { self.waiter_ = nullptr; }
-    } const at_end{*this};
+    const scope_exit at_end{[this] { waiter_ = nullptr; }};
     const expectation of_others{home_->inbox()};
     return home_->park(me, until) == outcome::woken;
 }

@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/sync/event_count.hpp>
 #include <coir/sync/select.hpp>
 
@@ -111,10 +112,7 @@ select_case* wait_for_first(case_list cases, select_case& first_due) {
     scheduler& here = scheduler::enter("select");
     waiter me{here.running(), "select"};
     arm_list arms;
-    struct leaving {
-        arm_list& all;
-        ~leaving() { withdraw(all); }
-    } const at_end{arms};
+    const scope_exit at_end{[&arms] { withdraw(arms); }};
     for (std::size_t i = 0; i < cases.size(); ++i) {
         if (waiter* const one = extend(arms[i], *cases[i], here)) me.join_ring(*one);
     }

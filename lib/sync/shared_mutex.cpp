@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/error.hpp>
 #include <coir/sync/shared_mutex.hpp>
 
@@ -69,15 +70,11 @@ bool shared_mutex::wait(access wanted, const char* operation, deadline until) {
     scheduler& here = scheduler::enter(operation);
     applicant me{here.running(), wanted, &writer_};
     applicants_.push_back(me);
-    struct leaving {
-        shared_mutex& from;
-        applicant& who;
-        ~leaving() {
-            if (!who.is_linked()) return;  // let in, or passed over with all behind it: the mutex may be gone
-            who.unlink();
-            from.let_in();
-        }
-    } const at_end{*this, me};
+    const detail::scope_exit at_end{[this, &me] {
+        if (!me.is_linked()) return;  // let in, or passed over with all behind it: the mutex may be gone
+        me.unlink();
+        let_in();
+    }};
     return here.park(me.waits, until) == outcome::woken;  // then let_in() has entered it
 }
 

@@ -1,5 +1,7 @@
 #include "thread/detached_work.hpp"
 
+#include <coir/detail/base/scope_exit.hpp>
+
 namespace coir::detail {
 
 bool detached_work::run(const std::shared_ptr<detached_work>& work, const deadline& until) {
@@ -20,14 +22,11 @@ bool detached_work::await(const deadline& until) {
     waiter me{home_.running(), waits_for_};
     asker_ = &me;
     home_.inbox().expect();
-    struct leave {
-        ~leave() {
-            self.home_.inbox().expect_no_more();
-            self.asker_ = nullptr;
-            self.abandon();
-        }
-        detached_work& self;
-    } const at_end{*this};
+    const scope_exit at_end{[this] {
+        home_.inbox().expect_no_more();
+        asker_ = nullptr;
+        abandon();
+    }};
     return home_.park(me, until) == outcome::woken;
 }
 

@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 
@@ -37,10 +38,7 @@ public:
         if (back_) return;
         waiter me{home_.running(), "offload"};
         waiter_ = &me;
-        struct gone {
-            errand& self;
-            ~gone() { self.waiter_ = nullptr; }
-        } const at_end{*this};
+        const scope_exit at_end{[this] { waiter_ = nullptr; }};
         home_.park(me, never);
     }
 

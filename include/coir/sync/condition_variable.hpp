@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/core/wait_queue.hpp>
 #include <coir/timeout.hpp>
 
@@ -63,16 +64,12 @@ public:
     }
 
     template <detail::basic_lockable Lock> std::cv_status wait_until(Lock& lock, deadline until) {
-        struct reacquired {
-            Lock& lock;
-            ~reacquired() {
-                const shield_scope shield;
-                lock.lock();
-            }
-        };
         lock.unlock();  // throws when there is nothing to unlock
         // Nobody runs between the unlock and the wait, so no notification is missed.
-        const reacquired at_end{lock};
+        const detail::scope_exit at_end{[&lock] {
+            const shield_scope shield;
+            lock.lock();
+        }};
         return park(until);
     }
 

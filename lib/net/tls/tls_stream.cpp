@@ -1,3 +1,4 @@
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/net/tls.hpp>
 #include <coir/this_fiber.hpp>
@@ -31,9 +32,7 @@ template <class Options> std::shared_ptr<tls_configuration> make_configuration(c
     return offload([&] {
         // Frees OpenSSL's per-thread state (error queue, random numbers): the threads of the pool end after OpenSSL's
         // own cleanup, which would leak it.
-        struct free_thread_state {
-            ~free_thread_state() { ::OPENSSL_thread_stop(); }
-        } const at_end;
+        const detail::scope_exit at_end{[] { ::OPENSSL_thread_stop(); }};
         return make();
     });
 }

@@ -2,6 +2,8 @@
 
 #include <coir/detail/base/platform.hpp>
 
+#include <coir/detail/base/scope_exit.hpp>
+
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -58,10 +60,7 @@ template <class F, class... A> struct closure : result_slot<spawn_result<F, A...
     static void run(void* self) {
         closure& here = *static_cast<closure*>(self);
         // Callable and arguments are destroyed in the fiber, before the joiner is woken.
-        struct work_ends {
-            closure& here;
-            ~work_ends() { here.work.reset(); }
-        } const at_end{here};
+        const scope_exit at_end{[&here]() noexcept { here.work.reset(); }};
         auto call = [](auto&&... parts) -> result { return std::invoke(std::forward<decltype(parts)>(parts)...); };
         if constexpr (std::is_void_v<result>) {
             std::apply(call, std::move(*here.work));
