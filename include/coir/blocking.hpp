@@ -16,31 +16,31 @@ namespace detail {
 class task;
 }
 
-/// What happens when a fiber holds its thread while others could run.
+/// What coir does when a fiber holds its thread while other fibers could run.
 enum class blocking_policy {
-    off,    // nobody looks
-    warn,   // it is logged, and the program goes on
-    fail,   // and `blocking_call` is thrown at the fiber's next suspension
-    abort,  // it is logged, and the program ends
+    off,    // no detection
+    warn,   // the event is logged, and the program continues
+    fail,   // the event is logged, and the next suspension of the fiber throws `blocking_call`
+    abort,  // the event is logged, and the program aborts
 };
 
-/// Who looks for it.
+/// How coir detects blocking. `hooks` includes all that `watch` does, and `trap` all that `hooks` does.
 enum class blocking_engine {
-    automatic,  // hooks
-    watch,      // a watchdog's thread: finds every stall that lasts longer than the threshold
-    hooks,      // and hooks on the C library's blocking functions: find each call, name it and time it
-    trap,       // and every system call of a fiber, whoever makes it, by Syscall User Dispatch (x86-64, Linux 5.11)
+    automatic,  // the same as `hooks`
+    watch,      // a watchdog thread: detects every stall that lasts longer than the threshold
+    hooks,      // hooks on the C library's blocking functions: detect, name and time each call
+    trap,       // a trap on every system call of a fiber, with Syscall User Dispatch (x86-64, Linux 5.11)
 };
 
 enum class blocking_kind {
     blocked,  // slept in the kernel
     hog,      // computed without yielding
-    latent,   // made a call that can sleep, and by luck did not
+    latent,   // made a potentially blocking call that did not block this time
 };
 
 enum class blocking_class { sleep, poll, network, pipe, disk, lock, process, dns, signal, other, cpu };
 
-/// The classes that are looked for: all, or those listed.
+/// The set of classes to detect: all by default, or only the listed ones.
 class blocking_classes {
 public:
     constexpr blocking_classes() noexcept = default;
@@ -60,80 +60,81 @@ private:
     std::uint32_t bits_ = ~0U;
 };
 
-/// A function on a stack. One that was inlined stands above the one that it was inlined into, with the same address.
+/// One function on a stack. An inlined function is a frame of its own, directly before the function that it was inlined
+/// into, with the same address.
 struct stack_frame {
-    const void* address = nullptr;  // the instruction that control returns to
-    std::string module;             // the executable's or library's file name
-    std::uintptr_t offset = 0;      // of `address` in the module
-    std::string function;           // demangled; empty when unknown
-    std::string file;               // empty where the program has no debug information, or coir no COIR_SYMBOLS
+    const void* address = nullptr;  // return address
+    std::string module;             // file name of the executable or library
+    std::uintptr_t offset = 0;      // offset of `address` in the module
+    std::string function;           // demangled; empty if unknown
+    std::string file;               // empty without debug information, or if coir is built without COIR_SYMBOLS
     int line = 0;
 };
 
-/// One place at which fibers held their thread.
+/// One location where fibers held their thread.
 struct blocking_report {
     blocking_kind kind = blocking_kind::blocked;
     blocking_class category = blocking_class::other;
     std::string call;                  // `nanosleep`, `recvfrom`, `getaddrinfo`; empty for a hog
-    std::chrono::nanoseconds held{0};  // the longest time
+    std::chrono::nanoseconds held{0};  // the longest single time
     std::chrono::nanoseconds total{0};
     std::uint64_t count = 0;
-    std::uint64_t fiber_id = 0;  // the first fiber seen there
+    std::uint64_t fiber_id = 0;  // the first fiber seen at this location
     std::string fiber_name;
     std::string spawn_site;          // of that fiber: "file:line", or "function (module+0xoffset)"
-    std::vector<stack_frame> stack;  // innermost first; empty when the fiber sleeps where no hook knows of it
+    std::vector<stack_frame> stack;  // innermost frame first; empty if the fiber sleeps in a call that has no hook
 };
 
-/// How blocking is looked for in a run. The environment wins over what the program asks for:
+/// Options of blocking detection in a run. Environment variables override them:
 ///
 /// - `COIR_BLOCKING=off|warn|fail|abort`
 /// - `COIR_BLOCKING_ENGINE=automatic|watch|hooks|trap`
 /// - `COIR_BLOCKING_STALL_MS=100`
-/// - `COIR_BLOCKING_CLASSES=sleep,network` (these alone) or `-disk,-pipe` (all but these)
+/// - `COIR_BLOCKING_CLASSES=sleep,network` (only these) or `-disk,-pipe` (all except these)
 /// - `COIR_BLOCKING_SUPPRESSIONS=path`
-/// - `COIR_BLOCKING_REPORT=path`: a line of JSON for each report is appended to that file
-/// - `COIR_BLOCKING_RECORDS=folder`: what is seen goes into files there, for the tool `blocking-detector`; with policy
-///   warn nothing is logged
+/// - `COIR_BLOCKING_REPORT=path`: each report is appended to that file as one line of JSON
+/// - `COIR_BLOCKING_RECORDS=folder`: the observations are written to files in that folder, for the tool
+///   `blocking-detector`; with policy `warn` nothing is logged then
 ///
-/// `run` throws `std::invalid_argument` for a value that it does not understand, naming the variable.
+/// If a variable has an invalid value, `run` throws `std::invalid_argument`, which names the variable.
 struct blocking_options {
     blocking_policy policy = blocking_policy::warn;
     blocking_engine engine = blocking_engine::automatic;
 
-    /// How long the watchdog lets a fiber hold its thread. Hooks report any call that slept.
+    /// How long a fiber may hold its thread before the watchdog reports it. Hooks report every call that slept.
     std::chrono::milliseconds stall_threshold{100};
 
     blocking_classes classes{};
 
-    /// A file of what is not to be reported; empty: none. One rule a line, `#` begins a comment:
+    /// Path of a file with suppression rules; empty: none. One rule a line; `#` begins a comment:
     ///
     ///     call-stack-contains:legacy::*      a function anywhere on the stack
     ///     function-name-matches:^getaddrinfo$   the blocking call
     ///     called-from-lib:libpq              a module anywhere on the stack
     ///     src:*/third_party/*                a source file anywhere on the stack
-    ///     class:disk && fiber:writer-*       all of several
-    ///     src:*/old/* until=2026-12-31 reason=being replaced    until that day; the reason is for the reader
+    ///     class:disk && fiber:writer-*       several conditions, all of which must match
+    ///     src:*/old/* until=2026-12-31 reason=being replaced    valid until that day; the reason is documentation
     ///
-    /// A pattern matches anywhere in the text; `^` and `$` bind it to the ends, `*` stands for anything.
+    /// A pattern may match any part of the text. `^` and `$` anchor it at the ends; `*` matches any characters.
     std::string suppressions{};
 
     /// Called on the watchdog's thread when the run ends: once for each distinct stack, latent ones included. Must not
-    /// throw: what it throws is logged.
+    /// throw: an exception is logged.
     std::function<void(const blocking_report&)> on_report{};
 };
 
 /// Thrown under `blocking_policy::fail` at the next suspension of the fiber that held its thread. `what()` is the text
-/// that was logged.
+/// of the log message.
 class blocking_call : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-/// Blocking is meant while this lives, in the fiber that makes it: nothing is reported. `why` is for the reader of the
-/// code. Outside a fiber it does nothing. Destroyed by the fiber that made it.
+/// Permits blocking calls in the current fiber for the lifetime of this object: they are not reported. `why` is
+/// documentation in the source code. Has no effect outside a fiber. Must be destroyed by the fiber that created it.
 ///
 /// @code
-/// coir::allow_blocking permit{"the configuration is read once, before anyone else runs"};
+/// coir::allow_blocking permit{"the configuration is read once, before other fibers run"};
 /// std::this_thread::sleep_for(1ms);
 /// @endcode
 class [[nodiscard]] allow_blocking {
@@ -147,14 +148,14 @@ private:
     detail::task* fiber_;
 };
 
-/// What looks for blocking, really.
+/// The state of blocking detection as it really is, which may differ from the options.
 struct engine_status {
     bool on = false;
-    blocking_engine engine = blocking_engine::automatic;  // once on: watch, hooks or trap
-    std::string missing;                                  // what it cannot see in this program, and why; empty: nothing
+    blocking_engine engine = blocking_engine::automatic;  // if on: `watch`, `hooks` or `trap`
+    std::string missing;                                  // what it cannot detect in this program, and why; or empty
 };
 
-/// Of the calling thread's run. Off outside one.
+/// The status for the run of the calling thread. Outside a run: off.
 [[nodiscard]] engine_status active_engine();
 
 }  // namespace coir

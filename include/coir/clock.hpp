@@ -10,18 +10,18 @@ namespace coir {
 /// How time passes in a scheduler.
 enum class clock_mode : std::uint8_t {
     real,
-    /// The clock stands still while a fiber runs, and when all of them wait it jumps to the first of their timers: an
-    /// hour's back-off passes at once. While the outside world is waited for (a descriptor, a signal, an `offload`) it
-    /// goes as the real one does.
+    /// The clock stands still while a fiber runs. When all fibers wait, it jumps to the first of their timers: a delay
+    /// of an hour passes at once. While a fiber waits for the outside world (a descriptor, a signal, an `offload`), the
+    /// clock advances in real time.
     virtual_time,
-    /// As `virtual_time`, but it jumps while descriptors are waited for too, once none of them has become ready for a
-    /// millisecond: for tests in which both ends of a connection are fibers of one scheduler.
+    /// As `virtual_time`, but the clock also jumps while fibers wait for descriptors, once none of these has become
+    /// ready for a millisecond. For tests in which both ends of a connection are fibers of one scheduler.
     virtual_time_past_io,
 };
 
-/// The clock of every wait: `std::chrono::steady_clock` (CLOCK_MONOTONIC, clock_gettime(2)), or in a scheduler whose
-/// `run_options::clock` is virtual that scheduler's, which begins at the same time. To other threads, those of
-/// `offload` among them, it is always the real one.
+/// The clock of every wait: `std::chrono::steady_clock` (CLOCK_MONOTONIC, clock_gettime(2)). In a scheduler whose
+/// `run_options::clock` is virtual, it is the clock of that scheduler, which begins at the real time. For other
+/// threads, including those of `offload`, it is always the real clock.
 ///
 /// @code
 /// coir::run({.clock = coir::clock_mode::virtual_time}, [] {
@@ -41,7 +41,8 @@ struct clock {
 };
 
 namespace detail {
-/// A point of `std::chrono::steady_clock`, in nanoseconds, on `coir::clock`: as far from now.
+/// Converts a point of `std::chrono::steady_clock`, in nanoseconds, to the point of `coir::clock` that is as far from
+/// now.
 [[nodiscard]] std::int64_t from_steady_clock(std::int64_t at) noexcept;
 }  // namespace detail
 

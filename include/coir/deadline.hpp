@@ -13,9 +13,9 @@
 
 namespace coir {
 
-/// A limit in time: the last parameter of every call that suspends. Made from a duration (counted from now) or a point
-/// of `coir::clock` or `std::chrono::steady_clock`; by default there is none. A duration too long to count means
-/// forever, a negative one means now.
+/// A limit in time: the last parameter of every call that suspends. Constructed from a duration (counted from now) or
+/// from a point of `coir::clock` or `std::chrono::steady_clock`. The default is no limit. A duration that is too long
+/// to be represented means forever; a negative one means now.
 ///
 /// @code
 /// using namespace std::chrono_literals;
@@ -44,7 +44,7 @@ public:
 
     [[nodiscard]] constexpr bool is_never() const noexcept { return at_ == forever; }
 
-    /// Whether the point is reached. Reads the clock, unless there is no limit.
+    /// Whether the point in time is reached. Reads the clock, unless there is no limit.
     [[nodiscard]] bool has_passed() const noexcept { return !is_never() && at_ <= now(); }
 
     /// Nanoseconds on `coir::clock`; the largest value when there is no limit.
@@ -67,7 +67,7 @@ private:
         return from_now <= 0 ? at : from_now >= forever - at ? forever : at + from_now;
     }
 
-    /// In nanoseconds, rounded up (a wait never ends early), saturated at both ends. NaN counts as forever.
+    /// Converts to nanoseconds: rounded up, so that no wait ends early, and saturated at both ends. NaN means forever.
     template <class Rep, class Period>
     static constexpr std::int64_t clamp(std::chrono::duration<Rep, Period> length) noexcept {
         using wide = std::chrono::duration<long double, std::nano>;

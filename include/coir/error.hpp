@@ -13,16 +13,16 @@ namespace detail {
 struct expiry_scope;
 }
 
-/// Thrown by a suspension of a fiber that is to stop (`fiber::request_stop`, the end of `run`). Means always that
-/// *this* fiber is to stop. Not a `std::exception`, so that handlers which log and go on do not swallow it; thrown
-/// again at every suspension until the fiber ends.
+/// Thrown by each suspension of a fiber that is to stop (`fiber::request_stop`, the end of `run`), until the fiber
+/// ends. It always means that *this* fiber is to stop. Not a `std::exception`, so that handlers which log an exception
+/// and continue do not swallow it.
 ///
 /// @code
 /// auto fiber = coir::spawn([] {
 ///     try {
 ///         coir::this_fiber::sleep_for(std::chrono::hours{1});
 ///     } catch (const coir::cancelled&) {
-///         // put things in order, then let it pass
+///         // clean up, then rethrow
 ///         throw;
 ///     }
 /// });
@@ -32,8 +32,8 @@ struct expiry_scope;
 /// @endcode
 class cancelled {};
 
-/// Thrown by every suspension inside a `timeout_scope` whose time is up, until the scope is left. Catch it, ask the
-/// scope whether it has expired, and rethrow when it is not yours. Not a `std::exception`, for the reason of
+/// Thrown by every suspension inside a `timeout_scope` whose time is up, until the scope is left. Catch it, check
+/// whether your own scope has expired, and rethrow it if not. Not a `std::exception`, for the same reason as
 /// `cancelled`.
 class scope_expired {
 public:
@@ -46,32 +46,32 @@ private:
     const detail::expiry_scope* scope_;
 };
 
-/// A deadline passed: `std::errc::timed_out`.
+/// A deadline has passed. The code is `std::errc::timed_out`.
 class timed_out : public std::system_error {
 public:
     explicit timed_out(const char* what) : std::system_error{std::make_error_code(std::errc::timed_out), what} {}
 };
 
-/// A suspending operation was called outside a fiber: call it within `coir::run`. Or in a process that was forked in a
-/// fiber: see `run`.
+/// An operation that needs a fiber was called outside of one: call it within `coir::run`. Also thrown in a process that
+/// was forked in a fiber: see `run`.
 class not_in_fiber : public std::logic_error {
 public:
     using std::logic_error::logic_error;
 };
 
-/// An object that belongs to one scheduler was used from another one, or from a thread that has none.
+/// An object that belongs to one scheduler was used from another one, or from a thread without a scheduler.
 class wrong_scheduler : public std::logic_error {
 public:
     using std::logic_error::logic_error;
 };
 
-/// Something was posted to a scheduler that has ended, or is about to and takes nothing any more.
+/// Work was posted to a scheduler that has ended, or that is ending and accepts no more work.
 class scheduler_gone : public std::runtime_error {
 public:
-    scheduler_gone() : std::runtime_error{"the scheduler has ended"} {}
+    scheduler_gone() : std::runtime_error{"scheduler_ref::post: the scheduler has ended, or accepts no more work"} {}
 };
 
-/// `fiber::get()`: there is no result, since the fiber ended by a stop.
+/// Thrown by `fiber::get()` and similar calls: there is no result, because the fiber was stopped.
 class fiber_stopped : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -80,11 +80,12 @@ public:
 /// A value was sent into a channel that is closed.
 class channel_closed : public std::runtime_error {
 public:
-    channel_closed() : std::runtime_error{"channel is closed"} {}
+    channel_closed() : std::runtime_error{"channel: the channel is closed, and the value was not sent"} {}
 };
 
-/// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for
-/// each, with who holds what it waits for, and one for each cycle of fibers that wait for the next.
+/// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for each
+/// fiber, which says what it waits for and which fiber holds that, and a line for each cycle of fibers that wait for
+/// each other.
 class deadlock : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -10,8 +10,8 @@
 
 namespace coir {
 
-/// What several fibers have thrown that were waited for together (`task_group::wait`, `gather`). `what()` has the
-/// message of each: "2 fibers failed: no route; no space". Copies share the failures, and copying does not throw.
+/// The exceptions of several fibers that were waited for together (`task_group::wait`, `gather`). `what()` has the
+/// message of each: "2 fibers failed: no route; no space". Copies share the exceptions, and copying does not throw.
 ///
 /// @code
 /// coir::task_group group;
@@ -32,7 +32,7 @@ class exception_group : public std::runtime_error {
 public:
     explicit exception_group(std::vector<std::exception_ptr> failures);
 
-    /// In the order of failing.
+    /// In the order in which the fibers failed.
     [[nodiscard]] std::span<const std::exception_ptr> failures() const noexcept { return *failures_; }
 
 private:

@@ -13,17 +13,18 @@
 
 namespace coir {
 
-/// What `spawn` may be told about a fiber.
+/// Options of `spawn`.
 struct fiber_options {
-    /// For logs, dumps and reports; copied, the first 255 bytes.
+    /// For logs, dumps and reports. Copied; the first 255 bytes are kept.
     std::string_view name{};
-    /// Address space of its stack in bytes, guard included; 0: `run_options::stack_size`. Memory is what is touched.
+    /// Address space of the stack in bytes, guard included; 0: `run_options::stack_size`. Only the pages that the fiber
+    /// touches use memory.
     std::size_t stack_size = 0;
 };
 
 namespace detail {
 
-/// A handle without the result: owns a task's record.
+/// A handle that does not depend on the result type. Owns the record of a task.
 class fiber_handle {
 public:
     fiber_handle() noexcept = default;
@@ -36,39 +37,42 @@ public:
     }
     ~fiber_handle();
 
-    /// Whether there is a fiber: spawned, and neither detached nor moved away.
+    /// Whether there is a fiber: spawned, and neither detached nor moved from.
     [[nodiscard]] bool joinable() const noexcept { return task_ != nullptr; }
 
-    /// Whether the fiber has ended. False when there is none.
+    /// Whether the fiber has ended. False if there is no fiber.
     [[nodiscard]] bool done() const noexcept;
 
-    /// Waits until the fiber has ended, however it does; its result stays for `get`. Throws `timed_out` at `until`,
-    /// `cancelled`, and `std::system_error`: `invalid_argument` when there is no fiber, `resource_deadlock_would_occur`
-    /// from the fiber itself, `operation_not_permitted` when another fiber already joins it.
+    /// Waits until the fiber has ended, for any reason; its result remains for `get`. Throws `timed_out` at `until`,
+    /// `cancelled`, `scope_expired`, and `std::system_error`: `invalid_argument` if there is no fiber,
+    /// `resource_deadlock_would_occur` if called in the fiber itself, `operation_not_permitted` if another fiber
+    /// already joins it.
     void join(deadline until = never);
 
-    /// As `join`, but says whether the fiber has ended in time: `ready` or `timeout`.
+    /// As `join`, but returns whether the fiber has ended in time: `ready` or `timeout`.
     std::future_status wait_until(deadline until);
 
     template <class Rep, class Period> std::future_status wait_for(std::chrono::duration<Rep, Period> length) {
         return wait_until(deadline{length});
     }
 
-    /// From now on every suspension of the fiber throws `cancelled` (see shield_scope). Runs its stop callbacks here.
-    /// Does not wait, and does nothing to a fiber that has ended.
+    /// From now on, every suspension of the fiber throws `cancelled` (see `shield_scope`). The fiber's stop callbacks
+    /// run in the calling fiber. Does not wait. Has no effect on a fiber that has ended.
     void request_stop();
 
-    /// Lets the fiber go on alone; `run` still waits for it. What it throws goes to `on_unhandled_exception`.
+    /// Lets the fiber run on without a handle; `run` still waits for it. Its exception goes to
+    /// `on_unhandled_exception`.
     void detach();
 
-    /// Counts from 1 in the order of spawning, in each `run`. 0 when there is no fiber.
+    /// Fibers are numbered from 1 in the order of spawning, in each `run`. 0 if there is no fiber.
     [[nodiscard]] std::uint64_t id() const noexcept;
 
-    /// As given in `fiber_options`; empty when it was not. Holds as long as the handle.
+    /// The name in `fiber_options`; empty if none was given. Valid as long as the handle.
     [[nodiscard]] std::string_view name() const noexcept;
 
 protected:
-    /// Waits for the end, throws what the fiber threw (`fiber_stopped` when it was stopped); then its closure.
+    /// Waits for the end. Throws the exception of the fiber, or `fiber_stopped` if it was stopped. Otherwise returns
+    /// the closure of the fiber.
     void* wait_for_result(deadline until);
 
 private:
@@ -80,14 +84,15 @@ private:
     task* task_ = nullptr;
 };
 
-/// The fiber's record. Throws as `join` does, but for what regards its caller.
+/// The fiber's record. Throws the same errors as `join`, except those about the calling fiber.
 task& task_of(const fiber_handle& handle, const char* operation);
 
 }  // namespace detail
 
-/// Owns a fiber, as `std::jthread` owns a thread, and its result. One owner and one joiner, in the scheduler that it
-/// was spawned in (another one: `wrong_scheduler`). The destructor, and assigning to a handle that has a fiber,
-/// requests stop and joins, shielded; a failure that nobody asked for is then logged.
+/// Owns a fiber and its result, as `std::jthread` owns a thread. Has one owner and one joiner, in the scheduler in
+/// which the fiber was spawned (from another one: `wrong_scheduler`). The destructor, and an assignment to a handle
+/// that has a fiber, request a stop and join, shielded. A failure that was never retrieved then goes to
+/// `on_unhandled_exception`.
 ///
 /// @code
 /// coir::fiber<int> answer = coir::spawn([](int a, int b) { return a * b; }, 6, 7);
@@ -97,8 +102,8 @@ template <class R> class [[nodiscard]] fiber : public detail::fiber_handle {
 public:
     using detail::fiber_handle::fiber_handle;
 
-    /// Waits for the end and moves the result out, once; rethrows what the fiber threw. `fiber_stopped` when the fiber
-    /// ended by a stop. Throws besides what `join` throws. The handle is empty afterwards.
+    /// Waits for the end and moves the result out, once. Throws the exception of the fiber, or `fiber_stopped` if it
+    /// was stopped. Throws also what `join` throws. The handle is empty afterwards.
     R get(deadline until = never) {
         auto* const slot = static_cast<detail::result_slot<R>*>(wait_for_result(until));
         const fiber ending{std::move(*this)};
@@ -106,10 +111,10 @@ public:
     }
 };
 
-/// Makes a fiber that runs `f(arguments...)`, all decayed and moved into it as `std::thread` does. It begins at the
-/// next suspension of its spawner, in the order of spawning, and never changes thread. Throws `not_in_fiber`,
-/// `std::bad_alloc`; when no stack can be had at its first run, `get()` throws the `std::system_error` that names the
-/// limit.
+/// Creates a fiber that runs `f(arguments...)`, all decayed and moved into it as `std::thread` does. It begins at the
+/// next suspension of the spawning fiber; fibers begin in the order of spawning. It never changes thread. Throws
+/// `not_in_fiber`, `std::bad_alloc`. If there is no stack for its first run, `get()` throws a `std::system_error` that
+/// names the limit.
 ///
 /// @code
 /// auto greeting = coir::spawn({.name = "greeter"}, [] { return std::string{"hello"}; });

@@ -10,14 +10,15 @@
 namespace coir {
 
 namespace detail {
-/// The running fiber's value of a variable, nullptr while it has none. Throws `not_in_fiber`.
+/// The running fiber's value of a variable; nullptr if it has none yet. Throws `not_in_fiber`.
 [[nodiscard]] void* find_local(const void* variable);
 void add_local(const void* variable, void* value, void (*destroy)(void*) noexcept);
 }  // namespace detail
 
-/// A variable with one value per fiber, made when the fiber first touches it and destroyed when it ends, the last made
-/// first. The variable itself is static as a rule: it must outlive every fiber that touches it. Outside a fiber,
-/// `not_in_fiber`. (A `thread_local` is shared by all fibers of the thread.)
+/// A variable with one value per fiber. The value is created when the fiber first uses the variable, and destroyed when
+/// the fiber ends; the last created value is destroyed first. The variable itself is usually static: it must outlive
+/// every fiber that uses it. Throws `not_in_fiber` outside a fiber. (A `thread_local` is shared by all fibers of the
+/// thread.)
 ///
 /// @code
 /// static coir::fiber_local<int> depth{1};
@@ -38,10 +39,10 @@ public:
     fiber_local& operator=(const fiber_local&) = delete;
 
     [[nodiscard]] T& get() const {
-        if (void* const known = detail::find_local(this)) return *static_cast<T*>(known);
-        T* const made = make_();
-        detail::add_local(this, made, [](void* value) noexcept { delete static_cast<T*>(value); });
-        return *made;
+        if (void* const existing = detail::find_local(this)) return *static_cast<T*>(existing);
+        T* const created = make_();
+        detail::add_local(this, created, [](void* value) noexcept { delete static_cast<T*>(value); });
+        return *created;
     }
 
     T& operator*() const { return get(); }

@@ -18,21 +18,21 @@
 
 namespace coir {
 
-/// Who came first, and with what.
+/// Which function finished first, and its result.
 template <class T> struct first_result {
-    std::size_t index;  // from 0, in the order of the arguments
+    std::size_t index;  // zero-based, in the order of the arguments
     T value;
 };
 
 namespace detail {
 
-/// What calling an `F` gives; `std::monostate` for nothing.
+/// The result type of an `F`; `std::monostate` if it returns nothing.
 template <class F>
 using gathered = std::conditional_t<std::is_void_v<std::invoke_result_t<F>>, std::monostate, std::invoke_result_t<F>>;
 
 [[noreturn]] void throw_no_result();
 
-/// A place for what a fiber gives, which may come to nothing.
+/// Storage for the result of a fiber. It stays empty if the fiber ends without a result.
 template <class R> struct gather_slot : result_slot<R> {
     template <class F> void fill_from(F&& work) {
         if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
@@ -51,7 +51,7 @@ template <class R> struct gather_slot : result_slot<R> {
     }
 };
 
-// Inlined down to the spawn, so that its place in reports is the user's call.
+// Inlined down to the spawn, so that reports show the user's call as the spawn site.
 template <std::size_t... I, class... F>
 [[gnu::always_inline]] inline std::tuple<gathered<F>...> gather_each(std::index_sequence<I...>, F&&... work) {
     std::tuple<gather_slot<gathered<F>>...> slots;
@@ -64,7 +64,7 @@ template <std::size_t... I, class... F>
     return std::tuple<gathered<F>...>{std::get<I>(slots).take()...};
 }
 
-/// One type for values of these types: theirs, or a variant with an alternative for each.
+/// One type that holds a value of each given type: the type itself if all are the same, otherwise a variant of all.
 template <class First, class... Others> struct common_value {
     using type = std::conditional_t<(std::same_as<First, Others> && ...), First, std::variant<First, Others...>>;
 };
@@ -79,7 +79,7 @@ template <std::size_t... I, class... F>
                       using result = std::remove_cvref_t<gathered<F>>;
                       gather_slot<result> slot;
                       slot.fill_from(std::forward<F>(work));
-                      if (group.is_stopping()) return;  // another one came first, or failed
+                      if (group.is_stopping()) return;  // another fiber finished or failed before
                       if constexpr (std::same_as<value, result>)
                           first.emplace(first_result<value>{I, slot.take()});
                       else
@@ -95,13 +95,14 @@ template <std::size_t... I, class... F>
 
 }  // namespace detail
 
-/// Runs each of `work` in a fiber of its own and waits for all. Their results in order: a tuple, `std::monostate` for a
-/// function that returns nothing. When one fails the others are stopped, and once all have ended its exception is
-/// thrown; an `exception_group` of all when others have failed as well, on their own or while they were being stopped.
-/// The functions are used where they are, not copied.
+/// Runs each of `work` in a fiber of its own and waits for all. Returns their results as a tuple, in the order of the
+/// arguments; `std::monostate` for a function that returns nothing. The functions are called in place, not copied. When
+/// one fiber fails, the others are stopped. Once all have ended, its exception is thrown; if others failed as well, on
+/// their own or while they were being stopped, an `exception_group` of all failures is thrown.
 ///
-/// Stopped or expired itself it stops them all, waits until they have ended, and throws `cancelled` or `scope_expired`.
-/// `fiber_stopped` when one let `cancelled` pass and none failed. For a limit in time: `with_timeout`.
+/// If the calling fiber is stopped or its scope expires, all fibers are stopped and waited for; then `cancelled` or
+/// `scope_expired` is thrown. Throws `fiber_stopped` if a fiber was ended by `cancelled` and none failed. For a time
+/// limit, use `with_timeout`.
 ///
 /// @code
 /// auto [number, text, nothing] = coir::gather([] { return 6 * 7; }, [] { return std::string{"six"}; }, [] {});
@@ -112,7 +113,8 @@ requires(std::invocable<F>&&...) [[gnu::always_inline]] inline std::tuple<detail
     return detail::gather_each(std::index_sequence_for<F...>{}, std::forward<F>(work)...);
 }
 
-/// As above for as many as the range has: their results are a vector. Throws `timed_out` besides.
+/// As above, for all functions of a range. Returns their results as a vector, in the order of the range. Throws also
+/// `timed_out` if `until` has passed; by then all fibers have been stopped and have ended.
 ///
 /// @code
 /// std::vector<std::function<int()>> work{[] { return 1; }, [] { return 2; }};
@@ -132,7 +134,7 @@ requires std::invocable<std::ranges::range_reference_t<Range>>
         for (auto&& each : range) {
             if constexpr (std::is_lvalue_reference_v<work>) {
                 detail::spawn_member(group, {}, 0, [&into = *slot, &each] { into.fill_from(each); });
-            } else {  // the range makes its elements as it goes
+            } else {  // the range creates its elements on access, so the fiber owns this one
                 detail::spawn_member(
                     group, {}, 0, [&into = *slot, own = std::move(each)]() mutable { into.fill_from(std::move(own)); });
             }
@@ -145,10 +147,11 @@ requires std::invocable<std::ranges::range_reference_t<Range>>
     return results;
 }
 
-/// Runs each of `work` in a fiber of its own until the first has finished: its result, after the others were stopped
-/// and have ended. The value is a variant with an alternative for each where their types differ; `std::monostate` for
-/// nothing. When the first to finish fails, that alone is thrown. Otherwise as `gather`; what the others throw while
-/// they are being stopped is reported as that of fibers nobody asked (`on_unhandled_exception`).
+/// Runs each of `work` in a fiber of its own until the first one has finished. Then the others are stopped and waited
+/// for, and the result of the first is returned. If the result types differ, the value is a variant with one
+/// alternative for each function; `std::monostate` stands for no result. If the first to finish fails, only its
+/// exception is thrown. What the others throw while they are being stopped goes to `on_unhandled_exception`. Otherwise
+/// as `gather`.
 ///
 /// @code
 /// const auto first = coir::first_of([] { coir::this_fiber::sleep_for(1h); return 1; }, [] { return 2; });

@@ -9,7 +9,7 @@
 
 namespace coir {
 
-/// `text` is one message, without its level, the time or a newline at the end. It may have several lines.
+/// `text` is one message, without a level, a time or a newline at the end. It may have several lines.
 using log_function = std::function<void(log_level level, std::string_view text)>;
 
 /// Sends coir's log to `function`: warnings, dumps and the reports of the blocking detector. An empty function, or
@@ -20,14 +20,14 @@ using log_function = std::function<void(log_level level, std::string_view text)>
 /// where coir links the shared library) has its own registry, in which coir finds nothing: it calls `set_log`.
 ///
 /// The function
-/// - is called by the thread that has something to say: in a fiber, outside of all fibers, on the detector's thread.
+/// - is called by the thread that logs the message: in a fiber, outside of all fibers, or on the detector's thread.
 ///   Calls from several threads may run at the same time.
-/// - must not suspend its fiber, and blocks its thread as all code of a fiber does.
-/// - may throw: the exception is dropped, and the message goes where it goes by default.
+/// - must not suspend its fiber, and should not block its thread.
+/// - may throw: the exception is dropped, and the message goes to the default log.
 /// - may cause other messages: they go to standard error.
 /// - is called until the process ends, also while static objects are destroyed, and in children of `fork`.
 ///
-/// When `set_log` returns, the replaced function runs on no other thread and is destroyed. Where the function itself
+/// When `set_log` returns, the replaced function runs on no other thread and has been destroyed. If the function itself
 /// calls `set_log`, it is destroyed when it returns.
 ///
 /// @code
@@ -37,7 +37,7 @@ using log_function = std::function<void(log_level level, std::string_view text)>
 ///     std::clog << "my server: " << text << '\n';
 ///     ++problems;
 /// });
-/// coir::spawn([] { throw std::runtime_error{"nobody asks for this result"}; }).join();
+/// coir::spawn([] { throw std::runtime_error{"this result is never retrieved"}; }).join();
 /// coir::set_log(nullptr);
 /// if (problems != 1) throw std::logic_error{"the failure was not logged"};
 /// @endcode

@@ -6,10 +6,10 @@
 
 namespace coir {
 
-/// How much a message of the log matters.
+/// The severity of a log message.
 enum class log_level {
-    info,     // something went as it should
-    warning,  // something to look at; the program goes on
+    info,     // normal operation
+    warning,  // needs attention; the program continues
     error,    // something has failed
 };
 

@@ -17,47 +17,52 @@
 
 namespace coir {
 
-/// How a scheduler runs. The defaults suit programs and tests alike.
+/// Options of a scheduler. The defaults suit programs and tests alike.
 struct run_options {
-    /// Address space of a fiber's stack in bytes, guard included: memory is what is touched.
+    /// Address space of a fiber's stack in bytes, guard included. Only the pages that the fiber touches use memory.
     std::size_t stack_size = std::size_t{256} << 10;
-    /// The same for the first fiber, which runs what a thread's stack used to.
+    /// The same for the first fiber, which runs code that would otherwise run on the thread's own stack.
     std::size_t main_stack_size = std::size_t{8} << 20;
-    /// What is done about fibers that block their thread.
+    /// Detection of fibers that block their thread.
     blocking_options blocking{};
-    /// Told what a fiber has thrown that nobody will ask for (it was detached, or its handle destroyed), with its name.
-    /// Runs in the ending fiber, or the one that destroys the handle. Empty: logged as an error.
+    /// Called with an exception that escaped a fiber whose result can no longer be retrieved (the fiber was detached,
+    /// or its handle was destroyed), and with the name of the fiber. Runs in the fiber that ends, or in the fiber that
+    /// destroys the handle. Empty: the exception is logged as an error.
     std::function<void(std::exception_ptr, std::string_view)> on_unhandled_exception{};
-    /// For the log.
+    /// The name of the scheduler in log messages.
     std::string name{};
-    /// What time `sleep_for`, deadlines and `coir::clock` go by.
+    /// The time that `sleep_for`, deadlines and `coir::clock` use.
     clock_mode clock = clock_mode::real;
-    /// For tests: fibers that are ready run, and timers of one time fire, in an order that the seed determines,
-    /// whatever is said elsewhere of who runs after whom. None: first come, first served. See `coir::test::explore`.
+    /// For tests. The seed determines the order in which ready fibers run and in which timers of the same time fire; it
+    /// overrides every order promised elsewhere. Without a seed: first come, first served. See `coir::test::explore`.
     std::optional<std::uint64_t> seed{};
-    /// A Boost.Context StackAllocator for the fibers that ask for no stack size of their own; the first fiber and those
-    /// that do have theirs from coir's pool. Empty: the pool serves all. Must outlive nothing: it is copied.
+    /// A Boost.Context StackAllocator for fibers without a stack size of their own. The first fiber, and fibers with a
+    /// stack size of their own, use coir's stack pool. Empty: all fibers use the pool. Copied; the original may be
+    /// destroyed.
     detail::any_stack_allocator stack_allocator{};
 };
 
 namespace detail {
-/// Runs the closure as the first fiber of a new scheduler, and returns when all fibers have ended. Throws what it
+/// Runs the closure as the first fiber of a new scheduler. Returns when all fibers have ended. Throws what the closure
 /// threw.
 void run_scheduler(const run_options& options, const closure_ops& ops, void* closure);
 }  // namespace detail
 
 /// Runs a scheduler on the calling thread, with `main` as its first fiber. When `main` returns or throws, the fibers
-/// still alive are stopped and waited for; then its result or exception comes out. Leaves nothing behind.
+/// that are still alive are stopped and waited for. Then `run` returns the result of `main` or throws its exception.
+/// Nothing of the scheduler remains afterwards.
 ///
-/// Any number of threads may be in `run` at once, each with fibers of its own. Throws `std::logic_error` within a
-/// fiber, `deadlock` when nothing can ever wake the fibers that are left, `std::system_error` when the system refuses
-/// descriptors or memory. While it lasts SIGPIPE is blocked in this thread, and a pending one taken back.
+/// Any number of threads may be in `run` at the same time, each with its own fibers. Throws `std::logic_error` if
+/// called within a fiber, `deadlock` if nothing can ever wake the fibers that are left, `std::system_error` if the
+/// system refuses descriptors or memory. SIGPIPE is blocked in this thread during the call. A SIGPIPE that became
+/// pending during the call is discarded.
 ///
-/// A process that was forked (fork(2)) in a fiber goes on in that fiber, alone: the scheduler has stayed in the parent,
-/// which does not notice. It is to run another program, to end by `_exit` or `exit`, or to call `run` anew, for fibers
-/// of its own. What they use of the parent's objects is their copy, and free: a mutex that a fiber of the parent holds
-/// is held by nobody. Whatever else needs a fiber throws `not_in_fiber`; the end of the fiber ends the process with a
-/// message. `process` does without all that.
+/// When a fiber calls fork(2), only that fiber continues in the child process: the scheduler stays in the parent and is
+/// not affected. In the child the fiber should execute another program, end the process with `_exit` or
+/// `exit`, or call `run` again, for fibers of its own. Those fibers may use the objects of the parent: they are copies,
+/// and free. For example, a mutex that a fiber of the parent holds is unlocked in the child. Any other operation that
+/// needs a fiber throws `not_in_fiber`. If the fiber itself ends, the process ends with a message. To start a program
+/// without these restrictions, use `process`.
 template <class F>
 requires std::invocable<F> std::invoke_result_t<F> run(const run_options& options, F&& main) {
     using result = std::invoke_result_t<F>;
@@ -67,7 +72,7 @@ requires std::invocable<F> std::invoke_result_t<F> run(const run_options& option
             closure& here = *static_cast<closure*>(self);
             if constexpr (std::is_void_v<result>) {
                 std::invoke(std::forward<F>(here.work));
-                asm volatile("");  // no tail call: main's own frame is what reports and dumps look for
+                asm volatile("");  // prevents a tail call: reports and dumps search for the stack frame of `main`
             } else if constexpr (std::is_reference_v<result>) {
                 here.value = &std::invoke(std::forward<F>(here.work));
             } else {

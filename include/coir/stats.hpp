@@ -8,23 +8,24 @@
 
 namespace coir {
 
-/// What a scheduler has done since it began, and what it holds now. Trivially copyable: it may be handed on by a socket
-/// or in memory that processes share.
+/// What a scheduler has done since it began, and what it holds now. Trivially copyable: it may be sent through a socket
+/// or stored in memory that processes share.
 struct scheduler_stats {
     std::uint64_t fibers_alive = 0;   // spawned and not ended
-    std::uint64_t fibers_ready = 0;   // of those, that wait for their turn; the one that asks runs, and is not counted
-    std::uint64_t fibers_parked = 0;  // of those, that wait for something
+    std::uint64_t fibers_ready = 0;   // those of them that wait to run; the calling fiber runs, and does not count
+    std::uint64_t fibers_parked = 0;  // those of them that wait for something
     std::uint64_t switches = 0;       // of the thread from one fiber to the next, or to the scheduler's own stack
-    std::uint64_t polls = 0;          // looks at epoll
-    std::uint64_t stacks_in_use = 0;  // of the scheduler's own stacks, and not of `run_options::stack_allocator`
-    std::uint64_t stacks_pooled = 0;  // of those, that are kept warm for the next fibers
+    std::uint64_t polls = 0;          // polls of the epoll descriptor
+    std::uint64_t stacks_in_use = 0;  // of the scheduler's own pool, not of `run_options::stack_allocator`
+    std::uint64_t stacks_pooled = 0;  // stacks of that pool that are kept for the next fibers
 
-    /// The longest time in which the scheduler looked neither at descriptors nor at timers, since fibers held the
-    /// thread: a wake from outside may have been late by as much. That is the longest slice of one fiber, or those of
-    /// up to 256 short ones. On `coir::clock`: zero where time is virtual.
+    /// The longest time in which the scheduler checked neither descriptors nor timers, because fibers used the thread.
+    /// A wakeup from outside may have been late by this time. It is the longest slice of one fiber, or the sum of up to
+    /// 256 short ones. Measured with `coir::clock`: zero if time is virtual.
     std::chrono::nanoseconds longest_round{0};
 
-    /// Merges what several schedulers tell: sums, and the longest round of all.
+    /// Merges the statistics of several schedulers: adds them, except for the longest round, of which it takes the
+    /// larger.
     scheduler_stats& operator+=(const scheduler_stats& other) noexcept {
         fibers_alive += other.fibers_alive;
         fibers_ready += other.fibers_ready;
@@ -38,8 +39,8 @@ struct scheduler_stats {
     }
 };
 
-/// Of the calling fiber's scheduler. Looks at each fiber that is alive, and reads the clock once; does not suspend.
-/// Throws `not_in_fiber`.
+/// The statistics of the calling fiber's scheduler. Visits each fiber that is alive, and reads the clock once; does not
+/// suspend. Throws `not_in_fiber`.
 ///
 /// @code
 /// const coir::scheduler_stats before = coir::stats();

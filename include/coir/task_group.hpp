@@ -17,7 +17,7 @@
 
 namespace coir {
 
-/// How many fibers may run at once.
+/// The maximum number of fibers that run at the same time.
 struct limit {
     /// Throws `std::invalid_argument` for 0.
     explicit limit(std::size_t at_once);
@@ -29,13 +29,13 @@ namespace detail {
 
 class group_core;
 
-/// What a group keeps of each of its fibers, in front of what the fiber runs.
+/// A group's record of one of its fibers. It lies in front of the fiber's closure.
 struct group_member : list_hook {
     group_core* group = nullptr;
     task* fiber = nullptr;
 };
 
-/// A group, whatever its fibers run.
+/// The part of a group that does not depend on what its fibers run.
 class group_core {
 public:
     explicit group_core(std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept : slots_{most} {}
@@ -43,10 +43,10 @@ public:
     group_core(const group_core&) = delete;
     group_core& operator=(const group_core&) = delete;
 
-    /// Waits until there is a slot for one more. Throws `wrong_scheduler`, `cancelled`, `scope_expired`.
+    /// Waits until a slot is free, and takes it. Throws `wrong_scheduler`, `cancelled`, `scope_expired`.
     void take_slot(const char* operation);
     void give_slot_back() noexcept;
-    /// The fiber gives the slot back when it ends.
+    /// Makes the fiber a member. The fiber gives its slot back when it ends.
     void adopt(group_member& member, task& started);
 
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
@@ -55,11 +55,11 @@ public:
     /// Waits until all have ended. Throws `timed_out`, `cancelled`, `scope_expired`.
     void join(const char* operation, const deadline& until = never);
 
-    /// Throws what has failed, if anything: one failure as it is, several as an `exception_group`. The group may be
-    /// used again.
+    /// Throws the failures, if there are any: a single one as it is, several as an `exception_group`. Then the group
+    /// may be used again.
     void rethrow_failures();
 
-    /// As above, but what the first to fail has thrown.
+    /// As above, but throws only the exception of the first fiber that failed.
     void rethrow_first_failure();
 
 private:
@@ -68,16 +68,16 @@ private:
     void forget_members() noexcept;
 
     list<group_member> running_;
-    list<group_member> failed_;  // in the order of failing; they have ended, and are kept for what they have thrown
+    list<group_member> failed_;  // in the order of failing; have ended, and are kept for their exceptions
     wait_queue all_ended_{"task_group"};
     wait_queue to_spawn_{"a slot in a task_group"};
-    std::size_t slots_;  // above 0 only when nobody waits to spawn
+    std::size_t slots_;  // free slots; above 0 only if no fiber waits to spawn
     bool stopping_ = false;
 
     friend struct group_joiner;
 };
 
-/// A slot in a group, until a fiber has it.
+/// Holds a slot in a group until a fiber takes it over.
 class group_slot {
 public:
     group_slot(group_core& group, const char* operation) : group_{&group} { group.take_slot(operation); }
@@ -105,25 +105,25 @@ template <class F, class... A> struct member_closure : group_member, closure<F, 
 template <class F, class... A>
 [[gnu::always_inline]] inline void spawn_member(group_core& group, std::string_view name, std::size_t stack_bytes,
                                                 F&& f, A&&... arguments) {
-    using made_closure = member_closure<F, A...>;
+    using closure_type = member_closure<F, A...>;
     group_slot slot{group, "task_group::spawn"};
-    task& made = make_task(sizeof(made_closure), alignof(made_closure));
-    made_closure* member = nullptr;
+    task& spawned = make_task(sizeof(closure_type), alignof(closure_type));
+    closure_type* member = nullptr;
     try {
-        member = ::new (closure_of(made)) made_closure{std::forward<F>(f), std::forward<A>(arguments)...};
+        member = ::new (closure_of(spawned)) closure_type{std::forward<F>(f), std::forward<A>(arguments)...};
     } catch (...) {
-        discard_task(made);
+        discard_task(spawned);
         throw;
     }
-    start_task(made, made_closure::ops, name, stack_bytes);
-    slot.give_to(*member, made);
+    start_task(spawned, closure_type::ops, name, stack_bytes);
+    slot.give_to(*member, spawned);
 }
 
 }  // namespace detail
 
-/// Fibers that belong together and end together. When one fails, the others are stopped. The destructor stops all that
-/// still run and waits for them, shielded: no fiber of a group outlives it, so they may use what was there before it.
-/// A failure that no `wait` has thrown is then reported as that of a fiber nobody asked (`on_unhandled_exception`).
+/// Fibers that belong together and end together. When one fails, the others are stopped. The destructor stops all
+/// fibers that still run and waits for them, shielded. No fiber outlives its group, so it may use objects that were
+/// created before the group. A failure that no `wait` has thrown then goes to `on_unhandled_exception`.
 ///
 /// @code
 /// int sum = 0;
@@ -136,8 +136,8 @@ class task_group {
 public:
     task_group() = default;
 
-    /// At most so many of its fibers run at once: `spawn` waits for a slot. A fiber of the group keeps its own while
-    /// it spawns into the group, so let others spawn.
+    /// At most `most.at_once` fibers of the group run at the same time: `spawn` waits for a free slot. A fiber of the
+    /// group that spawns into the same group keeps its own slot while it waits, so spawn from outside the group.
     ///
     /// @code
     /// coir::task_group group{coir::limit{2}};
@@ -153,9 +153,10 @@ public:
     /// @endcode
     explicit task_group(limit most) noexcept : core_{most.at_once} {}
 
-    /// As `coir::spawn`; what the fiber returns is dropped. Into a group that is stopping it is born stopped. Throws
-    /// besides `wrong_scheduler`; where it waits for a place, `cancelled`, `scope_expired`: then nothing was spawned.
-    /// `with_timeout` limits that wait. No cancellation point when there is a slot.
+    /// As `coir::spawn`, but the result of the fiber is discarded. A fiber that is spawned into a stopping group is
+    /// stopped from the beginning. Throws also `wrong_scheduler` and, if it has to wait for a slot, `cancelled` and
+    /// `scope_expired`: then nothing was spawned. `with_timeout` limits that wait. No cancellation point if a slot is
+    /// free.
     template <class F, class... A>
     requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
     [[gnu::always_inline]] void spawn(F&& f, A&&... arguments) {
@@ -169,16 +170,17 @@ public:
                              std::forward<A>(arguments)...);
     }
 
-    /// Waits until all its fibers have ended, and rethrows what one has thrown; where several have failed, on their own
-    /// or while they were being stopped, throws an `exception_group` of them all. One that ended by a stop is no
-    /// failure. Then the group may be used again. Throws `timed_out`, `cancelled`, `scope_expired`: then its fibers go
-    /// on, until the destructor stops them. No cancellation point when none runs.
+    /// Waits until all fibers of the group have ended. If one failed, throws its exception. If several failed, on their
+    /// own or while they were being stopped, throws an `exception_group` of all failures. A fiber that was stopped is
+    /// no failure. Afterwards the group may be used again. Throws `timed_out`, `cancelled`, `scope_expired`: then the
+    /// fibers run on until the destructor stops them. No cancellation point if no fiber runs.
     void wait(deadline until = never) {
         core_.join("task_group::wait", until);
         core_.rethrow_failures();
     }
 
-    /// Stops all its fibers, and those spawned before the next `wait` has returned. Does not wait.
+    /// Stops all fibers of the group, and each fiber that is spawned before the next `wait` has returned. Does not
+    /// wait.
     void request_stop() { core_.request_stop(); }
 
 private:

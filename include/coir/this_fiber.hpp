@@ -8,7 +8,7 @@
 #include <stop_token>
 #include <string_view>
 
-/// What a fiber may ask of itself. All but `in_fiber` throw `not_in_fiber` outside `coir::run`.
+/// Operations of the calling fiber. All except `in_fiber` throw `not_in_fiber` outside `coir::run`.
 ///
 /// @code
 /// coir::this_fiber::sleep_for(1ms);
@@ -20,10 +20,10 @@ namespace coir::this_fiber {
 /// Lets the fibers that are ready run first. Throws `cancelled`, `scope_expired`.
 void yield();
 
-/// Suspends the fiber until `until` has passed, never for less. Throws `cancelled`, `scope_expired`.
+/// Suspends the fiber until `until` has passed, never shorter. Throws `cancelled`, `scope_expired`.
 void sleep_until(deadline until);
 
-/// As above, from now on; a length of zero or less is a yield.
+/// As above, counted from now; a length of zero or less is a yield.
 template <class Rep, class Period> void sleep_for(std::chrono::duration<Rep, Period> length) {
     if (length > length.zero())
         sleep_until(deadline{length});
@@ -34,11 +34,12 @@ template <class Rep, class Period> void sleep_for(std::chrono::duration<Rep, Per
 [[nodiscard]] std::uint64_t id();
 [[nodiscard]] std::string_view name();
 
-/// The fiber's stop, for what knows `std::stop_token`. A `std::stop_callback` on it runs in the fiber that requests the
-/// stop, and must not suspend (checked).
+/// The fiber's stop, for code that uses `std::stop_token`. A `std::stop_callback` on it runs in the fiber that requests
+/// the stop, and must not suspend (checked).
 [[nodiscard]] std::stop_token stop_token();
 
-/// Throws `cancelled` if the fiber is to stop and no shield holds it back. Lets others run first, if so.
+/// Throws `cancelled` if the fiber is to stop and no shield holds the stop back. In that case, lets other fibers run
+/// first.
 void throw_if_stopped();
 
 /// Bytes left on this fiber's stack, below the caller's frame.

@@ -12,17 +12,17 @@
 
 namespace coir {
 
-/// Limits the time of all that the fiber does while the scope lasts: once `until` has passed, every suspension throws
-/// `scope_expired`, until the scope is left. Scopes nest, and an outer one expires through the inner; `with_timeout` is
-/// the same with an exception that leaves by itself. A local variable: left by the fiber that entered it, the last
-/// first. Throws `not_in_fiber`.
+/// Limits the time of all that the fiber does during the scope: once `until` has passed, every suspension throws
+/// `scope_expired`, until the scope is left. Scopes nest, and an outer scope also expires inside an inner one.
+/// `with_timeout` does the same, and turns the expiry into `timed_out`. Must be a local variable: left by the fiber
+/// that entered it, in reverse order of entering. Throws `not_in_fiber`.
 ///
 /// @code
 /// coir::timeout_scope patience{1ms};
 /// try {
 ///     coir::this_fiber::sleep_for(1h);
 /// } catch (const coir::scope_expired&) {
-///     if (!patience.expired()) throw;  // that of a scope further out
+///     if (!patience.expired()) throw;  // an outer scope has expired
 /// }
 /// @endcode
 class [[nodiscard]] timeout_scope {
@@ -32,19 +32,19 @@ public:
     timeout_scope(const timeout_scope&) = delete;
     timeout_scope& operator=(const timeout_scope&) = delete;
 
-    /// Whether its time was up when the scheduler last looked: at latest when a suspension throws for it.
+    /// Whether the scheduler has noticed that the time is up: at the latest when a suspension throws for this scope.
     [[nodiscard]] bool expired() const noexcept { return scope_.expired; }
 
-    /// What `scope_expired::belongs_to` asks for.
+    /// The argument of `scope_expired::belongs_to`.
     operator const detail::expiry_scope&() const noexcept { return scope_; }
 
 private:
     detail::expiry_scope scope_;
 };
 
-/// Holds back the fiber's stop, and the expiry of scopes around it, as long as it lasts: for what must be finished once
-/// begun. They are delivered at the first suspension after it. A limit for what is inside is a `timeout_scope` inside.
-/// A local variable, as `timeout_scope`. Throws `not_in_fiber`.
+/// Holds back the fiber's stop, and the expiry of scopes around it, for the lifetime of this object: for work that must
+/// be finished once it has begun. They are delivered at the first suspension afterwards. To limit the time of the
+/// shielded work, use a `timeout_scope` inside. Must be a local variable, as `timeout_scope`. Throws `not_in_fiber`.
 ///
 /// @code
 /// auto fiber = coir::spawn([] {
@@ -71,8 +71,8 @@ namespace detail {
 [[noreturn]] void throw_timed_out();
 }
 
-/// Calls `f` in this fiber, and throws `timed_out` when the time is up before it returns: its suspensions then throw
-/// `scope_expired`, and it is unwound. A result that is there is returned, however late.
+/// Calls `f` in this fiber, and throws `timed_out` if the time is up before it returns: suspensions in `f` then throw
+/// `scope_expired`, and `f` is unwound. If `f` returns a result, that is returned, however late.
 ///
 /// @code
 /// try {
@@ -90,7 +90,7 @@ template <std::invocable F> std::invoke_result_t<F> with_timeout(deadline until,
     detail::throw_timed_out();
 }
 
-/// As `with_timeout`, but an empty optional says that the time was up; where `f` returns nothing, false.
+/// As `with_timeout`, but returns an empty optional if the time is up, or false if `f` returns nothing.
 ///
 /// @code
 /// if (coir::try_with_timeout(1ms, [] { coir::this_fiber::sleep_for(1h); })) throw std::logic_error{"early"};

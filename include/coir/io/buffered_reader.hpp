@@ -12,12 +12,13 @@
 
 namespace coir::io {
 
-/// Reads a stream by lines, or up to any delimiter or number of bytes. Reads ahead: from then on the stream is to be
-/// read through here alone. Of what it has read nothing is lost when a wait is cut short by a stop, a scope or a
-/// deadline: the next call goes on with it.
+/// Reads a stream by lines, up to a delimiter, or a number of bytes. It reads ahead: from then on, read the stream only
+/// through this object. If a stop, a scope or a deadline cuts a wait short, no bytes are lost: the next call continues
+/// with them.
 ///
-/// `Stream` is what has `read_some(std::span<std::byte>, deadline)`: a `net::tcp_stream`. It is not owned, and outlives
-/// the reader. The calls throw what it throws. What they return lies in the reader, until the next call.
+/// `Stream` has `read_some(std::span<std::byte>, deadline)`, as `net::tcp_stream` does. The stream is not owned, and
+/// must outlive the reader. The calls throw what the stream throws. The views that they return refer to the reader's
+/// buffer, and are valid until the next call.
 ///
 /// @code
 /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
@@ -34,30 +35,30 @@ namespace coir::io {
 /// @endcode
 template <class Stream> class buffered_reader {
 public:
-    /// No more than `limit` bytes are kept; what does not fit is a failure of the call that asked for it.
+    /// At most `limit` bytes are buffered; a call that needs more fails.
     explicit buffered_reader(Stream& from, std::size_t limit = std::size_t{64} << 10) noexcept
         : from_{from}, limit_{limit} {}
 
     buffered_reader(const buffered_reader&) = delete;
     buffered_reader& operator=(const buffered_reader&) = delete;
 
-    /// Up to and with the delimiter (not empty), or less where the stream ends before: empty once nothing is left.
-    /// Throws besides `std::system_error` with `message_size` when there is none within the limit; nothing is taken
-    /// then.
+    /// Returns the bytes up to the delimiter, delimiter included. Returns what is left if the stream ends before, and
+    /// an empty view if nothing is left. `delimiter` must not be empty. Throws also `std::system_error` with
+    /// `message_size` if the delimiter is not found within the limit; then no bytes are taken.
     [[nodiscard]] std::string_view read_until(std::string_view delimiter, deadline until = never) {
-        std::size_t looked_at = 0;
+        std::size_t searched = 0;
         for (;;) {
-            const std::size_t found = held().find(delimiter, looked_at);
+            const std::size_t found = held().find(delimiter, searched);
             if (found != std::string_view::npos && found + delimiter.size() <= limit_)
                 return take(found + delimiter.size());
-            // A delimiter may have begun at the end of what is here.
-            looked_at = held().size() - std::min(held().size(), delimiter.size() - 1);
+            // The buffer may end with the beginning of a delimiter.
+            searched = held().size() - std::min(held().size(), delimiter.size() - 1);
             if (!read_more("read_until", until)) return take(held().size());
         }
     }
 
-    /// The next line, without its end (\n or \r\n); the last one may have none. Empty once the stream has ended. Throws
-    /// as `read_until`.
+    /// The next line, without its end (\n or \r\n); the last line may have none. Empty once the stream has ended.
+    /// Throws as `read_until`.
     [[nodiscard]] std::optional<std::string_view> read_line(deadline until = never) {
         std::string_view line = read_until("\n", until);
         if (line.empty()) return std::nullopt;
@@ -66,7 +67,7 @@ public:
         return line;
     }
 
-    /// So many bytes, or less where the stream ends before. Throws as `read_until` when they are more than the limit.
+    /// Returns `count` bytes, or fewer if the stream ends before. Throws as `read_until` if `count` exceeds the limit.
     [[nodiscard]] std::string_view read_exactly(std::size_t count, deadline until = never) {
         if (count > limit_) refuse("read_exactly");
         while (held().size() < count) {
@@ -75,7 +76,8 @@ public:
         return take(std::min(count, held().size()));
     }
 
-    /// What is here, or comes next, up to the size of `into`. 0: the end of the stream.
+    /// Copies buffered bytes, or reads the next ones from the stream, up to the size of `into`. Returns 0 at the end of
+    /// the stream.
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
         if (held().empty()) return from_.read_some(into, until);
         const std::string_view taken = take(std::min(into.size(), held().size()));
@@ -83,7 +85,7 @@ public:
         return taken.size();
     }
 
-    /// Bytes that were read ahead.
+    /// The number of bytes that were read ahead.
     [[nodiscard]] std::size_t buffered() const noexcept { return end_ - begin_; }
 
 private:
@@ -97,11 +99,11 @@ private:
 
     [[noreturn]] void refuse(const char* operation) const {
         throw std::system_error{std::make_error_code(std::errc::message_size),
-                                std::string{"buffered_reader::"} + operation + ": more than the limit of " +
-                                    std::to_string(limit_) + " bytes"};
+                                std::string{"buffered_reader::"} + operation + ": the data exceeds the limit of " +
+                                    std::to_string(limit_) + " bytes: pass a higher limit to the constructor"};
     }
 
-    /// False at the end of the stream.
+    /// Returns false at the end of the stream.
     bool read_more(const char* operation, deadline until) {
         if (buffered() > limit_) refuse(operation);
         make_room();
@@ -111,7 +113,8 @@ private:
         return n > 0;
     }
 
-    /// For one byte more than the limit: whether the stream has ended is not known before.
+    /// Makes room to read. The buffer may hold one byte more than the limit, because only a further read shows whether
+    /// the stream has ended.
     void make_room() {
         if (begin_ > 0) {
             std::copy(buffer_.data() + begin_, buffer_.data() + end_, buffer_.data());
@@ -124,7 +127,7 @@ private:
 
     Stream& from_;
     const std::size_t limit_;
-    std::string buffer_;  // what is held lies from begin_ to end_
+    std::string buffer_;  // the unread bytes are those from `begin_` to `end_`
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
 };

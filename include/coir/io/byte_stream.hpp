@@ -14,18 +14,18 @@
 
 namespace coir::io {
 
-/// Places in memory, one behind the other, that a call fills or empties as if they were one (readv(2)). Of more than 16
-/// a single transfer takes the first 16.
+/// Several buffers that one call fills or empties in order, as if they were one (readv(2)). If there are more than 16,
+/// a single transfer uses the first 16.
 using mutable_buffers = std::span<const std::span<std::byte>>;
 using const_buffers = std::span<const std::span<const std::byte>>;
 
-/// What bytes can be read from: all that takes "any stream" asks for no more.
+/// A stream that bytes can be read from. Functions that take any stream require no more than this.
 template <class S>
 concept readable = requires(S& from, std::span<std::byte> into, deadline until) {
     { from.read_some(into, until) } -> std::convertible_to<std::size_t>;
 };
 
-/// What bytes can be written to.
+/// A stream that bytes can be written to.
 template <class S>
 concept writable = requires(S& to, std::span<const std::byte> from, deadline until) {
     to.write_all(from, until);
@@ -35,7 +35,7 @@ concept writable = requires(S& to, std::span<const std::byte> from, deadline unt
 
 namespace coir::detail {
 
-/// What is left of several places once the first `done` bytes of them are.
+/// The rest of several buffers after their first `done` bytes; 16 buffers at most.
 template <class Byte> class rest_of_buffers {
 public:
     rest_of_buffers(std::span<const std::span<Byte>> all, std::size_t done) noexcept {
@@ -54,8 +54,8 @@ private:
     std::size_t count_ = 0;
 };
 
-/// Has `some` transfer one part after the other, given how much is done and saying how much it did, until all is done,
-/// one fails or one is empty: the stream has ended. How much was done, also in front of a failure.
+/// Calls `some(done)`, which transfers a part and returns its size, until all bytes are transferred, a call fails, or a
+/// call transfers nothing (end of the stream). Returns how many bytes were transferred, also if a call failed.
 template <class Some> std::size_t transfer_all(std::size_t all, std::error_code& ec, Some some) {
     std::size_t done = 0;
     ec.clear();
@@ -67,7 +67,7 @@ template <class Some> std::size_t transfer_all(std::size_t all, std::error_code&
     return done;
 }
 
-/// Names the type and the call, and what it was made on, where the type tells by a `subject`.
+/// Throws if `failure` is set. The text names the type and the call, and the object if the type has a `subject`.
 template <class Stream> void throw_if(const std::error_code& failure, const Stream& stream, const char* call) {
     if (!failure) [[likely]]
         return;
@@ -80,22 +80,23 @@ template <class Stream> void throw_if(const std::error_code& failure, const Stre
 
 namespace coir::io {
 
-/// The calls that read a stream of bytes, the same for all that has them: `net::tcp_stream`, `net::tls_stream`,
-/// `io::reader` and their like.
+/// The calls that read a stream of bytes. They are the same for all streams: `net::tcp_stream`, `net::tls_stream`,
+/// `io::reader` and others.
 ///
-/// They suspend the fiber until there is something to read, and let others run from time to time if there always is.
-/// They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and `std::system_error` with what the
-/// system says: `connection_reset`, `bad_file_descriptor` once closed, `operation_canceled` when it is closed
-/// meanwhile, `operation_in_progress` where another fiber reads already. The overloads with a trailing
-/// `std::error_code` report all but `cancelled` and `scope_expired` there, and return what was transferred.
+/// They suspend the fiber until there is something to read. If there always is, they still let other fibers run from
+/// time to time. They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and `std::system_error`
+/// with the error of the system: `connection_reset`; `bad_file_descriptor` if the stream is closed;
+/// `operation_canceled` if it is closed during the call; `operation_in_progress` if another fiber is already reading.
+/// The overloads with a trailing `std::error_code` store all errors except `cancelled` and `scope_expired` in it, and
+/// return the number of transferred bytes.
 ///
-/// Cut short, `read_some` has read nothing. `read_exactly` may have read a part: it is at the beginning of `into`, and
-/// nothing is lost on the way, but only the overload with an error code says how much. Where a stop or a scope may come
-/// between and the stream is to be used on, read by `read_some`.
+/// If cut short, `read_some` has read nothing. `read_exactly` may have read a part: it is at the beginning of `into`,
+/// and no byte is lost, but only the overload with an error code returns how many bytes were read. If a stop or a scope
+/// may interrupt the call and the stream is still needed afterwards, use `read_some`.
 template <class Self> class byte_source {
 public:
-    /// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end of the
-    /// stream.
+    /// Waits until there is something to read, and reads what is available, up to the size of `into`. Returns 0 at the
+    /// end of the stream.
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
@@ -106,7 +107,7 @@ public:
         return self().receive(into, until, ec);
     }
 
-    /// The same into several places, by one system call where the stream has one for it.
+    /// The same into several buffers, with one system call if the stream supports it.
     [[nodiscard]] std::size_t read_some(mutable_buffers into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
@@ -117,7 +118,7 @@ public:
         return self().receive(into, until, ec);
     }
 
-    /// Fills `into`. Returns less than its size only where the stream ends before.
+    /// Fills `into`. Returns less than its size only if the stream ends before.
     [[nodiscard]] std::size_t read_exactly(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_exactly(into, until, ec);
@@ -136,14 +137,14 @@ private:
     Self& self() noexcept { return static_cast<Self&>(*this); }
 };
 
-/// The calls that write a stream of bytes. They wait and throw as those of a `byte_source`; `broken_pipe` (never the
-/// signal) where nobody reads any more.
+/// The calls that write a stream of bytes. They wait and throw as those of a `byte_source`. They also throw
+/// `broken_pipe` if the other end no longer reads; SIGPIPE is never raised.
 ///
-/// Cut short, `write_some` has written nothing, and `write_all` perhaps a part: only the overload with an error code
-/// says how much.
+/// If cut short, `write_some` has written nothing. `write_all` may have written a part: only the overload with an error
+/// code returns how many bytes.
 template <class Self> class byte_sink {
 public:
-    /// Waits until the system takes something, and returns how much it took.
+    /// Waits until the system accepts bytes, and returns how many it accepted.
     [[nodiscard]] std::size_t write_some(std::span<const std::byte> from, deadline until = never) {
         std::error_code ec;
         const std::size_t n = write_some(from, until, ec);
@@ -157,7 +158,7 @@ public:
         return write_some(std::as_bytes(std::span{text}), until);
     }
 
-    /// The same from several places, by one system call where the stream has one for it.
+    /// The same from several buffers, with one system call if the stream supports it.
     [[nodiscard]] std::size_t write_some(const_buffers from, deadline until = never) {
         std::error_code ec;
         const std::size_t n = write_some(from, until, ec);
@@ -168,7 +169,7 @@ public:
         return self().send(from, until, ec);
     }
 
-    /// Until the system has taken all.
+    /// Waits until the system has accepted all bytes.
     void write_all(std::span<const std::byte> from, deadline until = never) {
         std::error_code ec;
         write_all(from, until, ec);

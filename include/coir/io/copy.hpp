@@ -17,9 +17,10 @@
 
 namespace coir::io {
 
-/// Writes all that comes from one stream to another, to the end of the first: how many bytes. Neither is closed or shut
-/// down. Between connections the bytes do not pass through the program (`net::stream::splice_to`), from a file to a
-/// connection neither (`net::stream::sendfile`). Throws what the streams throw. Cut short, what was on its way is lost.
+/// Copies bytes from one stream to another until the first one ends, and returns their number. Neither stream is closed
+/// or shut down. Between two connections, and from a file to a connection, the bytes do not pass through the program
+/// (`net::stream::splice_to`, `net::stream::sendfile`). Throws what the streams throw. If cut short, bytes that were
+/// read but not yet written are lost.
 ///
 /// @code
 /// auto [out, in] = coir::io::pipe();
@@ -33,7 +34,7 @@ template <readable From, writable To> std::uint64_t copy(From& from, To& to, dea
     if constexpr (std::derived_from<From, net::stream> && std::derived_from<To, net::stream>) {
         std::error_code ec;
         copied = from.splice_to(to, until, ec);
-        // Where there is no pipe to be had, nothing was read.
+        // If no pipe could be created, nothing was read yet: the loop below copies through a buffer.
         if (ec != std::errc::too_many_files_open && ec != std::errc::too_many_files_open_in_system) {
             detail::throw_if(ec, "io::copy");
             return copied;

@@ -10,26 +10,26 @@
 
 namespace coir::io {
 
-/// What has happened in a directory.
+/// A change in a directory.
 struct directory_change {
     enum class kind {
-        created,     // `name` is there: made, or linked
-        written,     // somebody who wrote to `name` has closed it
-        modified,    // bytes of `name`, or whose it is and who may use it, have changed
-        removed,     // `name` is gone
-        moved_away,  // `name` is gone: it has another name, here or elsewhere
-        moved_here,  // `name` is there: it had another name, and may have taken another one's place
-        lost,        // more has happened than the system keeps: look at the directory anew
-        ended,       // the directory itself is gone: nothing more will come
+        created,     // `name` exists now: created or linked
+        written,     // a writer of `name` has closed it
+        modified,    // the content, the owner or the permissions of `name` have changed
+        removed,     // `name` no longer exists
+        moved_away,  // `name` was renamed to another name, in this directory or elsewhere
+        moved_here,  // another file was renamed to `name`, and may have replaced an older one
+        lost,        // the system has dropped changes: read the directory again
+        ended,       // the directory itself no longer exists: no more changes follow
     };
 
     kind what;
-    std::string name;           // within the directory
-    bool is_directory = false;  // `name` is one itself
+    std::string name;           // without the path of the directory
+    bool is_directory = false;  // whether `name` is a directory
 };
 
-/// Tells what happens to the entries of one directory (inotify(7)), from the moment that it is made; not to what is in
-/// directories below. Move-only. Who may use it when is as with a `reader`.
+/// Reports changes of the entries of one directory (inotify(7)), from its construction on; not of what subdirectories
+/// contain. Move-only. The rules for use by several fibers are those of `reader`.
 ///
 /// @code
 /// const auto path = std::filesystem::temp_directory_path() / ("coir-watch-" + std::to_string(getpid()));
@@ -41,12 +41,12 @@ struct directory_change {
 /// @endcode
 class directory_watch {
 public:
-    /// Throws `std::system_error` naming the path: `no_such_file_or_directory`, `not_a_directory`, `permission_denied`,
-    /// and what says which limit of the system is reached.
+    /// Throws `std::system_error` that names the path: `no_such_file_or_directory`, `not_a_directory`,
+    /// `permission_denied`, or an error that names the system limit which is reached.
     explicit directory_watch(const std::filesystem::path& directory);
 
-    /// Waits for the next change. Cut short by a stop, a scope or a deadline, it loses none. Throws `timed_out`,
-    /// `cancelled`, `scope_expired`, and `std::system_error`.
+    /// Waits for the next change. If a stop, a scope or a deadline cuts it short, no change is lost. Throws
+    /// `timed_out`, `cancelled`, `scope_expired`, and `std::system_error`.
     [[nodiscard]] directory_change next(deadline until = never);
 
     /// Ends the wait of another fiber with `operation_canceled`. Never waits.
@@ -56,7 +56,7 @@ public:
 
 private:
     detail::polled_fd fd_;
-    std::vector<std::byte> events_;  // as the kernel has written them, of which the first `taken_` bytes are told
+    std::vector<std::byte> events_;  // as the kernel wrote them; the first `taken_` bytes have been reported
     std::size_t taken_ = 0;
     bool ended_ = false;
 };

@@ -16,15 +16,15 @@
 
 namespace coir::io {
 
-/// A file of the file system. All that may have to wait for a disk or a network's server is done by threads of the
-/// offload pool, while this fiber is suspended: a disk that hangs holds up nobody else.
+/// A file of the file system. Operations that may wait for a disk or a network file server run in threads of the
+/// offload pool, while this fiber is suspended: a disk that hangs does not block other fibers.
 ///
-/// The calls throw `cancelled`, `scope_expired`, `timed_out`, `not_in_fiber` at once when that is due, and
-/// `std::system_error` naming the path. What a thread has begun then comes to its end without them, on copies of all
-/// that it touches: a read is dropped, and of a write that was cut short nobody knows whether it was made.
+/// The calls throw `cancelled`, `scope_expired`, `timed_out` and `not_in_fiber` as soon as these are due, and
+/// `std::system_error` that names the path. An operation that a thread has already begun then runs to its end, on
+/// copies of all its data. The result of such a read is dropped; whether such a write was made is unknown.
 ///
-/// Move-only. Any number of fibers may read and write at offsets at the same time. `read_some`, `write_some` and their
-/// like (`byte_source`, `byte_sink`) begin at `position` and move it on; they are for one fiber at a time.
+/// Move-only. Any number of fibers may read and write at offsets at the same time. `read_some`, `write_some` and the
+/// other calls of `byte_source` and `byte_sink` begin at `position` and advance it; one fiber at a time may use them.
 ///
 /// @code
 /// const auto path = std::filesystem::temp_directory_path() / ("coir-file-" + std::to_string(getpid()));
@@ -39,48 +39,52 @@ class file : public byte_source<file>, public byte_sink<file> {
 public:
     static constexpr char type_name[] = "io::file";
 
-    /// A closed one.
+    /// A closed file.
     file() noexcept = default;
     file(file&& other) noexcept = default;
     file& operator=(file&& other) noexcept = default;
 
-    /// For reading.
+    /// Opens a file for reading.
     static file open(const std::filesystem::path& path, deadline until = never);
 
-    /// For reading and writing: made where there is none, emptied where there is one.
+    /// Opens a file for reading and writing: created if it does not exist, truncated if it does.
     static file create(const std::filesystem::path& path, deadline until = never);
 
-    /// For writing at its end, wherever that is when it is written; made where there is none.
+    /// Opens a file for appending: each write goes to the current end of the file. Created if it does not exist.
     static file append(const std::filesystem::path& path, deadline until = never);
 
-    /// As open(2), with O_CLOEXEC. A pipe, a socket or a directory is refused: `invalid_argument`, `is_a_directory`.
+    /// As open(2), with O_CLOEXEC added. A pipe, a socket or a directory is refused: `invalid_argument`,
+    /// `is_a_directory`.
     static file open(const std::filesystem::path& path, int flags, mode_t permissions = 0666, deadline until = never);
     static file open(const std::filesystem::path& path, int flags, mode_t permissions, deadline until,
                      std::error_code& ec);
 
-    /// Reads from `offset` on. Less than the size of `into` only at the end of the file. `position` stays.
+    /// Reads from `offset` on. Returns less than the size of `into` only at the end of the file; with `ec`, also after
+    /// a failure. Does not change `position`.
     [[nodiscard]] std::size_t read_at(std::uint64_t offset, std::span<std::byte> into, deadline until = never);
     std::size_t read_at(std::uint64_t offset, std::span<std::byte> into, deadline until, std::error_code& ec);
 
-    /// Writes all of it to `offset` on. With `ec` how much was written before the failure (`no_space_on_device`).
+    /// Writes all bytes from `offset` on. With `ec`, returns how many bytes were written before a failure
+    /// (`no_space_on_device`). Does not change `position`.
     void write_at(std::uint64_t offset, std::span<const std::byte> from, deadline until = never);
     std::size_t write_at(std::uint64_t offset, std::span<const std::byte> from, deadline until, std::error_code& ec);
 
-    /// Where `read_some` and `write_some` begin: 0 at first.
+    /// The offset at which `read_some` and `write_some` begin; 0 at first.
     [[nodiscard]] std::uint64_t position() const noexcept { return position_; }
     void seek(std::uint64_t position) noexcept { position_ = position; }
 
     [[nodiscard]] std::uint64_t size(deadline until = never) const;
 
-    /// Cuts the file there, or fills it up with zeros.
+    /// Truncates the file to this size, or extends it with zeros.
     void resize(std::uint64_t bytes, deadline until = never);
 
-    /// Until what was written is on the disk (fsync(2)); without what readers do not need, as its times (fdatasync(2)).
+    /// `sync` waits until all written data is on the disk (fsync(2)). `sync_data` does the same without metadata that
+    /// readers do not need, such as times (fdatasync(2)).
     void sync(deadline until = never);
     void sync_data(deadline until = never);
 
-    /// Closes it, and reports what only then comes to light (a full disk on a network's server). The destructor closes
-    /// as well, and does not. What another fiber has begun comes to its end first.
+    /// Closes the file, and reports errors that appear only then (a full disk on a network file server). The destructor
+    /// also closes the file, but reports no errors. Operations that other fibers have begun end first.
     void close(deadline until = never);
 
     [[nodiscard]] bool is_open() const noexcept { return opened_ != nullptr; }
@@ -88,7 +92,7 @@ public:
     /// For messages: its path, in quotes.
     [[nodiscard]] std::string subject() const;
 
-    /// For fcntl(2) and its like; -1 when the file is closed.
+    /// The descriptor, for fcntl(2) and similar calls; -1 if the file is closed.
     [[nodiscard]] int native_handle() const noexcept;
 
 private:
@@ -103,16 +107,17 @@ private:
 
     [[nodiscard]] const std::shared_ptr<opened_file>& checked(const char* operation) const;
 
-    std::shared_ptr<opened_file> opened_;  // shared with the threads that are at it
+    std::shared_ptr<opened_file> opened_;  // shared with the threads that use it
     std::uint64_t position_ = 0;
 };
 
-/// All that is in a file. Throws as the calls of `file`.
+/// Reads a whole file. Throws as the calls of `file` do.
 [[nodiscard]] std::string read_file(const std::filesystem::path& path, deadline until = never);
 
-/// Gives a file this content, or leaves it as it was: whoever opens it sees the one or the other whole, also after a
-/// crash. The content goes into a new file beside it, to the disk, and then into its place (rename(2)). It keeps its
-/// permissions; a symbolic link stays one. Throws as the calls of `file`, and leaves nothing behind.
+/// Replaces the content of a file, or leaves it unchanged: a reader sees either the old or the new content, complete,
+/// even after a crash. The content is written to a new file in the same directory and synced to the disk; then that
+/// file is renamed to `path` (rename(2)). The permissions are kept, and a symbolic link stays a symbolic link. Throws
+/// as the calls of `file` do, and leaves no temporary file behind.
 ///
 /// @code
 /// const auto path = std::filesystem::temp_directory_path() / ("coir-replace-" + std::to_string(getpid()));

@@ -8,14 +8,15 @@
 #include <string_view>
 #include <system_error>
 
-/// Descriptors that stay the program's own: pipes, terminals, sockets of a non-blocking client. Nothing is kept of them
-/// between calls, so they may be closed, and their numbers used again, whenever no fiber waits for them.
+/// Input and output on descriptors that the program owns: pipes, terminals, sockets of a non-blocking client. coir
+/// keeps no state of them between calls, so they may be closed, and their numbers reused, whenever no fiber waits for
+/// them.
 ///
 /// All calls are cancellation points and throw `cancelled`, `scope_expired`, `not_in_fiber`; `timed_out` once `until`
-/// has passed; and `std::system_error` naming the descriptor: `bad_file_descriptor` when it is negative or closed,
-/// `invalid_argument` for transfers on one without O_NONBLOCK (fcntl(2)). The overloads with a trailing
-/// `std::error_code` report the latter two there. Any number of fibers may wait for one descriptor: all are woken, and
-/// try again.
+/// has passed; and `std::system_error` that names the descriptor: `bad_file_descriptor` if it is negative or closed,
+/// `invalid_argument` for transfers on a descriptor without O_NONBLOCK (fcntl(2)). The overloads with a trailing
+/// `std::error_code` store the time-out and the system errors in it. Any number of fibers may wait for one descriptor:
+/// all are woken, and try again.
 ///
 /// @code
 /// #include <unistd.h>
@@ -31,8 +32,8 @@
 /// @endcode
 namespace coir::io {
 
-/// Waits until read(2) would not: for data, the end of the stream, an error. At once for what is always ready: a
-/// regular file, /dev/null.
+/// Waits until read(2) would not block: for data, the end of the stream, or an error. Returns at once for a file that
+/// is always ready: a regular file, /dev/null.
 void wait_readable(int fd, deadline until, std::error_code& ec);
 inline void wait_readable(int fd, deadline until = never) {
     std::error_code ec;
@@ -40,7 +41,7 @@ inline void wait_readable(int fd, deadline until = never) {
     detail::throw_if(ec, "io::wait_readable", fd);
 }
 
-/// Waits until write(2) would not.
+/// Waits until write(2) would not block.
 void wait_writable(int fd, deadline until, std::error_code& ec);
 inline void wait_writable(int fd, deadline until = never) {
     std::error_code ec;
@@ -48,9 +49,9 @@ inline void wait_writable(int fd, deadline until = never) {
     detail::throw_if(ec, "io::wait_writable", fd);
 }
 
-/// Waits until there is something to read, and reads what there is, up to the size of `into`. 0: the end. A regular
-/// file is read where its offset stands, by a thread of the offload pool; the read is then waited for, whatever `until`
-/// says.
+/// Waits until there is something to read, and reads what is available, up to the size of `into`. Returns 0 at the end.
+/// A regular file is read at its current offset, by a thread of the offload pool; such a read is waited for even after
+/// `until` has passed.
 std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_some(int fd, std::span<std::byte> into, deadline until = never) {
     std::error_code ec;
@@ -59,9 +60,9 @@ std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::er
     return n;
 }
 
-/// Fills `into`. Returns less than its size only at the end, and with `ec` how much was read before the failure. A stop
-/// or a scope that cuts it short leaves what was read at the beginning of `into`, and does not say how much: where that
-/// matters, read by `read_some`, which then has read nothing.
+/// Fills `into`. Returns less than its size only at the end; with `ec`, also after a failure, the number of bytes read
+/// before it. If a stop or a scope cuts it short, the bytes read so far are at the beginning of `into`, but their
+/// number is not returned. If the number matters, use `read_some`, which has read nothing when it is cut short.
 std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until = never) {
     std::error_code ec;
@@ -70,8 +71,8 @@ std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std:
     return n;
 }
 
-/// Waits until the system takes something, and returns how much it took. `broken_pipe` when nobody reads any more, and
-/// never the signal. A regular file as in `read_some`.
+/// Waits until the system accepts bytes, and returns how many it accepted. Fails with `broken_pipe` if the other end no
+/// longer reads; SIGPIPE is never raised. A regular file is handled as in `read_some`.
 std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t write_some(int fd, std::span<const std::byte> from, deadline until = never) {
     std::error_code ec;
@@ -83,8 +84,8 @@ std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, 
     return write_some(fd, std::as_bytes(std::span{text}), until);
 }
 
-/// Until the system has taken all; with `ec`, how much it took before the failure. Cut short by a stop or a scope it
-/// does not say how much; `write_some` then has written nothing.
+/// Waits until the system has accepted all bytes. With `ec`, returns how many it accepted before a failure. If a stop
+/// or a scope cuts it short, the number is not returned; `write_some` has written nothing when it is cut short.
 std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec);
 inline void write_all(int fd, std::span<const std::byte> from, deadline until = never) {
     std::error_code ec;

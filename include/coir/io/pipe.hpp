@@ -12,37 +12,38 @@
 
 namespace coir::detail {
 
-/// How to transfer without putting the thread to sleep. Known from the descriptor when it is taken over.
+/// How to transfer without blocking the thread. Determined when the descriptor is taken over.
 enum class transfer_by : std::uint8_t {
-    call,           // it is non-blocking, and epoll watches it
-    call_dontwait,  // a socket that blocks: MSG_DONTWAIT
-    thread,         // what else blocks: a thread of the offload pool, once there is something
-    thread_at_once  // what is always ready: a regular file, /dev/null
+    call,           // non-blocking: a direct call; epoll waits
+    call_dontwait,  // a blocking socket: a direct call with MSG_DONTWAIT
+    thread,         // another blocking descriptor: a thread of the offload pool, once it is ready
+    thread_at_once  // always ready (a regular file, /dev/null): a thread of the offload pool, at once
 };
 
 }  // namespace coir::detail
 
 namespace coir::io {
 
-/// The end of something that bytes come from: a pipe, a terminal, a process's output, whatever a descriptor stands for.
-/// Its calls are those of a `byte_source`. Move-only; the destructor closes it. Who may use it when is as with a
-/// `net::stream`.
+/// An end that bytes are read from: of a pipe, a terminal, the output of a process, or anything else behind a
+/// descriptor. Its calls are those of a `byte_source`. Move-only; the destructor closes it. The rules for use by
+/// several fibers are those of `net::stream`.
 class reader : public byte_source<reader> {
 public:
     static constexpr char type_name[] = "io::reader";
 
-    /// A closed one.
+    /// A closed reader.
     reader() noexcept = default;
 
-    /// Takes over a descriptor that can be read from. One without O_NONBLOCK (fcntl(2)) is read by a thread of the
-    /// offload pool once there is something to read; a regular file where its offset stands, and such a read is waited
-    /// for whatever `until` says. Throws `std::system_error` (`bad_file_descriptor`, naming it) when there is none.
+    /// Takes ownership of a descriptor that can be read from. A descriptor without O_NONBLOCK (fcntl(2)) is read by a
+    /// thread of the offload pool once there is something to read. A regular file is read at its current offset; such a
+    /// read is waited for even after `until` has passed. Throws `std::system_error` (`bad_file_descriptor`) that names
+    /// the descriptor if it is not open.
     explicit reader(int descriptor);
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the descriptor. Waits of other fibers on it end with `operation_canceled`. Never waits.
     void close() noexcept { fd_.close(); }
 
-    /// Gives the descriptor away, open as it is. Ends waits as `close` does; -1 when it is closed.
+    /// Gives up ownership and returns the descriptor, still open; -1 if it is closed. Ends waits as `close` does.
     [[nodiscard]] int release() noexcept { return fd_.release(); }
 
     [[nodiscard]] bool is_open() const noexcept { return fd_.fd() >= 0; }
@@ -57,21 +58,21 @@ private:
     detail::transfer_by how_ = detail::transfer_by::call;
 };
 
-/// The end of something that bytes go to. Its calls are those of a `byte_sink`; all else as with a `reader`.
+/// An end that bytes are written to. Its calls are those of a `byte_sink`; otherwise as `reader`.
 class writer : public byte_sink<writer> {
 public:
     static constexpr char type_name[] = "io::writer";
 
-    /// A closed one.
+    /// A closed writer.
     writer() noexcept = default;
 
-    /// Takes over a descriptor that can be written to, as `reader` does.
+    /// Takes ownership of a descriptor that can be written to, as `reader` does for reading.
     explicit writer(int descriptor);
 
-    /// Ends the waits of other fibers on it with `operation_canceled`. Never waits.
+    /// Closes the descriptor. Waits of other fibers on it end with `operation_canceled`. Never waits.
     void close() noexcept { fd_.close(); }
 
-    /// Gives the descriptor away, open as it is. Ends waits as `close` does; -1 when it is closed.
+    /// Gives up ownership and returns the descriptor, still open; -1 if it is closed. Ends waits as `close` does.
     [[nodiscard]] int release() noexcept { return fd_.release(); }
 
     [[nodiscard]] bool is_open() const noexcept { return fd_.fd() >= 0; }
@@ -86,8 +87,8 @@ private:
     detail::transfer_by how_ = detail::transfer_by::call;
 };
 
-/// A pipe (pipe(7)): what is written to one end is read from the other; the reader's stream ends once the writer is
-/// closed. Throws `std::system_error` (`too_many_files_open`).
+/// Creates a pipe (pipe(7)): what is written to the writer is read from the reader. The reader's stream ends once the
+/// writer is closed. Throws `std::system_error` (`too_many_files_open`).
 ///
 /// @code
 /// auto [reader, writer] = coir::io::pipe();
@@ -100,13 +101,13 @@ private:
 /// @endcode
 [[nodiscard]] std::pair<reader, writer> pipe();
 
-/// The program's descriptors 0, 1 and 2, whatever they are: a terminal, a pipe, a file, a socket, /dev/null. They are
-/// shared with other programs (the shell), so their O_NONBLOCK is left alone: these have descriptors of their own, made
-/// by each call, and closing them closes nothing of the program's. A terminal that may not be opened again, and other
-/// things that block, are read by a thread of the offload pool once there is something.
+/// The program's descriptors 0, 1 and 2, of any kind: a terminal, a pipe, a file, a socket, /dev/null. Other programs
+/// (the shell) share them, so their O_NONBLOCK flag is not changed: each call creates a new descriptor, and closing it
+/// does not close the program's own. A terminal that may not be opened again, and other blocking descriptors, are read
+/// by a thread of the offload pool once there is something to read.
 ///
-/// Nothing is buffered: what a `std::cin` has read ahead is not seen, and what `std::cout` still holds comes later.
-/// Throws `std::system_error` (`bad_file_descriptor`) when the program was started without.
+/// Nothing is buffered: bytes that `std::cin` has read ahead are not seen, and bytes that `std::cout` still holds come
+/// later. Throws `std::system_error` (`bad_file_descriptor`) if the program was started without the descriptor.
 ///
 /// @code
 /// auto out = coir::io::standard_output();

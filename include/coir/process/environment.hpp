@@ -11,7 +11,7 @@
 
 namespace coir {
 
-/// The variables that a process is started with (environ(7)).
+/// The environment variables that a process is started with (environ(7)).
 ///
 /// @code
 /// coir::environment plain = coir::environment::inherited();
@@ -20,23 +20,24 @@ namespace coir {
 /// @endcode
 class environment {
 public:
-    /// None at all.
+    /// No variables.
     environment() = default;
 
-    /// These alone. Throws as `set`.
+    /// Exactly these variables. Throws as `set`.
     environment(std::initializer_list<std::pair<std::string_view, std::string_view>> variables);
 
-    /// Those that the program has now. Reads what setenv(3) writes: not while another thread does.
+    /// The current variables of this program. Must not run while another thread changes them (setenv(3)).
     [[nodiscard]] static environment inherited();
 
-    /// Adds the variable, or gives it another value. Throws `std::system_error` (`invalid_argument`, naming it) for a
-    /// name that is empty or has a `=`, and for NUL characters, which would end the name or value early.
+    /// Adds the variable, or replaces its value. Throws `std::system_error` (`invalid_argument`) that names the
+    /// variable if the name is empty or contains `=`, or if the name or the value contains NUL, which would end it
+    /// early.
     environment& set(std::string_view name, std::string_view value);
 
-    /// Takes the variable away, if it is there.
+    /// Removes the variable, if it exists.
     environment& unset(std::string_view name);
 
-    /// By name.
+    /// All variables, by name.
     [[nodiscard]] const std::map<std::string, std::string, std::less<>>& variables() const noexcept {
         return variables_;
     }

@@ -7,32 +7,34 @@
 
 namespace coir {
 
-/// Runs a server as `workers` processes (0: as many as `available_cores`) that share its listening sockets, and looks
-/// after them. Each worker runs `main` as the first fiber of a scheduler of its own. The parent has no fibers: it
-/// waits, forks and counts. Its sockets stay open while workers come and go, so a connection that waits to be accepted
-/// is neither refused nor reset.
+/// Runs a server as `workers` processes (0: `available_cores()` processes) that share its listening sockets, and
+/// supervises them. Each worker runs `main` as the first fiber of its own scheduler. The parent runs no fibers: it
+/// waits, forks and counts. Its sockets stay open while workers start and end, so a connection that waits to be
+/// accepted is neither refused nor reset.
 ///
-/// - A worker that ends without having been told to, or is not ready in time, is replaced: see `restart_policy`. How
-///   each has ended is in the log.
-/// - SIGTERM or SIGINT: the workers are told to drain (`worker::draining`), those that have not ended within
-///   `prefork_options::grace` are killed. A second signal kills them at once.
-/// - SIGHUP: a rolling restart. In one place after the other a new worker begins, and once it is ready the old one is
-///   told to drain. Where the new one fails, the roll ends, and the old ones stay. The program stays what it is: new is
-///   what `main` reads anew, its configuration or data.
-/// - When the parent dies, however it does, its workers stop: each fiber is stopped, and after two seconds the process
-///   is ended, be it that a fiber holds the thread.
-/// - Under systemd (Type=notify) it says READY=1 when all workers are ready for the first time, RELOADING=1 and READY=1
-///   around a rolling restart, STOPPING=1 (sd_notify(3)); sockets are taken over (sd_listen_fds(3)).
+/// - A worker is replaced if it ends without being told to end, or if it is not ready in time: see `restart_policy`.
+///   The log says how each worker ended.
+/// - SIGTERM or SIGINT: the parent tells the workers to drain (`worker::draining`), and kills those that have not ended
+///   within `prefork_options::grace`. A second signal kills the workers at once.
+/// - SIGHUP: a rolling restart. For one index after the other, a new worker starts, and the old worker is told to drain
+///   once the new one is ready. If a new worker fails, the rolling restart ends, and the old workers stay. The
+///   executable is not reloaded: a restart renews what `main` reads, its configuration or data.
+/// - When the parent dies, for any reason, its workers stop: their fibers are stopped, and after two seconds the
+///   process is killed, even if a fiber is blocking its thread.
+/// - Under systemd (Type=notify), the parent sends READY=1 when all workers are ready for the first time, RELOADING=1
+///   and READY=1 around a rolling restart, and STOPPING=1 (sd_notify(3)). Sockets from systemd are used
+///   (sd_listen_fds(3)).
 ///
-/// A worker is told by SIGTERM, and ignores SIGINT and SIGHUP, which a terminal sends to all. Its process ends by
-/// std::exit: with 0 when `main` has returned, with 1 when it has thrown, which is logged. It is no error, and there is
-/// no deadlock, when all its fibers wait for ever: it might yet be told to drain.
+/// The parent sends SIGTERM to tell a worker to drain. A worker ignores SIGINT and SIGHUP, which a terminal sends to
+/// all processes. A worker process ends with std::exit: with 0 if `main` has returned, with 1 if it has thrown; the
+/// exception is logged. A worker whose fibers all wait forever is no error and throws no `deadlock`: it may still be
+/// told to drain.
 ///
-/// Returns in the parent alone, the exit code for its own main: 0 after an orderly end, 1 when it has given up, which
-/// is in the log as an error. To be called before the program has other threads (they do not exist in the workers, but
-/// what they hold does; a warning is logged), and for SIGTERM, SIGINT and SIGHUP to arrive, with none that has them
-/// unblocked. Throws `std::logic_error` within a fiber; `std::system_error` when a socket cannot be bound, naming the
-/// endpoint, or when what systemd has handed over is no listening TCP socket.
+/// Returns in the parent only, with the exit code for the program's own main: 0 after an orderly end, 1 if `prefork`
+/// has given up, which is logged as an error. Call it before the program starts other threads: these do not exist in
+/// the workers, but the locks that they hold do (a warning is logged). Signals reach `prefork` only if no other thread
+/// has SIGTERM, SIGINT or SIGHUP unblocked. Throws `std::logic_error` if called within a fiber; `std::system_error` if
+/// a socket cannot be bound, naming the endpoint, or if a descriptor from systemd is not a listening TCP socket.
 ///
 /// @code
 /// #include <coir/coir.hpp>

@@ -14,48 +14,49 @@
 
 namespace coir {
 
-/// When a worker is replaced that has ended without having been told to: one that has lived for long at once, one that
-/// has not after a while, which doubles each time. Counted for each worker's place alone.
+/// When a worker that ended without being told to end is replaced. A worker that lived for at least `settled` is
+/// replaced at once. Otherwise the replacement starts after a delay, which doubles with each early end in a row. The
+/// early ends are counted for each worker index separately.
 struct restart_policy {
-    std::chrono::milliseconds first{100};
-    std::chrono::milliseconds longest{10'000};
-    std::chrono::milliseconds settled{
-        10'000};             // having lived so long, it is replaced at once, and counting begins anew
-    unsigned attempts = 10;  // that ended sooner, one after the other: `prefork` gives up
+    std::chrono::milliseconds first{100};       // the delay after the first early end
+    std::chrono::milliseconds longest{10'000};  // the upper bound of the delay
+    std::chrono::milliseconds settled{10'000};  // a worker that lived this long resets the count
+    unsigned attempts = 10;                     // after this many early ends in a row, `prefork` gives up
 };
 
-/// What a worker has told of its scheduler, a second ago at most.
+/// The statistics of one worker's scheduler, at most one second old.
 struct worker_stats {
     unsigned index;
     pid_t process;
     scheduler_stats scheduler;
 };
 
-/// How `prefork` runs its workers.
+/// Options of `prefork`.
 struct prefork_options {
-    /// Bound by the parent before any worker begins, with SO_REUSEADDR; IPv4 or IPv6. Sockets that systemd hands over
-    /// (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS) take the place of all of these.
+    /// The endpoints (IPv4 or IPv6) that the parent binds before any worker starts, with SO_REUSEADDR. If systemd
+    /// passes sockets (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS), these are used instead of all the endpoints.
     std::vector<net::endpoint> listen{};
 
-    /// A socket for each worker (SO_REUSEPORT) instead of one for all: the system deals out connections by their
-    /// addresses, evenly and whether the worker has time or not. Those dealt to a worker that has died wait for the
-    /// next one in its place. Not for sockets of systemd.
+    /// One socket for each worker (SO_REUSEPORT) instead of one for all. The system then distributes connections by
+    /// their addresses: evenly, but also to workers that are busy. Connections that were distributed to a worker that
+    /// died wait for its replacement. Has no effect on sockets from systemd.
     bool reuse_port = false;
 
-    /// From its beginning to `worker::ready`; one that takes longer is killed, and counts as crashed.
+    /// Time limit from the start of a worker to its call of `worker::ready`. A worker that takes longer is killed and
+    /// counts as crashed.
     std::chrono::milliseconds start_limit{60'000};
 
-    /// From SIGTERM to SIGKILL.
+    /// Time limit from SIGTERM to the end of the worker. A worker that takes longer is killed (SIGKILL).
     std::chrono::milliseconds grace{30'000};
 
     restart_policy restart{};
 
-    /// Of each worker's scheduler.
+    /// Options of each worker's scheduler.
     run_options run{};
 
-    /// Called by the parent once a second, in its one thread, with what the workers tell and the sum of it. Whatever it
-    /// does, it should not take long: meanwhile nobody looks after the workers. What it throws comes out of `prefork`,
-    /// and the workers stop, as when the parent has died. Empty: the workers tell nothing.
+    /// Called by the parent once a second, in its only thread, with the statistics of the workers and their sum. It
+    /// should return quickly: the parent does not supervise the workers during the call. Its exception is thrown by
+    /// `prefork`, and the workers stop, as if the parent had died. Empty: the workers report no statistics.
     std::function<void(std::span<const worker_stats>, const scheduler_stats& all)> on_stats{};
 };
 

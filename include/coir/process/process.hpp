@@ -12,11 +12,11 @@
 
 namespace coir {
 
-/// How a process has ended.
+/// How a process ended.
 struct exit_status {
-    int code = 0;              // what its main returned, 0 to 255; -1 when a signal has ended it
-    int signal = 0;            // that has ended it; 0: none
-    bool core_dumped = false;  // by that signal
+    int code = 0;              // what its main returned, 0 to 255; -1 if a signal ended it
+    int signal = 0;            // the signal that ended it; 0: none
+    bool core_dumped = false;  // whether that signal caused a core dump
 
     [[nodiscard]] bool success() const noexcept { return code == 0; }
 
@@ -26,16 +26,17 @@ struct exit_status {
     friend bool operator==(const exit_status&, const exit_status&) = default;
 };
 
-/// A program that runs in a process of its own, as a child of this one. Its end is told by a pidfd (pidfd_open(2),
-/// Linux 5.4), never by SIGCHLD: what handlers the program has, or other children, makes no difference. Where there is
-/// no pidfd, an old kernel or a seccomp filter, a thread waits for each process.
+/// A program that runs in a process of its own, as a child of this one. coir detects its end with a pidfd
+/// (pidfd_open(2), Linux 5.4), never with SIGCHLD, so neither the program's signal handlers nor its other children
+/// interfere. Without pidfd (old kernel, seccomp filter), one thread for each process waits for its end.
 ///
-/// The destructor kills it (SIGKILL) if nobody has seen its end, and waits until it is gone; in a fiber that suspends,
-/// shielded; outside it blocks. So a fiber that is stopped leaves no process behind, not even a zombie. What cannot be
-/// killed, a program of another user (sudo), is waited for.
+/// If the end of the process was not observed, the destructor kills it (SIGKILL) and waits until it has ended. In a
+/// fiber, this wait suspends the fiber, shielded; outside a fiber, it blocks the thread. So a stopped fiber leaves no
+/// process behind, not even a zombie. A process that cannot be killed, such as one of another user (sudo), is waited
+/// for.
 ///
-/// Move-only. Belongs to the scheduler of the fiber that has started it (`wrong_scheduler`). Any number of fibers may
-/// wait for it; it must outlive their waits (checked).
+/// Move-only. Belongs to the scheduler of the fiber that started it; a call from another one throws `wrong_scheduler`.
+/// Any number of fibers may wait for it. Must outlive these waits (checked).
 ///
 /// @code
 /// auto sort = coir::process::spawn({"sort", "-r"}, {.standard_input = coir::redirection::pipe(),
@@ -48,57 +49,61 @@ struct exit_status {
 /// @endcode
 class process {
 public:
-    /// None.
+    /// Empty: no process.
     process() noexcept;
     process(process&& other) noexcept;
-    /// Ends the process that it had, as the destructor does.
+    /// Ends the process that this handle has, as the destructor does.
     process& operator=(process&& other) noexcept;
     ~process();
 
-    /// Starts the program `arguments[0]`, with all of `arguments` as its own; no shell comes between. It is looked for
-    /// in the `PATH` that the process gets ("/bin:/usr/bin" where that has none) unless it has a slash; what is
-    /// relative is so to the working directory of the process.
+    /// Starts the program `arguments[0]` and passes it all of `arguments`; no shell is involved. If `arguments[0]` has
+    /// no slash, the program is searched for in the `PATH` of the process's own environment ("/bin:/usr/bin" if there
+    /// is none). Relative paths are relative to the working directory of the process.
     ///
-    /// Of descriptors the process gets its three standard ones and no other. Signals that the calling thread has
-    /// blocked are blocked in it, those that the program ignores are ignored; but SIGPIPE, which `run` blocks and
-    /// servers often ignore, is as it is by default. It may run on all processors that the program has.
+    /// The process gets its three standard descriptors and no others. Signals that are blocked in the calling thread
+    /// are blocked in the process, and signals that the program ignores are ignored. SIGPIPE is the exception, because
+    /// `run` blocks it and servers often ignore it: the process has it unblocked, with its default action. The process
+    /// may run on all processors that the program may use.
     ///
-    /// The fiber is suspended while a thread of the offload pool starts it; a stop or an expiry that comes meanwhile is
-    /// delivered at the first suspension afterwards. Throws `cancelled` and `scope_expired` when that is due, and then
-    /// has started nothing; `not_in_fiber`; and `std::system_error` that names the program, and the directory or file
-    /// when that is the cause: `no_such_file_or_directory`, `permission_denied`, `executable_format_error`,
-    /// `argument_list_too_long`, `too_many_files_open`, and `invalid_argument` where no program is given, or arguments
-    /// have NUL characters.
+    /// The fiber is suspended while a thread of the offload pool starts the process. A stop or an expiry that arrives
+    /// meanwhile is delivered at the first suspension afterwards. Throws `cancelled` or `scope_expired` if one was due
+    /// before; then nothing was started. Throws `not_in_fiber`, and `std::system_error` that names the program, and the
+    /// directory or file if that is the cause: `no_such_file_or_directory`, `permission_denied`,
+    /// `executable_format_error`, `argument_list_too_long`, `too_many_files_open`, and `invalid_argument` if
+    /// `arguments` is empty or contains NUL characters.
     [[nodiscard]] static process spawn(std::vector<std::string> arguments, process_options options = {});
 
-    /// Its number (pid), also once it has ended. 0: none.
+    /// The process id (pid), also after the process has ended. 0 for an empty handle.
     [[nodiscard]] pid_t id() const noexcept;
 
-    /// The other end of its standard descriptors, where they are pipes; throws `std::logic_error` otherwise. Its input
-    /// ends when that is closed: `standard_input().close()`. A pipe holds some 64 KiB: a process that writes more waits
-    /// until it is read. Its output ends once it, and all who have inherited that, have closed it.
+    /// The program's ends of the standard descriptors that are pipes. Throws `std::logic_error` if the descriptor is no
+    /// pipe. The process reaches the end of its input when the pipe is closed: `standard_input().close()`. A pipe holds
+    /// about 64 KiB: a process that writes more waits until the pipe is read. The output ends once the process, and
+    /// every process that inherited the descriptor, has closed it.
     [[nodiscard]] io::writer& standard_input();
     [[nodiscard]] io::reader& standard_output();
     [[nodiscard]] io::reader& standard_error();
 
-    /// Waits until it has ended; at once when it has. Throws `timed_out`, `cancelled`, `scope_expired`, and it runs on;
-    /// `std::system_error` (`no_child_process`) when somebody else has taken its status: a wait(2) for any child, or
-    /// the system, since the program ignores SIGCHLD.
+    /// Waits until the process has ended; returns at once if it has. Throws `timed_out`, `cancelled`, `scope_expired`:
+    /// then the process runs on. Throws `std::system_error` (`no_child_process`) if its status was collected elsewhere:
+    /// by a wait(2) for any child, or by the system because the program ignores SIGCHLD.
     exit_status wait(deadline until = never);
 
-    /// As `wait`, but nothing when it still runs. Never suspends.
+    /// As `wait`, but empty if the process still runs. Never suspends.
     [[nodiscard]] std::optional<exit_status> try_wait();
 
-    /// Sends it a signal. Nothing happens once it has ended; never reaches another process that has got its number.
-    /// Throws `std::system_error`: `invalid_argument`, `operation_not_permitted` where it is another user's.
+    /// Sends a signal. Has no effect after the process has ended; never reaches another process that has got the same
+    /// process id. Throws `std::system_error`: `invalid_argument`, `operation_not_permitted` if the process belongs to
+    /// another user.
     void send_signal(int signal);
 
-    /// Sends SIGTERM, which asks it to end; SIGKILL, which ends it. `wait` tells when it has.
+    /// `terminate` sends SIGTERM, which asks the process to end. `kill` sends SIGKILL, which ends it. Neither waits for
+    /// the end: `wait` does.
     void terminate();
     void kill();
 
-    /// Asks it to end, and kills it if it has not within `grace`. How it has ended. Throws as `wait`; cut short by a
-    /// stop or a scope it has asked, and not killed.
+    /// Sends SIGTERM, waits, and sends SIGKILL if the process has not ended within `grace`. Returns how it ended.
+    /// Throws what `wait` throws. If cut short by a stop or a scope, it has sent SIGTERM but not SIGKILL.
     ///
     /// @code
     /// auto sleep = coir::process::spawn({"sleep", "1000"});
@@ -106,8 +111,9 @@ public:
     /// @endcode
     exit_status terminate_then_kill(deadline grace);
 
-    /// Lets go of it, running as it is, and closes the streams. Its status is then the caller's to take (waitpid(2));
-    /// until somebody does, it is a zombie once it has ended. Its number; 0 when there is nothing to take.
+    /// Detaches the process, which runs on, and closes the streams. The caller then has to collect its status
+    /// (waitpid(2)): until that happens, the process is a zombie once it has ended. Returns the process id; 0 if there
+    /// is no status to collect.
     pid_t release() noexcept;
 
 private:

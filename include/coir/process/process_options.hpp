@@ -9,33 +9,34 @@
 
 namespace coir {
 
-/// What one of a process's first three descriptors is.
+/// What one of the three standard descriptors of a process is connected to.
 class redirection {
 public:
     enum class kind : std::uint8_t { inherited, pipe, null, file, append, descriptor, standard_output };
 
-    /// The program's own.
+    /// The descriptor of this program.
     redirection() noexcept = default;
     static redirection inherited() noexcept { return {}; }
 
-    /// A pipe, whose other end is a stream of the `process`.
+    /// A pipe. The other end is a stream of the `process`.
     static redirection pipe() noexcept { return redirection{kind::pipe}; }
 
-    /// /dev/null: no input; output is dropped.
+    /// /dev/null: input is empty; output is discarded.
     static redirection null() noexcept { return redirection{kind::null}; }
 
-    /// A file, from its beginning: read as input; as output emptied, or made where there is none. The path is the
-    /// program's, and not relative to the working directory of the process. A pipe, a socket or a directory is refused.
+    /// A file, from its beginning. As input, the file is read. As output, it is truncated, or created if it does not
+    /// exist. A relative path is relative to the working directory of this program, not to that of the process. A pipe,
+    /// a socket or a directory is refused.
     static redirection file(std::filesystem::path path) { return redirection{kind::file, std::move(path)}; }
 
-    /// A file, to whose end output is written; made where there is none.
+    /// A file to which output is appended. It is created if it does not exist.
     static redirection append(std::filesystem::path path) { return redirection{kind::append, std::move(path)}; }
 
-    /// What `fd` stands for, be it non-blocking or not; it stays the caller's, and stays open until `spawn` has
-    /// returned.
+    /// The open file that `fd` refers to, non-blocking or not. The caller keeps `fd` and must keep it open until
+    /// `spawn` has returned.
     static redirection descriptor(int fd) noexcept { return redirection{kind::descriptor, {}, fd}; }
 
-    /// Of standard error: what standard output is.
+    /// For standard error only: the same as standard output.
     static redirection standard_output() noexcept { return redirection{kind::standard_output}; }
 
     [[nodiscard]] kind what() const noexcept { return kind_; }
@@ -51,23 +52,24 @@ private:
     int fd_ = -1;
 };
 
-/// How a process is started.
+/// Options of `process::spawn` and `run_process`.
 struct process_options {
-    /// Exactly these; by default those that the program has when these options are made.
+    /// The complete environment of the process. Default: the variables of this program when the options are created.
     coir::environment environment = coir::environment::inherited();
 
-    /// Empty: the program's.
+    /// Empty: the working directory of this program.
     std::filesystem::path working_directory{};
 
     redirection standard_input{};
     redirection standard_output{};
     redirection standard_error{};
 
-    /// Puts it into a process group of its own (setpgid(2)): Ctrl-C in the terminal does not reach it, and a signal
-    /// that is sent to it, or kills it, reaches all that it has started and that has not left the group.
+    /// Puts the process into a process group of its own (setpgid(2)). Ctrl-C in the terminal does not reach that group.
+    /// A signal that `process` sends, SIGKILL included, reaches the whole group: the process and all its descendants
+    /// that have not left the group.
     bool own_group = false;
 
-    /// Of `run_process`: more output than that, or more of errors, is a failure.
+    /// For `run_process` only: the limit for the output and, separately, for the error output. More is a failure.
     std::size_t output_bytes_max = std::size_t{64} << 20;
 };
 

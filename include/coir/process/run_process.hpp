@@ -10,20 +10,21 @@
 
 namespace coir {
 
-/// What a process has left.
+/// The result of a process that has ended.
 struct process_result {
     exit_status status;
     std::string output;
     std::string error;
 };
 
-/// Runs a program to its end: gives it `input`, and takes what it writes, all at the same time. Where the options leave
-/// a descriptor `inherited` it is a pipe here; what they redirect is left empty in the result
+/// Runs a program to its end: writes `input` to it, and reads its output, all at the same time. A descriptor that the
+/// options leave `inherited` is a pipe here. The result of a descriptor that the options redirect is empty
 /// (`redirection::descriptor(2)` is the program's own). Input that the process does not read is no error.
 ///
-/// Waits until the process has ended, and its output too: all who have inherited that have closed it. Throws
-/// `timed_out`, `cancelled`, `scope_expired`; `std::system_error` as `process::spawn`, and with `message_size` when
-/// there is more output than `output_bytes_max`. The process is then killed, and gone.
+/// Waits until the process has ended and its output has ended, that is, until every process that inherited the output
+/// has closed it. Throws `timed_out`, `cancelled`, `scope_expired`; `std::system_error` as `process::spawn`, and with
+/// `message_size` if there is more output than `output_bytes_max`. After an exception, the process has been killed and
+/// has ended.
 ///
 /// @code
 /// const auto sorted = coir::run_process({"sort"}, "b\na\n");

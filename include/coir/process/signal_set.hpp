@@ -8,13 +8,13 @@
 
 namespace coir {
 
-/// Signals that a fiber waits for, while this lives: Ctrl-C, `kill`. Their dispositions (sigaction(2)) are the
-/// process's: the first set that names a signal takes it over, the last one puts back what it found. Sets may overlap,
-/// in one scheduler or several: each is told of each signal.
+/// Signals that fibers wait for during the lifetime of this object: Ctrl-C, `kill`. Their dispositions (sigaction(2))
+/// belong to the process: the first set that names a signal installs a handler, and the last one restores the previous
+/// disposition. Sets may overlap, in one scheduler or several: each set receives every signal.
 ///
-/// A signal that comes while nobody waits is kept for the next `wait`; the same one twice counts once. It must not be
-/// blocked in all threads. May be made and destroyed anywhere; waited on by one scheduler at a time
-/// (`wrong_scheduler`). Must outlive the fibers that wait on it (checked).
+/// A signal that arrives while no fiber waits is kept for the next `wait`; if the same signal arrives twice, it counts
+/// once. A signal must not be blocked in all threads. A set may be created and destroyed anywhere. One scheduler at a
+/// time may wait on it (`wrong_scheduler`). Must outlive the fibers that wait on it (checked).
 ///
 /// @code
 /// coir::signal_set hangup{SIGHUP};
@@ -23,15 +23,15 @@ namespace coir {
 /// @endcode
 class signal_set {
 public:
-    /// Throws `std::system_error` (`invalid_argument`, naming the signal) for one that cannot be caught, or that tells
-    /// of a fault in the running code (SIGSEGV and its like).
+    /// Throws `std::system_error` (`invalid_argument`) that names the signal if it cannot be caught, or if it reports a
+    /// fault in the running code (SIGSEGV and similar).
     signal_set(std::initializer_list<int> signals);
     ~signal_set();
     signal_set(const signal_set&) = delete;
     signal_set& operator=(const signal_set&) = delete;
 
-    /// Waits for the next of these signals, and returns its number: the lowest when several have come. Of several
-    /// fibers that wait, the first is told. Throws `timed_out`, `cancelled`, `scope_expired`, `not_in_fiber`.
+    /// Waits for the next of these signals, and returns its number: the lowest if several have arrived. If several
+    /// fibers wait, the first one gets the signal. Throws `timed_out`, `cancelled`, `scope_expired`, `not_in_fiber`.
     int wait(deadline until = never);
 
 private:

@@ -11,40 +11,41 @@
 
 namespace coir {
 
-/// A worker process of `prefork`, seen from within: what its main is given. For the fibers of its scheduler.
+/// A worker process of `prefork`, seen from within: the argument of the worker's `main`. For the fibers of the worker's
+/// scheduler.
 class worker {
 public:
-    /// Made by `prefork`. `on_ready` is called once.
+    /// Made by `prefork`. `on_ready` is called once, by the first call of `ready`.
     worker(unsigned index, std::vector<net::tcp_listener> listeners, std::function<void()> on_ready) noexcept;
 
-    /// Its place among the workers, from 0. Whoever replaces it has the same.
+    /// Zero-based index; a replacement worker gets the same index.
     [[nodiscard]] unsigned index() const noexcept { return index_; }
 
-    /// In the order of `prefork_options::listen`, or as systemd hands them over. Shared with the other workers (see
-    /// `tcp_listener::adopt`). Throws `std::out_of_range`.
+    /// The listeners, in the order of `prefork_options::listen`, or in the order in which systemd passes the sockets.
+    /// Shared with the other workers (see `tcp_listener::adopt`). Throws `std::out_of_range`.
     [[nodiscard]] net::tcp_listener& listener(std::size_t which = 0) { return listeners_.at(which); }
 
-    /// Tells the parent that it works: in a rolling restart its predecessor is now told to drain. Not before what it
-    /// needs is there. Never waits; a second call does nothing.
+    /// Reports to the parent that this worker is ready. In a rolling restart the parent then tells the old worker to
+    /// drain, so call it only when everything that this worker needs is there. Never waits; a second call does nothing.
     void ready();
 
-    /// Whether it has been told to come to an end. Connections that stay open (HTTP's keep-alive) should end after the
-    /// next answer then, which says so, and those that are idle before long.
+    /// Whether this worker was told to drain. If so, a connection that stays open (HTTP keep-alive) should end after
+    /// its next answer, which says so, and an idle connection should end soon.
     [[nodiscard]] bool draining() const noexcept { return draining_.is_set(); }
 
-    /// Throws `timed_out`, `cancelled`, `scope_expired`.
+    /// Waits until this worker is told to drain. Throws `timed_out`, `cancelled`, `scope_expired`.
     void wait_for_drain(deadline until = never) { draining_.wait(until); }
 
-    /// As if it had been told: for a worker that has served for long enough. Once its main has returned, it is replaced
-    /// as one that has crashed.
+    /// Starts to drain without the parent: for a worker that has served for long enough. Once its `main` has returned,
+    /// the parent replaces this worker in the same way as one that crashed.
     void drain() { draining_.set(); }
 
-    /// Says that it is ready, and serves its listeners as `tcp_listener::serve` does until it is told to drain; then
-    /// takes those who are connected already, accepts no more, and returns when all have come to their ends. How long
-    /// that may take the parent knows (`prefork_options::grace`).
+    /// Calls `ready`, and serves all listeners as `tcp_listener::serve` does until this worker is told to drain. Then
+    /// accepts the connections that are already established, and no new ones, and returns when all connections have
+    /// ended. The parent limits the time that this may take (`prefork_options::grace`).
     void serve(const std::function<void(net::tcp_stream)>& handler);
 
-    /// No more than so many connections at a time, for each listener.
+    /// As above, with at most `most` connections at the same time for each listener.
     void serve(limit most, const std::function<void(net::tcp_stream)>& handler);
 
 private:

@@ -14,8 +14,8 @@ namespace coir {
 
 namespace detail {
 
-/// What a barrier is, but for its completion function. Where a member returns true, all have arrived: the caller
-/// completes the phase, and then begins the next one.
+/// The part of a barrier that does not depend on its completion function. If a member returns true, all have arrived:
+/// the caller then completes the phase and begins the next one.
 class barrier_core {
 public:
     explicit barrier_core(std::ptrdiff_t expected) noexcept;
@@ -28,12 +28,12 @@ public:
     [[nodiscard]] bool arrive(const char* operation, std::ptrdiff_t arrivals);
     [[nodiscard]] bool arrive_and_drop();
 
-    /// False once the phase has ended.
+    /// Returns false after a wait, once the phase has ended.
     [[nodiscard]] bool arrive_or_wait(const deadline& until);
 
     void wait(std::uint64_t phase, const deadline& until);
 
-    /// Lets go all who wait.
+    /// Begins the next phase and wakes all waiters.
     void begin_phase() noexcept;
 
 private:
@@ -46,7 +46,7 @@ private:
     owner owner_;
     std::uint64_t phase_ = 0;
     std::ptrdiff_t expected_;
-    std::ptrdiff_t missing_;  // arrivals in this phase; 0 only while it is completed
+    std::ptrdiff_t missing_;  // arrivals still missing in this phase; 0 only while it is completed
 };
 
 struct no_completion {
@@ -55,14 +55,14 @@ struct no_completion {
 
 }  // namespace detail
 
-/// Holds fibers until as many have arrived as it expects, phase after phase; shaped like `std::barrier`. The last to
-/// arrive calls the completion function, which neither throws nor suspends, and then all go on. Belongs to the
+/// Makes fibers wait until the expected number has arrived, phase after phase; modelled on `std::barrier`. The last
+/// fiber to arrive calls the completion function, which neither throws nor suspends; then all continue. Belongs to the
 /// scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every call that
 /// waits on it (checked).
 ///
-/// Who gives up waiting, by a stop or in time, has left nothing behind: what `arrive_and_wait` throws takes its arrival
-/// back, and the others wait for another one. What must not wait for a fiber any more, since it ends, is told so by
-/// `arrive_and_drop`, which is right in a handler and in a destructor.
+/// A fiber that stops waiting, because of a stop or a deadline, leaves nothing behind: if `arrive_and_wait` throws, its
+/// arrival is taken back, and the others wait for another one. A fiber that will not arrive again, because it ends,
+/// calls `arrive_and_drop`. That is allowed in an exception handler and in a destructor.
 ///
 /// @code
 /// int rounds = 0;
@@ -76,10 +76,10 @@ struct no_completion {
 /// coir::gather(work, work);
 /// @endcode
 template <class Completion = detail::no_completion> class barrier {
-    static_assert(std::is_nothrow_invocable_v<Completion&>, "a barrier's completion function is noexcept");
+    static_assert(std::is_nothrow_invocable_v<Completion&>, "barrier: the completion function must be noexcept");
 
 public:
-    /// Says which phase `arrive` was for.
+    /// Identifies the phase that `arrive` was called in.
     class [[nodiscard]] arrival_token {
     public:
         arrival_token(arrival_token&&) noexcept = default;
@@ -92,31 +92,32 @@ public:
         std::uint64_t phase_;
     };
 
-    /// Fewer than none abort.
+    /// Aborts if `expected` is negative.
     explicit barrier(std::ptrdiff_t expected, Completion on_completion = Completion{})
         : core_{expected}, completion_(std::move(on_completion)) {}
 
     [[nodiscard]] static constexpr std::ptrdiff_t max() noexcept { return std::numeric_limits<std::ptrdiff_t>::max(); }
 
-    /// Arrives, and does not wait: `wait` with the token does. Less than one arrival, or more than are missing, abort.
+    /// Arrives and does not wait: to wait, pass the token to `wait`. Aborts if `arrivals` is less than 1 or more than
+    /// the arrivals that are still missing.
     arrival_token arrive(std::ptrdiff_t arrivals = 1) {
         arrival_token token{core_.phase()};
         if (core_.arrive("barrier::arrive", arrivals)) complete();
         return token;
     }
 
-    /// Returns at once when the token's phase has ended (then no cancellation point), else when it does. Throws
-    /// `timed_out`, `cancelled`, `scope_expired`: then the phase is still on, the arrival stands, and the token is good
-    /// for another wait.
+    /// Waits for the end of the token's phase; returns at once if it has ended (then no cancellation point). Throws
+    /// `timed_out`, `cancelled`, `scope_expired`: then the phase has not ended, the arrival still counts, and the token
+    /// is valid for another wait.
     void wait(arrival_token&& token, deadline until = never) { core_.wait(token.phase_, until); }
 
-    /// Arrives and waits for the end of the phase; the last to arrive does not wait (then no cancellation point).
-    /// Throws `timed_out`, `cancelled`, `scope_expired`: then the phase is still on, and the arrival is taken back.
+    /// Arrives and waits for the end of the phase. The last to arrive does not wait (then no cancellation point).
+    /// Throws `timed_out`, `cancelled`, `scope_expired`: then the phase has not ended, and the arrival is taken back.
     void arrive_and_wait(deadline until = never) {
         if (core_.arrive_or_wait(until)) complete();
     }
 
-    /// Arrives for the last time: from the next phase on, one less is expected. Never waits.
+    /// Arrives for the last time: from the next phase on, one arrival less is expected. Never waits.
     void arrive_and_drop() {
         if (core_.arrive_and_drop()) complete();
     }

@@ -19,12 +19,12 @@ template <class T, class F> class recv_case;
 template <class T, class F> class send_case;
 }  // namespace detail
 
-/// Values passed from fiber to fiber, in the order they were sent. Up to `capacity` of them wait in the channel; with
-/// capacity 0 a sender waits until a receiver takes its value. Fair on both sides, and a value goes straight to the
-/// fiber that has waited longest for one. For several at once, see `select`.
+/// Passes values from fiber to fiber, in the order of sending. The channel holds up to `capacity` values; with capacity
+/// 0, a sender waits until a receiver takes its value. Fair on both sides: a value goes straight to the fiber that has
+/// waited longest for one. To wait on several channels at once, use `select`.
 ///
 /// Belongs to the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every
-/// fiber that waits on it (checked). What need not wait is no cancellation point.
+/// fiber that waits on it (checked). A call that need not wait is no cancellation point.
 ///
 /// @code
 /// coir::channel<std::string> words{2};
@@ -40,55 +40,56 @@ template <class T, class F> class send_case;
 /// @endcode
 template <class T> class channel {
     static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
-                  "a value on its way from fiber to fiber cannot be given back: send a std::unique_ptr to it");
+                  "channel<T>: T must be nothrow move constructible and nothrow destructible, because a value in "
+                  "transit cannot be returned: use std::unique_ptr<T>");
 
 public:
     using value_type = T;
 
-    /// Memory is taken as values come, so a huge capacity costs nothing.
+    /// Memory is allocated as values arrive, so a huge capacity costs nothing.
     explicit channel(std::size_t capacity = 0) noexcept : capacity_{capacity} {}
 
     /// Waits until the channel has taken the value. Throws `channel_closed`, `timed_out`, `cancelled`, `scope_expired`,
-    /// `std::bad_alloc`: then the value was not sent, and is still where it was.
+    /// `std::bad_alloc`: then the value was not sent, and the argument is unchanged.
     void send(T&& value, deadline until = never) {
         core_.enter("channel::send");
-        if (!take(value)) core_.wait_to_send(&value, until);
+        if (!try_push(value)) core_.wait_to_send(&value, until);
     }
 
     void send(const T& value, deadline until = never) requires std::copy_constructible<T> { send(T(value), until); }
 
-    /// As `send`, but false, with the value where it was, when it would have to wait.
+    /// As `send`, but returns false, with the argument unchanged, if it would have to wait.
     [[nodiscard]] bool try_send(T&& value) {
         core_.bind_owner("channel::try_send");
-        return take(value);
+        return try_push(value);
     }
 
     [[nodiscard]] bool try_send(const T& value) requires std::copy_constructible<T> { return try_send(T(value)); }
 
-    /// Waits for a value. Empty once the channel is closed and all that was sent is received. Throws `timed_out`,
-    /// `cancelled`, `scope_expired`: then none was taken.
+    /// Waits for a value. Empty once the channel is closed and all sent values have been received. Throws `timed_out`,
+    /// `cancelled`, `scope_expired`: then no value was taken.
     std::optional<T> recv(deadline until = never) {
         core_.enter("channel::recv");
         std::optional<T> value;
-        if (!give(value) && !core_.is_closed()) core_.wait_to_receive(&value, until);
+        if (!try_pop(value) && !core_.is_closed()) core_.wait_to_receive(&value, until);
         return value;
     }
 
-    /// As `recv`, but empty also when it would have to wait.
+    /// As `recv`, but also empty if it would have to wait.
     [[nodiscard]] std::optional<T> try_recv() {
         core_.bind_owner("channel::try_recv");
         std::optional<T> value;
-        give(value);
+        try_pop(value);
         return value;
     }
 
-    /// From now on `send` throws `channel_closed`, also in those who wait to send; what is in the channel can still be
-    /// received. Never waits; closing twice does nothing.
+    /// From now on `send` throws `channel_closed`, also in fibers that already wait to send. Values in the channel can
+    /// still be received. Never waits; closing twice has no effect.
     void close() { core_.close(); }
 
     [[nodiscard]] bool is_closed() const noexcept { return core_.is_closed(); }
 
-    /// Values in the channel; those of senders who wait are not.
+    /// The number of values in the channel, without those of senders that wait.
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
     [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
@@ -102,19 +103,19 @@ private:
     template <class U, class F> friend class detail::recv_case;
     template <class U, class F> friend class detail::send_case;
 
-    // Receivers wait only while the channel is empty and nobody but their own fiber waits to send, senders only while
-    // it is full.
+    // Receivers wait only while the channel is empty and no fiber but their own waits to send. Senders wait only while
+    // the channel is full.
 
-    /// Whether `take` need not wait: it takes, or throws since the channel is closed.
-    [[nodiscard]] bool can_take() const noexcept {
+    /// Whether `try_push` succeeds, or throws because the channel is closed.
+    [[nodiscard]] bool can_push() const noexcept {
         return values_.size() < capacity_ || core_.has_receiver() || core_.is_closed();
     }
 
     /// Whether a receiver need not wait: there is a value, or there will never be one.
-    [[nodiscard]] bool can_give() const noexcept { return !values_.empty() || core_.has_sender() || core_.is_closed(); }
+    [[nodiscard]] bool can_pop() const noexcept { return !values_.empty() || core_.has_sender() || core_.is_closed(); }
 
-    /// Takes a value if it need not wait.
-    bool take(T& value) {
+    /// Moves the value into the channel or to a waiting receiver. Returns false if it would have to wait.
+    bool try_push(T& value) {
         if (core_.is_closed()) [[unlikely]]
             detail::throw_channel_closed();
         if (core_.has_receiver()) {
@@ -127,12 +128,12 @@ private:
         return true;
     }
 
-    /// Gives a value if there is one.
-    bool give(std::optional<T>& value) {
+    /// Moves the next value out, from the channel or from a waiting sender. Returns false if there is none.
+    bool try_pop(std::optional<T>& value) {
         if (!values_.empty()) {
             value.emplace(std::move(values_.front()));
             values_.pop();
-            if (core_.has_sender()) {  // there is room for one more now, and memory for it
+            if (core_.has_sender()) {  // its value fits now, and needs no new memory
                 values_.push(std::move(*static_cast<T*>(core_.sender_place())));
                 core_.wake_sender();
             }
@@ -149,5 +150,4 @@ private:
     detail::channel_core core_;
 };
 
-/// Receives as it is advanced; equal to the sentinel once the channel is closed and empty.
 }  // namespace coir

@@ -23,16 +23,16 @@ concept basic_lockable = requires(T& lock) {
 
 }  // namespace detail
 
-/// Lets fibers wait, with a lock given back, for what others do under it: a `std::unique_lock` or `std::shared_lock` of
-/// any of coir's mutexes, such a mutex itself, or whatever else has `lock` and `unlock`. Shaped like
-/// `std::condition_variable_any`; there are no spurious wakes. Notifications go to those who wait, first come, first
-/// served. Belongs to one scheduler
-/// (`wrong_scheduler`) and must outlive every fiber that waits on it (checked).
+/// Fibers wait here, with a lock released, for a change that other fibers make under the lock. The lock is a
+/// `std::unique_lock` or `std::shared_lock` of any of coir's mutexes, such a mutex itself, or any type with `lock` and
+/// `unlock`. Modelled on `std::condition_variable_any`, but without spurious wakeups. Notifications go to the fibers
+/// that already wait, first come, first served. Belongs to one scheduler (`wrong_scheduler`) and must outlive every
+/// fiber that waits on it (checked).
 ///
-/// Each wait takes the lock again before it returns or throws, shielded from stops and expiries: whatever happens, the
-/// lock is held afterwards. Each throws `cancelled` and `scope_expired`, and what `unlock` throws, which is
-/// `std::system_error` (`operation_not_permitted`) when the lock is not held. With a predicate that is true at once, a
-/// wait is no cancellation point.
+/// Each wait takes the lock again before it returns or throws, shielded from stops and expiries: the lock is held
+/// afterwards in every case. Each wait throws `cancelled` and `scope_expired`, and what `unlock` throws:
+/// `std::system_error` (`operation_not_permitted`) if the lock is not held. If a predicate is true at once, the wait is
+/// no cancellation point.
 ///
 /// @code
 /// coir::mutex mutex;
@@ -57,15 +57,16 @@ public:
         if (wait_until(lock, until) == std::cv_status::timeout) throw_timed_out();
     }
 
-    /// Waits until `holds()`, which is asked with the lock held. Throws `timed_out` when it does not hold by then.
+    /// Waits until `holds()` returns true; it is called with the lock held. Throws `timed_out` if it is false at
+    /// `until`.
     template <detail::basic_lockable Lock, std::predicate Predicate>
     void wait(Lock& lock, Predicate holds, deadline until = never) {
         if (!wait_until(lock, until, std::move(holds))) throw_timed_out();
     }
 
     template <detail::basic_lockable Lock> std::cv_status wait_until(Lock& lock, deadline until) {
-        lock.unlock();  // throws when there is nothing to unlock
-        // Nobody runs between the unlock and the wait, so no notification is missed.
+        lock.unlock();  // throws if the lock is not held
+        // No other fiber runs between the unlock and the wait, so no notification is missed.
         const detail::scope_exit at_end{[&lock] {
             const shield_scope shield;
             lock.lock();
@@ -73,7 +74,7 @@ public:
         return park(until);
     }
 
-    /// Whether `holds()` in the end.
+    /// Returns the last result of `holds()`.
     template <detail::basic_lockable Lock, std::predicate Predicate>
     bool wait_until(Lock& lock, deadline until, Predicate holds) {
         while (!holds()) {
@@ -92,7 +93,8 @@ public:
         return wait_until(lock, length, std::move(holds));
     }
 
-    /// Wakes the fiber that has waited longest, or nobody. Never waits; needs no lock.
+    /// Wakes the fiber that has waited longest (`notify_one`), or all that wait (`notify_all`). Never waits; needs no
+    /// lock.
     void notify_one();
     void notify_all();
 

@@ -5,8 +5,8 @@
 
 namespace coir {
 
-/// Something that happens, and that fibers wait for; stays set until it is reset. Belongs to the scheduler that first
-/// used it; a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it (checked).
+/// A flag that fibers wait for. Once set, it stays set until it is reset. Belongs to the scheduler that first used it;
+/// a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it (checked).
 ///
 /// @code
 /// coir::event ready;
@@ -16,21 +16,21 @@ namespace coir {
 /// @endcode
 class event {
 public:
-    /// Lets go all who wait, and all who come until `reset`. Never waits.
+    /// Wakes all fibers that wait. Until `reset`, later waits return at once. Never waits.
     void set();
 
-    /// Those whom `set` has let go are not called back. Never waits.
+    /// Later waits suspend again. Fibers that `set` has woken are not affected. Never waits.
     void reset();
 
     [[nodiscard]] bool is_set() const noexcept { return set_; }
 
-    /// Returns at once when it is set (then no cancellation point), else when it is set next. Throws `timed_out`,
-    /// `cancelled`, `scope_expired`.
+    /// Returns at once if the event is set (then no cancellation point); otherwise waits until it is set. Throws
+    /// `timed_out`, `cancelled`, `scope_expired`.
     void wait(deadline until = never);
 
 private:
     detail::wait_queue waiters_{"event"};
-    bool set_ = false;  // true only when nobody waits
+    bool set_ = false;  // true only if no fiber waits
 };
 
 }  // namespace coir

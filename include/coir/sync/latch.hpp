@@ -8,7 +8,7 @@
 
 namespace coir {
 
-/// Counts down once, and lets go all who wait when it comes to none; shaped like `std::latch`. Belongs to the scheduler
+/// Counts down once, and wakes all waiters when the count reaches 0; modelled on `std::latch`. Belongs to the scheduler
 /// that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it
 /// (checked).
 ///
@@ -27,27 +27,28 @@ namespace coir {
 /// @endcode
 class latch {
 public:
-    /// A count below 0 aborts.
+    /// Aborts if `expected` is negative.
     explicit latch(std::ptrdiff_t expected) noexcept;
 
     [[nodiscard]] static constexpr std::ptrdiff_t max() noexcept { return std::numeric_limits<std::ptrdiff_t>::max(); }
 
-    /// Who is let go runs after the fibers already ready. Never waits. More than are left, or fewer than none, abort.
+    /// Counts down. Woken fibers run after the fibers that are already ready. Never waits. Aborts if `arrivals` is
+    /// negative or more than the remaining count.
     void count_down(std::ptrdiff_t arrivals = 1);
 
-    /// Whether it has come to none.
+    /// Whether the count has reached 0.
     [[nodiscard]] bool try_wait() const noexcept { return left_ == 0; }
 
-    /// Returns at once when it has come to none (then no cancellation point), else when it does. Throws `timed_out`,
+    /// Returns at once if the count is 0 (then no cancellation point); otherwise waits until it is. Throws `timed_out`,
     /// `cancelled`, `scope_expired`.
     void wait(deadline until = never);
 
-    /// `count_down`, then `wait`. What it throws takes no arrival back.
+    /// `count_down`, then `wait`. If the wait throws, the arrival still counts.
     void arrive_and_wait(std::ptrdiff_t arrivals = 1, deadline until = never);
 
 private:
     detail::wait_queue waiters_{"latch"};
-    std::ptrdiff_t left_;  // 0 only when nobody waits
+    std::ptrdiff_t left_;  // the remaining count; 0 only if no fiber waits
 };
 
 }  // namespace coir

@@ -7,8 +7,8 @@
 
 namespace coir {
 
-/// What `call_once` remembers. Belongs to the scheduler that first used it; a call from another thread throws
-/// `wrong_scheduler`. Must outlive every `call_once` with it (checked for those that wait).
+/// The state of `call_once`. Belongs to the scheduler that first used it; a call from another thread throws
+/// `wrong_scheduler`. Must outlive every `call_once` that uses it (checked for those that wait).
 class once_flag {
 public:
     once_flag() = default;
@@ -16,21 +16,22 @@ public:
 private:
     template <class F, class... Args> friend void call_once(once_flag& flag, F&& f, Args&&... args);
 
-    /// Whether the calling fiber is to make the call; else it is made.
+    /// Returns true if the calling fiber must make the call, and false once the call has been made.
     bool begin();
     void end() noexcept;
     void fail() noexcept;
 
-    detail::task* caller_ = nullptr;  // none only when nobody waits; first, so that a report names the flag's address
+    // Null only if no fiber waits. First, so that a report names the address of the flag.
+    detail::task* caller_ = nullptr;
     detail::wait_queue waiters_{"call_once"};
     bool done_ = false;
 };
 
-/// Calls `f`, once for all fibers that come with this flag: who comes while the call runs waits until it is made. A
-/// call that throws (a stop, for instance) does not count: its exception passes on, and the fiber that has waited
-/// longest makes the next one. Once the call is made, no cancellation point. A wait throws `cancelled`,
-/// `scope_expired`: then nothing was called; `with_timeout` limits it. `std::system_error`
-/// (`resource_deadlock_would_occur`) when `f` comes back with the same flag.
+/// Calls `f` once for all fibers that use this flag. A fiber that arrives while the call runs waits until it has
+/// returned. A call that throws (because of a stop, for instance) does not count: its exception is passed on, and the
+/// fiber that has waited longest makes the next call. Once the call has been made, no cancellation point. A wait throws
+/// `cancelled`, `scope_expired`: then this fiber has called nothing; `with_timeout` limits the wait. Throws
+/// `std::system_error` (`resource_deadlock_would_occur`) if `f` itself calls `call_once` with the same flag.
 ///
 /// @code
 /// coir::once_flag opened;

@@ -8,8 +8,8 @@
 
 namespace coir {
 
-/// A `mutex` that the fiber which holds it may take again: it is given back when it was unlocked as often as locked.
-/// Otherwise as `mutex`, in fairness, owner and lifetime. A condition_variable's wait gives back one level only.
+/// A `mutex` that its holder may take again. It is released when it has been unlocked as often as it was locked.
+/// Otherwise as `mutex`, in fairness, owner and lifetime. The wait of a `condition_variable` releases one level only.
 ///
 /// @code
 /// coir::recursive_mutex mutex;
@@ -32,22 +32,23 @@ public:
     recursive_mutex(const recursive_mutex&) = delete;
     recursive_mutex& operator=(const recursive_mutex&) = delete;
 
-    /// Takes it, at once when it is free or the fiber's own (then no cancellation point), else when its turn has come.
-    /// Throws `timed_out`, `cancelled`, `scope_expired`: then it was not taken.
+    /// Takes the mutex: at once if it is free or held by this fiber (then no cancellation point), otherwise waits for
+    /// its turn. Throws `timed_out`, `cancelled`, `scope_expired`: then it was not taken.
     void lock(deadline until = never);
 
-    /// Takes it if it is free or the fiber's own. Never waits.
+    /// Takes the mutex if it is free or held by this fiber. Never waits.
     [[nodiscard]] bool try_lock();
 
-    /// As `lock`, but false when `until` passes first.
+    /// As `lock`, but returns false if `until` passes first.
     [[nodiscard]] bool try_lock_until(deadline until);
 
     template <class Rep, class Period> [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> length) {
         return try_lock_until(length);
     }
 
-    /// Takes back one `lock`; after the last one, who was handed it runs behind the fibers already ready. Never waits.
-    /// `std::system_error` (`operation_not_permitted`) when another fiber holds it, or none.
+    /// Undoes one `lock`. After the last one, the fiber that the mutex is handed to runs after the fibers that are
+    /// already ready. Never waits. Throws `std::system_error` (`operation_not_permitted`) if this fiber does not hold
+    /// it.
     void unlock();
 
 private:
@@ -55,9 +56,10 @@ private:
     bool take(const char* operation, deadline until);
     bool take_at_once(detail::task& self) noexcept;
 
-    detail::task* holder_ = nullptr;  // none only when nobody waits; first, so that a report names the mutex's address
+    // Null only if no fiber waits. First, so that a report names the address of the mutex.
+    detail::task* holder_ = nullptr;
     detail::wait_queue waiters_{"recursive_mutex"};
-    std::size_t depth_ = 0;  // 0 only when nobody holds it
+    std::size_t depth_ = 0;  // 0 only if no fiber holds it
 };
 
 }  // namespace coir

@@ -21,7 +21,7 @@ enum class case_kind : std::uint8_t { receive, send, concurrent, end, timeout, o
 
 class event_count;
 
-/// What `select` knows of a case without its types.
+/// The part of a case that does not depend on its types.
 struct select_case {
     explicit select_case(case_kind what) noexcept : kind{what} {}
     virtual ~select_case() = default;
@@ -30,21 +30,21 @@ struct select_case {
 
     /// Sets `ready`.
     virtual void look() {}
-    /// What is ready: moves its value. False when another thread was faster.
+    /// Moves the value of a ready case. Returns false if another thread was faster.
     virtual bool take() { return true; }
 
     const case_kind kind;
-    bool ready = false;                     // it need not wait, and its value is still to be moved
-    channel_core* core = nullptr;           // of the channel
-    void* slot = nullptr;                   // its address: a `std::optional<T>` to receive, a `T` to send
-    event_count* others = nullptr;          // of the side of a channel that threads share
-    const fiber_handle* awaited = nullptr;  // whose end it is
+    bool ready = false;                     // need not wait; its value has not been moved yet
+    channel_core* core = nullptr;           // the core of the channel
+    void* slot = nullptr;                   // points to a `std::optional<T>` to receive into, or to a `T` to send
+    event_count* others = nullptr;          // waiters on the same side of a channel that threads share
+    const fiber_handle* awaited = nullptr;  // the fiber whose end is awaited
     deadline until;
 };
 
 inline constexpr std::size_t cases_max = 16;
 
-/// The one whose handler is to be run: one that is ready, or the first to come. Its value is moved.
+/// Returns the case whose handler is to run: one that is ready, or the first that becomes ready. Its value is moved.
 select_case& choose_case(std::span<select_case* const> cases);
 
 template <class T, class F> class recv_case : public select_case {
@@ -61,10 +61,10 @@ public:
 
     void look() override {
         from_.core_.enter("select");
-        ready = from_.can_give();
+        ready = from_.can_pop();
     }
     bool take() override {
-        from_.give(value_);
+        from_.try_pop(value_);
         return true;
     }
     result finish() { return std::invoke(std::move(handler_), std::move(value_)); }
@@ -89,10 +89,10 @@ public:
 
     void look() override {
         to_.core_.enter("select");
-        ready = to_.can_take();
+        ready = to_.can_push();
     }
     bool take() override {
-        to_.take(value_);
+        to_.try_push(value_);
         return true;
     }
     result finish() { return std::invoke(std::move(handler_)); }
@@ -103,17 +103,17 @@ private:
     F handler_;
 };
 
-/// A case without a value.
+/// A case without a value: the end of a fiber, a timeout, or `otherwise`.
 template <case_kind Kind, class F> class plain_case : public select_case {
 public:
     using result = std::invoke_result_t<F>;
     static constexpr bool is_otherwise = Kind == case_kind::otherwise;
 
     template <class H>
-    explicit plain_case(H&& handler, deadline when = never, const fiber_handle* whose = nullptr)
+    explicit plain_case(H&& handler, deadline when = never, const fiber_handle* handle = nullptr)
         : select_case{Kind}, handler_(std::forward<H>(handler)) {
         until = when;
-        awaited = whose;
+        awaited = handle;
     }
 
     result finish() { return std::invoke(std::move(handler_)); }
@@ -132,51 +132,52 @@ R finish_case(const select_case& chosen, First& first, Others&... others) {
 
 }  // namespace detail
 
-// ---- the cases; each is made in the call of `select` that it is for ----
+// ---- the cases; create each one in the call of `select` that uses it ----
 
-/// Receives: `handler(std::optional<T>)`, empty once the channel is closed and all that was sent is received. Such a
-/// channel is ready each time: who serves several in a loop leaves it then, and goes on with the others.
+/// Receives: calls `handler(std::optional<T>)`. The argument is empty once the channel is closed and all sent values
+/// have been received. A closed and empty channel is always ready: a loop over several channels should then leave it
+/// out.
 template <class T, class F>
 requires std::invocable<std::decay_t<F>, std::optional<T>>
 [[nodiscard]] auto on_recv(channel<T>& from, F&& handler) {
     return detail::recv_case<T, std::decay_t<F>>{from, std::forward<F>(handler)};
 }
 
-/// Sends: `handler()` once the channel has taken the value, which is destroyed where another case is run. When the
-/// channel is closed, already or while `select` waits, it is this case's turn as well, and `select` throws
-/// `channel_closed`.
+/// Sends: calls `handler()` once the channel has taken the value. If another case runs, the value is destroyed. If the
+/// channel is closed, before or while `select` waits, this case is ready as well, and `select` throws `channel_closed`.
 template <class T, class F>
 requires std::invocable<std::decay_t<F>>
 [[nodiscard]] auto on_send(channel<T>& to, std::type_identity_t<T> value, F&& handler) {
     return detail::send_case<T, std::decay_t<F>>{to, std::move(value), std::forward<F>(handler)};
 }
 
-/// `handler()` when `until` passes before anything else is ready; of several the earliest counts. One that has passed
-/// already is run at once, but only when no channel and no fiber's end is ready.
+/// Calls `handler()` if `until` passes before another case is ready. Of several timeouts, the earliest counts. A
+/// timeout that has already passed runs at once, but only if no channel is ready and no awaited fiber has ended.
 template <std::invocable F> [[nodiscard]] auto on_timeout(deadline until, F&& handler) {
     return detail::plain_case<detail::case_kind::timeout, std::decay_t<F>>{std::forward<F>(handler), until};
 }
 
-/// `handler()` when the fiber has ended, however it did; its `get()` does not wait then. While `select` waits it is the
-/// fiber's one joiner: it throws what `fiber::join` throws.
+/// Calls `handler()` once the fiber has ended, for any reason; its `get()` does not wait then. While `select` waits, it
+/// is the only joiner of the fiber, and throws what `fiber::join` throws.
 template <class R, std::invocable F> [[nodiscard]] auto on_done(const fiber<R>& awaited, F&& handler) {
     return detail::plain_case<detail::case_kind::end, std::decay_t<F>>{std::forward<F>(handler), never, &awaited};
 }
 
-/// `handler()` when nothing else is ready: `select` then does not wait.
+/// Calls `handler()` if no other case is ready: then `select` does not wait.
 template <std::invocable F> [[nodiscard]] auto otherwise(F&& handler) {
     return detail::plain_case<detail::case_kind::otherwise, std::decay_t<F>>{std::forward<F>(handler)};
 }
 
-/// Waits for the first of several things, and runs the handler of exactly that one, in this fiber: what the handler
-/// returns or throws is the result. All handlers return the same type, or all nothing. Of those ready each is as likely
-/// (in a run with a seed, the same in each run); nothing is received or sent by the others. Up to 16 cases.
+/// Waits until one of several cases is ready, and runs the handler of that case only, in this fiber. Returns or throws
+/// what the handler returns or throws. All handlers return the same type, or all return nothing. If several cases are
+/// ready, each is equally likely to run (in a run with a seed: the same one in each run). The other cases receive and
+/// send nothing. At most 16 cases.
 ///
-/// The channels are this scheduler's, or those of any threads (`concurrent_channel`).
+/// A `channel` must belong to this scheduler; a `concurrent_channel` may be shared with any threads.
 ///
-/// Throws `cancelled`, `scope_expired`: then nothing was received or sent; `channel_closed`; `std::bad_alloc`;
-/// `not_in_fiber`, `wrong_scheduler`. What need not wait is no cancellation point. A select does not meet itself: with
-/// `on_send` and `on_recv` of one channel it waits for another fiber.
+/// Throws `cancelled`, `scope_expired`: then nothing was received or sent. Throws also `channel_closed`,
+/// `std::bad_alloc`, `not_in_fiber`, `wrong_scheduler`. A select that need not wait is no cancellation point. A select
+/// does not pass a value to itself: with `on_send` and `on_recv` of the same channel, it waits for another fiber.
 ///
 /// @code
 /// coir::channel<std::string> words;
@@ -190,10 +191,10 @@ template <std::invocable F> [[nodiscard]] auto otherwise(F&& handler) {
 /// @endcode
 template <std::derived_from<detail::select_case> First, std::derived_from<detail::select_case>... Others>
 typename First::result select(First first, Others... others) {
-    static_assert(sizeof...(Others) < detail::cases_max, "a select has 16 cases at most");
-    static_assert((First::is_otherwise + ... + Others::is_otherwise) <= 1, "a select has one `otherwise` at most");
+    static_assert(sizeof...(Others) < detail::cases_max, "select: at most 16 cases");
+    static_assert((First::is_otherwise + ... + Others::is_otherwise) <= 1, "select: at most one `otherwise` case");
     static_assert((std::same_as<typename First::result, typename Others::result> && ...),
-                  "the handlers of a select all return the same type, or all return nothing");
+                  "select: all handlers must return the same type, or all must return nothing");
     detail::select_case* const cases[] = {&first, &others...};
     return detail::finish_case<typename First::result>(detail::choose_case(cases), first, others...);
 }

@@ -11,43 +11,43 @@ namespace coir {
 
 namespace detail {
 
-/// A semaphore whose most is known at run time.
+/// A semaphore whose maximum is given at run time.
 class semaphore_core {
 public:
-    /// A number of permits below 0 or above `most` aborts.
+    /// Aborts if `permits` is negative or more than `most`.
     semaphore_core(std::ptrdiff_t permits, std::ptrdiff_t most) noexcept;
 
-    /// Takes a permit, at once when there is one (then no cancellation point), else when one is handed over. Throws
-    /// `timed_out`, `cancelled`, `scope_expired`: then none was taken.
+    /// Takes a permit: at once if there is one (then no cancellation point), otherwise when one is handed over. Throws
+    /// `timed_out`, `cancelled`, `scope_expired`: then no permit was taken.
     void acquire(deadline until = never);
 
     /// Takes a permit if there is one. Never waits.
     [[nodiscard]] bool try_acquire();
 
-    /// As `acquire`, but false when `until` passes first.
+    /// As `acquire`, but returns false if `until` passes first.
     [[nodiscard]] bool try_acquire_until(deadline until);
 
     template <class Rep, class Period> [[nodiscard]] bool try_acquire_for(std::chrono::duration<Rep, Period> length) {
         return try_acquire_until(length);
     }
 
-    /// Returns permits, to those who wait first: they run after the fibers already ready. Never waits, so it may be
-    /// called from destructors. More than the most, or fewer than none, abort.
+    /// Returns permits, to waiters first; these run after the fibers that are already ready. Never waits, so it may be
+    /// called from destructors. Aborts if `permits` is negative, or if the maximum would be exceeded.
     void release(std::ptrdiff_t permits = 1);
 
 private:
     bool take(const char* operation, const deadline& until);
 
     wait_queue waiters_{"semaphore"};
-    std::ptrdiff_t permits_;  // above 0 only when nobody waits
+    std::ptrdiff_t permits_;  // above 0 only if no fiber waits
     std::ptrdiff_t most_;
 };
 
 }  // namespace detail
 
-/// Permits shared by the fibers of one scheduler; shaped like `std::counting_semaphore`. Waiters are served in the
-/// order they came, whoever else comes in between. Belongs to the scheduler that first used it; a call from another
-/// thread throws `wrong_scheduler`. Must outlive every fiber that waits on it (checked).
+/// Permits shared by the fibers of one scheduler; modelled on `std::counting_semaphore`. Waiters are served in the
+/// order in which they came; a later caller cannot overtake them. Belongs to the scheduler that first used it; a call
+/// from another thread throws `wrong_scheduler`. Must outlive every fiber that waits on it (checked).
 ///
 /// @code
 /// coir::counting_semaphore<> slots{2};
@@ -63,7 +63,7 @@ private:
 /// @endcode
 template <std::ptrdiff_t LeastMax = std::numeric_limits<std::ptrdiff_t>::max()>
 class counting_semaphore : public detail::semaphore_core {
-    static_assert(LeastMax >= 0);
+    static_assert(LeastMax >= 0, "counting_semaphore: the maximum must not be negative");
 
 public:
     explicit counting_semaphore(std::ptrdiff_t permits) noexcept : semaphore_core{permits, LeastMax} {}

@@ -13,13 +13,14 @@ namespace detail {
 class task;
 }
 
-/// Held by one fiber alone, or shared by any number. Meets the standard's SharedTimedLockable: `std::unique_lock` and
-/// `std::shared_lock` work. Fair, first come, first served: who comes to share it waits behind those who wait to have
-/// it alone, and those who wait next to each other to share it are let in together. Belongs to the scheduler that first
-/// used it; a call from another thread throws `wrong_scheduler`. Must outlive every call that waits for it (checked).
+/// Held by one fiber exclusively, or shared by any number of fibers. Meets the standard's SharedTimedLockable:
+/// `std::unique_lock` and `std::shared_lock` work. Fair, first come, first served: a fiber that wants to share it waits
+/// behind those that wait for exclusive access. Adjacent waiters for shared access are admitted together. Belongs to
+/// the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every call that
+/// waits for it (checked).
 ///
-/// Who shares it is counted and not known by name: a fiber that shares it and asks for it alone waits for itself, and
-/// one that asks to share it a second time may.
+/// Shared holders are counted, not recorded. A fiber that holds a share and asks for exclusive access waits for itself,
+/// forever. A fiber that asks for a second share may wait for itself as well.
 ///
 /// @code
 /// #include <shared_mutex>
@@ -28,7 +29,7 @@ class task;
 /// const auto read = [&] {
 ///     const std::shared_lock lock{mutex};
 ///     const std::size_t before = prices.size();
-///     coir::this_fiber::yield();  // other readers run, and no writer
+///     coir::this_fiber::yield();  // other readers run, but no writer
 ///     if (prices.size() != before) throw std::logic_error{"changed"};
 /// };
 /// const auto write = [&] {
@@ -44,33 +45,33 @@ public:
     shared_mutex(const shared_mutex&) = delete;
     shared_mutex& operator=(const shared_mutex&) = delete;
 
-    /// Takes it alone, at once when it is free (then no cancellation point), else when its turn has come. Throws
-    /// `timed_out`, `cancelled`, `scope_expired`: then it was not taken. `std::system_error`
-    /// (`resource_deadlock_would_occur`) when the fiber holds it alone already.
+    /// Takes exclusive access: at once if the mutex is free (then no cancellation point), otherwise waits for its turn.
+    /// Throws `timed_out`, `cancelled`, `scope_expired`: then it was not taken. Throws `std::system_error`
+    /// (`resource_deadlock_would_occur`) if this fiber already has exclusive access.
     void lock(deadline until = never);
 
-    /// Takes it alone if it is free. Never waits.
+    /// Takes exclusive access if the mutex is free. Never waits.
     [[nodiscard]] bool try_lock();
 
-    /// As `lock`, but false when `until` passes first.
+    /// As `lock`, but returns false if `until` passes first.
     [[nodiscard]] bool try_lock_until(deadline until);
 
     template <class Rep, class Period> [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> length) {
         return try_lock_until(length);
     }
 
-    /// Gives it back; those who were handed it run after the fibers already ready. Never waits. `std::system_error`
-    /// (`operation_not_permitted`) unless the fiber holds it alone.
+    /// Releases exclusive access. The fibers that it is handed to run after the fibers that are already ready. Never
+    /// waits. Throws `std::system_error` (`operation_not_permitted`) if this fiber does not have exclusive access.
     void unlock();
 
-    /// Takes a share, at once when nobody has it alone and nobody waits (then no cancellation point). Otherwise as
-    /// `lock`.
+    /// Takes a share: at once if no fiber has exclusive access and none waits (then no cancellation point). Otherwise
+    /// as `lock`.
     void lock_shared(deadline until = never);
 
-    /// Takes a share if nobody has it alone and nobody waits. Never waits.
+    /// Takes a share if no fiber has exclusive access and none waits. Never waits.
     [[nodiscard]] bool try_lock_shared();
 
-    /// As `lock_shared`, but false when `until` passes first.
+    /// As `lock_shared`, but returns false if `until` passes first.
     [[nodiscard]] bool try_lock_shared_until(deadline until);
 
     template <class Rep, class Period>
@@ -78,8 +79,8 @@ public:
         return try_lock_shared_until(length);
     }
 
-    /// Gives back a share, whichever fiber took it. Never waits. `std::system_error` (`operation_not_permitted`) when
-    /// there is none.
+    /// Releases a share, whichever fiber took it. Never waits. Throws `std::system_error` (`operation_not_permitted`)
+    /// if there is no share.
     void unlock_shared();
 
 private:
@@ -94,7 +95,7 @@ private:
     void enter(access wanted, detail::task& who) noexcept;
     void let_in() noexcept;
 
-    // Has it alone; then there are no readers. First, so that a report names the mutex's address.
+    // The fiber with exclusive access; then there are no readers. First, so that a report names the mutex's address.
     detail::task* writer_ = nullptr;
     std::size_t readers_ = 0;
     detail::list<applicant> applicants_;

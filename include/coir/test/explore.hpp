@@ -7,18 +7,20 @@
 
 namespace coir::test {
 
-/// Looks for orders of fibers that break `test`: runs it `runs` times, each as the first fiber of a new scheduler and
-/// with another `run_options::seed` (1, 2, ...), which determines the order in which ready fibers run and simultaneous
-/// timers fire. Half of the seeds draw at each suspension; the others keep to priorities that change at few steps,
-/// which finds races that need one fiber to be late for long. Time is virtual unless `options` says otherwise.
+/// Searches for orders of fibers that break `test`. Runs it `runs` times, each time as the first fiber of a new
+/// scheduler with another `run_options::seed` (1, 2, ...). The seed determines the order in which ready fibers run and
+/// simultaneous timers fire. Half of the seeds choose at random at each suspension. The others use priorities that
+/// change at a few steps only, which finds races that need one fiber to be delayed for long. Time is virtual unless
+/// `options` says otherwise.
 ///
-/// Ends with the first run that fails: logs its seed and throws what the run has thrown (`deadlock` too), or what a
-/// fiber threw that nobody asked, unless `options.on_unhandled_exception` takes care of that. So `test` throws where it
-/// is not content. With COIR_SEED=n in the environment only that seed is run: the same failure at once, in a debugger
-/// for instance. Throws `std::invalid_argument` when COIR_SEED is no number.
+/// Ends with the first run that fails: logs its seed and throws the exception of the run (also `deadlock`). An
+/// exception that escapes a fiber whose result can no longer be retrieved is a failure too, unless
+/// `options.on_unhandled_exception` handles it. So `test` should throw if a check fails. If COIR_SEED=n is in the
+/// environment, only that seed is run: it reproduces a failure at once, for example in a debugger. Throws
+/// `std::invalid_argument` if COIR_SEED is no number.
 ///
-/// What is replayed is the order in which the scheduler resumes fibers: threads, `offload` and descriptors bring their
-/// own.
+/// Only the order in which the scheduler resumes fibers is reproduced. The timing of threads, `offload` and descriptors
+/// is not.
 ///
 /// @code
 /// coir::test::explore(100, [] {

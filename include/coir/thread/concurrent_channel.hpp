@@ -21,15 +21,15 @@ template <class T, class F> class concurrent_recv_case;
 template <class T, class F> class concurrent_send_case;
 }  // namespace detail
 
-/// A bounded queue of values between fibers of any schedulers and threads that run none, any mix on both sides:
-/// `channel` for several threads. A fiber that waits lets others run, a thread blocks; where nobody has to wait, values
-/// pass without a lock and without a system call. First in, first out: each receiver gets values in the order in which
-/// they were put in, so those of one sender in the order of sending. Who waits longest is woken first; one who comes by
-/// may still be faster.
+/// A bounded queue of values between fibers of any schedulers and threads without a scheduler, in any mix on both
+/// sides: a `channel` for several threads. While a fiber waits, others run; a thread that waits blocks. If no caller
+/// has to wait, values pass without a lock and without a system call. First in, first out: each receiver gets values in
+/// the order in which they were put in, so the values of one sender arrive in the order of sending. The longest waiter
+/// is woken first, but a caller that has not waited may overtake it.
 ///
-/// The values still in it are destroyed with it. It must outlive every call on it, and that of `send` lasts for a
-/// moment after its value was received: join who sends, or share the channel by a `std::shared_ptr`. While a fiber
-/// waits on it, it is in no deadlock: any thread may come.
+/// The destructor destroys the values that are still in the channel. The channel must outlive every call on it, and a
+/// `send` lasts a moment longer than the receipt of its value: join the senders, or share the channel with a
+/// `std::shared_ptr`. A fiber that waits on the channel is in no deadlock, because any thread may use the channel.
 ///
 /// @code
 /// coir::concurrent_channel<int> numbers{16};
@@ -46,16 +46,17 @@ template <class T, class F> class concurrent_send_case;
 /// @endcode
 template <class T> class concurrent_channel {
     static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
-                  "a value on its way from thread to thread cannot be given back: send a std::unique_ptr to it");
+                  "concurrent_channel<T>: T must be nothrow move constructible and nothrow destructible, because a "
+                  "value in transit cannot be returned: use std::unique_ptr<T>");
 
 public:
     using value_type = T;
 
-    /// Takes memory for `capacity` values. Throws `std::invalid_argument` when it is 0, `std::bad_alloc`.
+    /// Allocates memory for `capacity` values. Throws `std::invalid_argument` if it is 0, `std::bad_alloc`.
     explicit concurrent_channel(std::size_t capacity) : values_{capacity} {}
 
     /// Waits until the channel has taken the value. Throws `channel_closed`, `timed_out`, `cancelled`, `scope_expired`:
-    /// then the value was not sent, and is still where it was.
+    /// then the value was not sent, and the argument is unchanged.
     void send(T&& value, deadline until = never) {
         if (try_send(std::move(value))) [[likely]]
             return;
@@ -65,45 +66,45 @@ public:
             return answer != detail::ring_answer::not_now;
         });
         if (answer == detail::ring_answer::closed) detail::throw_channel_closed();
-        pass_on();
+        wake_next();
     }
 
     void send(const T& value, deadline until = never) requires std::copy_constructible<T> { send(T(value), until); }
 
-    /// As `send`, but false, with the value where it was, when it would have to wait: the channel is full, or somebody
-    /// is still taking out the value of a lap ago.
+    /// As `send`, but returns false, with the argument unchanged, if it would have to wait: the channel is full, or a
+    /// receiver is still taking the old value out of the next slot.
     [[nodiscard]] bool try_send(T&& value) {
         const detail::ring_answer answer = values_.push(value);
         if (answer == detail::ring_answer::closed) [[unlikely]]
             detail::throw_channel_closed();
         if (answer == detail::ring_answer::not_now) return false;
-        pass_on();
+        wake_next();
         return true;
     }
 
     [[nodiscard]] bool try_send(const T& value) requires std::copy_constructible<T> { return try_send(T(value)); }
 
-    /// Waits for a value. Empty once the channel is closed and all that was sent is received. Throws `timed_out`,
-    /// `cancelled`, `scope_expired`: then none was taken.
+    /// Waits for a value. Empty once the channel is closed and all sent values have been received. Throws `timed_out`,
+    /// `cancelled`, `scope_expired`: then no value was taken.
     std::optional<T> recv(deadline until = never) {
         std::optional<T> value;
         if (!take(value)) {
             receivers_.wait("concurrent_channel::recv", until, [&]() noexcept { return take(value); });
         }
-        pass_on();
+        wake_next();
         return value;
     }
 
-    /// As `recv`, but empty also when it would have to wait: the channel is empty, or somebody is still putting in the
+    /// As `recv`, but also empty if it would have to wait: the channel is empty, or a sender is still putting in the
     /// first value.
     [[nodiscard]] std::optional<T> try_recv() {
         std::optional<T> value;
-        if (take(value)) pass_on();
+        if (take(value)) wake_next();
         return value;
     }
 
-    /// From now on `send` throws `channel_closed`, also in those who wait to send; what is in the channel can still be
-    /// received. Never waits; closing twice does nothing.
+    /// From now on `send` throws `channel_closed`, also in callers that already wait to send. Values in the channel can
+    /// still be received. Never waits; closing twice has no effect.
     void close() noexcept {
         values_.close();
         senders_.wake_all();
@@ -112,7 +113,7 @@ public:
 
     [[nodiscard]] bool is_closed() const noexcept { return values_.is_closed(); }
 
-    /// Values in the channel, about: by the time that this is looked at others have come or gone.
+    /// The approximate number of values in the channel: other threads may change it at any time.
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
     [[nodiscard]] bool empty() const noexcept { return size() == 0; }
     [[nodiscard]] std::size_t capacity() const noexcept { return values_.capacity(); }
@@ -126,12 +127,12 @@ private:
     template <class U, class F> friend class detail::concurrent_recv_case;
     template <class U, class F> friend class detail::concurrent_send_case;
 
-    /// True with no value when there will be none.
+    /// Returns true without a value if the channel is closed and empty.
     bool take(std::optional<T>& value) noexcept { return values_.pop(value) != detail::ring_answer::not_now; }
 
-    /// To be called after each success: what has changed is told to one who waits for it. Also to one of the own side,
-    /// who may have been told of this one's place and found it held up by another.
-    void pass_on() noexcept {
+    /// Called after each success: wakes a waiter that can now proceed. This may be a waiter of the caller's own side:
+    /// it may have been woken for the slot that this operation used, while another unfinished operation held it up.
+    void wake_next() noexcept {
         if (receivers_.anyone() && values_.can_pop()) [[unlikely]]
             receivers_.wake_one();
         if (senders_.anyone() && values_.can_push()) [[unlikely]]
@@ -143,7 +144,7 @@ private:
     detail::event_count receivers_;
 };
 
-// ---- in `select`, on the fiber's side ----
+// ---- cases of `select`, for fibers ----
 
 namespace detail {
 
@@ -161,7 +162,7 @@ public:
     void look() override { ready = from_.values_.can_pop(); }
     bool take() override {
         if (!from_.take(value_)) return false;
-        from_.pass_on();
+        from_.wake_next();
         return true;
     }
     result finish() { return std::invoke(std::move(handler_), std::move(value_)); }
@@ -195,7 +196,7 @@ private:
 
 }  // namespace detail
 
-/// As `on_recv` and `on_send` of a `channel`.
+/// As `on_recv` and `on_send` for a `channel`.
 template <class T, class F>
 requires std::invocable<std::decay_t<F>, std::optional<T>>
 [[nodiscard]] auto on_recv(concurrent_channel<T>& from, F&& handler) {

@@ -27,33 +27,36 @@ namespace detail {
 template <class R, class F, class... A> class remote_call;
 }
 
-/// A result that another thread, or a fiber of any scheduler, will make: `std::future`, but a fiber that waits for it
-/// lets the others run. Waited for by a fiber of any scheduler, or by a thread that runs none, one at a time; given
-/// from thread to thread by moving. While a fiber waits for one it is in no deadlock.
+/// A result that another thread, or a fiber of any scheduler, will provide: `std::future`, but a fiber that waits for
+/// it lets other fibers run. A fiber of any scheduler, or a thread without a scheduler, may wait for it, one at a time.
+/// To pass it from thread to thread, move it. A fiber that waits for a future is in no deadlock.
 ///
-/// Calls without a result to wait for throw `std::future_error` (`no_state`), as the standard's do.
+/// Calls on an empty future throw `std::future_error` (`no_state`), as in the standard library.
 template <class R> class [[nodiscard]] future {
 public:
-    /// Of nothing.
+    /// An empty future.
     future() noexcept = default;
 
-    /// Whether there is a result to wait for: made by a promise, and neither taken nor moved away.
+    /// Whether there is a result to wait for: obtained from a promise, and neither taken nor moved from.
     [[nodiscard]] bool valid() const noexcept { return shared_ != nullptr; }
 
-    /// Whether it is there.
+    /// Whether the result is available.
     [[nodiscard]] bool ready() const { return checked().is_ready(); }
 
-    /// Waits for it and moves it out, once; rethrows what was set in its place (`std::future_error` with
-    /// `broken_promise` when the promise was destroyed). Throws `timed_out`, `cancelled`, `scope_expired`: then it can
-    /// still be waited for.
+    /// Waits for the result and moves it out, once. Throws the exception that was set instead of a result
+    /// (`std::future_error` with `broken_promise` if the promise was destroyed). Throws `timed_out`, `cancelled`,
+    /// `scope_expired`: then the result can still be waited for.
     R get(deadline until = never) {
-        if (!checked().wait("future::get", until)) throw timed_out{"future::get"};
+        if (!checked().wait("future::get", until)) {
+            throw timed_out{"future::get: the deadline passed before the result was set"};
+        }
         const std::shared_ptr<detail::shared_result<R>> taken = std::move(shared_);
         if (std::exception_ptr failure = taken->take_failure()) std::rethrow_exception(std::move(failure));
         return taken->take();
     }
 
-    /// Waits for it: `ready`, or `timeout` when `until` came first. Throws `cancelled`, `scope_expired`.
+    /// Waits for the result: returns `ready`, or `timeout` if `until` passes first. Throws `cancelled`,
+    /// `scope_expired`.
     std::future_status wait_until(deadline until) {
         return checked().wait("future::wait_until", until) ? std::future_status::ready : std::future_status::timeout;
     }
@@ -75,8 +78,8 @@ private:
     std::shared_ptr<detail::shared_result<R>> shared_;
 };
 
-/// The other end: what makes the result of a `future`, from any thread, once. Never waits, so callbacks of other
-/// libraries may call it, on whatever threads they come.
+/// The other end of a `future`: sets its result, from any thread, once. Never waits, so callbacks of other libraries
+/// may use it on any thread.
 ///
 /// @code
 /// coir::promise<std::string> answer;
@@ -94,7 +97,7 @@ public:
         promise{std::move(other)}.swap(*this);
         return *this;
     }
-    /// A promise that was not kept: who waits gets a `std::future_error` with `broken_promise`.
+    /// If no result was set, the waiter gets a `std::future_error` with `broken_promise`.
     ~promise() {
         if (shared_ == nullptr || !shared_->begin_setting()) return;
         auto failure = std::make_exception_ptr(std::future_error{std::future_errc::broken_promise});
@@ -106,16 +109,16 @@ public:
         std::swap(retrieved_, other.retrieved_);
     }
 
-    /// Throws `std::future_error` when it was called before (`future_already_retrieved`), or the promise was moved away
-    /// (`no_state`).
+    /// Throws `std::future_error` if it was called before (`future_already_retrieved`), or if the promise was moved
+    /// from (`no_state`).
     [[nodiscard]] future<R> get_future() {
         checked();
         if (std::exchange(retrieved_, true)) throw std::future_error{std::future_errc::future_already_retrieved};
         return future<R>{shared_};
     }
 
-    /// Makes the value of these, and wakes who waits for it. Throws what that throws, and then nothing was set, and
-    /// `std::future_error`: `promise_already_satisfied`, `no_state`.
+    /// Constructs the result from the argument, and wakes the waiter. Throws what the constructor throws; then nothing
+    /// was set. Throws also `std::future_error`: `promise_already_satisfied`, `no_state`.
     template <class... V>
     requires(std::is_void_v<R> ? sizeof...(V) == 0 : sizeof...(V) <= 1) void set_value(V&&... value) {
         const std::shared_ptr<detail::shared_result<R>> shared = begin_setting();
@@ -132,8 +135,8 @@ public:
         shared->publish();
     }
 
-    /// As `set_value`, of what `future::get` throws. Best moved in, by who has let go of the exception: whoever is the
-    /// last to hold it destroys it, in his thread.
+    /// As `set_value`, for the exception that `future::get` throws. Move the exception in and keep no copy of it: its
+    /// last owner destroys it, in the owner's thread.
     void set_exception(std::exception_ptr failure) { begin_setting()->publish(std::move(failure)); }
 
 private:
@@ -142,7 +145,7 @@ private:
     void checked() const {
         if (shared_ == nullptr) throw std::future_error{std::future_errc::no_state};
     }
-    /// A share of its own: who learns of the result may destroy the promise at once.
+    /// Returns a shared pointer of its own: a waiter that gets the result may destroy the promise at once.
     std::shared_ptr<detail::shared_result<R>> begin_setting() {
         checked();
         if (!shared_->begin_setting()) throw std::future_error{std::future_errc::promise_already_satisfied};

@@ -15,14 +15,14 @@ namespace detail {
 
 class thread_pool;
 
-/// Work for another thread: a closure on the stack of the fiber that waits for it.
+/// Work for another thread. The closure is on the stack of the fiber that waits for the work.
 struct offloaded_work {
     void (*run)(void* closure, const std::stop_token& stop);
     void* closure;
     std::stop_source stop;
 };
 
-/// Has it run on the pool, the process's where it is null, and waits. Throws what it throws.
+/// Runs the work in a thread of the pool (null: the pool of the process), and waits. Throws what the work throws.
 void run_offloaded(thread_pool* pool, offloaded_work& work);
 
 template <class F, class... A> inline constexpr bool takes_stop_token = std::invocable<F, std::stop_token, A...>;
@@ -34,7 +34,7 @@ requires takes_stop_token<F, A...>
 struct offload_result_of<F, A...> : std::invoke_result<F, std::stop_token, A...> {
 };
 
-/// What may be offloaded: with or without a token for its stop.
+/// A function that may be offloaded, with or without a `std::stop_token` as its first parameter.
 template <class F, class... A>
 concept offloadable = std::invocable<F, A...> || takes_stop_token<F, A...>;
 
@@ -68,18 +68,21 @@ typename offload_result_of<F, A...>::type offload_to(thread_pool* pool, F&& f, A
 
 }  // namespace detail
 
-/// Calls `f(arguments...)` in a thread of a pool, while this fiber is suspended and others run: for what computes or
-/// blocks. Gives its result, or throws what it has thrown. The function and its arguments are used where they are, as
-/// in a call. They run outside any fiber, with signals blocked, at the same time as the fibers of this thread.
+/// Calls `f(arguments...)` in a thread of a pool, while this fiber is suspended and others run. Use it for code that
+/// computes or blocks. Returns the result of `f` or throws its exception. The function and its arguments are used in
+/// place, not copied, as in a direct call. They run outside any fiber, with signals blocked, at the same time as the
+/// fibers of this thread.
 ///
-/// The pool is the process's: `available_cores()` threads, at least 4; work that finds them all busy waits its turn,
-/// first come first served. A pool of your own is an `offload_pool`; what is said there of work that offloads in turn
-/// holds here as well. Before the work has begun, a stop or an expiry withdraws it and throws
-/// `cancelled` or `scope_expired`. Once begun it is waited for, whatever comes: a stop then reaches `f` as that of the
-/// `std::stop_token` that it takes as first parameter, as `std::jthread` passes it; the result is returned, and the
-/// stop delivered at the next suspension. For a limit in time: `with_timeout`.
+/// The pool belongs to the process. It has `available_cores()` threads, but at least 4. If all threads are busy, work
+/// waits, first come, first served. For a pool of your own, use `offload_pool`; its rules for nested work apply here as
+/// well.
 ///
-/// Throws `not_in_fiber`, and `std::system_error` when no thread can be had at all.
+/// Before the work has begun, a stop or an expiry withdraws it and throws `cancelled` or `scope_expired`. Once the work
+/// has begun, it is waited for in any case. If `f` takes a `std::stop_token` as its first parameter (as for
+/// `std::jthread`), the stop or expiry requests a stop with that token. The result is returned, and the stop is
+/// delivered at the next suspension. For a time limit, use `with_timeout`.
+///
+/// Throws `not_in_fiber`, and `std::system_error` if no thread can be started at all.
 ///
 /// @code
 /// const int answer = coir::offload([](int a, int b) {
@@ -89,8 +92,8 @@ typename offload_result_of<F, A...>::type offload_to(thread_pool* pool, F&& f, A
 /// if (answer != 42) throw std::logic_error{"offload"};
 /// @endcode
 ///
-/// Code that gives a `std::future` is waited for in the same way. The future should come from elsewhere, as from a
-/// library with threads of its own: a thread of the pool waits for it.
+/// A `std::future` can be waited for in the same way. Its result should come from elsewhere, such as a library with its
+/// own threads, because the wait occupies a thread of the pool.
 ///
 /// @code
 /// std::future<int> answer = std::async(std::launch::async, [] { return 42; });

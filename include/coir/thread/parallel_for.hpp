@@ -11,18 +11,18 @@ namespace coir {
 
 namespace detail {
 
-/// A body that is called for the numbers from 0 to `count`, in pieces.
+/// A body to call for the numbers from 0 to `count` - 1, in pieces.
 struct piecework {
     void (*run)(const void* body, std::uint64_t begin, std::uint64_t end);
     const void* body;
     std::uint64_t count;
 };
 
-/// On the process's pool where `pool` is null.
+/// Runs on the pool of the process if `pool` is null.
 void run_pieces(offload_pool* pool, const piecework& work);
 
 template <class Number, class Body> void run_in_pieces(offload_pool* pool, Number first, Number last, Body& body) {
-    // Unsigned, where what is too large for the type in between does no harm.
+    // Unsigned, so that intermediate values which do not fit into the type of the numbers do no harm.
     const auto run = [&](std::uint64_t begin, std::uint64_t end) {
         const auto base = static_cast<std::uint64_t>(first);
         for (; begin < end; ++begin) std::invoke(body, static_cast<Number>(base + begin));
@@ -37,18 +37,20 @@ template <class Number, class Body> void run_in_pieces(offload_pool* pool, Numbe
 
 }  // namespace detail
 
-/// Calls `body(i)` for each number from `first` up to, and without, `last`: on threads of the pool of `offload`, as
-/// many as there are `available_cores()`, while this fiber is suspended and others run. For what computes.
+/// Calls `body(i)` for each number from `first` up to, but not including, `last`. The calls run on up to
+/// `available_cores()` threads of the pool of `offload`, while this fiber is suspended and others run. Use it for
+/// computations.
 ///
-/// The body is called by several threads at the same time, in no order, outside any fiber: what it writes is its own
-/// for each number, or guarded as between threads. The range is cut into 64 pieces for each thread, and who is
-/// done with one takes the next, so that numbers may take differently long.
+/// Several threads call the body at the same time, in no order, outside any fiber. The data that the body writes must
+/// be separate for each number, or synchronised between threads. The range is divided into 64 pieces for each thread. A
+/// thread that has finished a piece takes the next one, so the calls may take different times.
 ///
-/// Returns when all is done. When a call throws, no further pieces are begun; what the first one threw comes out once
-/// those that were begun have come to an end, as the body is in use until then. A stop or an expiry of this fiber ends
-/// it early in the same way, with `cancelled` or `scope_expired`. Throws besides as `offload`.
+/// Returns when all calls have ended. If a call throws, no further pieces begin, and the first exception is thrown once
+/// the pieces that have begun have ended, because they use the body. A stop or an expiry of this fiber ends the loop
+/// early in the same way, with `cancelled` or `scope_expired`. Throws also what `offload` throws.
 ///
-/// A long computation keeps other work waiting for the threads, such as files and names: see the one below.
+/// A long computation occupies the threads and delays other work, such as files and name resolution. The overload below
+/// uses a separate pool.
 ///
 /// @code
 /// std::vector<double> roots(1000);
@@ -61,7 +63,7 @@ void parallel_for(First first, Last last, Body&& body) {
     detail::run_in_pieces<std::common_type_t<First, Last>>(nullptr, first, last, body);
 }
 
-/// As above, on all threads of the pool, or those that its `queue_limit` leaves.
+/// As above, but on all threads of `pool`, or on as many as its `queue_limit` permits.
 ///
 /// @code
 /// coir::offload_pool pool{{.threads = 2, .name = "computing"}};

@@ -7,21 +7,22 @@
 
 namespace coir {
 
-/// Runs a scheduler on each of `n` threads, `main(core)` as its first fiber, `core` from 0 to `n` - 1; 0 for `n`: as
-/// many as `available_cores`. Returns when all have ended. Fibers never change thread, so what the cores share they
-/// share by listeners of one port (`listen_options::reuse_port`), `concurrent_channel`, `scheduler_ref` and `spawn_on`.
+/// Runs a scheduler on each of `n` threads (0: `available_cores()` threads), with `main(core)` as its first fiber;
+/// `core` is 0 to `n` - 1. Returns when all have ended. Fibers never change thread. The cores share work through
+/// listeners on one port (`listen_options::reuse_port`), `concurrent_channel`, `scheduler_ref` and `spawn_on`.
 ///
-/// When one `main` throws, those of the other cores are stopped, as by `fiber::request_stop`, and the first exception
-/// comes out when all have ended. Otherwise each goes on until it returns: a `signal_set` on each core hears every
-/// signal.
+/// If one `main` throws, the `main` of each other core is stopped, as with `fiber::request_stop`, and the first
+/// exception is thrown when all have ended. Otherwise each `main` runs until it returns: a `signal_set` on each core
+/// receives every signal.
 ///
-/// The threads are this call's own, named `coir-core-0` and so on; the calling one waits, and blocks. Each is bound to
-/// a processor, the first of those that the process may use and so on, but not where there are more threads than these,
-/// nor where a quota gives the process fewer than it may use: then the system chooses. `main` is called in all of them
-/// at once, and so are the functions of `options`; its copies of `name` get the number of the core. Since any core may
-/// be stopped from outside, `deadlock` is not thrown here.
+/// The call creates the threads, named `coir-core-0` and so on, and blocks the calling thread. Each thread is bound to
+/// one of the processors that the process may use, in order. They are not bound if there are more threads than such
+/// processors, or if a quota gives the process fewer processors than it may use: then the system chooses. `main` and
+/// the functions of `options` are called in all threads at the same time. The number of the core is appended to `name`.
+/// `deadlock` is not thrown here, because any core may be stopped from outside.
 ///
-/// Throws `std::logic_error` within a fiber, and what `run` throws; `std::system_error` when a thread cannot be had.
+/// Throws `std::logic_error` if called within a fiber, what `run` throws, and `std::system_error` if a thread cannot be
+/// started.
 ///
 /// @code
 /// std::atomic<unsigned> sum{0};

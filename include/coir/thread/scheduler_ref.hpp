@@ -17,12 +17,12 @@ class gate;
 gate* gate_of(const scheduler_ref& known) noexcept;
 }  // namespace detail
 
-/// Names a scheduler, for other threads: the way to have a fiber of it do something. Copied and used from any thread,
-/// also when the scheduler has ended. See `spawn_on` where the end or the result is wanted.
+/// Refers to a scheduler from other threads, to have one of its fibers call a function. May be copied and used from any
+/// thread, also after the scheduler has ended. If the end or the result of the call is needed, use `spawn_on`.
 ///
-/// What is posted waits in memory, however much it is: where it may come faster than it is worked off, send it through
-/// a `concurrent_channel`. While one is alive its scheduler may be posted to, so fibers that wait there are in no
-/// deadlock.
+/// Posted calls wait in memory, without a limit. If they may arrive faster than they are processed, send them through a
+/// `concurrent_channel`. While a reference exists, any thread may post to its scheduler, so fibers that wait there are
+/// in no deadlock.
 ///
 /// @code
 /// coir::scheduler_ref here = coir::this_scheduler();
@@ -32,7 +32,7 @@ gate* gate_of(const scheduler_ref& known) noexcept;
 /// @endcode
 class scheduler_ref {
 public:
-    /// Of no scheduler: as of one that has ended.
+    /// Refers to no scheduler. Behaves as a reference to a scheduler that has ended.
     scheduler_ref() noexcept = default;
     scheduler_ref(const scheduler_ref& other) noexcept;
     scheduler_ref(scheduler_ref&& other) noexcept : gate_{std::exchange(other.gate_, nullptr)} {}
@@ -42,13 +42,13 @@ public:
     }
     ~scheduler_ref();
 
-    /// Has a fiber of that scheduler call `f()`, and does not wait. Fibers begin in the order in which one thread has
-    /// posted. What `f` throws goes to that scheduler's `on_unhandled_exception`. Takes a lock of no kind, and makes a
-    /// system call only when that scheduler sleeps.
+    /// A new fiber of that scheduler calls `f()`; the caller does not wait. Fibers begin in the order in which one
+    /// thread has posted them. An exception of `f` goes to that scheduler's `on_unhandled_exception`. Takes no lock,
+    /// and makes a system call only if that scheduler sleeps.
     ///
-    /// What is posted runs, or `scheduler_gone` is thrown: from the moment on that the first fiber there has ended. One
-    /// that was posted just before begins stopped, as what is spawned then. Throws `std::bad_alloc`. `f` is destroyed
-    /// in that scheduler's thread.
+    /// Either the posted call runs, or `scheduler_gone` is thrown: this happens once the first fiber there has ended. A
+    /// call that was posted just before begins stopped, as a fiber that is spawned then does. Throws `std::bad_alloc`.
+    /// `f` is destroyed in that scheduler's thread.
     template <class F>
     requires std::invocable<std::decay_t<F>>
     [[gnu::always_inline]] inline void post(F&& f) const { post({}, std::forward<F>(f)); }
@@ -57,12 +57,13 @@ public:
     requires std::invocable<std::decay_t<F>>
     [[gnu::always_inline]] inline void post(fiber_options options, F&& f) const {
         using call = detail::posted_closure<F>;
-        auto made = std::make_unique<call>(options.name, options.stack_size, std::forward<F>(f));
-        send(*made);
-        static_cast<void>(made.release());
+        auto posted = std::make_unique<call>(options.name, options.stack_size, std::forward<F>(f));
+        send(*posted);
+        static_cast<void>(posted.release());
     }
 
-    /// Whether it takes what is posted. By the time that `true` is looked at it may have ended: `post` knows.
+    /// Whether the scheduler accepts posted calls. It may end right after this call has returned true: only `post`
+    /// itself is certain.
     [[nodiscard]] bool alive() const noexcept;
 
     friend bool operator==(const scheduler_ref&, const scheduler_ref&) noexcept = default;
@@ -72,7 +73,7 @@ private:
     friend detail::gate* detail::gate_of(const scheduler_ref& known) noexcept;
     explicit scheduler_ref(detail::gate& known) noexcept : gate_{&known} {}
 
-    /// It is posted at this call's return address: to be called from code that is inlined into the user's.
+    /// The return address of this call is the spawn site, so call it from code that is inlined into the user's code.
     [[gnu::noinline]] void send(detail::posted_call& call) const;
 
     detail::gate* gate_ = nullptr;

@@ -22,7 +22,7 @@ namespace coir {
 
 namespace detail {
 
-/// What a fiber of another scheduler runs: the call, whose result goes to a promise.
+/// The body of a fiber in another scheduler: makes the call and passes its result to a promise.
 template <class R, class F, class... A> class remote_call {
 public:
     template <class... B>
@@ -31,21 +31,22 @@ public:
 
     void operator()() {
         const remote_control::presence here{*control_};
-        std::exception_ptr failure;  // told of when this thread has let go of it
+        std::exception_ptr failure;  // published after the handler, when this thread no longer holds the exception
         bool stopped = false;
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
-                parts_.reset();  // before anyone learns that it has ended
+                parts_.reset();  // before another thread can learn that the fiber has ended
                 result_.set_value();
             } else {
-                R made = call();
+                R value = call();
                 parts_.reset();
-                result_.set_value(std::forward<R>(made));
+                result_.set_value(std::forward<R>(value));
             }
             return;
         } catch (const cancelled&) {
-            failure = std::make_exception_ptr(fiber_stopped{"the fiber ended by a stop and has no result"});
+            failure =
+                std::make_exception_ptr(fiber_stopped{"remote_fiber::get: the fiber was stopped and has no result"});
             stopped = true;
         } catch (...) {
             failure = std::current_exception();
@@ -67,9 +68,10 @@ private:
 
 }  // namespace detail
 
-/// Owns a fiber of another scheduler, as `fiber` owns one of this: joined and stopped from a fiber of any scheduler, or
-/// from a thread that runs none (which blocks), one at a time. The destructor, and assigning to a handle that has a
-/// fiber, requests stop and joins, shielded; a failure that nobody asked for is then logged.
+/// Owns a fiber of another scheduler, as `fiber` owns one of this scheduler. It may be joined and stopped from a fiber
+/// of any scheduler or from a thread without a scheduler (which then blocks), by one caller at a time. The destructor,
+/// and an assignment to a handle that has a fiber, request a stop and join, shielded. A failure that was never
+/// retrieved is then logged.
 template <class R> class [[nodiscard]] remote_fiber {
 public:
     remote_fiber() noexcept = default;
@@ -84,20 +86,23 @@ public:
         if (joinable()) control_->end(*result_.shared_);
     }
 
-    /// Whether there is a fiber: neither detached, moved away, nor asked for its result.
+    /// Whether there is a fiber: false if detached, moved from, or after `get`.
     [[nodiscard]] bool joinable() const noexcept { return result_.valid(); }
 
-    /// Whether it has ended. Throws `std::system_error` (`invalid_argument`) when there is none, as all below.
+    /// Whether the fiber has ended. Throws `std::system_error` (`invalid_argument`) if the handle is empty, as do all
+    /// calls below.
     [[nodiscard]] bool done() const { return checked("remote_fiber::done").ready(); }
 
-    /// Waits until it has ended, however it does; its result stays for `get`. Throws `timed_out` at `until`,
-    /// `cancelled`, `scope_expired`, and `std::system_error`: `resource_deadlock_would_occur` from the fiber itself,
-    /// `operation_not_permitted` when another one waits already.
+    /// Waits until the fiber has ended, for any reason; its result remains for `get`. Throws `timed_out` at `until`,
+    /// `cancelled`, `scope_expired`, and `std::system_error`: `resource_deadlock_would_occur` if called in the fiber
+    /// itself, `operation_not_permitted` if another caller already waits.
     void join(deadline until = never) {
-        if (wait_until(until) != std::future_status::ready) throw timed_out{"remote_fiber::join"};
+        if (wait_until(until) != std::future_status::ready) {
+            throw timed_out{"remote_fiber::join: the deadline passed before the fiber ended"};
+        }
     }
 
-    /// As `join`, but says whether it has ended in time: `ready` or `timeout`.
+    /// As `join`, but returns whether the fiber has ended in time: `ready` or `timeout`.
     std::future_status wait_until(deadline until) {
         checked("remote_fiber::join");
         control_->check_joiner("remote_fiber::join");
@@ -108,23 +113,23 @@ public:
         return wait_until(deadline{length});
     }
 
-    /// Waits for the end and moves the result out, once; rethrows what the fiber threw, `fiber_stopped` when it ended
-    /// by a stop. Throws besides what `join` throws. The handle is empty afterwards.
+    /// Waits for the end and moves the result out, once. Throws the exception of the fiber, or `fiber_stopped` if it
+    /// was stopped. Throws also what `join` throws. The handle is empty afterwards.
     R get(deadline until = never) {
         join(until);
         control_.reset();
         return result_.get();
     }
 
-    /// From now on its suspensions throw `cancelled`, in its own thread. Does not wait for that, and does nothing to
-    /// one that has ended. Its stop callbacks run there.
+    /// From now on, suspensions of the fiber throw `cancelled`, in its own thread. Does not wait for that. Has no
+    /// effect on a fiber that has ended. The fiber's stop callbacks run in its own thread.
     void request_stop() {
         checked("remote_fiber::request_stop");
         control_->request_stop();
     }
 
-    /// Lets it go on alone; its scheduler's `run` still waits for it, and what it throws goes to that one's
-    /// `on_unhandled_exception`.
+    /// Lets the fiber run on without a handle. The `run` of its scheduler still waits for it. Its exception goes to the
+    /// `on_unhandled_exception` of that scheduler.
     void detach() {
         checked("remote_fiber::detach");
         control_->detach(*result_.shared_);
@@ -141,7 +146,11 @@ private:
         : control_{std::move(control)}, result_{std::move(result)} {}
 
     const future<R>& checked(const char* operation) const {
-        if (!joinable()) throw std::system_error{std::make_error_code(std::errc::invalid_argument), operation};
+        if (!joinable()) {
+            throw std::system_error{std::make_error_code(std::errc::invalid_argument),
+                                    std::string{operation} +
+                                        ": the handle is empty (moved from, detached, or get() was already called)"};
+        }
         return result_;
     }
 
@@ -149,23 +158,23 @@ private:
     future<R> result_;
 };
 
-/// `spawn`, in another scheduler (or this one): a fiber there runs `f(arguments...)`, all decayed and moved into it,
-/// and destroyed in its thread. It runs, or `scheduler_gone` is thrown, as with `scheduler_ref::post`. For a fiber that
-/// lives in this scheduler alone `spawn` is cheaper.
+/// As `spawn`, but in another scheduler (or in this one): a fiber there runs `f(arguments...)`. All of these are
+/// decayed, moved into the fiber, and destroyed in its thread. Either the fiber runs or `scheduler_gone` is thrown, as
+/// with `scheduler_ref::post`. For a fiber of this scheduler, `spawn` is cheaper.
 ///
 /// @code
-/// coir::promise<coir::scheduler_ref> known;
-/// coir::promise<void> over;
-/// std::jthread other{[&known, until = over.get_future()]() mutable {
+/// coir::promise<coir::scheduler_ref> started;
+/// coir::promise<void> finished;
+/// std::jthread other{[&started, until = finished.get_future()]() mutable {
 ///     coir::run([&] {
-///         known.set_value(coir::this_scheduler());
+///         started.set_value(coir::this_scheduler());
 ///         until.get();
 ///     });
 /// }};
-/// const coir::scheduler_ref there = known.get_future().get();
+/// const coir::scheduler_ref there = started.get_future().get();
 /// coir::remote_fiber<int> answer = coir::spawn_on(there, [](int a, int b) { return a * b; }, 6, 7);
 /// if (answer.get() != 42) throw std::logic_error{"arithmetic"};
-/// over.set_value();
+/// finished.set_value();
 /// @endcode
 template <class F, class... A>
 requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
@@ -173,11 +182,11 @@ requires std::invocable<std::decay_t<F>, std::decay_t<A>...>
                                                        A&&... arguments) {
     using result = detail::spawn_result<F, A...>;
     auto control = std::make_shared<detail::remote_control>(home);
-    promise<result> made;
-    future<result> awaited = made.get_future();
+    promise<result> result_promise;
+    future<result> result_future = result_promise.get_future();
     home.post(options, detail::remote_call<result, std::decay_t<F>, std::decay_t<A>...>{
-                           control, std::move(made), std::forward<F>(f), std::forward<A>(arguments)...});
-    return remote_fiber<result>{std::move(control), std::move(awaited)};
+                           control, std::move(result_promise), std::forward<F>(f), std::forward<A>(arguments)...});
+    return remote_fiber<result>{std::move(control), std::move(result_future)};
 }
 
 template <class F, class... A>
