@@ -12,6 +12,7 @@
 #include <coir/exception_group.hpp>
 #include <coir/fiber.hpp>
 #include <coir/fiber_local.hpp>
+#include <coir/first_of.hpp>
 #include <coir/gather.hpp>
 #include <coir/io/buffered_reader.hpp>
 #include <coir/io/byte_stream.hpp>
@@ -20,6 +21,8 @@
 #include <coir/io/file.hpp>
 #include <coir/io/io.hpp>
 #include <coir/io/pipe.hpp>
+#include <coir/io/standard_streams.hpp>
+#include <coir/limit.hpp>
 #include <coir/log.hpp>
 #include <coir/log_level.hpp>
 #include <coir/map_concurrent.hpp>
@@ -40,6 +43,7 @@
 #include <coir/process/signal_set.hpp>
 #include <coir/process/worker.hpp>
 #include <coir/run.hpp>
+#include <coir/shield.hpp>
 #include <coir/stats.hpp>
 #include <coir/sync/barrier.hpp>
 #include <coir/sync/channel.hpp>
@@ -62,6 +66,7 @@
 #include <coir/thread/offload.hpp>
 #include <coir/thread/offload_pool.hpp>
 #include <coir/thread/parallel_for.hpp>
+#include <coir/thread/promise.hpp>
 #include <coir/thread/run_on_cores.hpp>
 #include <coir/thread/scheduler_ref.hpp>
 #include <coir/thread/spawn_on.hpp>

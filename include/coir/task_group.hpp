@@ -6,6 +6,7 @@
 #include <coir/detail/core/wait_queue.hpp>
 #include <coir/exception_group.hpp>
 #include <coir/fiber.hpp>
+#include <coir/limit.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -16,14 +17,6 @@
 #include <utility>
 
 namespace coir {
-
-/// The maximum number of fibers that run at the same time.
-struct limit {
-    /// Throws `std::invalid_argument` for 0.
-    explicit limit(std::size_t at_once);
-
-    std::size_t at_once;
-};
 
 namespace detail {
 

@@ -42,31 +42,6 @@ private:
     detail::expiry_scope scope_;
 };
 
-/// Holds back the fiber's stop, and the expiry of scopes around it, for the lifetime of this object: for work that must
-/// be finished once it has begun. They are delivered at the first suspension afterwards. To limit the time of the
-/// shielded work, use a `timeout_scope` inside. Must be a local variable, as `timeout_scope`. Throws `not_in_fiber`.
-///
-/// @code
-/// auto fiber = coir::spawn([] {
-///     const coir::shield_scope together;
-///     coir::this_fiber::yield();  // does not throw, although the fiber is to stop
-///     return 42;
-/// });
-/// coir::this_fiber::yield();
-/// fiber.request_stop();
-/// if (fiber.get() != 42) throw std::logic_error{"shield"};
-/// @endcode
-class [[nodiscard]] shield_scope {
-public:
-    shield_scope();
-    ~shield_scope();
-    shield_scope(const shield_scope&) = delete;
-    shield_scope& operator=(const shield_scope&) = delete;
-
-private:
-    detail::task* owner_;
-};
-
 namespace detail {
 [[noreturn]] void throw_timed_out();
 }

@@ -136,28 +136,4 @@ std::pair<reader, writer> pipe() {
     return {std::move(out), writer{in.release()}};
 }
 
-namespace {
-
-/// Opens the pipe or terminal of `fd` again, to get a file description with flags of its own. -1 if that is not
-/// possible: a terminal can be opened only by its owner.
-int reopened(int fd, int mode) {
-    struct stat about {};
-    if (sys::fstat(fd, &about) != 0 || !(S_ISFIFO(about.st_mode) || sys::is_terminal(fd))) return -1;
-    const std::string path = "/proc/self/fd/" + std::to_string(fd);
-    return static_cast<int>(sys::open(path.c_str(), mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0));
-}
-
-int own_descriptor_for(int fd, int mode, const char* operation) {
-    if (const int opened = reopened(fd, mode); opened >= 0) return opened;
-    const long duplicate = sys::duplicate(fd);
-    detail::throw_if(error_of(duplicate), operation, fd);
-    return static_cast<int>(duplicate);
-}
-
-}  // namespace
-
-reader standard_input() { return reader{own_descriptor_for(0, O_RDONLY, "io::standard_input")}; }
-writer standard_output() { return writer{own_descriptor_for(1, O_WRONLY, "io::standard_output")}; }
-writer standard_error() { return writer{own_descriptor_for(2, O_WRONLY, "io::standard_error")}; }
-
 }  // namespace coir::io

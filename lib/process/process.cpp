@@ -3,6 +3,7 @@
 #include <coir/error.hpp>
 #include <coir/io/io.hpp>
 #include <coir/process/process.hpp>
+#include <coir/shield.hpp>
 #include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 

@@ -1,6 +1,7 @@
 #include "sync/parker.hpp"
 
 #include <coir/detail/base/scope_exit.hpp>
+#include <coir/shield.hpp>
 #include <coir/timeout.hpp>
 
 namespace coir::detail {

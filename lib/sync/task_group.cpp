@@ -1,18 +1,14 @@
 #include <coir/error.hpp>
+#include <coir/shield.hpp>
 #include <coir/task_group.hpp>
 #include <coir/timeout.hpp>
 
 #include "sync/bind_owner.hpp"
 
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
 namespace coir {
-
-limit::limit(std::size_t most) : at_once{most} {
-    if (most == 0) throw std::invalid_argument{"coir::limit: nothing can run with a limit of 0, it is 1 or more"};
-}
 
 namespace detail {
 

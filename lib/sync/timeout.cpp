@@ -52,10 +52,6 @@ timeout_scope::~timeout_scope() {
     if (scheduler* const here = scheduler::current()) here->timers().remove(scope_);
 }
 
-shield_scope::shield_scope() : owner_{&scheduler::get("shield_scope").running()} { ++owner_->shields; }
-
-shield_scope::~shield_scope() { --owner_->shields; }
-
 void detail::throw_timed_out() { throw timed_out{"with_timeout"}; }
 
 }  // namespace coir

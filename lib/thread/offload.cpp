@@ -1,4 +1,5 @@
 #include <coir/detail/base/scope_exit.hpp>
+#include <coir/shield.hpp>
 #include <coir/thread/offload.hpp>
 #include <coir/timeout.hpp>
 

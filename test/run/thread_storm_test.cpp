@@ -5,6 +5,7 @@
 #include <coir/this_fiber.hpp>
 #include <coir/thread/concurrent_channel.hpp>
 #include <coir/thread/future.hpp>
+#include <coir/thread/promise.hpp>
 #include <coir/thread/spawn_on.hpp>
 
 #include "base/random.hpp"

@@ -1,5 +1,7 @@
 #include <coir/fiber.hpp>
+#include <coir/first_of.hpp>
 #include <coir/gather.hpp>
+#include <coir/shield.hpp>
 #include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>

@@ -1,4 +1,5 @@
 #include <coir/fiber.hpp>
+#include <coir/shield.hpp>
 #include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/timeout.hpp>

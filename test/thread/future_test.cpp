@@ -3,6 +3,7 @@
 #include <coir/this_fiber.hpp>
 #include <coir/thread/future.hpp>
 #include <coir/thread/offload.hpp>
+#include <coir/thread/promise.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/error_of.hpp"

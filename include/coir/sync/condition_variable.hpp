@@ -3,6 +3,7 @@
 #include <coir/deadline.hpp>
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/core/wait_queue.hpp>
+#include <coir/shield.hpp>
 #include <coir/timeout.hpp>
 
 #include <chrono>

@@ -5,6 +5,7 @@
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/thread/future.hpp>
+#include <coir/thread/promise.hpp>
 #include <coir/thread/scheduler_ref.hpp>
 
 #include <chrono>
