@@ -58,7 +58,7 @@ void demonstrate() {
     for (int i = 0; i < 2; ++i) {
         coir::this_fiber::sleep_for(500ms);
         server.send_signal(SIGHUP);
-        server.wait_for("has come to its end");
+        server.wait_for("rolling restart complete");
     }
     const load_result result = load.get();
     std::printf("%ld requests answered, %ld failed\n", result.answered, result.failed);

@@ -8,7 +8,7 @@ namespace coir::detail {
 
 namespace {
 
-/// FNV-1a over what makes two events one. Of a stack that is not known, the index where the fiber was spawned.
+/// FNV-1a hash of the members by which events are merged. Without a stack, the spawn site of the fiber replaces it.
 std::uint64_t key_of(const blocking_event& seen) noexcept {
     std::uint64_t hash = 0xcbf29ce484222325;
     const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
@@ -32,13 +32,13 @@ void blocking_event::copy_used(const blocking_event& from) noexcept {
     stack.depth = depth;
 }
 
-/// Held for some hundred instructions, none of them a system call. A signal handler may have interrupted the very
-/// thread that holds it, so it is not waited for without end.
+/// A spin lock with a bounded wait, held for some hundred instructions and no system call. The wait is bounded because
+/// a signal handler may have interrupted the thread that holds the lock.
 class blocking_event_table::lock {
 public:
     explicit lock(blocking_event_memory& of) noexcept : of_{of} {
-        constexpr int patience = 1'000'000;
-        for (int tries = 0; tries < patience && !held_; ++tries) {
+        constexpr int tries_max = 1'000'000;
+        for (int tries = 0; tries < tries_max && !held_; ++tries) {
             held_ = of_.locked.exchange(1, std::memory_order_acquire) == 0;
         }
     }
@@ -75,20 +75,20 @@ blocking_event_table::result blocking_event_table::record(const blocking_event& 
     }
     memory_.events[index].copy_used(seen);
     memory_.keys[index] = key;
-    // Last: a process that is killed in between leaves no half of one.
+    // Last, so that a process that is killed in this function does not publish an incomplete event.
     memory_.blocking_events_size.store(size + 1, std::memory_order_release);
     return {static_cast<int>(index), true};
 }
 
-void blocking_event_table::lengthen(int index, std::chrono::nanoseconds said,
-                                    std::chrono::nanoseconds really) noexcept {
+void blocking_event_table::lengthen(int index, std::chrono::nanoseconds recorded,
+                                    std::chrono::nanoseconds actual) noexcept {
     if (index < 0) return;
     const lock held{memory_};
     blocking_event& known = memory_.events[static_cast<std::size_t>(index)];
     known.goes_on = false;
-    if (really <= said) return;
-    known.total += really - said;
-    known.longest = std::max(known.longest, really);
+    if (actual <= recorded) return;
+    known.total += actual - recorded;
+    known.longest = std::max(known.longest, actual);
 }
 
 int blocking_event_table::size() const noexcept {

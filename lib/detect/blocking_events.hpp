@@ -13,7 +13,7 @@
 
 namespace coir::detail {
 
-/// Which fiber, copied: it may be gone when someone asks.
+/// Identifies a fiber. A copy, valid after the fiber has ended.
 struct fiber_label {
     static constexpr unsigned name_max = 255;
 
@@ -25,7 +25,7 @@ struct fiber_label {
     [[nodiscard]] std::string_view name() const noexcept { return {bytes.data(), name_bytes}; }
 };
 
-/// The name of a function or system call, by value: another process may read it.
+/// The name of a function or system call. Holds the characters and no pointer, since another process may read it.
 class call_name {
 public:
     constexpr call_name() noexcept = default;
@@ -41,7 +41,8 @@ private:
     std::array<char, 32> text_{};
 };
 
-/// A fiber was seen to hold its thread. Addresses only and no pointer to follow, so that it can be stored anywhere.
+/// One observation of a fiber that blocked its thread, or could have. Contains code addresses and no pointer that is
+/// dereferenced, so it can be stored in a file.
 struct blocking_event {
     blocking_kind kind = blocking_kind::blocked;
     blocking_class category = blocking_class::other;
@@ -49,73 +50,75 @@ struct blocking_event {
     std::uint64_t count = 1;
     std::chrono::nanoseconds longest{0};
     std::chrono::nanoseconds total{0};
-    bool goes_on = false;           // seen while it lasted
-    bool waits_for_itself = false;  // for a lock that a fiber of the same thread holds
+    bool goes_on = false;           // observed before it ended: the times are lower bounds
+    bool waits_for_itself = false;  // waits for a lock that a fiber of the same thread holds
     fiber_label fiber;
     call_stack stack;
 
-    /// Copies the members that are in use: a blocking_event is kilobytes, and mostly empty.
+    /// Copies the used part. Most of a `blocking_event`, which is kilobytes long, is unused stack frames.
     void copy_used(const blocking_event& from) noexcept;
 };
 static_assert(std::is_trivially_copyable_v<blocking_event>);
 
-/// A file that was mapped into the program: what an address on a stack is looked up in.
+/// A file mapped into the program. Serves to find the symbol of a code address.
 struct loaded_module {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
-    std::uint64_t bias = 0;  // what its addresses are moved by
+    std::uint64_t bias = 0;  // load address minus link-time address (`dlpi_addr`)
     std::array<char, 512> path;
 };
 
-/// The events of one run, merged by stack, with all that is needed to read them elsewhere: the layout of a record
-/// file (record_file.hpp), whose memory outlives the process. Zero bytes are an empty one.
+/// The events of one run, merged by stack, with all that another process needs to read them. This is the layout of a
+/// record file (record_file.hpp). Memory filled with zero bytes is an empty one.
 struct blocking_event_memory {
     static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '1'};
     static constexpr int blocking_events_max = 512;
     static constexpr int modules_max = 256;
 
     std::array<char, 8> magic;
-    std::uint64_t bytes;  // of all this
+    std::uint64_t bytes;  // size of this structure
     std::int32_t pid;
     std::int32_t tid;
-    blocking_engine engine;               // what really looked
-    std::array<char, 256> missing;        // what that cannot see, and why
+    blocking_engine engine;               // engine in use, which may be less than the requested one
+    std::array<char, 256> missing;        // calls that the engine cannot detect, and the reason
     std::array<char, 256> run_name;       // `run_options::name`
-    std::atomic<std::uint32_t> finished;  // the run came to its end
+    std::atomic<std::uint32_t> finished;  // 1 after an orderly end of the run
 
     std::atomic<std::uint32_t> locked;
     std::atomic<std::uint32_t> modules_size;
     std::atomic<std::uint32_t> blocking_events_size;
-    std::atomic<std::uint64_t> left_out;  // places beyond `blocking_events_max`
+    std::atomic<std::uint64_t> left_out;  // events not recorded, for lack of space (`blocking_events_max`)
 
-    /// The call that the fiber is in, with its stack: a process that is killed never comes back from it.
+    /// The call in progress, with its stack. Stored before the call, since a process may be killed in it.
     std::atomic<std::uint32_t> in_call;
     std::int64_t call_began;  // CLOCK_MONOTONIC, ns
     blocking_event call;
 
     std::array<std::uint64_t, blocking_events_max> keys;
     std::array<loaded_module, modules_max> modules;
-    std::array<blocking_event, blocking_events_max> events;  // last: a file ends with those that there are
+    std::array<blocking_event, blocking_events_max> events;  // last member: the file is cut behind the used ones
 };
 
-/// The events of one run. Any thread, and signal handlers; a full table counts what it does not take.
+/// The events of one run. Usable from any thread and from signal handlers. A full table counts the events that it does
+/// not store.
 class blocking_event_table {
 public:
     static constexpr int capacity = blocking_event_memory::blocking_events_max;
 
-    /// `place` is that of the blocking_event in the table, -1 when it was not taken.
+    /// `index` is the index of the event in the table; -1 when it was not stored.
     struct result {
         int index = -1;
         bool is_new = false;
     };
 
-    /// Fills `memory`, which is all zero and outlives the table.
+    /// Stores into `memory`, which must be all zero and outlive the table.
     explicit blocking_event_table(blocking_event_memory& memory) noexcept : memory_{memory} {}
 
     result record(const blocking_event& seen) noexcept;
 
-    /// What was recorded at `place` is over, and has perhaps lasted longer than was said.
-    void lengthen(int index, std::chrono::nanoseconds said, std::chrono::nanoseconds really) noexcept;
+    /// Marks the event at `index` as ended. It was recorded with the duration `recorded`; adds the rest of the duration
+    /// `actual`. Does nothing for index -1.
+    void lengthen(int index, std::chrono::nanoseconds recorded, std::chrono::nanoseconds actual) noexcept;
 
     [[nodiscard]] int size() const noexcept;
     [[nodiscard]] std::uint64_t left_out() const noexcept;

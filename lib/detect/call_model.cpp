@@ -28,19 +28,19 @@ bool is_nonblocking(long fd) noexcept {
     return flags < 0 || (flags & O_NONBLOCK) != 0;
 }
 
-call_model model_of_sleep(const timespec* length) noexcept { return must_if(!is_zero(length), category::sleep); }
+call_model model_of_sleep(const timespec* length) noexcept { return may_sleep_if(!is_zero(length), category::sleep); }
 
 call_model model_of_poll(long count, bool waits) noexcept {
-    return must_if(waits, count == 0 ? category::sleep : category::poll);
+    return may_sleep_if(waits, count == 0 ? category::sleep : category::poll);
 }
 
 call_model model_of_socket(long fd, long flags) noexcept {
-    return must_if((flags & MSG_DONTWAIT) == 0 && !is_nonblocking(fd), category::network);
+    return may_sleep_if((flags & MSG_DONTWAIT) == 0 && !is_nonblocking(fd), category::network);
 }
 
 call_model model_of_stream(long fd) noexcept {
-    const call_model said = model_of_blocking_stream(fd);
-    return said.when == call_model::sleeps::if_it_must && is_nonblocking(fd) ? never_sleeps : said;
+    const call_model model = model_of_blocking_stream(fd);
+    return model.when == call_model::sleeps::unless_ready && is_nonblocking(fd) ? never_sleeps : model;
 }
 
 call_model model_of_blocking_stream(long fd) noexcept {
@@ -48,22 +48,22 @@ call_model model_of_blocking_stream(long fd) noexcept {
     if (system_call(SYS_fstat, static_cast<int>(fd), &about) != 0) return never_sleeps;
     constexpr unsigned memory_devices = 1;  // /dev/null, /dev/zero, ...
     switch (about.st_mode & S_IFMT) {
-    // O_NONBLOCK means nothing to them, and the page cache mostly has it.
+    // O_NONBLOCK has no effect on files, and the page cache usually has the data.
     case S_IFREG:
     case S_IFBLK:
-    case S_IFDIR: return at_times(category::disk);
-    case S_IFSOCK: return must(category::network);
+    case S_IFDIR: return unpredictable(category::disk);
+    case S_IFSOCK: return may_sleep(category::network);
     case S_IFCHR:
         if (major(about.st_rdev) == memory_devices) return never_sleeps;
         [[fallthrough]];
-    // Pipes and terminals; eventfd, timerfd, signalfd, inotify and the like have no type.
-    default: return must(category::pipe);
+    // Pipes and terminals. The descriptors of eventfd, timerfd, signalfd and inotify have no file type.
+    default: return may_sleep(category::pipe);
     }
 }
 
-call_model model_of_output(long fd, call_model said) noexcept {
-    if (fd == STDOUT_FILENO || fd == STDERR_FILENO) said.least = noticeable;
-    return said;
+call_model model_of_output(long fd, call_model model) noexcept {
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO) model.least = noticeable;
+    return model;
 }
 
 }  // namespace coir::detail

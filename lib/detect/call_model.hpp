@@ -8,56 +8,60 @@
 
 namespace coir::detail {
 
-/// What can be said of a call before it is made. Descriptors are asked about, nothing is changed.
+/// What can be predicted about a call before it is made.
 struct call_model {
     enum class sleeps {
         never,
-        if_it_must,  // it can sleep; when it does not, that was luck: latent
-        at_times,    // whether it can is not to be told: it counts when it has slept
-        yields,      // it gives the thread's time away
+        unless_ready,   // sleeps unless its result is available at once; a call that did not sleep is `latent`
+        unpredictable,  // may sleep or not: reported only if it slept
+        yields,         // gives up the processor for a moment (sched_yield)
     };
 
     sleeps when = sleeps::never;
     blocking_class category = blocking_class::other;
-    std::chrono::nanoseconds least{0};  // a shorter sleep is nothing to speak of
+    std::chrono::nanoseconds least{0};  // a shorter sleep is not reported
 };
 
 inline constexpr call_model never_sleeps{};
 
-constexpr call_model must(blocking_class category) noexcept {
-    return {.when = call_model::sleeps::if_it_must, .category = category};
+constexpr call_model may_sleep(blocking_class category) noexcept {
+    return {.when = call_model::sleeps::unless_ready, .category = category};
 }
 
-constexpr call_model must_if(bool can, blocking_class category) noexcept { return can ? must(category) : never_sleeps; }
-
-constexpr call_model at_times(blocking_class category) noexcept {
-    return {.when = call_model::sleeps::at_times, .category = category};
+constexpr call_model may_sleep_if(bool can, blocking_class category) noexcept {
+    return can ? may_sleep(category) : never_sleeps;
 }
 
-// What follows is safe in signal handlers and keeps errno.
+constexpr call_model unpredictable(blocking_class category) noexcept {
+    return {.when = call_model::sleeps::unpredictable, .category = category};
+}
 
-/// A limit in time that is not waited for; a null pointer is none.
+// The functions below are safe in signal handlers and preserve errno. Some ask the kernel about a descriptor; none
+// changes anything.
+
+/// Whether a time limit means "do not wait". A null pointer means no limit, so false.
 [[nodiscard]] bool is_zero(const timespec* limit) noexcept;
 [[nodiscard]] bool is_zero(const timeval* limit) noexcept;
 
-/// O_NONBLOCK is set, or it is no descriptor.
+/// Whether O_NONBLOCK is set, or `fd` is not open, so that the call fails at once.
 [[nodiscard]] bool is_nonblocking(long fd) noexcept;
 
 [[nodiscard]] call_model model_of_sleep(const timespec* length) noexcept;
 
-/// poll(2) on nothing is a sleep.
+/// `waits`: the time limit is not zero. poll(2) of no descriptors is a sleep.
 [[nodiscard]] call_model model_of_poll(long count, bool waits) noexcept;
 
 /// `flags` are those of recv(2) and send(2).
 [[nodiscard]] call_model model_of_socket(long fd, long flags = 0) noexcept;
 
-/// read(2), write(2) and their kin: it depends on what the descriptor stands for.
+/// For read(2), write(2) and similar calls. Depends on the type of the file.
 [[nodiscard]] call_model model_of_stream(long fd) noexcept;
 
-/// As above, and takes it for granted that O_NONBLOCK is not set.
+/// As `model_of_stream`, but assumes that O_NONBLOCK is not set.
 [[nodiscard]] call_model model_of_blocking_stream(long fd) noexcept;
 
-/// Of a write(2) for which `said` holds: what a program prints is of no interest, unless its reader keeps it waiting.
-[[nodiscard]] call_model model_of_output(long fd, call_model said) noexcept;
+/// For a write(2) whose model is otherwise `model`. On standard output and standard error only a sleep of a millisecond
+/// or more counts.
+[[nodiscard]] call_model model_of_output(long fd, call_model model) noexcept;
 
 }  // namespace coir::detail

@@ -7,11 +7,11 @@ namespace coir::detail {
 
 namespace {
 
-// The unwinder of the compiler's runtime, and not backtrace(3): that one opens a library at its first call.
+// Uses the unwinder of the compiler's runtime directly. backtrace(3) loads a library at its first call.
 
 struct walk {
     call_stack& into;
-    const void* from;  // frames above the one that this address lies in are passed over; nullptr: above the interrupted
+    const void* from;  // return address of the first frame to record; nullptr: start at the interrupted frame
     bool begun = false;
 };
 

@@ -4,8 +4,8 @@
 
 namespace coir::detail {
 
-/// Return addresses, innermost first. As an address that a call returns to is looked up one byte before it, an
-/// interrupted instruction is stored one byte on.
+/// Return addresses, innermost first. A symbol is looked up one byte before the return address. So the address of an
+/// interrupted instruction is stored plus one.
 struct call_stack {
     static constexpr int depth_max = 128;
 
@@ -13,10 +13,12 @@ struct call_stack {
     std::array<const void*, depth_max> frames;
 };
 
-/// The stack of the calling function's callers, from the one that `site`, a return address, lies in. At least `site`.
+/// Captures the stack of the calling function, starting at the caller whose return address is `site`. If the unwinder
+/// does not find it, the stack contains `site` alone.
 void capture_from(const void* site, call_stack& into) noexcept;
 
-/// The stack that the calling signal handler has interrupted. Safe in one whenever the thread does not unwind.
+/// Captures the stack that the calling signal handler has interrupted. Safe in a handler unless the thread is
+/// unwinding.
 void capture_interrupted(call_stack& into) noexcept;
 
 }  // namespace coir::detail

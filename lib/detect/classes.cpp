@@ -14,7 +14,7 @@ using enum blocking_class;
 constexpr std::array<std::string_view, 11> class_names{"sleep",   "poll", "network", "pipe",  "disk", "lock",
                                                        "process", "dns",  "signal",  "other", "cpu"};
 
-// A descriptor's kind is not known by the number alone: what is mostly meant.
+// The class depends on the descriptor in some calls. The table has the most frequent one.
 constexpr auto system_calls = std::to_array<known_system_call>({
 #if defined(SYS_poll)
     {SYS_poll, "poll", poll}, {SYS_select, "select", poll}, {SYS_epoll_wait, "epoll_wait", poll},
@@ -107,7 +107,8 @@ std::optional<blocking_classes> classes_in(std::string_view list) noexcept {
 }
 
 std::string form_of_class_list() {
-    return "list like sleep,dns (these alone) or -disk,-pipe (all but these), out of " + names_of_all_classes();
+    return "list such as sleep,dns (only these) or -disk,-pipe (all except these) of the classes " +
+           names_of_all_classes();
 }
 
 std::string_view advice_for(blocking_class category, std::string_view call) noexcept {

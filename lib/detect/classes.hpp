@@ -12,20 +12,19 @@ namespace coir::detail {
 [[nodiscard]] std::string_view to_string(blocking_kind kind) noexcept;
 [[nodiscard]] std::string_view to_string(blocking_class category) noexcept;
 
-/// The class of that name, or none.
+/// The class with the name `name`; empty if there is none.
 [[nodiscard]] std::optional<blocking_class> class_named(std::string_view name) noexcept;
 
-/// "sleep, poll, ...": for messages.
+/// "sleep, poll, ...", for messages.
 [[nodiscard]] std::string names_of_all_classes();
 
-/// The classes of a list: "sleep,dns" (these alone) or "-disk,-pipe" (all but these); none for a text that is no such
-/// list.
+/// Parses a list of classes: "sleep,dns" (only these) or "-disk,-pipe" (all except these). Empty if malformed.
 [[nodiscard]] std::optional<blocking_classes> classes_in(std::string_view list) noexcept;
 
-/// "list like sleep,dns (these alone) or ...": for messages.
+/// "list such as sleep,dns (only these) or ...", for messages.
 [[nodiscard]] std::string form_of_class_list();
 
-/// What to write in a fiber instead of the call.
+/// The function of coir to use in a fiber instead of `call`.
 [[nodiscard]] std::string_view advice_for(blocking_class category, std::string_view call) noexcept;
 
 /// A system call that may sleep.
@@ -35,7 +34,8 @@ struct known_system_call {
     blocking_class category;
 };
 
-/// By its number on this machine; one named "system call" of class `other` when it is not in the table.
+/// Finds the system call by its number on this processor. An unknown one has the name "system call", the number -1 and
+/// the class `other`.
 [[nodiscard]] const known_system_call& system_call_numbered(long number) noexcept;
 
 }  // namespace coir::detail

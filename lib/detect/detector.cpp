@@ -26,29 +26,33 @@ namespace {
 #define AT_MINSIGSTKSZ 51  // linux/auxvec.h, since 5.14
 #endif
 
-void say_once_that_trap_is_missing(const std::string& why) {
-    static std::once_flag said;
-    std::call_once(said, [&] { log::info("no traps look for blocking, but hooks and the watchdog: " + why); });
+void log_missing_trap_once(const std::string& why) {
+    static std::once_flag logged;
+    std::call_once(logged, [&] {
+        log::info("blocking detection: system calls are not trapped, hooks and the watchdog are used instead: " + why);
+    });
 }
 
-/// In a child of fork the watchdog is gone, and may have left a lock behind: nobody looks there.
-void look_away_after_fork() {
-    static std::once_flag arranged;
-    std::call_once(arranged, [] { ::pthread_atfork(nullptr, nullptr, [] { monitor::make_current(nullptr); }); });
+/// Turns detection off in a child of fork(2): the watchdog does not run there, and a lock may have been held at the
+/// fork.
+void turn_off_after_fork() {
+    static std::once_flag registered;
+    std::call_once(registered, [] { ::pthread_atfork(nullptr, nullptr, [] { monitor::make_current(nullptr); }); });
 }
 
 }  // namespace
 
-/// The stack of signal handlers, for a thread that has none, or a small one: a fiber's own may be too small for a walk
-/// up the stack.
+/// Sets up an alternate signal stack unless the thread has a large enough one. The stack of a fiber may be too small
+/// for unwinding in a signal handler.
 attachment::signal_stack::signal_stack() {
-    constexpr std::size_t for_the_walk = std::size_t{64} << 10;
-    const std::size_t bytes = for_the_walk + ::getauxval(AT_MINSIGSTKSZ);
+    constexpr std::size_t unwinder_bytes = std::size_t{64} << 10;
+    const std::size_t bytes = unwinder_bytes + ::getauxval(AT_MINSIGSTKSZ);
     ::sigaltstack(nullptr, &before_);
     if ((before_.ss_flags & SS_DISABLE) == 0 && before_.ss_size >= bytes) return;
-    // Not from the heap: sanitizers would see handlers write to what another thread has freed.
+    // Not from the heap: a sanitizer would report a handler that writes to memory freed by another thread.
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap of a signal stack"};
+    if (memory == MAP_FAILED)
+        throw std::system_error{errno, std::generic_category(), "blocking detection: mmap of the signal stack"};
     ours_.ss_sp = memory;
     ours_.ss_size = bytes;
     ::sigaltstack(&ours_, nullptr);
@@ -60,13 +64,13 @@ attachment::signal_stack::~signal_stack() {
     ::munmap(ours_.ss_sp, ours_.ss_size);
 }
 
-attachment::attachment(scheduler_status& thread, const blocking_options& asked) {
-    settings how = read_settings(asked);
-    // A run on the watchdog's own thread, in on_report, would have to wait for itself.
-    if (how.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
-    look_away_after_fork();
+attachment::attachment(scheduler_status& thread, const blocking_options& requested) {
+    settings config = read_settings(requested);
+    // A run inside `on_report` is on the watchdog's thread, and would wait for the watchdog, that is for itself.
+    if (config.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
+    turn_off_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
-    auto watched = std::make_unique<watched_thread>(thread, std::move(how), watchdog::wakeup());
+    auto watched = std::make_unique<watched_thread>(thread, std::move(config), watchdog::wakeup());
     try {
         watchdog::watch(*watched);
     } catch (const std::system_error& refused) {
@@ -77,19 +81,19 @@ attachment::attachment(scheduler_status& thread, const blocking_options& asked) 
     watched_ = std::move(watched);
     monitor& here = watched_->shared();
     monitor::make_current(&here);
-    if (here.how().options.engine == blocking_engine::trap) {
+    if (here.config().options.engine == blocking_engine::trap) {
         trap_.emplace(thread);
-        if (!trap_->is_set()) say_once_that_trap_is_missing(trap_->missing());
+        if (!trap_->is_set()) log_missing_trap_once(trap_->missing());
     }
-    here.use_engine(trap_ && !trap_->is_set() ? blocking_engine::hooks : here.how().options.engine, missing());
+    here.use_engine(trap_ && !trap_->is_set() ? blocking_engine::hooks : here.config().options.engine, missing());
 }
 
-/// What is not seen in this program, and why.
+/// Names the calls that the engine cannot detect in this program, and the reason.
 std::string attachment::missing() const {
-    const blocking_engine asked = watched_->shared().how().options.engine;
-    if (asked == blocking_engine::watch) return {};
+    const blocking_engine requested = watched_->shared().config().options.engine;
+    if (requested == blocking_engine::watch) return {};
     std::string text = trap_ ? trap_->missing() : std::string{};
-    // Traps see what functions without hooks do, and have their names from the stack.
+    // Traps detect the system calls of functions without hooks too, and find the function's name on the stack.
     if (!trap_ || !trap_->is_set()) {
         const std::string hooks = calls_without_hooks();
         text.append(text.empty() || hooks.empty() ? "" : "; ").append(hooks);
@@ -101,7 +105,7 @@ attachment::~attachment() {
     if (watched_ == nullptr) return;
     trap_.reset();
     monitor::make_current(nullptr);
-    watchdog::leave(*watched_);
+    watchdog::unwatch(*watched_);
 }
 
 }  // namespace detail

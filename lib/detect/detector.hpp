@@ -14,13 +14,13 @@ namespace coir::detail {
 struct scheduler_status;
 class watched_thread;
 
-/// Looks for blocking on the calling thread while it lives, around a scheduler's `run`. Every report is delivered
-/// before its destructor returns.
+/// Detects blocking on the calling thread during its lifetime, which encloses a scheduler's `run`. Its destructor waits
+/// until every report is delivered.
 class attachment {
 public:
-    /// Throws `std::invalid_argument` for a malformed variable of the environment or line of suppressions, and
-    /// `std::system_error` for a file that cannot be opened.
-    attachment(scheduler_status& thread, const blocking_options& asked);
+    /// Throws `std::invalid_argument` for a malformed environment variable or suppression rule, and `std::system_error`
+    /// for a file that cannot be opened. If the watchdog cannot be started, logs a warning and detects nothing.
+    attachment(scheduler_status& thread, const blocking_options& requested);
     ~attachment();
     attachment(const attachment&) = delete;
     attachment& operator=(const attachment&) = delete;
@@ -41,8 +41,8 @@ private:
     [[nodiscard]] std::string missing() const;
 
     std::unique_ptr<signal_stack> handlers_stack_;
-    std::unique_ptr<watched_thread> watched_;  // none with policy off
-    std::optional<trap> trap_;                 // of the engine of that name
+    std::unique_ptr<watched_thread> watched_;  // null when detection is off
+    std::optional<trap> trap_;                 // for `blocking_engine::trap`
 };
 
 }  // namespace coir::detail

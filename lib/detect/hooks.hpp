@@ -4,8 +4,8 @@
 
 namespace coir::detail {
 
-/// Which calls of the C library's functions that can sleep no hook sees in this program, and why; empty: all are seen.
-/// The hooks come into a program with this function, as its reference is what brings their object file in.
+/// Names the calls of C library functions that no hook sees in this program, and the reason. Empty if hooks see all.
+/// A reference to this function is what links the object file with the hooks into a program.
 [[nodiscard]] std::string calls_without_hooks();
 
 }  // namespace coir::detail

@@ -6,7 +6,7 @@
 
 namespace coir::detail {
 
-/// The report as one line of JSON, without a line end.
+/// Formats the report as one line of JSON, without a newline at the end.
 [[nodiscard]] std::string to_json(const blocking_report& report);
 
 }  // namespace coir::detail

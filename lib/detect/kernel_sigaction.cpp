@@ -16,31 +16,31 @@ namespace coir::detail {
 
 namespace {
 
-constexpr unsigned long sa_restorer = 0x04000000;  // asm/signal.h, of x86-64 alone
+constexpr unsigned long sa_restorer = 0x04000000;  // SA_RESTORER of asm/signal.h; only on x86-64
 
 }  // namespace
 
-struct sigaction as_library(const kernel_sigaction& kernels) noexcept {
+struct sigaction as_library(const kernel_sigaction& action) noexcept {
     struct sigaction made {};
-    std::memcpy(&made.sa_handler, &kernels.handler, sizeof kernels.handler);
-    made.sa_flags = static_cast<int>(kernels.flags & ~sa_restorer);
-    std::memcpy(&made.sa_mask, &kernels.mask, sizeof kernels.mask);
+    std::memcpy(&made.sa_handler, &action.handler, sizeof action.handler);
+    made.sa_flags = static_cast<int>(action.flags & ~sa_restorer);
+    std::memcpy(&made.sa_mask, &action.mask, sizeof action.mask);
     return made;
 }
 
-kernel_sigaction as_kernel(const struct sigaction& librarys) noexcept {
+kernel_sigaction as_kernel(const struct sigaction& action) noexcept {
     kernel_sigaction made;
-    std::memcpy(&made.handler, &librarys.sa_handler, sizeof made.handler);
-    made.flags = static_cast<unsigned long>(librarys.sa_flags);
+    std::memcpy(&made.handler, &action.sa_handler, sizeof made.handler);
+    made.flags = static_cast<unsigned long>(action.sa_flags);
 #if defined(__x86_64__)
     made.flags |= sa_restorer;
     made.restorer = const_cast<char*>(coir_trap_restorer);
 #endif
-    std::memcpy(&made.mask, &librarys.sa_mask, sizeof made.mask);
+    std::memcpy(&made.mask, &action.sa_mask, sizeof made.mask);
     return made;
 }
 
-kernel_sigaction& users_sigsys() noexcept {
+kernel_sigaction& program_sigsys_action() noexcept {
     static constinit kernel_sigaction kept;
     return kept;
 }
@@ -57,16 +57,17 @@ bool is_of_another_coir([[maybe_unused]] const kernel_sigaction& action) noexcep
 
 long sigaction_without_sigsys(int signal, const kernel_sigaction* action, kernel_sigaction* before) {
     if (signal == SIGSYS) {
-        if (before != nullptr) *before = users_sigsys();
-        if (action != nullptr) users_sigsys() = *action;
+        if (before != nullptr) *before = program_sigsys_action();
+        if (action != nullptr) program_sigsys_action() = *action;
         return 0;
     }
-    kernel_sigaction harmless;
+    kernel_sigaction without_sigsys;
     if (action != nullptr) {
-        harmless = *action;
-        harmless.mask &= ~sigsys_bit;
+        without_sigsys = *action;
+        without_sigsys.mask &= ~sigsys_bit;
     }
-    return system_call(SYS_rt_sigaction, signal, action != nullptr ? &harmless : nullptr, before, sizeof harmless.mask);
+    return system_call(SYS_rt_sigaction, signal, action != nullptr ? &without_sigsys : nullptr, before,
+                       sizeof without_sigsys.mask);
 }
 
 }  // namespace coir::detail

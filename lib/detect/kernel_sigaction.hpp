@@ -5,7 +5,7 @@
 
 namespace coir::detail {
 
-/// The kernel's struct of rt_sigaction(2).
+/// The structure that the kernel's rt_sigaction(2) takes.
 struct kernel_sigaction {
     void* handler = nullptr;
     unsigned long flags = 0;
@@ -13,19 +13,21 @@ struct kernel_sigaction {
     std::uint64_t mask = 0;
 };
 
-/// The C library's for the kernel, and back. The restorer is ours, from where traps let system calls through.
-[[nodiscard]] kernel_sigaction as_kernel(const struct sigaction& librarys) noexcept;
-[[nodiscard]] struct sigaction as_library(const kernel_sigaction& kernels) noexcept;
+/// Convert between the structures of the C library and of the kernel. The restorer is coir's own: Syscall User Dispatch
+/// does not trap the rt_sigreturn(2) in it.
+[[nodiscard]] kernel_sigaction as_kernel(const struct sigaction& action) noexcept;
+[[nodiscard]] struct sigaction as_library(const kernel_sigaction& action) noexcept;
 
 constexpr std::uint64_t sigsys_bit = std::uint64_t{1} << (SIGSYS - 1);
 
-/// What the program itself wants to be done about SIGSYS: kept for it, and used for those that are no traps.
-kernel_sigaction& users_sigsys() noexcept;
+/// The action that the program has set for SIGSYS. Used for a SIGSYS that is not a trap.
+kernel_sigaction& program_sigsys_action() noexcept;
 
-/// Whether it was set by the traps of another coir in this process: that of another shared library.
+/// Whether `action` was set by another copy of coir in this process, inside another shared library.
 [[nodiscard]] bool is_of_another_coir(const kernel_sigaction& action) noexcept;
 
-/// rt_sigaction(2) of a program that must not block SIGSYS, nor take it. Returns -errno.
+/// rt_sigaction(2) on behalf of the program. Removes SIGSYS from the mask of a handler. An action for SIGSYS is stored
+/// in `program_sigsys_action` and not installed. Returns 0 or -errno.
 long sigaction_without_sigsys(int signal, const kernel_sigaction* action, kernel_sigaction* before);
 
 }  // namespace coir::detail

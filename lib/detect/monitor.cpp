@@ -15,12 +15,12 @@ namespace coir::detail {
 
 thread_local constinit monitor* monitor::current_ = nullptr;
 
-monitor::monitor(scheduler_status& thread, settings how, wakeup_semaphore& watchdog, blocking_event_memory& memory)
-    : thread_{thread}, how_{std::move(how)}, watchdog_{watchdog}, memory_{memory}, events_{memory} {
-    // A hook must not allocate: it may be called by malloc's own user, anywhere.
+monitor::monitor(scheduler_status& thread, settings config, wakeup_semaphore& watchdog, blocking_event_memory& memory)
+    : thread_{thread}, config_{std::move(config)}, watchdog_{watchdog}, memory_{memory}, events_{memory} {
+    // Reserved here because a hook must not allocate: the allocator itself may call a hooked function.
     verdicts_.reserve(blocking_event_table::capacity);
-    due_.reserve(blocking_event_table::capacity);
-    thread_.on_pending = throw_what_is_due;
+    pending_failures_.reserve(blocking_event_table::capacity);
+    thread_.on_pending = throw_pending;
 }
 
 void monitor::use_engine(blocking_engine engine, std::string_view missing) noexcept {
@@ -28,13 +28,13 @@ void monitor::use_engine(blocking_engine engine, std::string_view missing) noexc
     memory_.engine = engine;
 }
 
-bool monitor::is_curious() const noexcept {
-    // What a hooked function calls is its own affair.
+bool monitor::observes_calls() const noexcept {
+    // Calls that a hooked function makes internally are part of that function's call.
     return thread_.running.load(std::memory_order_relaxed)->permits == 0 &&
            !is_in_call(thread_.slices.load(std::memory_order_relaxed));
 }
 
-/// A call that a fiber has left by longjmp(3) never ends: the slice tells.
+/// Compares the slice, because a call that was left with longjmp(3) never reaches `end_call`.
 bool monitor::is_in_call(std::uint64_t slice) const noexcept {
     return memory_.in_call.load(std::memory_order_acquire) != 0 && call_slice_.load(std::memory_order_relaxed) == slice;
 }
@@ -64,8 +64,8 @@ bool monitor::end_call() noexcept {
 
 namespace {
 
-/// Copies what another thread may be writing: the caller finds out whether it was. Not for the thread sanitizer to see,
-/// nor for the compiler to make a memcpy of, which it would.
+/// Copies an event that another thread may be modifying; the caller checks afterwards whether the copy is valid. Hidden
+/// from the thread sanitizer. Volatile, or else the compiler would call memcpy, which the sanitizer intercepts.
 __attribute__((no_sanitize("thread"))) void copy_while_written(const blocking_event& from,
                                                                blocking_event& into) noexcept {
     static_assert(sizeof(blocking_event) % sizeof(long) == 0 && alignof(blocking_event) == alignof(long));
@@ -86,29 +86,29 @@ bool monitor::current_call(std::uint64_t slice, blocking_event& into) const noex
 
 void monitor::record(const blocking_event& seen) noexcept {
     const auto [index, is_new] = events_.record(seen);
-    if (how_.options.policy == blocking_policy::fail && seen.kind != blocking_kind::latent && index >= 0) {
-        make_due(seen.fiber.id, index);
+    if (config_.options.policy == blocking_policy::fail && seen.kind != blocking_kind::latent && index >= 0) {
+        request_failure(seen.fiber.id, index);
     }
-    if (is_new) watchdog_.ring();
+    if (is_new) watchdog_.post();
 }
 
-void monitor::leave_sample() noexcept {
+void monitor::sample_in_handler() noexcept {
     const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
-    // Between two instructions of the handler of traps, which leaves the fiber's stack when it is done.
+    // The signal has interrupted the SIGSYS handler, which takes the sample in `end_trap`.
     if (trap_slice_.load(std::memory_order_relaxed) != slice) take_sample();
 }
 
 void monitor::take_sample() noexcept {
     if (sample_.load(std::memory_order_acquire) != sample::asked) return;
-    // An unwinder that is at work must not be entered a second time.
+    // The unwinder is not reentrant, so no sample is taken while an exception unwinds the stack.
     const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
-    const bool may = slice == sampled_slice_ && runs_fiber(slice) && std::uncaught_exceptions() == 0;
-    if (may) capture_interrupted(sampled_stack_);
-    sample_.store(may ? sample::taken : sample::refused, std::memory_order_release);
-    watchdog_.ring();
+    const bool can_sample = slice == sampled_slice_ && runs_fiber(slice) && std::uncaught_exceptions() == 0;
+    if (can_sample) capture_interrupted(sampled_stack_);
+    sample_.store(can_sample ? sample::taken : sample::refused, std::memory_order_release);
+    watchdog_.post();
 }
 
-// By the slice: a trap that a fiber leaves by longjmp(3) has no end.
+// A trap is identified by its slice, because a trap that was left with longjmp(3) never reaches `end_trap`.
 
 void monitor::begin_trap() noexcept {
     trap_slice_.store(thread_.slices.load(std::memory_order_relaxed), std::memory_order_relaxed);
@@ -129,37 +129,38 @@ void monitor::ask_for_sample(std::uint64_t slice) noexcept {
     sample_.store(sample::asked, std::memory_order_release);
 }
 
-void monitor::judged(std::string text) {
+void monitor::add_verdict(std::string text) {
     const std::lock_guard lock{mutex_};
     verdicts_.push_back(std::move(text));
-    judgement_.notify_all();
+    verdict_added_.notify_all();
 }
 
-void monitor::make_due(std::uint64_t fiber, int index) noexcept {
+void monitor::request_failure(std::uint64_t fiber, int index) noexcept {
     const std::lock_guard lock{mutex_};
-    const bool known = std::ranges::any_of(due_, [&](const due& each) { return each.fiber == fiber; });
-    if (known || due_.size() == due_.capacity()) return;
-    due_.push_back({fiber, index});
+    const bool known =
+        std::ranges::any_of(pending_failures_, [&](const pending_failure& each) { return each.fiber == fiber; });
+    if (known || pending_failures_.size() == pending_failures_.capacity()) return;
+    pending_failures_.push_back({fiber, index});
     thread_.pending.store(true, std::memory_order_relaxed);
 }
 
-void monitor::throw_what_is_due(scheduler_status&) {
-    if (current_ != nullptr) current_->throw_due();
+void monitor::throw_pending(scheduler_status&) {
+    if (current_ != nullptr) current_->throw_failure();
 }
 
-void monitor::throw_due() {
+void monitor::throw_failure() {
     task& self = *thread_.running.load(std::memory_order_relaxed);
-    // Held back as a stop is: by shields, and while a destructor runs because of another exception.
+    // Held back like a stop: by a shield, and while another exception unwinds the stack.
     if (self.shields > 0 || std::uncaught_exceptions() > 0) return;
     const detection_paused waiting_for_watchdog{self};
     std::unique_lock lock{mutex_};
-    const auto found = std::ranges::find(due_, self.id, &due::fiber);
-    if (found == due_.end()) return;
+    const auto found = std::ranges::find(pending_failures_, self.id, &pending_failure::fiber);
+    if (found == pending_failures_.end()) return;
     const auto index = static_cast<std::size_t>(found->index);
-    due_.erase(found);
-    if (due_.empty()) thread_.pending.store(false, std::memory_order_relaxed);
-    // The log comes first, and only the watchdog knows what is suppressed.
-    judgement_.wait(lock, [&] { return verdicts_.size() > index; });
+    pending_failures_.erase(found);
+    if (pending_failures_.empty()) thread_.pending.store(false, std::memory_order_relaxed);
+    // Waits for the watchdog, which logs the event first and decides whether it is suppressed.
+    verdict_added_.wait(lock, [&] { return verdicts_.size() > index; });
     if (!verdicts_[index].empty()) throw blocking_call{verdicts_[index]};
 }
 
@@ -169,31 +170,31 @@ long times_asleep() noexcept {
     return usage.ru_nvcsw;
 }
 
-watched_call::watched_call(monitor& by, const char* name, blocking_class category, const void* site,
+watched_call::watched_call(monitor& watcher, const char* name, blocking_class category, const void* site,
                            std::chrono::nanoseconds least) noexcept
-    : by_{by}, seen_{by.prepare_call()}, site_{site}, least_{least} {
+    : watcher_{watcher}, seen_{watcher.prepare_call()}, site_{site}, least_{least} {
     seen_.call = name;
     seen_.category = category;
-    // The whole stack is taken when it is known to be wanted.
+    // The complete stack is captured after the call, and only if it is needed.
     seen_.stack.frames[0] = site;
     seen_.stack.depth = 1;
-    by_.begin_call();
+    watcher_.begin_call();
 }
 
 watched_call::~watched_call() {
     const int saved = errno;
     const std::chrono::nanoseconds held = outcome_.held();
     const bool slept = outcome_.has_slept();
-    const bool reported = by_.end_call();
+    const bool reported = watcher_.end_call();
     seen_.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
     seen_.longest = held;
-    // What the watchdog has spoken of is counted already, and added up until the slice ends.
+    // An event that the watchdog has recorded is counted already. The watchdog adds its time until the slice ends.
     seen_.count = reported ? 0 : 1;
     seen_.total = reported ? std::chrono::nanoseconds{0} : held;
-    // It knows of the call's site alone: so that both events are one. What did not sleep is not worth a walk, but
-    // where traps are asked for everything is to be known.
-    if (!reported && (slept || by_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
-    if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) by_.record(seen_);
+    // The watchdog records the call site alone as the stack. The same stack here merges both events into one. Unwinding
+    // is too expensive for a call that did not sleep, except with the trap engine, which reports all of them.
+    if (!reported && (slept || watcher_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
+    if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) watcher_.record(seen_);
     errno = saved;
 }
 

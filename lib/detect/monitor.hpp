@@ -19,106 +19,111 @@
 
 namespace coir::detail {
 
-/// What a thread that runs fibers and the watchdog tell each other about blocking.
+/// The state shared between a thread that runs fibers and the watchdog.
 class monitor {
 public:
-    /// On the thread to be looked at. What it sees goes into `memory`.
-    monitor(scheduler_status& thread, settings how, wakeup_semaphore& watchdog, blocking_event_memory& memory);
+    /// Constructed on the watched thread. Stores the events in `memory`, which must outlive it.
+    monitor(scheduler_status& thread, settings config, wakeup_semaphore& watchdog, blocking_event_memory& memory);
     monitor(const monitor&) = delete;
     monitor& operator=(const monitor&) = delete;
 
-    [[nodiscard]] const settings& how() const noexcept { return how_; }
+    [[nodiscard]] const settings& config() const noexcept { return config_; }
     [[nodiscard]] scheduler_status& thread() const noexcept { return thread_; }
     [[nodiscard]] blocking_event_table& events() noexcept { return events_; }
 
-    /// Says which engine there really is, and what it cannot see.
+    /// Sets the engine in use and the calls that it cannot detect.
     void use_engine(blocking_engine engine, std::string_view missing) noexcept;
     [[nodiscard]] blocking_engine engine() const noexcept { return memory_.engine; }
     [[nodiscard]] std::string missing() const { return memory_.missing.data(); }
 
-    // ---- the thread that is looked at ----
+    // ---- called on the watched thread ----
 
-    /// The calling thread's, nullptr for none.
+    /// The monitor of the calling thread; nullptr if it has none.
     [[nodiscard]] static monitor* current() noexcept { return current_; }
     static void make_current(monitor* here) noexcept { current_ = here; }
 
-    /// The calling thread's while a fiber runs there whose calls are to be looked at, and by one of these engines; else
-    /// nullptr. What a hook asks first.
-    [[nodiscard]] static monitor* looking(blocking_engine first, blocking_engine last) noexcept {
+    /// The monitor of the calling thread if a hook has to observe the current call: a fiber runs, blocking is not
+    /// permitted in it, no outer hooked call is in progress, and the engine is between `first` and `last`. Otherwise
+    /// nullptr.
+    [[nodiscard]] static monitor* active(blocking_engine first, blocking_engine last) noexcept {
         monitor* const here = current_;
-        const bool looks = here != nullptr && first <= here->engine() && here->engine() <= last &&
-                           here->thread_.selector.load(std::memory_order_relaxed) == scheduler_status::block;
-        return looks && here->is_curious() ? here : nullptr;
+        const bool is_active = here != nullptr && first <= here->engine() && here->engine() <= last &&
+                               here->thread_.selector.load(std::memory_order_relaxed) == scheduler_status::block;
+        return is_active && here->observes_calls() ? here : nullptr;
     }
 
-    /// The same for a trap, which only a fiber can meet.
-    [[nodiscard]] static monitor* looking_by_traps() noexcept {
+    /// The same for a trap. Only a fiber's call is trapped, so the selector is not checked.
+    [[nodiscard]] static monitor* active_for_traps() noexcept {
         monitor* const here = current_;
-        return here != nullptr && here->engine() == blocking_engine::trap && here->is_curious() ? here : nullptr;
+        return here != nullptr && here->engine() == blocking_engine::trap && here->observes_calls() ? here : nullptr;
     }
 
-    [[nodiscard]] bool wants(blocking_class category) const noexcept { return how_.options.classes.contains(category); }
+    [[nodiscard]] bool wants(blocking_class category) const noexcept {
+        return config_.options.classes.contains(category);
+    }
 
-    /// The running fiber is about to make a call that may sleep: the caller fills in what it knows of it, and then lets
-    /// the watchdog see it, and whoever reads the record of a process that was killed in that call.
+    /// Before a call of the running fiber that may sleep: returns the event of the call, in which the caller sets name,
+    /// class and stack. `begin_call` then publishes it to the watchdog and in the record file, which shows the call
+    /// even if the process is killed in it.
     [[nodiscard]] blocking_event& prepare_call() noexcept;
     void begin_call() noexcept;
     [[nodiscard]] blocking_event& call() noexcept { return memory_.call; }
 
-    /// That call is over. True when the watchdog has spoken of it in the meantime.
+    /// After the call. Returns whether the watchdog has recorded it meanwhile.
     bool end_call() noexcept;
 
-    /// A hook has seen the running fiber.
+    /// Records an event of the running fiber.
     void record(const blocking_event& seen) noexcept;
 
-    /// The signal handler: leaves the stack that it interrupted, if it was asked for it.
-    void leave_sample() noexcept;
+    /// Called in the signal handler: stores the interrupted stack if the watchdog has requested it.
+    void sample_in_handler() noexcept;
 
-    /// The handler of traps makes a system call for the fiber, while the selector allows it; and is done.
+    /// Called around a system call that the SIGSYS handler makes for the fiber.
     void begin_trap() noexcept;
     void end_trap() noexcept;
 
-    // ---- the watchdog's thread ----
+    // ---- called on the watchdog's thread ----
 
-    /// Whether a fiber runs, in that slice.
+    /// Whether a fiber runs in the slice `slice`.
     [[nodiscard]] bool runs_fiber(std::uint64_t slice) const noexcept;
 
-    /// The call that the fiber of that slice is in; false: it is in none that is known of.
+    /// Copies the published call of the slice `slice`. Returns false if the fiber is in none.
     [[nodiscard]] bool current_call(std::uint64_t slice, blocking_event& into) const noexcept;
 
-    /// The watchdog speaks of the current call: its end is then not a blocking_event of its own.
+    /// Tells `end_call` that the watchdog has recorded the current call, so that it is not counted twice.
     void mark_call_reported() noexcept { call_reported_.store(true, std::memory_order_relaxed); }
 
     enum class sample { none, asked, taken, refused };
 
-    /// Asks the signal handler for the stack of a slice.
+    /// Requests the stack of the slice `slice` from the signal handler.
     void ask_for_sample(std::uint64_t slice) noexcept;
     [[nodiscard]] sample sample_state() const noexcept { return sample_.load(std::memory_order_acquire); }
     [[nodiscard]] const call_stack& sampled_stack() const noexcept { return sampled_stack_; }
     void forget_sample() noexcept { sample_.store(sample::none, std::memory_order_relaxed); }
 
-    /// The next blocking_event of the table was judged: empty text when it was suppressed.
-    void judged(std::string text);
+    /// Stores the verdict on the next event of the table: its message, or an empty text if it is suppressed.
+    void add_verdict(std::string text);
 
-    /// Policy fail: `blocking_call` is due in that fiber, for what lies at `place` of the table.
-    void make_due(std::uint64_t fiber, int index) noexcept;
+    /// For `blocking_policy::fail`: makes the fiber with the id `fiber` throw `blocking_call` at its next suspension,
+    /// for the event at `index` of the table.
+    void request_failure(std::uint64_t fiber, int index) noexcept;
 
 private:
-    struct due {
+    struct pending_failure {
         std::uint64_t fiber;
         int index;
     };
 
-    [[nodiscard]] bool is_curious() const noexcept;
+    [[nodiscard]] bool observes_calls() const noexcept;
     [[nodiscard]] bool is_in_call(std::uint64_t slice) const noexcept;
     void take_sample() noexcept;
-    static void throw_what_is_due(scheduler_status& thread);
-    void throw_due();
+    static void throw_pending(scheduler_status& thread);
+    void throw_failure();
 
     static thread_local constinit monitor* current_ __attribute__((tls_model("initial-exec")));
 
     scheduler_status& thread_;
-    const settings how_;
+    const settings config_;
     wakeup_semaphore& watchdog_;
     blocking_event_memory& memory_;
     blocking_event_table events_;
@@ -132,16 +137,16 @@ private:
     std::uint64_t sampled_slice_ = 0;
     call_stack sampled_stack_;
 
-    std::mutex mutex_;  // of what follows
-    std::condition_variable judgement_;
+    std::mutex mutex_;  // protects the members below
+    std::condition_variable verdict_added_;
     std::vector<std::string> verdicts_;  // by index in the table
-    std::vector<due> due_;
+    std::vector<pending_failure> pending_failures_;
 };
 
-/// Reads how often the calling thread has gone to sleep: the kernel counts it as a voluntary context switch.
+/// How often the calling thread has slept: the number of its voluntary context switches (getrusage(2), `ru_nvcsw`).
 [[nodiscard]] long times_asleep() noexcept;
 
-/// What comes of a call of the running fiber, from before it to after.
+/// Measures a call of the running fiber, from its construction before the call to the queries after it.
 class outcome_of_call {
 public:
     outcome_of_call() noexcept : sleeps_before_{times_asleep()}, began_{std::chrono::steady_clock::now()} {}
@@ -154,26 +159,27 @@ private:
     std::chrono::steady_clock::time_point began_;
 };
 
-/// A call of a hooked function by the running fiber, which may sleep: its outcome tells what it was. Keeps errno.
+/// Observes a call of a hooked function that may sleep, from its construction before the call to its destruction after
+/// it, and records the event. Preserves errno.
 class watched_call {
 public:
-    /// `site` is where it returns to. A sleep shorter than `least` is nothing to speak of, and with a `least` neither
-    /// is a call that did not sleep.
-    watched_call(monitor& by, const char* name, blocking_class category, const void* site,
+    /// `site` is the return address of the call. A sleep shorter than `least` is not recorded. If `least` is not zero,
+    /// a call that did not sleep is not recorded either.
+    watched_call(monitor& watcher, const char* name, blocking_class category, const void* site,
                  std::chrono::nanoseconds least = {}) noexcept;
     ~watched_call();
     watched_call(const watched_call&) = delete;
     watched_call& operator=(const watched_call&) = delete;
 
 private:
-    monitor& by_;
+    monitor& watcher_;
     blocking_event& seen_;
     const void* const site_;
     const std::chrono::nanoseconds least_;
     const outcome_of_call outcome_;
 };
 
-/// The fiber that runs; for the scheduler's own thread.
+/// Copies the label of the running fiber. Only on the scheduler's own thread.
 void label_running(const scheduler_status& thread, fiber_label& into) noexcept;
 
 }  // namespace coir::detail

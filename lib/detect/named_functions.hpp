@@ -4,12 +4,12 @@
 
 namespace coir::detail {
 
-/// Looks up where the functions of the C library lie that say more than the system calls which they make: look-ups of
-/// names, dlopen, posix_spawn. Not for signal handlers; a static program has none.
+/// Finds the addresses of the C library functions whose name describes the wait better than their system calls do:
+/// getaddrinfo, dlopen, posix_spawn. Must not be called in a signal handler. Finds none in a static program.
 void find_named_functions();
 
-/// Where such a function is on the stack, the blocking_event is of a call of it: class and name, and the frames inside
-/// it are left out. For signal handlers.
+/// If such a function is on the stack of the event, makes the event one of a call of that function: sets its name and
+/// class, and removes the frames inside it. Safe in signal handlers.
 void name_by_function(blocking_event& seen) noexcept;
 
 }  // namespace coir::detail

@@ -7,19 +7,19 @@
 #include <link.h>
 
 extern "C" {
-extern const std::byte __start_coir_functions_behind[];
-extern const std::byte __stop_coir_functions_behind[];
+extern const std::byte __start_coir_next_functions[];
+extern const std::byte __stop_coir_next_functions[];
 }
 
 namespace coir::detail {
 
 namespace {
 
-[[gnu::constructor]] void find_all_functions_behind() {
+[[gnu::constructor]] void find_all_next_functions() {
     using any_signature = next_function<void()>;  // all have the same size and alignment
-    auto* const first = const_cast<std::byte*>(__start_coir_functions_behind);
-    for (auto* at = first; at != __stop_coir_functions_behind; at += sizeof(any_signature))
-        reinterpret_cast<any_function_behind*>(at)->find();
+    auto* const first = const_cast<std::byte*>(__start_coir_next_functions);
+    for (auto* at = first; at != __stop_coir_next_functions; at += sizeof(any_signature))
+        reinterpret_cast<any_next_function*>(at)->find();
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ bool is_static_program() noexcept {
                 for (unsigned i = 0; i < program->dlpi_phnum; ++i) {
                     if (program->dlpi_phdr[i].p_type == PT_INTERP) *static_cast<bool*>(found) = true;
                 }
-                return 1;  // the first is the program itself
+                return 1;  // the first module is the program itself
             },
             &has_interpreter);
         return !has_interpreter;
@@ -40,7 +40,7 @@ bool is_static_program() noexcept {
     return answer;
 }
 
-void* any_function_behind::look_up() const noexcept {
+void* any_next_function::look_up() const noexcept {
     if (is_static_program()) return nullptr;
 #if defined(COIR_INTERCEPTED)
     std::array<char, 64> interceptor;

@@ -2,61 +2,63 @@
 
 #include <atomic>
 
-// clang links its sanitizers' interceptors into the program itself, weak as well and first: there only a strong
-// definition of a hook wins, and what comes next after the program is not the interceptor.
+// clang links the interceptors of its sanitizers into the program, as weak functions before the hooks. There a hook
+// must be a strong definition to take effect, and the interceptor must be found by its own name, since it is not the
+// next function.
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define COIR_INTERCEPTED 1
 #endif
 #endif
 
-/// Before the definition of a `next_function` in a hook.
-#define COIR_BEHIND [[gnu::section("coir_functions_behind"), gnu::used]] static constinit next_function
+/// Begins the definition of a `next_function` in a hook.
+#define COIR_NEXT [[gnu::section("coir_next_functions"), gnu::used]] static constinit next_function
 
 namespace coir::detail {
 
-/// A program that no dynamic linker has loaded.
+/// Whether the program was not loaded by a dynamic linker.
 [[nodiscard]] bool is_static_program() noexcept;
 
-/// What is the same for the functions behind all hooks. Hidden from other shared libraries: where two that a program is
-/// linked with have a coir each, each looks for what comes next after itself, and the search ends. They lie in one
-/// section of the program, which makes them an array (the linker sets labels around it): so all can be looked up when
-/// the program begins, as dlsym(3) may not be called in a signal handler, and `write` may.
-class [[gnu::visibility("hidden")]] any_function_behind {
+/// Base of all `next_function` objects. Hidden from other shared libraries: if two libraries contain a coir each, each
+/// must search for the next function after itself, or the calls would never end. All objects are in one section, which
+/// makes them an array between two symbols that the linker defines. So all are looked up at program start. A look-up at
+/// the first call would be too late: `write` may be called in a signal handler, dlsym(3) must not.
+class [[gnu::visibility("hidden")]] any_next_function {
 public:
-    /// Reports speak of a call of this.
-    [[nodiscard]] const char* called() const noexcept { return called_; }
+    /// The function name to use in reports.
+    [[nodiscard]] const char* reported_name() const noexcept { return reported_name_; }
 
     virtual void find() noexcept = 0;
 
 protected:
-    constexpr any_function_behind(const char* name, const char* called) noexcept : name_{name}, called_{called} {}
-    ~any_function_behind() = default;
+    constexpr any_next_function(const char* name, const char* reported_name) noexcept
+        : name_{name}, reported_name_{reported_name} {}
+    ~any_next_function() = default;
 
-    /// The next one after the hook; nullptr in a static program.
+    /// The next function after the hook in the search order of the dynamic linker; nullptr in a static program.
     [[nodiscard]] void* look_up() const noexcept;
 
 private:
     const char* name_;
-    const char* called_;
+    const char* reported_name_;
 };
 
 template <class Signature> class next_function;
 
-/// The function that a hook stands before. Aligned to its size, as compilers align static objects as they see fit.
+/// The function that a hook replaces and calls. Aligned to its size, so that the objects in the section have no gaps.
 template <class Result, class... Arguments>
-class [[gnu::visibility("hidden")]] alignas(64) next_function<Result(Arguments...)> final : public any_function_behind {
+class [[gnu::visibility("hidden")]] alignas(64) next_function<Result(Arguments...)> final : public any_next_function {
 public:
     using pointer = Result (*)(Arguments...);
 
-    /// `static_fallback` does the same in a static program.
+    /// `static_fallback` is called in a static program.
     constexpr next_function(const char* name, pointer static_fallback) noexcept
         : next_function{name, name, static_fallback} {}
-    constexpr next_function(const char* name, const char* called, pointer static_fallback) noexcept
-        : any_function_behind{name, called}, static_fallback_{static_fallback} {}
+    constexpr next_function(const char* name, const char* reported_name, pointer static_fallback) noexcept
+        : any_next_function{name, reported_name}, static_fallback_{static_fallback} {}
 
     [[nodiscard]] pointer get() noexcept {
-        // Only what runs before the program's own constructors finds it missing.
+        // Null only before the constructors of the program have run.
         if (found_.load(std::memory_order_relaxed) == nullptr) [[unlikely]]
             find();
         return found_.load(std::memory_order_relaxed);

@@ -7,8 +7,8 @@
 
 namespace coir::detail {
 
-/// A trapped system call, from before it to after: what came of it is told to the thread's monitor, if it wants to
-/// know. For the handler of traps alone.
+/// Observes a trapped system call, from its construction before the call to its destruction after it, and records the
+/// event with the thread's monitor. Only in the SIGSYS handler.
 class observation {
 public:
     explicit observation(const trapped_call& call);
@@ -17,19 +17,20 @@ public:
     observation& operator=(const observation&) = delete;
 
 private:
-    monitor* const by_;  // nullptr: nobody wants to know
+    monitor* const watcher_;  // nullptr: the call is not watched
     const trapped_call call_;
     call_model expected_;
     std::optional<outcome_of_call> outcome_;
 };
 
-/// The call that goes on after the handler may sleep until its child has begun another program.
-void expect_judgement();
+/// Begins the observation of a passed call: one that the fiber makes on its own stack after the handler
+/// (`trapped_fiber::pass_to_fiber`), and that may sleep until its child process runs another program.
+void begin_passed_call();
 
-/// A run begins on this thread: what it remembers of the traps of an earlier one has no meaning.
-void forget_traps() noexcept;
+/// At the begin of a run: discards the thread's state from the traps of an earlier run.
+void reset_trap_memory() noexcept;
 
-/// To be told at each trap, as the one before may have been for such a call.
-void judge_last_pass();
+/// At each trap: ends the observation of an earlier passed call, if there was one.
+void end_passed_call();
 
 }  // namespace coir::detail

@@ -14,7 +14,7 @@ namespace coir::detail {
 
 namespace {
 
-/// An open file of the right size, with a name that no other run has.
+/// Creates a file of full size under a unique name.
 unique_fd make_file(const std::string& folder) {
     static std::atomic<unsigned> number{0};
     const std::string path = folder + '/' + std::to_string(::getpid()) + '-' + std::to_string(++number) + ".coirrec";
@@ -32,7 +32,7 @@ unique_fd make_file(const std::string& folder) {
 
 std::string path_of(const dl_phdr_info& module) {
     if (module.dlpi_name != nullptr && *module.dlpi_name != '\0') return module.dlpi_name;
-    std::error_code unreadable;  // the program itself comes without a name
+    std::error_code unreadable;  // the dynamic linker has no name for the program itself
     return std::filesystem::read_symlink("/proc/self/exe", unreadable).string();
 }
 
@@ -56,16 +56,17 @@ void add_module(blocking_event_memory& to, const dl_phdr_info& module) noexcept 
     added.bias = module.dlpi_addr;
     path.copy(added.path.data(), added.path.size() - 1);
     to.modules_size.store(size + 1, std::memory_order_release);
-} catch (...) {  // no memory for a path: an address without a name then
+} catch (...) {  // out of memory for the path: the module is left out, and its addresses have no symbols
 }
 
 }  // namespace
 
 record_file::record_file(const std::string& folder) : file_{folder.empty() ? unique_fd{} : make_file(folder)} {
-    const int how = file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    const int flags = file_ ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     void* const mapped =
-        ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE, how, file_ ? file_.get() : -1, 0);
-    if (mapped == MAP_FAILED) throw std::system_error{errno, std::generic_category(), "mmap of the detector's records"};
+        ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE, flags, file_ ? file_.get() : -1, 0);
+    if (mapped == MAP_FAILED)
+        throw std::system_error{errno, std::generic_category(), "blocking detection: mmap of the records"};
     memory_ = static_cast<blocking_event_memory*>(mapped);
     memory_->magic = blocking_event_memory::magic_now;
     memory_->bytes = sizeof(blocking_event_memory);
@@ -77,7 +78,7 @@ record_file::~record_file() {
     const std::size_t unused = blocking_event_memory::blocking_events_max - memory_->blocking_events_size.load();
     ::munmap(memory_, sizeof(blocking_event_memory));
     const auto used = static_cast<off_t>(sizeof(blocking_event_memory) - unused * sizeof(blocking_event));
-    if (file_ && ::ftruncate(file_.get(), used) != 0) return;  // it stays as long as it is
+    if (file_ && ::ftruncate(file_.get(), used) != 0) return;  // the file keeps its full size
 }
 
 void record_file::note_modules() noexcept {

@@ -21,10 +21,10 @@ namespace coir::detail {
 
 namespace {
 
-constexpr int logged_a_minute = 20;  // places; more are counted, and named in the summary
+constexpr int logged_a_minute = 20;  // locations; the others appear in the summary only
 constexpr std::size_t frames_logged = 12;
 constexpr std::size_t function_length = 120;
-constexpr std::size_t places_in_summary = 20;
+constexpr std::size_t locations_in_summary = 20;
 
 std::string format_duration(std::chrono::nanoseconds length) {
     const double seconds = std::chrono::duration<double>(length).count();
@@ -38,9 +38,8 @@ std::string format_duration(std::chrono::nanoseconds length) {
     return text.data();
 }
 
-/// The frame to look at first: the innermost of the program's own code. None when the stack is not known, or a tail
-/// call has replaced the user's frame.
-const symbol* users_frame(std::span<const symbol> stack) {
+/// The innermost frame of the program's own code. Null if the stack is unknown, or a tail call has replaced that frame.
+const symbol* user_frame(std::span<const symbol> stack) {
     const auto first = [&](auto&& wanted) {
         const auto found = std::ranges::find_if(stack, wanted);
         return found == stack.end() ? nullptr : &*found;
@@ -53,12 +52,12 @@ const symbol* users_frame(std::span<const symbol> stack) {
     return first(own);
 }
 
-std::string describe_call(const blocking_report& report) {
+std::string describe_fiber(const blocking_report& report) {
     const std::string id = "fiber #" + std::to_string(report.fiber_id);
     return report.fiber_name.empty() ? id : id + " \"" + report.fiber_name + '"';
 }
 
-std::string what_it_does(const blocking_report& report) {
+std::string describe_activity(const blocking_report& report) {
     if (report.kind == blocking_kind::hog) return "computing";
     const std::string call = report.call + " (" + std::string{to_string(report.category)} + ')';
     return (report.kind == blocking_kind::latent ? "in " : "asleep in ") + call;
@@ -66,15 +65,15 @@ std::string what_it_does(const blocking_report& report) {
 
 std::string headline(const reporter::entry& made, const blocking_event& seen) {
     std::string text = made.location.empty() ? "" : made.location + ": ";
-    text += describe_call(made.report);
+    text += describe_fiber(made.report);
     text += seen.goes_on ? " has held its thread for " : " held its thread for ";
-    text += format_duration(seen.longest) + (seen.goes_on ? " so far, " : ", ") + what_it_does(made.report);
-    if (seen.waits_for_itself) text += ": it waits for itself, for ever, as a fiber of this thread holds the mutex";
+    text += format_duration(seen.longest) + (seen.goes_on ? " so far, " : ", ") + describe_activity(made.report);
+    if (seen.waits_for_itself) text += ": deadlock, because a fiber of this thread holds the mutex";
     return text.append("; ").append(advice_for(made.report.category, made.report.call));
 }
 
 std::string stack_text(std::span<const symbol> stack) {
-    // How a fiber's stack begins is the same for all.
+    // The outermost frames are internal to coir and the same for all fibers.
     std::size_t count = stack.size();
     while (count > 0 && stack[count - 1].is_plumbing) --count;
     std::string text;
@@ -92,13 +91,14 @@ std::string stack_text(std::span<const symbol> stack) {
 
 }  // namespace
 
-reporter::reporter(const settings& how)
-    : how_{how}, silent_{!how.records_folder.empty() && how.options.policy == blocking_policy::warn &&
-                         how.report_path.empty() && !how.options.on_report} {
-    if (!how.options.suppressions.empty()) suppressed_ = suppressions{how.options.suppressions};
-    if (!how.report_path.empty()) {
-        file_ = unique_fd{::open(how.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
-        if (!file_) throw std::system_error{errno, std::generic_category(), "COIR_BLOCKING_REPORT: " + how.report_path};
+reporter::reporter(const settings& config)
+    : config_{config}, silent_{!config.records_folder.empty() && config.options.policy == blocking_policy::warn &&
+                               config.report_path.empty() && !config.options.on_report} {
+    if (!config.options.suppressions.empty()) suppressed_ = suppressions{config.options.suppressions};
+    if (!config.report_path.empty()) {
+        file_ = unique_fd{::open(config.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+        if (!file_)
+            throw std::system_error{errno, std::generic_category(), "COIR_BLOCKING_REPORT: " + config.report_path};
     }
     std::error_code unknown;
     const std::filesystem::path folder = std::filesystem::current_path(unknown);
@@ -128,7 +128,7 @@ const reporter::entry& reporter::add(const blocking_event& seen) {
         }
     }
 
-    if (const symbol* user = users_frame(stack)) made.location = shorten(describe(*user));
+    if (const symbol* user = user_frame(stack)) made.location = shorten(describe(*user));
     made.suppressed = suppressed_.match(report);
     made.text = headline(made, seen);
     if (!report.spawn_site.empty()) made.text += "\n  spawned at " + shorten(report.spawn_site);
@@ -152,9 +152,9 @@ bool reporter::may_log() {
 void reporter::remind(int index, std::chrono::nanoseconds held) {
     const entry& known = entries_[static_cast<std::size_t>(index)];
     if (known.suppressed || silent_) return;
-    log::warning(describe_call(known.report) + " still holds its thread after " + format_duration(held) + ", " +
-                 what_it_does(known.report) +
-                 ". If another fiber of this thread has to wake it, it waits for itself, for ever.");
+    log::warning(describe_fiber(known.report) + " still holds its thread after " + format_duration(held) + ", " +
+                 describe_activity(known.report) +
+                 "; if only another fiber of this thread can wake it, this is a deadlock");
 }
 
 void reporter::finish(const blocking_event_table& seen) {
@@ -173,21 +173,21 @@ void reporter::finish(const blocking_event_table& seen) {
 
 void reporter::deliver(const blocking_report& report) {
     if (file_) append_line(to_json(report) + '\n');
-    if (!how_.options.on_report) return;
+    if (!config_.options.on_report) return;
     try {
-        how_.options.on_report(report);
+        config_.options.on_report(report);
     } catch (const std::exception& failure) {
-        log::error(std::string{"blocking_options::on_report has thrown: "} + failure.what());
+        log::error(std::string{"blocking_options::on_report threw an exception: "} + failure.what());
     } catch (...) {
-        log::error("blocking_options::on_report has thrown");
+        log::error("blocking_options::on_report threw an exception that is not a std::exception");
     }
 }
 
-/// In one write, so that the lines of several processes do not mix.
+/// Writes the line with one write(2), so that lines of several processes do not mix.
 void reporter::append_line(std::string line) {
     const ssize_t written = ::write(file_.get(), line.data(), line.size());
     if (written == static_cast<ssize_t>(line.size())) return;
-    log::error("COIR_BLOCKING_REPORT: " + how_.report_path + " cannot be written to");
+    log::error("COIR_BLOCKING_REPORT: cannot write to " + config_.report_path + "; further reports are not written");
     file_ = unique_fd{};
 }
 
@@ -204,19 +204,19 @@ void reporter::summarise(std::uint64_t left_out) {
     if (repeated.empty() && left_out == 0) return;
     std::ranges::sort(repeated, std::greater{}, [](const entry* each) { return each->report.total; });
     std::string text =
-        "fibers held their thread " + std::to_string(count) + " times, for " + format_duration(total) + " in all:";
-    for (std::size_t i = 0; i < std::min(repeated.size(), places_in_summary); ++i) {
+        "fibers held their thread " + std::to_string(count) + " times, for " + format_duration(total) + " in total:";
+    for (std::size_t i = 0; i < std::min(repeated.size(), locations_in_summary); ++i) {
         const blocking_report& report = repeated[i]->report;
-        text += "\n  " + (repeated[i]->location.empty() ? describe_call(report) : repeated[i]->location) + ", " +
-                what_it_does(report) + ": " + std::to_string(report.count) + " times, " +
+        text += "\n  " + (repeated[i]->location.empty() ? describe_fiber(report) : repeated[i]->location) + ", " +
+                describe_activity(report) + ": " + std::to_string(report.count) + " times, " +
                 format_duration(report.total) + ", the longest " + format_duration(report.held);
     }
-    if (repeated.size() > places_in_summary) {
-        text += "\n  and at " + std::to_string(repeated.size() - places_in_summary) + " places more";
+    if (repeated.size() > locations_in_summary) {
+        text += "\n  and at " + std::to_string(repeated.size() - locations_in_summary) + " more locations";
     }
     if (left_out > 0)
-        text += "\n  and " + std::to_string(left_out) + " times at places beyond the first " +
-                std::to_string(blocking_event_table::capacity);
+        text += "\n  and " + std::to_string(left_out) + " times at locations that were not recorded: the limit is " +
+                std::to_string(blocking_event_table::capacity) + " locations";
     log::warning(text);
 }
 

@@ -13,30 +13,31 @@
 
 namespace coir::detail {
 
-/// What a run's events become: warnings in the log at once, and at the end the reports. Used on the watchdog's
+/// Logs a run's events as warnings at once, and delivers the reports at the end of the run. Used on the watchdog's
 /// thread.
 class reporter {
 public:
-    /// What became of one blocking_event.
+    /// The result for one `blocking_event`.
     struct entry {
         blocking_report report;
-        std::string location;  // the user's line
-        std::string text;      // as logged
+        std::string location;  // source line in the program's own code
+        std::string text;      // the log message
         bool suppressed = false;
         bool logged = false;
     };
 
-    /// Throws `std::system_error` for a file that cannot be opened, `std::invalid_argument` for one that makes no
-    /// sense.
-    explicit reporter(const settings& how);
+    /// `config` must outlive the reporter. Throws `std::system_error` for a file that cannot be opened, and
+    /// `std::invalid_argument` for a malformed file of suppressions.
+    explicit reporter(const settings& config);
 
-    /// The next of a table's events: logs it, unless it is suppressed, latent, or one too many in a minute.
+    /// Takes the next event of a table. Logs it unless it is suppressed or latent, or too many were logged in this
+    /// minute. The reference is valid until the next call.
     const entry& add(const blocking_event& seen);
 
-    /// Says that the fiber of an entry still sleeps there.
+    /// Logs that the fiber of the entry `index` still sleeps, after `held`.
     void remind(int index, std::chrono::nanoseconds held);
 
-    /// Delivers every report, with the counts of the table that they were added from, and logs a summary.
+    /// Delivers every report with its final counts, from the table `seen` whose events were added, and logs a summary.
     void finish(const blocking_event_table& seen);
 
 private:
@@ -46,11 +47,11 @@ private:
     void append_line(std::string line);
     [[nodiscard]] std::string shorten(std::string text) const;
 
-    const settings& how_;
-    const bool silent_;  // who reads the record file has the say: nothing is asked for here
+    const settings& config_;
+    const bool silent_;  // `blocking-detector` reports from the record file, and the program requests no reports itself
     suppressions suppressed_;
     unique_fd file_;
-    std::string current_folder_;  // with a '/': left out of what is logged
+    std::string current_folder_;  // with a '/' at the end; removed from logged paths
     std::vector<entry> entries_;
     std::chrono::steady_clock::time_point minute_began_;
     int logged_in_minute_ = 0;

@@ -12,13 +12,13 @@ namespace {
 
 struct code {
     std::uintptr_t begin = 0;
-    std::uintptr_t end = 0;  // == begin: none
+    std::uintptr_t end = 0;  // equal to `begin`: empty
 };
 
 constinit code library;
 constinit sanitizer_runtime where = sanitizer_runtime::none;
 
-/// The code that holds `wanted`, in that module.
+/// The executable segment of `module` that contains `wanted`; empty if there is none.
 code code_around(const void* wanted, const dl_phdr_info& module) noexcept {
     for (unsigned i = 0; i < module.dlpi_phnum; ++i) {
         const ElfW(Phdr)& part = module.dlpi_phdr[i];
@@ -32,10 +32,10 @@ code code_around(const void* wanted, const dl_phdr_info& module) noexcept {
 }
 
 void find() noexcept {
-    // Any function that all of the runtimes have.
+    // A function that every sanitizer runtime has.
     void* wanted = ::dlsym(RTLD_DEFAULT, "__sanitizer_print_stack_trace");
     if (wanted == nullptr) return;
-    const auto look = [](dl_phdr_info* module, std::size_t, void* address) {
+    const auto visit_module = [](dl_phdr_info* module, std::size_t, void* address) {
         const code found = code_around(address, *module);
         if (found.end == 0) return 0;
         const bool is_program = *module->dlpi_name == '\0';
@@ -43,7 +43,7 @@ void find() noexcept {
         if (!is_program) library = found;
         return 1;
     };
-    ::dl_iterate_phdr(look, wanted);
+    ::dl_iterate_phdr(visit_module, wanted);
 }
 
 }  // namespace

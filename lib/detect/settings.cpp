@@ -26,7 +26,7 @@ constexpr choices<blocking_engine, 4> engines{{{"automatic", blocking_engine::au
                                                {"hooks", blocking_engine::hooks},
                                                {"trap", blocking_engine::trap}}};
 
-/// A variable that is set to something.
+/// The value of an environment variable; empty if it is not set or set to an empty text.
 std::optional<std::string_view> variable(const char* name) {
     const char* const value = std::getenv(name);
     if (value == nullptr || *value == '\0') return std::nullopt;
@@ -34,7 +34,8 @@ std::optional<std::string_view> variable(const char* name) {
 }
 
 [[noreturn]] void refuse(const char* name, std::string_view value, const std::string& allowed) {
-    throw std::invalid_argument{std::string{name} + " is '" + std::string{value} + "': it may be " + allowed};
+    throw std::invalid_argument{std::string{name} + ": invalid value '" + std::string{value} +
+                                "'; allowed: " + allowed};
 }
 
 template <class T, std::size_t N> void choose(const char* name, const choices<T, N>& from, T& chosen) {
@@ -73,8 +74,8 @@ void read_classes(const char* name, blocking_classes& into) {
 
 }  // namespace
 
-settings read_settings(const blocking_options& asked) {
-    settings read{.options = asked};
+settings read_settings(const blocking_options& requested) {
+    settings read{.options = requested};
     blocking_options& options = read.options;
     choose("COIR_BLOCKING", policies, options.policy);
     choose("COIR_BLOCKING_ENGINE", engines, options.engine);
@@ -84,7 +85,7 @@ settings read_settings(const blocking_options& asked) {
     if (const auto path = variable("COIR_BLOCKING_REPORT")) read.report_path = *path;
     if (const auto path = variable("COIR_BLOCKING_RECORDS")) read.records_folder = *path;
     if (options.stall_threshold < std::chrono::milliseconds{1}) {
-        throw std::invalid_argument{"blocking_options::stall_threshold is less than a millisecond"};
+        throw std::invalid_argument{"blocking_options::stall_threshold: must be at least one millisecond"};
     }
     if (options.engine == blocking_engine::automatic) options.engine = blocking_engine::hooks;
     return read;

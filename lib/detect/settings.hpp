@@ -6,14 +6,15 @@
 
 namespace coir::detail {
 
-/// What a run does about blocking, once the environment was asked.
+/// The options of blocking detection for a run, including the environment variables.
 struct settings {
     blocking_options options;      // `engine` is watch, hooks or trap
-    std::string report_path{};     // of JSON lines; empty: none
-    std::string records_folder{};  // of record files; empty: none
+    std::string report_path{};     // file for JSON lines; empty: none
+    std::string records_folder{};  // folder for record files; empty: none
 };
 
-/// Throws `std::invalid_argument`, naming the variable and what it may be.
-[[nodiscard]] settings read_settings(const blocking_options& asked);
+/// Environment variables override `requested`. Throws `std::invalid_argument`, which names the variable and its allowed
+/// values.
+[[nodiscard]] settings read_settings(const blocking_options& requested);
 
 }  // namespace coir::detail

@@ -11,14 +11,14 @@
 
 extern "C" {
 FILE* _IO_popen(const char* command, const char* mode);
-[[noreturn]] void __chk_fail();  // where the checking functions end
+[[noreturn]] void __chk_fail();  // called by the checking functions on a buffer overflow
 }
 
 namespace coir::detail::static_fallback {
 
 namespace {
 
-/// An argument of a system call is as wide as a register.
+/// Converts an argument of a system call to the width of a register.
 template <class T> long word(T value) noexcept {
     if constexpr (std::is_pointer_v<T>)
         return reinterpret_cast<long>(value);
@@ -32,18 +32,18 @@ template <class Result = long, class... Arguments> Result kernel(long number, Ar
     return static_cast<Result>(::syscall(number, word(arguments)...));
 }
 
-constexpr long signal_set_bytes = 8;  // of the kernel's sigset_t
+constexpr long signal_set_bytes = 8;  // size of the kernel's sigset_t
 
 timespec from_milliseconds(int count) noexcept { return {count / 1000, static_cast<long>(count % 1000) * 1'000'000}; }
 
-int kernel_poll(pollfd* asked, nfds_t count, const timespec* limit, const sigset_t* mask) {
+int kernel_poll(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset_t* mask) {
     timespec left = limit != nullptr ? *limit : timespec{};
-    return kernel<int>(SYS_ppoll, asked, count, limit != nullptr ? &left : nullptr, mask, signal_set_bytes);
+    return kernel<int>(SYS_ppoll, descriptors, count, limit != nullptr ? &left : nullptr, mask, signal_set_bytes);
 }
 
-int kernel_poll(pollfd* asked, nfds_t count, int milliseconds) {
+int kernel_poll(pollfd* descriptors, nfds_t count, int milliseconds) {
     const timespec limit = from_milliseconds(milliseconds);
-    return kernel_poll(asked, count, milliseconds < 0 ? nullptr : &limit, nullptr);
+    return kernel_poll(descriptors, count, milliseconds < 0 ? nullptr : &limit, nullptr);
 }
 
 int kernel_select(int count, fd_set* reads, fd_set* writes, fd_set* excepts, timespec* left, const sigset_t* mask) {
@@ -54,7 +54,7 @@ int kernel_select(int count, fd_set* reads, fd_set* writes, fd_set* excepts, tim
     return kernel<int>(SYS_pselect6, count, reads, writes, excepts, left, &signals);
 }
 
-/// system(3), as POSIX has it: while the command runs, SIGINT and SIGQUIT are for the command.
+/// system(3) as POSIX specifies it: while the command runs, the caller ignores SIGINT and SIGQUIT and blocks SIGCHLD.
 int run_shell(const char* command) {
     if (command == nullptr) return 1;
     struct sigaction ignore {};
@@ -69,20 +69,21 @@ int run_shell(const char* command) {
     ::sigaction(SIGQUIT, &ignore, &quit);
     ::pthread_sigmask(SIG_BLOCK, &child, &before);
 
-    posix_spawnattr_t how;
+    posix_spawnattr_t attributes;
     sigset_t by_default;
     ::sigemptyset(&by_default);
     if (interrupt.sa_handler != SIG_IGN) ::sigaddset(&by_default, SIGINT);
     if (quit.sa_handler != SIG_IGN) ::sigaddset(&by_default, SIGQUIT);
-    ::posix_spawnattr_init(&how);
-    ::posix_spawnattr_setsigmask(&how, &before);
-    ::posix_spawnattr_setsigdefault(&how, &by_default);
-    ::posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setsigmask(&attributes, &before);
+    ::posix_spawnattr_setsigdefault(&attributes, &by_default);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
     const char* const arguments[]{"sh", "-c", command, nullptr};
     pid_t shell = -1;
     int status = 127 << 8;
-    const bool runs = ::posix_spawn(&shell, "/bin/sh", nullptr, &how, const_cast<char**>(arguments), environ) == 0;
-    ::posix_spawnattr_destroy(&how);
+    const bool runs =
+        ::posix_spawn(&shell, "/bin/sh", nullptr, &attributes, const_cast<char**>(arguments), environ) == 0;
+    ::posix_spawnattr_destroy(&attributes);
     while (runs && kernel<pid_t>(SYS_wait4, shell, &status, 0, nullptr) < 0) {
         if (errno == EINTR) continue;
         status = -1;
@@ -94,8 +95,8 @@ int run_shell(const char* command) {
     return status;
 }
 
-void check_room(std::size_t asked, std::size_t there) {
-    if (asked > there) __chk_fail();
+void check_buffer(std::size_t requested, std::size_t available) {
+    if (requested > available) __chk_fail();
 }
 
 }  // namespace
@@ -119,20 +120,21 @@ unsigned sleep(unsigned count) {
     return kernel<int>(SYS_nanosleep, &length, &length) == 0 ? 0U : static_cast<unsigned>(length.tv_sec);
 }
 
-int poll(pollfd* asked, nfds_t count, int milliseconds) { return kernel_poll(asked, count, milliseconds); }
+int poll(pollfd* descriptors, nfds_t count, int milliseconds) { return kernel_poll(descriptors, count, milliseconds); }
 
-int ppoll(pollfd* asked, nfds_t count, const timespec* limit, const sigset_t* mask) {
-    return kernel_poll(asked, count, limit, mask);
+int ppoll(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset_t* mask) {
+    return kernel_poll(descriptors, count, limit, mask);
 }
 
-int poll_chk(pollfd* asked, nfds_t count, int milliseconds, std::size_t room) {
-    check_room(count * sizeof(pollfd), room);
-    return kernel_poll(asked, count, milliseconds);
+int poll_chk(pollfd* descriptors, nfds_t count, int milliseconds, std::size_t buffer_bytes) {
+    check_buffer(count * sizeof(pollfd), buffer_bytes);
+    return kernel_poll(descriptors, count, milliseconds);
 }
 
-int ppoll_chk(pollfd* asked, nfds_t count, const timespec* limit, const sigset_t* mask, std::size_t room) {
-    check_room(count * sizeof(pollfd), room);
-    return kernel_poll(asked, count, limit, mask);
+int ppoll_chk(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset_t* mask,
+              std::size_t buffer_bytes) {
+    check_buffer(count * sizeof(pollfd), buffer_bytes);
+    return kernel_poll(descriptors, count, limit, mask);
 }
 
 int select(int count, fd_set* reads, fd_set* writes, fd_set* excepts, timeval* limit) {
@@ -195,21 +197,21 @@ int sendmmsg(int socket, mmsghdr* from, unsigned count, int flags) {
     return kernel<int>(SYS_sendmmsg, socket, from, count, flags);
 }
 
-ssize_t recv_chk(int socket, void* into, std::size_t bytes, std::size_t room, int flags) {
-    check_room(bytes, room);
+ssize_t recv_chk(int socket, void* into, std::size_t bytes, std::size_t buffer_bytes, int flags) {
+    check_buffer(bytes, buffer_bytes);
     return kernel<ssize_t>(SYS_recvfrom, socket, into, bytes, flags, nullptr, nullptr);
 }
 
-ssize_t recvfrom_chk(int socket, void* into, std::size_t bytes, std::size_t room, int flags, sockaddr* from,
+ssize_t recvfrom_chk(int socket, void* into, std::size_t bytes, std::size_t buffer_bytes, int flags, sockaddr* from,
                      socklen_t* length) {
-    check_room(bytes, room);
+    check_buffer(bytes, buffer_bytes);
     return kernel<ssize_t>(SYS_recvfrom, socket, into, bytes, flags, from, length);
 }
 
 ssize_t read(int fd, void* into, std::size_t bytes) { return kernel<ssize_t>(SYS_read, fd, into, bytes); }
 
-ssize_t read_chk(int fd, void* into, std::size_t bytes, std::size_t room) {
-    check_room(bytes, room);
+ssize_t read_chk(int fd, void* into, std::size_t bytes, std::size_t buffer_bytes) {
+    check_buffer(bytes, buffer_bytes);
     return kernel<ssize_t>(SYS_read, fd, into, bytes);
 }
 
@@ -219,7 +221,7 @@ ssize_t write(int fd, const void* from, std::size_t bytes) { return kernel<ssize
 
 ssize_t writev(int fd, const iovec* from, int count) { return kernel<ssize_t>(SYS_writev, fd, from, count); }
 
-// Never called: a static program has the C library's.
+// Never called: a static program uses the C library's strong definition (hooks.cpp).
 int getaddrinfo(const char*, const char*, const addrinfo*, addrinfo**) { return EAI_SYSTEM; }
 
 int system(const char* command) { return run_shell(command); }
@@ -260,10 +262,10 @@ int fdatasync(int fd) { return kernel<int>(SYS_fdatasync, fd); }
 int pause() { return kernel<int>(SYS_ppoll, nullptr, 0L, nullptr, nullptr, 0L); }
 
 int sigaction(int signal, const struct sigaction* action, struct sigaction* before) {
-    const kernel_sigaction asked = action != nullptr ? as_kernel(*action) : kernel_sigaction{};
+    const kernel_sigaction descriptors = action != nullptr ? as_kernel(*action) : kernel_sigaction{};
     kernel_sigaction replaced;
     const int done =
-        kernel<int>(SYS_rt_sigaction, signal, action != nullptr ? &asked : nullptr, &replaced, signal_set_bytes);
+        kernel<int>(SYS_rt_sigaction, signal, action != nullptr ? &descriptors : nullptr, &replaced, signal_set_bytes);
     if (done == 0 && before != nullptr) *before = as_library(replaced);
     return done;
 }

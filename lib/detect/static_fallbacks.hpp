@@ -16,18 +16,19 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
-/// What stands in for a hooked function in a static program, where the C library's own is out of reach: the system
-/// call, or another public function that does the same.
+/// @file
+/// Replacements for the hooked functions in a static program, where a hook cannot call the C library's function. Each
+/// makes the system call, or calls another public function that does the same.
 namespace coir::detail::static_fallback {
 
 int nanosleep(const timespec* length, timespec* left);
 int clock_nanosleep(clockid_t clock, int flags, const timespec* length, timespec* left);
 int usleep(useconds_t microseconds);
 unsigned sleep(unsigned seconds);
-int poll(pollfd* asked, nfds_t count, int milliseconds);
-int ppoll(pollfd* asked, nfds_t count, const timespec* limit, const sigset_t* mask);
-int poll_chk(pollfd* asked, nfds_t count, int milliseconds, std::size_t room);
-int ppoll_chk(pollfd* asked, nfds_t count, const timespec* limit, const sigset_t* mask, std::size_t room);
+int poll(pollfd* descriptors, nfds_t count, int milliseconds);
+int ppoll(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset_t* mask);
+int poll_chk(pollfd* descriptors, nfds_t count, int milliseconds, std::size_t buffer_bytes);
+int ppoll_chk(pollfd* descriptors, nfds_t count, const timespec* limit, const sigset_t* mask, std::size_t buffer_bytes);
 int select(int count, fd_set* reads, fd_set* writes, fd_set* excepts, timeval* limit);
 int pselect(int count, fd_set* reads, fd_set* writes, fd_set* excepts, const timespec* limit, const sigset_t* mask);
 int epoll_wait(int epoll, epoll_event* events, int events_max, int milliseconds);
@@ -43,11 +44,11 @@ ssize_t send(int socket, const void* from, std::size_t bytes, int flags);
 ssize_t sendto(int socket, const void* from, std::size_t bytes, int flags, const sockaddr* to, socklen_t length);
 ssize_t sendmsg(int socket, const msghdr* from, int flags);
 int sendmmsg(int socket, mmsghdr* from, unsigned count, int flags);
-ssize_t recv_chk(int socket, void* into, std::size_t bytes, std::size_t room, int flags);
-ssize_t recvfrom_chk(int socket, void* into, std::size_t bytes, std::size_t room, int flags, sockaddr* from,
+ssize_t recv_chk(int socket, void* into, std::size_t bytes, std::size_t buffer_bytes, int flags);
+ssize_t recvfrom_chk(int socket, void* into, std::size_t bytes, std::size_t buffer_bytes, int flags, sockaddr* from,
                      socklen_t* length);
 ssize_t read(int fd, void* into, std::size_t bytes);
-ssize_t read_chk(int fd, void* into, std::size_t bytes, std::size_t room);
+ssize_t read_chk(int fd, void* into, std::size_t bytes, std::size_t buffer_bytes);
 ssize_t readv(int fd, const iovec* into, int count);
 ssize_t write(int fd, const void* from, std::size_t bytes);
 ssize_t writev(int fd, const iovec* from, int count);

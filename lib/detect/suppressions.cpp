@@ -18,7 +18,7 @@ std::string_view trim(std::string_view text) {
     return first == text.npos ? std::string_view{} : text.substr(first, text.find_last_not_of(blank) - first + 1);
 }
 
-/// A pattern matches anywhere, unless `^` or `$` bind it.
+/// A pattern matches any part of the text. `^` binds it to the start, `$` to the end.
 std::string to_glob(std::string_view pattern) {
     const bool from_start = pattern.starts_with('^');
     if (from_start) pattern.remove_prefix(1);
@@ -44,17 +44,17 @@ suppressions::condition parse_condition(std::string_view text) {
         const std::string_view pattern = trim(text.substr(colon + 1));
         if (pattern.empty()) throw std::invalid_argument{"'" + std::string{text} + "' has no pattern"};
         if (about == subject::category && !class_named(pattern)) {
-            throw std::invalid_argument{"'" + std::string{pattern} + "' is none of the classes " +
+            throw std::invalid_argument{"'" + std::string{pattern} + "' is not a class; the classes are " +
                                         names_of_all_classes()};
         }
         return {about, about == subject::category ? std::string{pattern} : to_glob(pattern)};
     }
     throw std::invalid_argument{"'" + std::string{text} +
-                                "' is no rule: it begins with call-stack-contains:, function-name-matches:, "
+                                "' is not a rule; a rule begins with call-stack-contains:, function-name-matches:, "
                                 "called-from-lib:, src:, class: or fiber:"};
 }
 
-/// "2026-12-31".
+/// Parses a date such as "2026-12-31".
 std::chrono::sys_days parse_date(std::string_view text) {
     int year = 0;
     unsigned month = 0;
@@ -67,12 +67,12 @@ std::chrono::sys_days parse_date(std::string_view text) {
                          number(5, 2, month) && number(8, 2, day);
     const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
     if (!is_read || !date.ok()) {
-        throw std::invalid_argument{"until=" + std::string{text} + " is no date: write it as until=2026-12-31"};
+        throw std::invalid_argument{"until=" + std::string{text} + " is not a date; write it as until=2026-12-31"};
     }
     return date;
 }
 
-/// Takes ` until=DATE` and ` reason=TEXT` off the end of a line.
+/// Parses ` until=DATE` and ` reason=TEXT` at the end of a line. Returns the line without them.
 std::string_view parse_options(std::string_view line, suppressions::rule& into) {
     constexpr std::string_view until = " until=";
     constexpr std::string_view reason = " reason=";
@@ -138,12 +138,12 @@ void suppressions::add(std::string_view text, const std::string& name) {
         const std::string_view line = trim(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
         if (line.empty() || line.starts_with('#')) continue;
-        const std::string place = name + ':' + std::to_string(number);
+        const std::string location = name + ':' + std::to_string(number);
         try {
             rules_.push_back(parse_rule(line));
-            rules_.back().place = place;
+            rules_.back().place = location;
         } catch (const std::invalid_argument& what) {
-            throw std::invalid_argument{place + ": " + what.what()};
+            throw std::invalid_argument{location + ": " + what.what()};
         }
     }
 }
@@ -159,8 +159,8 @@ const suppressions::rule* suppressions::match(const blocking_report& report) con
 bool glob_matches(std::string_view glob, std::string_view text) noexcept {
     std::size_t at = 0;
     std::size_t in = 0;
-    std::size_t star = glob.npos;  // the last one seen, and how much of the text it has taken so far
-    std::size_t taken = 0;
+    std::size_t star = glob.npos;  // index in `glob` of the last `*`
+    std::size_t taken = 0;         // end of the text that this `*` matches so far
     while (at < text.size()) {
         if (in < glob.size() && glob[in] == '*') {
             star = in++;

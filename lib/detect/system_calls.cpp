@@ -26,14 +26,14 @@ namespace {
 using namespace std::chrono_literals;
 using category = blocking_class;
 
-/// Everything else: open(2) of a FIFO, close(2) with SO_LINGER, a network's file system, a device. A lock of the
-/// kernel's that is held for a moment says nothing, and on a busy machine it is milliseconds until the thread's next
-/// turn.
-constexpr call_model unlikely{call_model::sleeps::at_times, category::other, 10ms};
+/// For all other calls: open(2) of a FIFO, close(2) with SO_LINGER, a network file system, a device. A short sleep says
+/// nothing: it may be a contended lock inside the kernel, and on a busy machine the thread then waits milliseconds for
+/// a processor.
+constexpr call_model unlikely{call_model::sleeps::unpredictable, category::other, 10ms};
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
-/// A moment that has passed is not waited for.
+/// Whether the time limit `moment` has passed, so that the call does not wait. A null pointer means no limit.
 bool has_passed(clockid_t clock, const timespec* moment) noexcept {
     timespec now{};
     if (moment == nullptr || ::clock_gettime(clock, &now) != 0) return false;
@@ -41,7 +41,7 @@ bool has_passed(clockid_t clock, const timespec* moment) noexcept {
 }
 
 call_model of_sleep_until(long clock, const timespec* moment) noexcept {
-    return must_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
+    return may_sleep_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
 }
 
 bool is_datagram(long fd) noexcept {
@@ -51,22 +51,23 @@ bool is_datagram(long fd) noexcept {
            type == SOCK_DGRAM;
 }
 
-/// From one descriptor to another: what there is to wait for is a guess, and a file is waited for the shortest.
+/// For a transfer between two descriptors, which may wait for either. Uses the class of a side that is not a file,
+/// since waits for files are short.
 call_model of_transfer(long from, long to) noexcept {
     for (const call_model& side : {model_of_stream(from), model_of_stream(to)}) {
-        if (side.when == call_model::sleeps::if_it_must) return at_times(side.category);
+        if (side.when == call_model::sleeps::unless_ready) return unpredictable(side.category);
     }
-    return at_times(category::disk);
+    return unpredictable(category::disk);
 }
 
 call_model of_futex(long operation, long limit) noexcept {
     const clockid_t clock = (operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
     switch (operation & FUTEX_CMD_MASK) {
-    case FUTEX_WAIT: return must_if(!is_zero(at<timespec>(limit)), category::lock);
+    case FUTEX_WAIT: return may_sleep_if(!is_zero(at<timespec>(limit)), category::lock);
     case FUTEX_WAIT_BITSET:
     case FUTEX_LOCK_PI2:
-    case FUTEX_WAIT_REQUEUE_PI: return must_if(!has_passed(clock, at<timespec>(limit)), category::lock);
-    case FUTEX_LOCK_PI: return must_if(!has_passed(CLOCK_REALTIME, at<timespec>(limit)), category::lock);
+    case FUTEX_WAIT_REQUEUE_PI: return may_sleep_if(!has_passed(clock, at<timespec>(limit)), category::lock);
+    case FUTEX_LOCK_PI: return may_sleep_if(!has_passed(CLOCK_REALTIME, at<timespec>(limit)), category::lock);
     default: return never_sleeps;
     }
 }
@@ -75,7 +76,7 @@ call_model of_semaphores(long operations, long count, const timespec* limit) noe
     const auto* const first = at<sembuf>(operations);
     const bool waits = std::any_of(
         first, first + count, [](const sembuf& each) { return each.sem_op <= 0 && (each.sem_flg & IPC_NOWAIT) == 0; });
-    return must_if(waits && !is_zero(limit), category::lock);
+    return may_sleep_if(waits && !is_zero(limit), category::lock);
 }
 
 }  // namespace
@@ -89,9 +90,9 @@ call_model model_of(const trapped_call& call) noexcept {
 
     case SYS_ppoll: return model_of_poll(b, !is_zero(at<timespec>(c)));
     case SYS_pselect6: return model_of_poll(a, !is_zero(at<timespec>(e)));
-    case SYS_epoll_pwait: return must_if(static_cast<int>(d) != 0, category::poll);
-    case SYS_epoll_pwait2: return must_if(!is_zero(at<timespec>(d)), category::poll);
-    case SYS_io_uring_enter: return must_if(c > 0, category::poll);
+    case SYS_epoll_pwait: return may_sleep_if(static_cast<int>(d) != 0, category::poll);
+    case SYS_epoll_pwait2: return may_sleep_if(!is_zero(at<timespec>(d)), category::poll);
+    case SYS_io_uring_enter: return may_sleep_if(c > 0, category::poll);
 
     case SYS_connect: return is_datagram(a) ? never_sleeps : model_of_socket(a);
     case SYS_accept:
@@ -119,42 +120,43 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_sendfile: return of_transfer(b, a);
     case SYS_copy_file_range:
     case SYS_fallocate:
-    case SYS_readahead: return at_times(category::disk);
+    case SYS_readahead: return unpredictable(category::disk);
     case SYS_fsync:
     case SYS_fdatasync:
     case SYS_sync:
     case SYS_syncfs:
-    case SYS_sync_file_range: return must(category::disk);
-    case SYS_msync: return must_if((c & MS_SYNC) != 0, category::disk);
+    case SYS_sync_file_range: return may_sleep(category::disk);
+    case SYS_msync: return may_sleep_if((c & MS_SYNC) != 0, category::disk);
 
     case SYS_futex: return of_futex(b, d);
-    case SYS_flock: return must_if((b & (LOCK_NB | LOCK_UN)) == 0, category::lock);
+    case SYS_flock: return may_sleep_if((b & (LOCK_NB | LOCK_UN)) == 0, category::lock);
     case SYS_fcntl:
-        return must_if((b == F_SETLKW || b == F_OFD_SETLKW) && at<struct flock>(c)->l_type != F_UNLCK, category::lock);
+        return may_sleep_if((b == F_SETLKW || b == F_OFD_SETLKW) && at<struct flock>(c)->l_type != F_UNLCK,
+                            category::lock);
     case SYS_semop: return of_semaphores(b, c, nullptr);
     case SYS_semtimedop: return of_semaphores(b, c, at<timespec>(d));
-    case SYS_msgsnd: return must_if((d & IPC_NOWAIT) == 0, category::lock);
-    case SYS_msgrcv: return must_if((e & IPC_NOWAIT) == 0, category::lock);
+    case SYS_msgsnd: return may_sleep_if((d & IPC_NOWAIT) == 0, category::lock);
+    case SYS_msgrcv: return may_sleep_if((e & IPC_NOWAIT) == 0, category::lock);
     case SYS_mq_timedsend:
     case SYS_mq_timedreceive:
-        return must_if(!is_nonblocking(a) && !has_passed(CLOCK_REALTIME, at<timespec>(e)), category::lock);
+        return may_sleep_if(!is_nonblocking(a) && !has_passed(CLOCK_REALTIME, at<timespec>(e)), category::lock);
 #if defined(SYS_futex_waitv)
-    case SYS_futex_waitv: return must(category::lock);
+    case SYS_futex_waitv: return may_sleep(category::lock);
 #endif
 
     case SYS_sched_yield: return {call_model::sleeps::yields, category::cpu, 0ns};
 
-    case SYS_wait4: return must_if((c & WNOHANG) == 0, category::process);
-    case SYS_waitid: return must_if((d & WNOHANG) == 0, category::process);
+    case SYS_wait4: return may_sleep_if((c & WNOHANG) == 0, category::process);
+    case SYS_waitid: return may_sleep_if((d & WNOHANG) == 0, category::process);
 
-    case SYS_rt_sigsuspend: return must(category::signal);
-    case SYS_rt_sigtimedwait: return must_if(!is_zero(at<timespec>(c)), category::signal);
+    case SYS_rt_sigsuspend: return may_sleep(category::signal);
+    case SYS_rt_sigtimedwait: return may_sleep_if(!is_zero(at<timespec>(c)), category::signal);
 
 #if defined(__x86_64__)
     case SYS_poll: return model_of_poll(b, static_cast<int>(c) != 0);
     case SYS_select: return model_of_poll(a, !is_zero(at<timeval>(e)));
-    case SYS_epoll_wait: return must_if(static_cast<int>(d) != 0, category::poll);
-    case SYS_pause: return must(category::signal);
+    case SYS_epoll_wait: return may_sleep_if(static_cast<int>(d) != 0, category::poll);
+    case SYS_pause: return may_sleep(category::signal);
 #endif
     default: return unlikely;
     }

@@ -7,7 +7,7 @@
 
 namespace coir::detail {
 
-/// A system call with its arguments, as a fiber makes it.
+/// A system call of a fiber, with its arguments.
 struct trapped_call {
     long number = 0;
     std::array<long, 6> arguments{};
@@ -16,7 +16,7 @@ struct trapped_call {
 /// Safe in signal handlers.
 [[nodiscard]] call_model model_of(const trapped_call& call) noexcept;
 
-/// What reports call it: "nanosleep", "system call 440".
+/// The name for reports: "nanosleep", "system call 440".
 [[nodiscard]] call_name name_of_system_call(long number) noexcept;
 
 }  // namespace coir::detail

@@ -17,7 +17,7 @@ namespace coir::detail {
 
 namespace {
 
-/// The text of /proc/self/task/`tid`/`name`, proc(5); empty when it cannot be read.
+/// The content of /proc/self/task/`tid`/`name` (proc(5)); empty when it cannot be read.
 class task_file {
 public:
     task_file(pid_t tid, const char* name) noexcept {

@@ -7,26 +7,26 @@
 
 namespace coir::detail {
 
-/// What the kernel tells about a thread of this process, to another one.
+/// Reads from another thread what the kernel knows about a thread of this process.
 class thread_probe {
 public:
     enum class state { running, asleep, unknown };
 
-    /// Of the calling thread.
+    /// Constructed on the probed thread, whose thread id is `tid`.
     explicit thread_probe(pid_t tid) noexcept;
 
-    /// The time that it has computed.
+    /// The CPU time of the thread.
     [[nodiscard]] std::chrono::nanoseconds cpu_time() const noexcept;
 
-    /// Running: on a processor, or ready and waiting for one.
+    /// `running` includes a thread that is ready and waits for a processor.
     [[nodiscard]] state now() const noexcept;
 
     struct sleep {
-        long system_call = -1;      // -1: none, or not known
-        bool on_own_mutex = false;  // on a pthread mutex that the thread itself holds: it never wakes
+        long system_call = -1;      // number of the call; -1: none or unknown
+        bool on_own_mutex = false;  // waits for a pthread mutex that the thread itself holds, and so never wakes
     };
 
-    /// In which system call a sleeping thread is.
+    /// The system call in which a sleeping thread waits.
     [[nodiscard]] sleep where_asleep() const noexcept;
 
 private:

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 
 extern "C" {
-// The linker sets them around the section of base/system_call_*.S and trap_*.S.
+// Defined by the linker: begin and end of the section that base/system_call_*.S and trap_*.S put their code in.
 extern const char __start_coir_system_calls[];
 extern const char __stop_coir_system_calls[];
 }
@@ -41,10 +41,10 @@ kernel_sigaction current_action(int signal) {
     return now;
 }
 
-/// The process's handler, while any thread has traps.
+/// The process-wide SIGSYS handler. Installed while any thread has traps.
 class sigsys_handler {
 public:
-    /// False when the handler is that of another coir in this process, which would not know our threads.
+    /// Returns false if another copy of coir in this process has installed its handler, which cannot serve our threads.
     [[nodiscard]] bool acquire() {
         const std::lock_guard lock{mutex_};
         if (users_.fetch_add(1) > 0) return true;
@@ -60,15 +60,15 @@ public:
     void release() {
         const std::lock_guard lock{mutex_};
         if (users_.fetch_sub(1) > 1) return;
-        const kernel_sigaction& users = users_sigsys();
-        system_call(SYS_rt_sigaction, SIGSYS, &users, nullptr, sizeof users.mask);
+        const kernel_sigaction& program_action = program_sigsys_action();
+        system_call(SYS_rt_sigaction, SIGSYS, &program_action, nullptr, sizeof program_action.mask);
     }
 
-    /// Whether the program's own calls of sigaction(2) have to be looked at. A signal handler may ask.
+    /// Whether the program's own calls of sigaction(2) must be adapted. Safe in signal handlers.
     [[nodiscard]] bool is_in_use() const noexcept { return users_.load() > 0; }
 
 private:
-    /// A handler that was set before, and blocks all signals while it runs.
+    /// Removes SIGSYS from the mask of a handler that the program set before.
     static void let_sigsys_through(int signal) {
         kernel_sigaction now = current_action(signal);
         if (signal == SIGSYS || now.handler == nullptr || (now.mask & sigsys_bit) == 0) return;
@@ -76,15 +76,15 @@ private:
         system_call(SYS_rt_sigaction, signal, &now, nullptr, sizeof now.mask);
     }
 
-    /// Each coir has a mutex of its own. A lock that all of them share is the C library's, which dl_iterate_phdr(3)
-    /// holds around its callback.
+    /// Each copy of coir in the process has its own mutex, which does not exclude the others. dl_iterate_phdr(3) holds
+    /// a lock of the C library during its callback, which does.
     static bool install_as_the_only_one() noexcept {
         bool is_installed = false;
         ::dl_iterate_phdr(
             [](dl_phdr_info*, std::size_t, void* answer) {
                 const kernel_sigaction before = current_action(SIGSYS);
                 if (!is_of_another_coir(before)) {
-                    users_sigsys() = before;
+                    program_sigsys_action() = before;
                     install();
                     *static_cast<bool*>(answer) = true;
                 }
@@ -94,14 +94,14 @@ private:
         return is_installed;
     }
 
-    // Not by sigaction(3), whose restorer lies outside of where system calls are let through. SA_NODEFER: a handler
-    // that is left by longjmp(3) must not leave SIGSYS blocked.
+    // Not with sigaction(3): the rt_sigreturn(2) in its restorer would be trapped. SA_NODEFER, so that a handler that
+    // is left with longjmp(3) does not leave SIGSYS blocked.
     static void install() {
         struct sigaction ours {};
         ours.sa_sigaction = handle_trap;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-        const kernel_sigaction kernels = as_kernel(ours);
-        system_call(SYS_rt_sigaction, SIGSYS, &kernels, nullptr, sizeof kernels.mask);
+        const kernel_sigaction action = as_kernel(ours);
+        system_call(SYS_rt_sigaction, SIGSYS, &action, nullptr, sizeof action.mask);
     }
 
     std::mutex mutex_;
@@ -110,8 +110,9 @@ private:
 
 constinit sigsys_handler handler;
 
-/// Tools that stand between the program and the kernel, and end it at the first trap.
-const char* tool_in_between() {
+/// The name of a tool that emulates or records the program's system calls and would kill it at the first trap; nullptr
+/// if there is none.
+const char* tool_without_dispatch() {
     if (std::getenv("RUNNING_UNDER_RR") != nullptr) return "rr";
     const char* const preloaded = std::getenv("LD_PRELOAD");
     if (preloaded != nullptr && std::strstr(preloaded, "vgpreload") != nullptr) return "valgrind";
@@ -128,21 +129,23 @@ std::string why_not() {
 #else
     constexpr bool has_handler = false;
 #endif
-    if (!has_handler) return "Syscall User Dispatch is there on x86-64 only";
+    if (!has_handler) return "Syscall User Dispatch exists on x86-64 only";
     if (find_sanitizer_runtime() == sanitizer_runtime::in_program) {
-        return "a sanitizer's runtime is linked into the program (clang's), and its own system calls cannot be told "
-               "apart";
+        return "clang has linked its sanitizer runtime into the program, where its system calls cannot be "
+               "distinguished from the program's";
     }
-    if (const char* const tool = tool_in_between()) return std::string{tool} + " knows no Syscall User Dispatch";
+    if (const char* const tool = tool_without_dispatch()) {
+        return std::string{tool} + " does not support Syscall User Dispatch";
+    }
     return {};
 }
 
 std::string refusal(int error) {
     switch (error) {
-    case EINVAL: return "the kernel knows no Syscall User Dispatch (Linux 5.11), or a seccomp filter refuses it";
+    case EINVAL: return "the kernel has no Syscall User Dispatch (before Linux 5.11), or a seccomp filter forbids it";
     case EPERM:
     case EACCES:
-    case ENOSYS: return "seccomp refuses prctl(PR_SET_SYSCALL_USER_DISPATCH)";
+    case ENOSYS: return "a seccomp filter forbids prctl(PR_SET_SYSCALL_USER_DISPATCH)";
     default: return std::string{"prctl(PR_SET_SYSCALL_USER_DISPATCH): "} + std::strerror(error);
     }
 }
@@ -152,7 +155,7 @@ std::string refusal(int error) {
 trap::trap(scheduler_status& thread) noexcept : missing_{why_not()} {
     if (!is_set()) return;
     if (!handler.acquire()) {
-        missing_ = "another coir has them in this process, inside another module";
+        missing_ = "another module of this process already uses the traps, with its own copy of coir";
         return;
     }
     const long bytes = __stop_coir_system_calls - __start_coir_system_calls;
@@ -163,7 +166,7 @@ trap::trap(scheduler_status& thread) noexcept : missing_{why_not()} {
         handler.release();
         return;
     }
-    forget_traps();
+    reset_trap_memory();
     system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &sigsys_bit, &mask_before_, sizeof mask_before_);
 }
 
@@ -176,19 +179,19 @@ trap::~trap() {
     handler.release();
 }
 
-int sigaction_beside_traps(int (*behind)(int, const struct sigaction*, struct sigaction*), int signal,
+int sigaction_beside_traps(int (*next)(int, const struct sigaction*, struct sigaction*), int signal,
                            const struct sigaction* action, struct sigaction* before) {
-    if (!handler.is_in_use()) return behind(signal, action, before);
+    if (!handler.is_in_use()) return next(signal, action, before);
     if (signal == SIGSYS) {
-        const kernel_sigaction replaced = users_sigsys();
-        if (action != nullptr) users_sigsys() = as_kernel(*action);
+        const kernel_sigaction replaced = program_sigsys_action();
+        if (action != nullptr) program_sigsys_action() = as_kernel(*action);
         if (before != nullptr) *before = as_library(replaced);
         return 0;
     }
-    if (action == nullptr) return behind(signal, action, before);
-    struct sigaction harmless = *action;
-    ::sigdelset(&harmless.sa_mask, SIGSYS);
-    return behind(signal, &harmless, before);
+    if (action == nullptr) return next(signal, action, before);
+    struct sigaction without_sigsys = *action;
+    ::sigdelset(&without_sigsys.sa_mask, SIGSYS);
+    return next(signal, &without_sigsys, before);
 }
 
 }  // namespace coir::detail

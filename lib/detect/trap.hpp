@@ -8,12 +8,12 @@
 
 namespace coir::detail {
 
-/// Traps on the calling thread while it lives: every system call that is made while the selector in `scheduler_status`
-/// says so raises SIGSYS, whose handler makes the call, and tells the thread's monitor what came of it. By Syscall User
-/// Dispatch (prctl(2), Linux 5.11, x86-64). Needs an alternate signal stack.
+/// Traps system calls on the calling thread during its lifetime, with Syscall User Dispatch (prctl(2), Linux 5.11,
+/// x86-64). A system call raises SIGSYS while the selector in `scheduler_status` is `block`. The handler makes the call
+/// and records the result with the thread's monitor. Needs an alternate signal stack.
 ///
-/// SIGSYS must never be blocked where a trap can be, or the kernel ends the process: while traps are set, the handlers
-/// and masks of the whole program are kept from blocking it.
+/// If SIGSYS is blocked at a trap, the kernel kills the process. So while traps are set, coir keeps the signal masks
+/// and the signal handlers of the program from blocking SIGSYS.
 class trap {
 public:
     explicit trap(scheduler_status& thread) noexcept;
@@ -23,17 +23,17 @@ public:
 
     [[nodiscard]] bool is_set() const noexcept { return missing_.empty(); }
 
-    /// Why there is none; empty when there is one.
+    /// Why system calls are not trapped; empty when they are.
     [[nodiscard]] const std::string& missing() const noexcept { return missing_; }
 
 private:
     std::string missing_;
-    std::uint64_t mask_before_ = 0;  // as the kernel has it
+    std::uint64_t mask_before_ = 0;  // signal mask in the kernel's format
 };
 
-/// sigaction(2), which a program may call on any thread while traps are set: never blocks SIGSYS in a handler, and
-/// keeps the traps' own handler where it is.
-int sigaction_beside_traps(int (*behind)(int, const struct sigaction*, struct sigaction*), int signal,
+/// sigaction(2) for the program, on any thread. While traps are set, removes SIGSYS from the mask of a handler, and
+/// stores an action for SIGSYS without replacing the handler of the traps.
+int sigaction_beside_traps(int (*next)(int, const struct sigaction*, struct sigaction*), int signal,
                            const struct sigaction* action, struct sigaction* before);
 
 }  // namespace coir::detail

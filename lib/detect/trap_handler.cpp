@@ -16,7 +16,7 @@
 
 #if defined(COIR_TSAN)
 extern "C" {
-// Of the sanitizer's runtime: sanitizer_common's dynamic annotations, which have no header.
+// Functions of the sanitizer runtime (dynamic annotations). No header declares them.
 void AnnotateIgnoreReadsBegin(const char* file, int line);
 void AnnotateIgnoreReadsEnd(const char* file, int line);
 void AnnotateIgnoreWritesBegin(const char* file, int line);
@@ -30,9 +30,9 @@ namespace {
 
 constexpr int dispatched_to_user = 2;  // SYS_USER_DISPATCH, asm-generic/siginfo.h
 
-/// The thread sanitizer takes no notice of atomics while one of its interceptors waits for the kernel, which is where a
-/// trap comes from, and would take for a race what they order. It is to take no notice of the handler at
-/// all, nor of its stack, which is the same for all fibers.
+/// Makes the thread sanitizer ignore the handler. A trap often occurs inside one of the sanitizer's interceptors, where
+/// it ignores atomics and so would report a race between accesses that the atomics order. It would also report the
+/// signal stack, which all fibers share.
 class unseen_by_sanitizer {
 public:
 #if defined(COIR_TSAN)
@@ -51,24 +51,24 @@ public:
     unseen_by_sanitizer& operator=(const unseen_by_sanitizer&) = delete;
 };
 
-/// seccomp(2), or kill(2): for the program, as if nobody stood between.
+/// Handles a SIGSYS that is not a trap (seccomp(2), kill(2)) as if coir had no handler.
 void hand_to_program(int signal, siginfo_t* info, void* context) {
-    const kernel_sigaction& users = users_sigsys();
-    if (users.handler == reinterpret_cast<void*>(SIG_IGN)) return;
-    if (users.handler != nullptr) {
-        reinterpret_cast<void (*)(int, siginfo_t*, void*)>(users.handler)(signal, info, context);
+    const kernel_sigaction& program_action = program_sigsys_action();
+    if (program_action.handler == reinterpret_cast<void*>(SIG_IGN)) return;
+    if (program_action.handler != nullptr) {
+        reinterpret_cast<void (*)(int, siginfo_t*, void*)>(program_action.handler)(signal, info, context);
         return;
     }
-    const kernel_sigaction by_default{};
-    system_call(SYS_rt_sigaction, SIGSYS, &by_default, nullptr, sizeof by_default.mask);
+    const kernel_sigaction default_action{};
+    system_call(SYS_rt_sigaction, SIGSYS, &default_action, nullptr, sizeof default_action.mask);
     system_call(SYS_tgkill, system_call(SYS_getpid), system_call(SYS_gettid), SIGSYS);
 }
 
 void make_observed(trapped_fiber& fiber, const trapped_call& call) {
     const unseen_by_sanitizer unseen;
-    judge_last_pass();
-    if (waits_for_its_child(call)) expect_judgement();
-    if (fiber.pass_on(call)) return;
+    end_passed_call();
+    if (waits_for_child(call)) begin_passed_call();
+    if (fiber.pass_to_fiber(call)) return;
     const observation seen{call};
     fiber.make(call);
 }
@@ -86,13 +86,13 @@ __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* i
     scheduler_status* const thread = this_thread_status();
     if (info->si_code != dispatched_to_user || thread == nullptr) return hand_to_program(signal, info, context);
     const int saved = errno;
-    // First of all: what is done from here on, by this handler or by those that interrupt it, is no fiber's doing.
+    // First of all: system calls of this handler, and of handlers that interrupt it, must not be trapped.
     thread->selector.store(scheduler_status::allow, std::memory_order_relaxed);
     trapped_fiber fiber{context};
     const trapped_call call = fiber.call(info->si_syscall);
-    if (!is_in_sanitizer_runtime(fiber.goes_on_at()))
+    if (!is_in_sanitizer_runtime(fiber.resume_address()))
         handle_call(fiber, call);
-    else if (!fiber.pass_on(call))
+    else if (!fiber.pass_to_fiber(call))
         fiber.make(call);
     errno = saved;
     thread->selector.store(scheduler_status::block, std::memory_order_relaxed);

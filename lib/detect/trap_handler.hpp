@@ -4,7 +4,7 @@
 
 namespace coir::detail {
 
-/// Handles SIGSYS: makes the system call that was trapped, and has the monitor judge what came of it.
+/// The handler of SIGSYS. Makes the trapped system call and observes it for the monitor.
 void handle_trap(int signal, siginfo_t* info, void* context);
 
 }  // namespace coir::detail

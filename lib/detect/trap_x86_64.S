@@ -1,17 +1,17 @@
-// How a trap ends, x86-64. See trap_handler.cpp.
+// The end of a trap on x86-64. See trap_handler.cpp.
 //
-// All this lies in the section whose system calls Syscall User Dispatch lets through.
+// All code here is in the section whose system calls Syscall User Dispatch does not trap.
 #if defined(__x86_64__)
     .section coir_system_calls, "ax", %progbits
 
-// A register that rt_sigreturn(2) restores, by its DWARF number and its place in the ucontext_t that %rsp points to:
-// DW_CFA_expression, DW_OP_breg7 place.
-    .macro restored register, place
-    .cfi_escape 0x10, \register, 3, 0x77, (\place & 0x7f) | 0x80, \place >> 7
+// Unwind information for a register that rt_sigreturn(2) restores: its DWARF number, and its offset in the ucontext_t
+// that %rsp points to (DW_CFA_expression, DW_OP_breg7 offset).
+    .macro restored register, offset
+    .cfi_escape 0x10, \register, 3, 0x77, (\offset & 0x7f) | 0x80, \offset >> 7
     .endm
 
-// Where a signal handler returns to. Unwinders and debuggers know a signal frame by these very bytes, by the name, or by
-// .cfi_signal_frame; they look up the byte before the return address, hence the nop.
+// A signal handler returns here. Unwinders and debuggers recognise a signal frame by exactly these instruction bytes,
+// by the symbol name, or by .cfi_signal_frame. They look up the byte before the return address, hence the nop.
     .balign 16
     .cfi_startproc simple
     .cfi_signal_frame
@@ -43,15 +43,15 @@ __restore_rt:
     movq $15, %rax              // SYS_rt_sigreturn
     syscall
     .cfi_endproc
-    .ascii "coir"               // never run: by this is_of_another_coir tells it from the C library's
+    .ascii "coir"               // not executed: is_of_another_coir recognises coir's restorer by it
     .globl coir_trap_restorer_end
     .hidden coir_trap_restorer_end
 coir_trap_restorer_end:
     .size __restore_rt, .-__restore_rt
     .size coir_trap_restorer, .-coir_trap_restorer
 
-// Makes the system call that was trapped with the registers and on the stack of the fiber. The handler has lowered %rsp
-// by 136: 128 bytes of red zone and the address to go back to. %rcx is the system call's to overwrite.
+// Makes the trapped system call with the registers and on the stack of the fiber. The handler has lowered %rsp by 136
+// bytes: 128 bytes of red zone, and 8 bytes with the return address. The system call overwrites %rcx, so it is free.
     .globl coir_trap_pass
     .hidden coir_trap_pass
     .type coir_trap_pass, @function
@@ -60,7 +60,7 @@ coir_trap_pass:
     .cfi_startproc
     .cfi_def_cfa %rsp, 136
     .cfi_offset %rip, -136
-    nop                         // a frame is looked up by the byte before
+    nop                         // unwinders look up the byte before the address
     syscall
     movq (%rsp), %rcx
     leaq 136(%rsp), %rsp
@@ -68,7 +68,8 @@ coir_trap_pass:
     .cfi_endproc
     .size coir_trap_pass, .-coir_trap_pass
 
-// As above for a clone(2) that gives the child a stack of its own: it finds the address just below that stack's top.
+// As above for a clone(2) with a new stack for the child. The child's return address is stored just below the top of
+// that stack.
     .globl coir_trap_pass_to_new_stack
     .hidden coir_trap_pass_to_new_stack
     .type coir_trap_pass_to_new_stack, @function

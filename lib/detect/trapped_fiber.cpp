@@ -24,12 +24,12 @@ namespace coir::detail {
 
 namespace {
 
-constexpr long red_zone = 128;  // below %rsp, the function's own (System V ABI)
+constexpr long red_zone = 128;  // bytes below %rsp that the interrupted function may use (System V ABI)
 
-/// The registers.
-class interrupted {
+/// Access to the registers of the interrupted fiber.
+class interrupted_registers {
 public:
-    explicit interrupted(ucontext_t& context) noexcept : context_{context} {}
+    explicit interrupted_registers(ucontext_t& context) noexcept : context_{context} {}
 
     [[nodiscard]] trapped_call call(long number) const noexcept {
         return {number, {reg(REG_RDI), reg(REG_RSI), reg(REG_RDX), reg(REG_R10), reg(REG_R8), reg(REG_R9)}};
@@ -37,21 +37,23 @@ public:
     void return_value(long value) noexcept { reg(REG_RAX) = value; }
     std::uint64_t& mask() noexcept { return *reinterpret_cast<std::uint64_t*>(&context_.uc_sigmask); }
 
-    /// The fiber goes on in `trampoline`, which makes the call of that number and goes back to where it was made.
+    /// Makes the fiber resume in `trampoline`, which makes the call with the number `number` and returns to the code
+    /// behind the trapped instruction.
     void pass(long number, void (*trampoline)()) noexcept {
         reg(REG_RAX) = number;
         reg(REG_RSP) -= red_zone + static_cast<long>(sizeof(long));
         *reinterpret_cast<long*>(reg(REG_RSP)) = reg(REG_RIP);
-        go_on_in(trampoline);
+        resume_in(trampoline);
     }
 
-    /// As above, and so does the child that begins on the stack which ends at `top`.
+    /// As above, for a call that creates a child with its own stack, which ends at `top`. The child returns to the same
+    /// address.
     void pass_to_new_stack(long number, long top) noexcept {
         *reinterpret_cast<long*>(top - static_cast<long>(sizeof(long))) = reg(REG_RIP);
         pass(number, coir_trap_pass_to_new_stack);
     }
 
-    void go_on_in(void (*code)()) noexcept { reg(REG_RIP) = reinterpret_cast<long>(code); }
+    void resume_in(void (*code)()) noexcept { reg(REG_RIP) = reinterpret_cast<long>(code); }
 
 private:
     long long& reg(int which) noexcept { return context_.uc_mcontext.gregs[which]; }
@@ -65,33 +67,34 @@ long make(const trapped_call& call) {
     return coir_system_call(a, b, c, d, e, f, call.number);
 }
 
-// ---- calls that cannot be made in a handler -----------------------------------------------------------------------
+// ---- calls that cannot be made in a handler ------------------------------------------------------------------------
 
-void pass_clone(interrupted& fiber, long number, long flags, long top) noexcept {
+void pass_clone(interrupted_registers& fiber, long number, long flags, long top) noexcept {
     if (top != 0)
         fiber.pass_to_new_stack(number, top);
     else if ((flags & CLONE_VM) != 0)
-        // On the parent's own stack it would overwrite where the parent goes back to: as of fork(2), it gets a copy.
+        // vfork: on the shared stack the child would overwrite the parent's return address. fork(2) copies the stack.
         fiber.pass(SYS_fork, coir_trap_pass);
     else
         fiber.pass(number, coir_trap_pass);
 }
 
-/// Makes the call on the fiber's own stack, after the handler. False: it is an ordinary one.
-bool pass_on(interrupted& fiber, const trapped_call& call) noexcept {
+/// Makes the fiber do the call on its own stack, after the handler. Returns false if the call can be made in the
+/// handler.
+bool pass_to_fiber(interrupted_registers& fiber, const trapped_call& call) noexcept {
     switch (call.number) {
-    case SYS_rt_sigreturn: fiber.go_on_in(coir_trap_restorer); return true;
+    case SYS_rt_sigreturn: fiber.resume_in(coir_trap_restorer); return true;
     case SYS_fork:
     case SYS_vfork: fiber.pass(SYS_fork, coir_trap_pass); return true;
-    // They are about the stack that they are made on, or leave none to go back to.
+    // sigaltstack(2) fails on the signal stack. execve(2) does not return on success.
     case SYS_sigaltstack:
     case SYS_execve:
     case SYS_execveat: fiber.pass(call.number, coir_trap_pass); return true;
     case SYS_clone: pass_clone(fiber, SYS_clone, call.arguments[0], call.arguments[1]); return true;
     case SYS_clone3: {
-        const auto& how = *reinterpret_cast<const clone_args*>(call.arguments[0]);
-        const auto top = how.stack == 0 ? 0 : static_cast<long>(how.stack + how.stack_size);
-        pass_clone(fiber, SYS_clone3, static_cast<long>(how.flags), top);
+        const auto& arguments = *reinterpret_cast<const clone_args*>(call.arguments[0]);
+        const auto top = arguments.stack == 0 ? 0 : static_cast<long>(arguments.stack + arguments.stack_size);
+        pass_clone(fiber, SYS_clone3, static_cast<long>(arguments.flags), top);
         return true;
     }
     default: return false;
@@ -100,8 +103,8 @@ bool pass_on(interrupted& fiber, const trapped_call& call) noexcept {
 
 // ---- calls about signals --------------------------------------------------------------------------------------------
 
-/// rt_sigprocmask(2), on the mask that the fiber goes on with: the handler has its own.
-long change_mask(interrupted& fiber, const trapped_call& call) noexcept {
+/// rt_sigprocmask(2) for the mask that the fiber has after the handler. The handler itself has a different mask.
+long change_mask(interrupted_registers& fiber, const trapped_call& call) noexcept {
     const auto& [how, changed, before, bytes, e, f] = call.arguments;
     if (bytes != sizeof(std::uint64_t)) return -EINVAL;
     const std::uint64_t old = fiber.mask();
@@ -118,7 +121,7 @@ long change_mask(interrupted& fiber, const trapped_call& call) noexcept {
     return 0;
 }
 
-/// A call that waits with another signal mask, at `index` of its arguments.
+/// Makes a call that waits with a different signal mask. A pointer to the mask is the argument with the index `index`.
 long make_with_mask(trapped_call call, std::size_t index) {
     std::uint64_t mask = 0;
     if (const long given = call.arguments[index]; given != 0) {
@@ -128,7 +131,7 @@ long make_with_mask(trapped_call call, std::size_t index) {
     return make(call);
 }
 
-/// pselect6(2) has the mask's address and size in a structure.
+/// The same for pselect6(2), which takes the address and size of the mask in a structure.
 long make_pselect(trapped_call call) {
     struct given {
         const std::uint64_t* mask;
@@ -146,7 +149,7 @@ long make_pselect(trapped_call call) {
     return make(call);
 }
 
-long make_in_handler(interrupted& fiber, const trapped_call& call) {
+long make_in_handler(interrupted_registers& fiber, const trapped_call& call) {
     switch (call.number) {
     case SYS_rt_sigprocmask: return change_mask(fiber, call);
     case SYS_rt_sigaction:
@@ -168,23 +171,23 @@ long make_in_handler(interrupted& fiber, const trapped_call& call) {
 
 trapped_fiber::trapped_fiber(void* context) noexcept : context_{*static_cast<ucontext_t*>(context)} {}
 
-const void* trapped_fiber::goes_on_at() const noexcept {
+const void* trapped_fiber::resume_address() const noexcept {
     return reinterpret_cast<const void*>(context_.uc_mcontext.gregs[REG_RIP]);
 }
 
-trapped_call trapped_fiber::call(long number) const noexcept { return interrupted{context_}.call(number); }
+trapped_call trapped_fiber::call(long number) const noexcept { return interrupted_registers{context_}.call(number); }
 
-bool trapped_fiber::pass_on(const trapped_call& call) noexcept {
-    interrupted fiber{context_};
-    return coir::detail::pass_on(fiber, call);
+bool trapped_fiber::pass_to_fiber(const trapped_call& call) noexcept {
+    interrupted_registers fiber{context_};
+    return coir::detail::pass_to_fiber(fiber, call);
 }
 
 void trapped_fiber::make(const trapped_call& call) {
-    interrupted fiber{context_};
+    interrupted_registers fiber{context_};
     fiber.return_value(make_in_handler(fiber, call));
 }
 
-bool waits_for_its_child(const trapped_call& call) noexcept {
+bool waits_for_child(const trapped_call& call) noexcept {
     switch (call.number) {
     case SYS_clone: return (call.arguments[0] & CLONE_VFORK) != 0;
     case SYS_clone3: return (reinterpret_cast<const clone_args*>(call.arguments[0])->flags & CLONE_VFORK) != 0;

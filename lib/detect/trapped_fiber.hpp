@@ -6,32 +6,33 @@
 
 namespace coir::detail {
 
-/// The fiber that a trap has interrupted at a system call: its registers, as rt_sigreturn(2) will restore them.
+/// The fiber that a trap has interrupted at a system call: the registers that rt_sigreturn(2) will restore.
 ///
-/// Like all that serves the calls of a sanitizer's runtime, whose locks may be held, this is compiled without the
-/// thread sanitizer (CMakeLists.txt), and calls nothing that it stands before.
+/// A sanitizer runtime may have made the call, with its locks held. So this file is compiled without the thread
+/// sanitizer (CMakeLists.txt), and calls no function that the sanitizer intercepts.
 class trapped_fiber {
 public:
-    /// The signal handler's third argument.
+    /// `context` is the third argument of the signal handler.
     explicit trapped_fiber(void* context) noexcept;
 
-    /// The address behind the instruction that traps.
-    [[nodiscard]] const void* goes_on_at() const noexcept;
+    /// The address behind the trapped instruction.
+    [[nodiscard]] const void* resume_address() const noexcept;
 
-    /// The call of that number which it makes.
+    /// The trapped call; `number` is its number (`si_syscall`).
     [[nodiscard]] trapped_call call(long number) const noexcept;
 
-    /// Has the fiber make the call on its own stack, after the handler, if it cannot be made in one. False: it can.
-    bool pass_on(const trapped_call& call) noexcept;
+    /// If the call cannot be made in a signal handler, makes the fiber do it on its own stack after the handler.
+    /// Returns false if the call can be made in the handler.
+    bool pass_to_fiber(const trapped_call& call) noexcept;
 
-    /// Makes the call, in the handler: the fiber goes on as if it had made it.
+    /// Makes the call in the handler and sets its result as the fiber's return value.
     void make(const trapped_call& call);
 
 private:
     ucontext_t& context_;
 };
 
-/// A clone(2) that returns when the child runs another program.
-[[nodiscard]] bool waits_for_its_child(const trapped_call& call) noexcept;
+/// Whether the call is a clone(2) that returns only when the child has ended or runs another program (CLONE_VFORK).
+[[nodiscard]] bool waits_for_child(const trapped_call& call) noexcept;
 
 }  // namespace coir::detail

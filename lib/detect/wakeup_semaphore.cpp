@@ -6,7 +6,7 @@
 namespace coir::detail {
 
 void wakeup_semaphore::wait() noexcept {
-    while (::sem_wait(&rung_) != 0 && errno == EINTR) {
+    while (::sem_wait(&semaphore_) != 0 && errno == EINTR) {
     }
     drain();
 }
@@ -18,13 +18,13 @@ void wakeup_semaphore::wait_for(std::chrono::nanoseconds most) noexcept {
     const std::int64_t nanoseconds = until.tv_nsec + most.count();
     until.tv_sec += static_cast<time_t>(nanoseconds / second);
     until.tv_nsec = static_cast<long>(nanoseconds % second);
-    while (::sem_clockwait(&rung_, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
+    while (::sem_clockwait(&semaphore_, CLOCK_MONOTONIC, &until) != 0 && errno == EINTR) {
     }
     drain();
 }
 
 void wakeup_semaphore::drain() noexcept {
-    while (::sem_trywait(&rung_) == 0) {
+    while (::sem_trywait(&semaphore_) == 0) {
     }
 }
 

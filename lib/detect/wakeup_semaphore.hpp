@@ -5,26 +5,27 @@
 
 namespace coir::detail {
 
-/// What the watchdog sleeps on. A signal handler may ring it.
+/// The semaphore on which the watchdog sleeps.
 class wakeup_semaphore {
 public:
-    wakeup_semaphore() noexcept { ::sem_init(&rung_, 0, 0); }
-    ~wakeup_semaphore() { ::sem_destroy(&rung_); }
+    wakeup_semaphore() noexcept { ::sem_init(&semaphore_, 0, 0); }
+    ~wakeup_semaphore() { ::sem_destroy(&semaphore_); }
     wakeup_semaphore(const wakeup_semaphore&) = delete;
     wakeup_semaphore& operator=(const wakeup_semaphore&) = delete;
 
-    void ring() noexcept { ::sem_post(&rung_); }
+    /// Wakes the waiting thread. Safe in signal handlers.
+    void post() noexcept { ::sem_post(&semaphore_); }
 
-    /// Until it rings.
+    /// Waits until `post` was called. Several calls of `post` count as one.
     void wait() noexcept;
 
-    /// Until it rings or the time has passed.
+    /// Waits until `post` was called, or for `most`.
     void wait_for(std::chrono::nanoseconds most) noexcept;
 
 private:
     void drain() noexcept;
 
-    ::sem_t rung_;
+    ::sem_t semaphore_;
 };
 
 }  // namespace coir::detail

@@ -27,23 +27,23 @@ constexpr auto idle_after = 1s;
 
 thread_local constinit bool is_watchdog = false;
 
-void leave_stack(int, siginfo_t*, void*) {
+void sample_stack(int, siginfo_t*, void*) {
     const int saved = errno;
-    if (monitor* const here = monitor::current()) here->leave_sample();
+    if (monitor* const here = monitor::current()) here->sample_in_handler();
     errno = saved;
 }
 
-/// A real-time signal that the program does not use, and its handler.
+/// Reserves a real-time signal that the program does not use, and installs the handler that samples a stack.
 class stack_signal {
 public:
     stack_signal() noexcept {
-        // The unwinder makes itself ready at its first call, which is not to be the handler's.
+        // The unwinder initialises itself at its first call. That must not be in the handler.
         call_stack unused;
         capture_interrupted(unused);
         for (number_ = SIGRTMAX; number_ >= SIGRTMIN; --number_) {
             struct sigaction ours {};
             if (::sigaction(number_, nullptr, &before_) != 0 || before_.sa_handler != SIG_DFL) continue;
-            ours.sa_sigaction = leave_stack;
+            ours.sa_sigaction = sample_stack;
             ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
             ::sigfillset(&ours.sa_mask);
             ::sigaction(number_, &ours, nullptr);
@@ -57,7 +57,7 @@ public:
     stack_signal(const stack_signal&) = delete;
     stack_signal& operator=(const stack_signal&) = delete;
 
-    /// 0 when there is none, or the program has taken it for itself.
+    /// The signal number; 0 if no signal was free, or the program has replaced the handler since.
     [[nodiscard]] int usable() const noexcept { return is_ours() ? number_ : 0; }
     [[nodiscard]] int number() const noexcept { return number_; }
 
@@ -65,42 +65,42 @@ private:
     [[nodiscard]] bool is_ours() const noexcept {
         struct sigaction now {};
         return number_ != 0 && ::sigaction(number_, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
-               now.sa_sigaction == leave_stack;
+               now.sa_sigaction == sample_stack;
     }
 
     int number_ = 0;
     struct sigaction before_ {};
 };
 
-/// The watchdog at work. Made with the first thread to be watched.
-class patrol {
+/// The watchdog's thread and its state. Created for the first watched thread.
+class watchdog_thread {
 public:
-    patrol() {
+    watchdog_thread() {
         own_module::keep_loaded();
         const signals_blocked inherited;
         thread_ = std::thread{[this] { run(); }};
     }
-    ~patrol() {
+    ~watchdog_thread() {
         ending_.store(true);
-        wakeup().ring();
+        wakeup().post();
         thread_.join();
     }
-    patrol(const patrol&) = delete;
-    patrol& operator=(const patrol&) = delete;
+    watchdog_thread(const watchdog_thread&) = delete;
+    watchdog_thread& operator=(const watchdog_thread&) = delete;
 
     [[nodiscard]] const stack_signal& signal() const noexcept { return signal_; }
 
     void add(watched_thread& added) {
         const std::lock_guard lock{mutex_};
         added_.push_back(&added);
-        wakeup().ring();
+        wakeup().post();
     }
     void remove(watched_thread& removed) {
         {
             const std::lock_guard lock{mutex_};
             removed_.push_back(&removed);
         }
-        wakeup().ring();
+        wakeup().post();
     }
 
 private:
@@ -108,14 +108,14 @@ private:
         is_watchdog = true;
         ::pthread_setname_np(::pthread_self(), "coir-watchdog");
         while (!ending_.load()) {
-            take_orders();
+            apply_changes();
             const auto now = std::chrono::steady_clock::now();
-            for (watched_thread* each : watched_) each->look(now, signal_.usable());
+            for (watched_thread* each : watched_) each->inspect(now, signal_.usable());
             sleep(now);
         }
     }
 
-    void take_orders() {
+    void apply_changes() {
         std::vector<watched_thread*> gone;
         {
             const std::lock_guard lock{mutex_};
@@ -126,23 +126,24 @@ private:
         for (watched_thread* each : gone) {
             std::erase(watched_, each);
             each->finish();
-            each->let_go();
+            each->release();
         }
     }
 
-    /// Until the next look. A thread that is idle for long need not be looked at: its hub rings when it is busy again.
+    /// Sleeps until the next inspection. While all threads have been idle for a while, sleeps without a time limit: the
+    /// hub of a thread wakes the watchdog when the thread becomes busy again.
     void sleep(std::chrono::steady_clock::time_point now) {
         const bool all_idle = std::ranges::all_of(
             watched_, [&](const watched_thread* each) { return now - each->last_busy() >= idle_after; });
-        const bool was_told = std::exchange(told_, all_idle);
+        const bool were_asked = std::exchange(hubs_asked_, all_idle);
         for (watched_thread* each : watched_) {
             each->shared().thread().wakes_watchdog.store(all_idle, std::memory_order_relaxed);
         }
-        // A hub that went to work while it was being told may not have seen it: only at the next look, when it has been
-        // idle ever since, is it sure to ring.
-        if (all_idle && was_told) {
+        // A hub that became busy at the moment of the store may have missed it, and then would not wake the watchdog.
+        // So the watchdog sleeps without a limit only if all hubs were idle again at the next inspection.
+        if (all_idle && were_asked) {
             wakeup().wait();
-            told_ = false;
+            hubs_asked_ = false;
             return;
         }
         std::chrono::nanoseconds interval = 1s;
@@ -151,26 +152,27 @@ private:
     }
 
     const stack_signal signal_;
-    std::mutex mutex_;  // of what follows
+    std::mutex mutex_;  // protects `added_` and `removed_`
     std::vector<watched_thread*> added_;
     std::vector<watched_thread*> removed_;
     std::atomic<bool> ending_{false};
-    std::vector<watched_thread*> watched_;  // the thread's own
-    bool told_ = false;                     // the hubs, that nobody looks
+    std::vector<watched_thread*> watched_;  // only for the watchdog's thread
+    bool hubs_asked_ = false;               // to wake the watchdog (`scheduler_status::wakes_watchdog`)
     std::thread thread_;
 };
 
-/// A forked process has none of its parent's threads, and has its own watchdog when it wants one.
-struct employment {
-    std::mutex mutex;  // of what follows
-    patrol* at_work = nullptr;
+/// The watchdog of one process. A forked process does not have the threads of its parent, so it starts its own
+/// watchdog.
+struct process_watchdog {
+    std::mutex mutex;  // protects the members below
+    watchdog_thread* running = nullptr;
     int watched_count = 0;
 };
 
-constinit per_process<employment> employments;
+constinit per_process<process_watchdog> watchdogs;
 
-/// A signal that is still on its way would end the process once its handler is gone.
-void take_back(int signal) noexcept {
+/// Discards a pending signal, which would kill the process once its handler is removed.
+void discard_pending(int signal) noexcept {
     if (signal == 0) return;
     sigset_t only;
     sigset_t before;
@@ -193,26 +195,26 @@ wakeup_semaphore& wakeup() noexcept {
 bool is_this_thread() noexcept { return is_watchdog; }
 
 void watch(watched_thread& added) {
-    employment& here = employments.get();
+    process_watchdog& here = watchdogs.get();
     const std::lock_guard lock{here.mutex};
-    if (here.at_work == nullptr) here.at_work = new patrol;
+    if (here.running == nullptr) here.running = new watchdog_thread;
     ++here.watched_count;
     added.shared().thread().on_busy = [](scheduler_status& thread) noexcept {
         thread.wakes_watchdog.store(false, std::memory_order_relaxed);
-        wakeup().ring();
+        wakeup().post();
     };
-    here.at_work->add(added);
+    here.running->add(added);
 }
 
-void leave(watched_thread& removed) noexcept {
-    employment& here = employments.get();
-    here.at_work->remove(removed);
-    removed.wait_for_let_go();
-    take_back(here.at_work->signal().number());
+void unwatch(watched_thread& removed) noexcept {
+    process_watchdog& here = watchdogs.get();
+    here.running->remove(removed);
+    removed.wait_for_release();
+    discard_pending(here.running->signal().number());
     const std::lock_guard lock{here.mutex};
     if (--here.watched_count > 0) return;
-    delete here.at_work;
-    here.at_work = nullptr;
+    delete here.running;
+    here.running = nullptr;
 }
 
 }  // namespace coir::detail::watchdog

@@ -6,21 +6,21 @@ namespace coir::detail {
 
 class watched_thread;
 
-/// The one thread of the process that looks after those that run fibers. It begins with the first of them and ends with
-/// the last; while all are idle it sleeps without a timer.
+/// The thread of the process that watches the threads that run fibers. It starts with the first watched thread and ends
+/// with the last. While all of them are idle it sleeps without a time limit.
 namespace watchdog {
 
-/// What wakes it.
+/// The semaphore that wakes the watchdog.
 [[nodiscard]] wakeup_semaphore& wakeup() noexcept;
 
 /// Whether the calling thread is the watchdog's.
 [[nodiscard]] bool is_this_thread() noexcept;
 
-/// On the thread to be watched. Throws `std::system_error` when no thread can be had.
+/// Called on the thread to be watched. Throws `std::system_error` when the watchdog's thread cannot be started.
 void watch(watched_thread& added);
 
-/// On the same thread: returns when all reports are delivered.
-void leave(watched_thread& removed) noexcept;
+/// Called on the same thread. Returns when all reports are delivered.
+void unwatch(watched_thread& removed) noexcept;
 
 }  // namespace watchdog
 

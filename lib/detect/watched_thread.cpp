@@ -15,13 +15,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int looks_a_threshold = 4;
-constexpr int reminder_after = 20;    // thresholds
-constexpr auto sample_patience = 1s;  // for a signal that the thread blocks, or that the machine is too busy for
-constexpr int sleeps_in_a_row = 4;    // many short sleeps look like one that goes on
+constexpr int inspections_per_threshold = 4;
+constexpr int reminder_after = 20;    // multiples of the threshold
+constexpr auto sample_patience = 1s;  // the signal is late if the thread blocks it or the machine is busy
+constexpr int sleeps_in_a_row = 4;    // observations after which several short sleeps count as one long sleep
 
-/// Reads the record of a task of another thread, which may come to its end meanwhile: the memory stays mapped, and the
-/// caller finds by `scheduler_status.slices` whether it was still the same task. Not for the thread sanitizer to see.
+/// Reads the label of the running task from another thread. The task may end meanwhile, but its memory stays mapped.
+/// Returns false if `scheduler_status.slices` shows that another task has run since; then `into` is not valid. Hidden
+/// from the thread sanitizer.
 __attribute__((no_sanitize("thread"))) bool peek(const scheduler_status& thread, std::uint64_t slice, fiber_label& into,
                                                  bool& permitted) noexcept {
     const auto still = [&] { return thread.slices.load(std::memory_order_acquire) == slice; };
@@ -31,7 +32,7 @@ __attribute__((no_sanitize("thread"))) bool peek(const scheduler_status& thread,
     const volatile char* const name = running->name;
     const unsigned bytes = running->name_bytes;
     permitted = running->permits > 0;
-    // Only now is it known that `name` was one, and then it points into the slab for ever.
+    // Only now is it certain that `name` belongs to that task. It points into the slab, which stays mapped.
     if (!still()) return false;
     into.name_bytes = std::min(bytes, fiber_label::name_max);
     for (unsigned i = 0; i < into.name_bytes; ++i) into.bytes[i] = name[i];
@@ -40,18 +41,18 @@ __attribute__((no_sanitize("thread"))) bool peek(const scheduler_status& thread,
 
 }  // namespace
 
-watched_thread::watched_thread(scheduler_status& thread, settings how, wakeup_semaphore& watchdog)
-    : record_{how.records_folder}, shared_{thread, std::move(how), watchdog, record_.memory()}, book_{shared_.how()},
-      probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {
+watched_thread::watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog)
+    : record_{config.records_folder}, shared_{thread, std::move(config), watchdog, record_.memory()},
+      reporter_{shared_.config()}, probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {
     record_.note_modules();
 }
 
 std::chrono::nanoseconds watched_thread::interval() const noexcept {
-    const std::chrono::nanoseconds threshold = shared_.how().options.stall_threshold;
-    return std::clamp<std::chrono::nanoseconds>(threshold / looks_a_threshold, 1ms, 1s);
+    const std::chrono::nanoseconds threshold = shared_.config().options.stall_threshold;
+    return std::clamp<std::chrono::nanoseconds>(threshold / inspections_per_threshold, 1ms, 1s);
 }
 
-void watched_thread::look(time_point now, int stack_signal) {
+void watched_thread::inspect(time_point now, int stack_signal) {
     log_new_events();
     scheduler_status& thread = shared_.thread();
     const std::uint64_t number = thread.slices.load(std::memory_order_acquire);
@@ -76,21 +77,21 @@ void watched_thread::begin_slice(std::uint64_t number, time_point now, bool busy
 void watched_thread::end_slice() {
     if (!in_slice_) return;
     in_slice_ = false;
-    // It came to its end before the stack came.
+    // The slice has ended before the requested stack arrived.
     if (slice_.sample_asked && !slice_.reported) report_hog();
-    if (slice_.reported) shared_.events().lengthen(slice_.index, slice_.said, slice_.lasted);
+    if (slice_.reported) shared_.events().lengthen(slice_.index, slice_.recorded, slice_.lasted);
     shared_.forget_sample();
 }
 
 void watched_thread::examine(time_point now, int stack_signal) {
-    const std::chrono::nanoseconds threshold = shared_.how().options.stall_threshold;
+    const std::chrono::nanoseconds threshold = shared_.config().options.stall_threshold;
     slice_.lasted = now - slice_.began;
     if (slice_.lasted < threshold) return;
     if (!slice_.reported) {
         bool permitted = false;
         if (!peek(shared_.thread(), slice_.number, slice_.fiber, permitted)) return;
         if (permitted) {
-            // What a permit has covered does not count once it is gone.
+            // Time under a permit does not count after the permit has ended.
             begin_slice(slice_.number, now, true);
             return;
         }
@@ -98,7 +99,7 @@ void watched_thread::examine(time_point now, int stack_signal) {
     switch (probe_.now()) {
     case thread_probe::state::asleep: examine_sleep(now); break;
     case thread_probe::state::running: examine_work(now, stack_signal); break;
-    // Whether it sleeps is not known: nothing may be sent that could wake it.
+    // The thread may be asleep, and a signal would interrupt its call. So no stack is requested.
     case thread_probe::state::unknown: examine_work(now, 0); break;
     }
 }
@@ -111,15 +112,15 @@ void watched_thread::examine_sleep(time_point now) {
     ++slice_.seen_asleep;
     if (!same_sleep && slice_.seen_asleep < sleeps_in_a_row) return;
 
-    const bool for_long = now - slice_.began >= reminder_after * shared_.how().options.stall_threshold;
+    const bool for_long = now - slice_.began >= reminder_after * shared_.config().options.stall_threshold;
     if (slice_.reported) {
         if (for_long && !std::exchange(slice_.reminded, true) && slice_.index >= 0)
-            book_.remind(slice_.index, slice_.lasted);
+            reporter_.remind(slice_.index, slice_.lasted);
         return;
     }
     blocking_event seen;
     if (shared_.current_call(slice_.number, seen)) {
-        // Who has told of the call tells of it again when it is over: unless that may never be.
+        // The hook or trap records the call at its end. The watchdog records it only if the call may never end.
         if (!for_long) return;
         shared_.mark_call_reported();
     } else {
@@ -138,11 +139,11 @@ void watched_thread::examine_work(time_point now, int stack_signal) {
     const std::chrono::nanoseconds cpu = probe_.cpu_time();
     const bool advanced = cpu > slice_.cpu_at_last;
     slice_.cpu_at_last = cpu;
-    // Ready to run and not running: the machine is busy, the fiber is not to blame.
-    if (slice_.reported || !advanced || cpu - slice_.cpu_at_begin < shared_.how().options.stall_threshold) return;
+    // No CPU time since the last inspection: the thread is ready, but the machine is busy. Not the fault of the fiber.
+    if (slice_.reported || !advanced || cpu - slice_.cpu_at_begin < shared_.config().options.stall_threshold) return;
     if (!shared_.wants(blocking_class::cpu)) return;
     if (!slice_.sample_asked) {
-        // A thread that was seen running once may be about to sleep, and the signal would cut the sleep short.
+        // A thread that was seen running only once may be about to sleep, and the signal would interrupt that call.
         if (++slice_.seen_running < 2) return;
         slice_.sample_asked = true;
         slice_.asked_at = now;
@@ -167,13 +168,13 @@ void watched_thread::report_hog() {
 void watched_thread::report(blocking_event& seen) {
     slice_.reported = true;
     if (!shared_.wants(seen.category)) return;
-    seen.longest = seen.total = slice_.said = slice_.lasted;
+    seen.longest = seen.total = slice_.recorded = slice_.lasted;
     seen.goes_on = in_slice_;
     seen.fiber = slice_.fiber;
     slice_.index = shared_.events().record(seen).index;
     log_new_events();
-    if (shared_.how().options.policy == blocking_policy::fail && slice_.index >= 0) {
-        shared_.make_due(seen.fiber.id, slice_.index);
+    if (shared_.config().options.policy == blocking_policy::fail && slice_.index >= 0) {
+        shared_.request_failure(seen.fiber.id, slice_.index);
     }
 }
 
@@ -182,20 +183,20 @@ void watched_thread::log_new_events() {
     blocking_event next;
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
         shared_.events().copy(logged_, next);
-        const reporter::entry& made = book_.add(next);
+        const reporter::entry& made = reporter_.add(next);
         const bool matters = !made.suppressed && next.kind != blocking_kind::latent;
-        if (matters && shared_.how().options.policy == blocking_policy::abort) {
-            book_.finish(shared_.events());
+        if (matters && shared_.config().options.policy == blocking_policy::abort) {
+            reporter_.finish(shared_.events());
             std::abort();
         }
-        shared_.judged(matters ? made.text : std::string{});
+        shared_.add_verdict(matters ? made.text : std::string{});
     }
 }
 
 void watched_thread::finish() {
     end_slice();
     log_new_events();
-    book_.finish(shared_.events());
+    reporter_.finish(shared_.events());
     record_.finish();
 }
 

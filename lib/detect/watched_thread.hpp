@@ -13,49 +13,50 @@
 
 namespace coir::detail {
 
-/// A thread that runs fibers, as the watchdog knows it. Made on that thread; used by the watchdog's.
+/// The watchdog's record of a thread that runs fibers. Constructed on that thread, used on the watchdog's thread.
 class watched_thread {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
     /// Throws what `record_file` and `reporter` throw.
-    watched_thread(scheduler_status& thread, settings how, wakeup_semaphore& watchdog);
+    watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog);
 
     [[nodiscard]] monitor& shared() noexcept { return shared_; }
 
-    /// How often to look.
+    /// The time between two calls of `inspect`.
     [[nodiscard]] std::chrono::nanoseconds interval() const noexcept;
 
-    /// Judges the slice that runs, and logs what the hooks have seen. `stack_signal` makes the thread leave its stack;
-    /// 0: none is to be had.
-    void look(time_point now, int stack_signal);
+    /// Examines the current slice and logs new events. `stack_signal` is the signal that samples the thread's stack; 0
+    /// if there is none.
+    void inspect(time_point now, int stack_signal);
 
-    /// When a fiber was last seen to run.
+    /// When a fiber was last observed to run.
     [[nodiscard]] time_point last_busy() const noexcept { return last_busy_; }
 
     /// Delivers all reports.
     void finish();
 
-    /// The watchdog has let go; the thread itself waits for that.
-    void let_go() noexcept { done_.release(); }
-    void wait_for_let_go() noexcept { done_.acquire(); }
+    /// The watchdog calls `release` after its last access. The thread itself waits for that before it destroys the
+    /// object.
+    void release() noexcept { done_.release(); }
+    void wait_for_release() noexcept { done_.acquire(); }
 
 private:
-    /// A stretch of time in which one fiber holds the thread.
+    /// The time from one switch to the next, in which one fiber runs.
     struct slice {
         std::uint64_t number = 0;
         time_point began;
         std::chrono::nanoseconds cpu_at_begin{0};
         std::chrono::nanoseconds cpu_at_last{0};
-        int seen_running = 0;  // in a row
-        int seen_asleep = 0;   // in a row
+        int seen_running = 0;  // consecutive observations
+        int seen_asleep = 0;   // consecutive observations
         bool sample_asked = false;
         time_point asked_at;
         bool reported = false;
         bool reminded = false;
-        int index = -1;                      // of its report in the table
-        std::chrono::nanoseconds said{0};    // how long, as the report has it
-        std::chrono::nanoseconds lasted{0};  // as far as was seen
+        int index = -1;                        // of the event in the table; -1: not recorded
+        std::chrono::nanoseconds recorded{0};  // duration in the recorded event
+        std::chrono::nanoseconds lasted{0};    // duration up to the last observation
         fiber_label fiber;
     };
 
@@ -70,13 +71,13 @@ private:
 
     record_file record_;
     monitor shared_;
-    reporter book_;
+    reporter reporter_;
     thread_probe probe_;
     std::binary_semaphore done_{0};
     time_point last_busy_;
     slice slice_;
     bool in_slice_ = false;
-    int logged_ = 0;  // of the table
+    int logged_ = 0;  // number of events of the table that are logged
 };
 
 }  // namespace coir::detail

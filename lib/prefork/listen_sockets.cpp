@@ -25,7 +25,7 @@ listen_sockets::listen_sockets(const prefork_options& options, unsigned workers)
         set& made = sets_.emplace_back();
         for (net::endpoint& at : names_) {
             net::tcp_listener bound = net::tcp_listener::bind(at, {.reuse_port = options.reuse_port});
-            at = bound.local_endpoint();  // for the next one, where any port was good for the first
+            at = bound.local_endpoint();  // port 0 becomes the chosen port, which the next worker's socket must share
             made.emplace_back(bound.release());
         }
     }

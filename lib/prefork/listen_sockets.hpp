@@ -9,25 +9,25 @@
 
 namespace coir::detail {
 
-/// The sockets on which the workers listen. The parent has all of them, and keeps them open while workers come and go.
+/// The sockets on which the workers listen. The parent owns them all and keeps them open while workers are replaced.
 class listen_sockets {
 public:
-    /// Those that systemd has handed over, or else bound as the options say. Throws `std::system_error`, naming the
-    /// descriptor or the endpoint.
+    /// Takes the sockets that systemd passed to the process; without any, binds those of the options. Throws
+    /// `std::system_error`, which names the descriptor or the endpoint.
     listen_sockets(const prefork_options& options, unsigned workers);
 
-    /// In a worker: its own. All others are closed.
+    /// In a worker: returns its sockets and closes all others.
     std::vector<unique_fd> take(unsigned worker);
 
     void close() noexcept { sets_.clear(); }
 
-    /// "127.0.0.1:80 and [::1]:80", "nothing".
+    /// For a log: "127.0.0.1:80 and [::1]:80"; "nothing" without sockets.
     [[nodiscard]] std::string to_string() const;
 
 private:
     using set = std::vector<unique_fd>;
 
-    std::vector<set> sets_;  // one for all workers, or one for each
+    std::vector<set> sets_;  // one shared by all workers, or one per worker (`prefork_options::reuse_port`)
     std::vector<net::endpoint> names_;
 };
 

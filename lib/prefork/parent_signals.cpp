@@ -14,12 +14,12 @@ parent_signals::parent_signals() {
     ::sigemptyset(&awaited);
     for (const int each : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, each);
     fd_ = unique_fd{::signalfd(-1, &awaited, SFD_CLOEXEC | SFD_NONBLOCK)};
-    if (!fd_) throw std::system_error{errno, std::system_category(), "signalfd for prefork"};
+    if (!fd_) throw std::system_error{errno, std::system_category(), "prefork: cannot create a signalfd"};
     ::pthread_sigmask(SIG_BLOCK, &awaited, &before_);
 }
 
 parent_signals::~parent_signals() {
-    // One that has come too late, the second Ctrl-C, is not to end the program in the middle of what follows.
+    // Discards pending signals. Otherwise a late one (a second Ctrl-C) would kill the program once it is unblocked.
     while (take() != 0) {
     }
     ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);

@@ -6,8 +6,9 @@
 
 namespace coir::detail {
 
-/// SIGTERM, SIGINT and SIGHUP, blocked and read from a descriptor while this lives. A worker inherits the mask: a
-/// signal that comes before it has a handler waits for it.
+/// Blocks SIGTERM, SIGINT and SIGHUP during its lifetime and reads them from a descriptor. A worker inherits the mask,
+/// so a signal that arrives before the worker has a handler stays pending. The destructor discards pending signals and
+/// restores the mask.
 class parent_signals {
 public:
     /// Throws `std::system_error`.
@@ -16,16 +17,16 @@ public:
     parent_signals(const parent_signals&) = delete;
     parent_signals& operator=(const parent_signals&) = delete;
 
-    /// Readable when one has come.
+    /// Readable when a signal is pending.
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
-    /// The next one; 0: none.
+    /// The number of the next pending signal; 0 if there is none. Never waits.
     [[nodiscard]] int take() noexcept;
 
-    /// In a worker, which has the mask and not the descriptor.
+    /// In a worker: closes the inherited descriptor and leaves the mask as it is.
     void close() noexcept { fd_ = {}; }
 
-    /// The mask as it was before.
+    /// The signal mask before the constructor changed it.
     [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
 
 private:

@@ -13,10 +13,10 @@ namespace coir::detail {
 
 namespace {
 
-[[noreturn]] void outlive_parent(int lifeline) {
+[[noreturn]] void exit_after_parent(int lifeline) {
     ::pthread_setname_np(::pthread_self(), "coir-parent");
-    char nothing = 0;
-    while (::read(lifeline, &nothing, 1) < 0 && errno == EINTR) {
+    char unused = 0;
+    while (::read(lifeline, &unused, 1) < 0 && errno == EINTR) {
     }
     std::this_thread::sleep_for(orphan_lives_max);
     ::_exit(1);
@@ -27,7 +27,7 @@ namespace {
 void watch_parent(int lifeline) {
     const signals_blocked inherited;
     try {
-        std::thread{outlive_parent, lifeline}.detach();
+        std::thread{exit_after_parent, lifeline}.detach();
     } catch (const std::system_error& refused) {
         throw std::system_error{refused.code(), "prefork: cannot start the thread that watches the parent process" +
                                                     clone_refusal(refused.code().value())};

@@ -4,12 +4,13 @@
 
 namespace coir::detail {
 
-/// How long a worker without a parent may take to come to its end by itself.
+/// How long a worker may take to end by itself after its parent has died.
 inline constexpr std::chrono::seconds orphan_lives_max{2};
 
-/// Makes a thread that ends this process once the parent is gone: then, and not before, `lifeline`, the read end of a
-/// pipe of which the parent alone has the other, comes to its end. A thread, since a fiber may hold the scheduler's.
-/// `lifeline` must stay open. Throws `std::system_error`.
+/// Starts a thread that ends this process `orphan_lives_max` after the parent has died. `lifeline` is the read end of a
+/// pipe whose write end is open only in the parent, so end of file means that the parent has died. It is a thread and
+/// not a fiber, because a fiber may be blocking the scheduler's thread. `lifeline` must stay open. Throws
+/// `std::system_error`.
 void watch_parent(int lifeline);
 
 }  // namespace coir::detail

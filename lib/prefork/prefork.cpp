@@ -23,11 +23,11 @@ bool has_other_threads() {
 
 int prefork(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options) {
     if (detail::scheduler::current() != nullptr) {
-        throw std::logic_error{"coir::prefork was called within a fiber: it is for main, instead of coir::run"};
+        throw std::logic_error{"prefork: called in a fiber; call it from main, in place of coir::run"};
     }
     if (has_other_threads()) {
-        log::warning("prefork: the program has other threads, which will be missing in the workers, with all that they "
-                     "hold: call prefork before they begin");
+        log::warning("prefork: the program has other threads: they do not exist in the workers, where locks that they "
+                     "hold stay locked for ever; call prefork before starting threads");
     }
     return detail::supervisor{workers > 0 ? workers : available_cores(), main, options}.run();
 }

@@ -8,12 +8,13 @@
 
 namespace coir::detail {
 
-/// How long one worker's place stays empty when that has ended unasked.
+/// Computes the delay before a worker that ended unexpectedly is replaced. One object per worker index.
 class restart_delay {
 public:
     explicit restart_delay(const restart_policy& policy) noexcept : policy_{policy} {}
 
-    /// After a worker that lived so long: how long to wait for the next one. Nothing when there were enough.
+    /// The delay after a worker that ended after `lived`. Empty when `restart_policy::attempts` workers in a row have
+    /// ended before `restart_policy::settled`.
     std::optional<std::chrono::milliseconds> after(std::chrono::milliseconds lived) noexcept {
         if (lived >= policy_.settled) {
             in_a_row_ = 0;
@@ -26,7 +27,7 @@ public:
 
 private:
     restart_policy policy_;
-    unsigned in_a_row_ = 0;  // that have ended before they had settled
+    unsigned in_a_row_ = 0;  // workers that ended before `restart_policy::settled`
     std::chrono::milliseconds next_{0};
 };
 

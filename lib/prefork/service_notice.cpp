@@ -28,10 +28,10 @@ void notify_service_manager(const std::string& state) {
     const char* const path = std::getenv("NOTIFY_SOCKET");
     if (path == nullptr) return;
     try {
-        send_to(net::endpoint::local(path), state);  // a leading @: abstract, here as there
+        // sd_notify(3) and `endpoint::local` both take a leading @ as the mark of an abstract socket.
+        send_to(net::endpoint::local(path), state);
     } catch (const std::system_error& failure) {
-        log::warning(std::string{"prefork: NOTIFY_SOCKET '"} + path + "' cannot be told '" + state +
-                     "': " + failure.what());
+        log::warning("prefork: cannot send '" + state + "' to NOTIFY_SOCKET '" + path + "': " + failure.what());
     }
 }
 

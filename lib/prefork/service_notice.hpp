@@ -4,11 +4,11 @@
 
 namespace coir::detail {
 
-/// Tells the service manager that has started the program: `READY=1` and its like, by the protocol of sd_notify(3).
-/// Nothing where there is none (NOTIFY_SOCKET); where it does not listen, a warning in the log.
+/// Sends `state` ("READY=1", "STOPPING=1") to the service manager with the protocol of sd_notify(3). Does nothing
+/// without NOTIFY_SOCKET in the environment. Logs a warning when sending fails.
 void notify_service_manager(const std::string& state);
 
-/// "MONOTONIC_USEC=...", which goes with RELOADING=1: when it began.
+/// "MONOTONIC_USEC=..." with the current time. sd_notify(3) requires it along with RELOADING=1.
 std::string monotonic_time();
 
 }  // namespace coir::detail

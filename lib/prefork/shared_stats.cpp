@@ -10,7 +10,8 @@ namespace coir::detail {
 
 shared_stats::shared_stats() {
     void* const memory = ::mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) throw std::system_error{errno, std::system_category(), "mmap for a worker's figures"};
+    if (memory == MAP_FAILED)
+        throw std::system_error{errno, std::system_category(), "prefork: mmap for a worker's statistics"};
     page_ = ::new (memory) page;
 }
 
@@ -20,7 +21,7 @@ void shared_stats::write(const scheduler_stats& now) noexcept {
     const auto figures = std::bit_cast<words>(now);
     const word version = page_->version.load(std::memory_order_relaxed);
     page_->version.store(version + 1, std::memory_order_relaxed);
-    // Release: a reader that sees one of these figures sees the odd number as well when it asks again.
+    // Release: a reader that loads one of these figures also loads the odd version, or a later one, afterwards.
     for (std::size_t i = 0; i < figures.size(); ++i) page_->figures[i].store(figures[i], std::memory_order_release);
     page_->version.store(version + 2, std::memory_order_release);
 }

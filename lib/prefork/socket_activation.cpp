@@ -25,7 +25,7 @@ std::optional<int> number_in(const char* variable) {
 }  // namespace
 
 std::vector<unique_fd> take_activated_sockets() {
-    // The number says whom they are for: a child inherits the variables, and not the sockets.
+    // LISTEN_PID names the process that the sockets are meant for. A child inherits the variables, but not the sockets.
     const bool are_ours = number_in("LISTEN_PID") == ::getpid();
     const int count = are_ours ? number_in("LISTEN_FDS").value_or(0) : 0;
     for (const char* each : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) ::unsetenv(each);

@@ -6,8 +6,9 @@
 
 namespace coir::detail {
 
-/// The sockets that systemd has opened for this process (sd_listen_fds(3)), in the order of its configuration. Once:
-/// the variables that say so are taken out of the environment, so that no child takes them for its own.
+/// The sockets that systemd has opened for this process (sd_listen_fds(3)), in the order of its configuration. A second
+/// call returns none: the first removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES from the environment, so that no
+/// child process uses them.
 std::vector<unique_fd> take_activated_sockets();
 
 }  // namespace coir::detail

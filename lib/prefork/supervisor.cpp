@@ -21,11 +21,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// "For ever" is a duration that a clock cannot be put forward by.
+/// Limits the duration to a year: adding `std::chrono::milliseconds::max()` to the current time would overflow.
 worker_process::clock::time_point from_now(std::chrono::milliseconds length) {
     constexpr std::chrono::milliseconds longest = 24h * 365;
     return worker_process::clock::now() + std::min(length, longest);
 }
+
+constexpr const char* restart_aborted = "; rolling restart aborted: the old workers keep running";
 
 }  // namespace
 
@@ -33,7 +35,8 @@ supervisor::supervisor(unsigned workers, const std::function<void(worker&)>& mai
     : main_{main}, options_{options}, sockets_{options, workers},
       slots_(workers, slot{restart_delay{options.restart}}) {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error{errno, std::system_category(), "pipe for prefork"};
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        throw std::system_error{errno, std::system_category(), "prefork: cannot create a pipe"};
     lifeline_ = unique_fd{ends[0]};
     lifeline_end_ = unique_fd{ends[1]};
     if (options.on_stats) next_stats_ = clock::now() + 1s;
@@ -49,20 +52,21 @@ int supervisor::run() {
         reap_exited();
         enforce_limits();
         start_due();
-        tell_stats();
+        report_stats();
     }
     return gave_up_ ? 1 : 0;
 }
 
-// ---- what comes from outside -------------------------------------------------------------------------------------
+// ---- events ------------------------------------------------------------------------------------------------------
 
-/// Until one of those that are asked after the wait has news. Which one is not noted: they are few.
+/// Waits for a signal, a ready or ended worker, or the next time limit. Does not record which: the functions that `run`
+/// calls next check all sources, which are few.
 void supervisor::wait() {
     clock::time_point until = next_stats_;
     std::vector<pollfd> descriptors{{signals_.fd(), POLLIN, 0}};
     for (const worker_process& each : processes_) {
         descriptors.push_back({each.exit_descriptor(), POLLIN, 0});
-        descriptors.push_back({each.ready_descriptor(), POLLIN, 0});  // poll(2): a negative one is passed over
+        descriptors.push_back({each.ready_descriptor(), POLLIN, 0});  // poll(2) ignores a negative descriptor
         until = std::min(until, each.limit());
     }
     for (const slot& each : slots_) until = std::min(until, each.next_start);
@@ -71,19 +75,20 @@ void supervisor::wait() {
     if (::ppoll(descriptors.data(), descriptors.size(), until == clock::time_point::max() ? nullptr : &length,
                 nullptr) < 0 &&
         errno != EINTR) {
-        throw std::system_error{errno, std::system_category(), "poll for prefork"};
+        throw std::system_error{errno, std::system_category(), "prefork: ppoll failed"};
     }
 }
 
 void supervisor::handle_signals() {
     while (const int signal = signals_.take()) {
         if (signal == SIGHUP) {
-            begin_roll();
+            begin_rolling_restart();
         } else if (!ending_) {
-            log::info(std::string{"prefork: ends by "} + (signal == SIGINT ? "SIGINT" : "SIGTERM"));
-            end_all();
+            log::info(std::string{"prefork: "} + (signal == SIGINT ? "SIGINT" : "SIGTERM") +
+                      " received: draining the workers");
+            shut_down();
         } else {
-            log::warning("prefork: told to end once more, and kills its workers");
+            log::warning("prefork: second stop signal: killing the workers");
             for (worker_process& each : processes_) each.kill();
         }
     }
@@ -91,7 +96,7 @@ void supervisor::handle_signals() {
 
 void supervisor::collect_ready() {
     for (worker_process& each : processes_) {
-        if (each.becomes_ready()) is_ready(each);
+        if (each.take_ready_notice()) handle_ready(each);
     }
 }
 
@@ -104,17 +109,17 @@ void supervisor::reap_exited() {
         }
         const worker_process ended = std::move(*at);
         at = processes_.erase(at);
-        has_ended(ended, *how);
+        handle_ended(ended, *how);
     }
 }
 
 void supervisor::enforce_limits() {
     for (worker_process& each : processes_) {
         if (each.limit() > clock::now()) continue;
-        log::warning(each.name() +
-                     (each.as == role::retired ? " has not drained within " + in_words(options_.grace)
-                                               : " is not ready within " + in_words(options_.start_limit)) +
-                     ", and is killed");
+        log::warning(each.name() + ": killed: " +
+                     (each.as == role::retired
+                          ? "not drained within " + in_words(options_.grace) + " (prefork_options::grace)"
+                          : "not ready within " + in_words(options_.start_limit) + " (prefork_options::start_limit)"));
         each.kill();
     }
 }
@@ -127,18 +132,18 @@ void supervisor::start_due() {
     }
 }
 
-void supervisor::tell_stats() {
+void supervisor::report_stats() {
     if (next_stats_ > clock::now()) return;
     next_stats_ = clock::now() + 1s;
-    std::vector<worker_stats> told;
+    std::vector<worker_stats> each_worker;
     scheduler_stats all;
     for (const worker_process& each : processes_) {
         const auto stats = each.stats();
         if (!stats) continue;
-        told.push_back({each.index(), each.id(), *stats});
+        each_worker.push_back({each.index(), each.id(), *stats});
         all += *stats;
     }
-    options_.on_stats(told, all);
+    options_.on_stats(each_worker, all);
 }
 
 // ---- workers -----------------------------------------------------------------------------------------------------
@@ -152,20 +157,20 @@ void supervisor::start(unsigned index, role as) try {
         throw;
     }
 } catch (const std::system_error& refused) {
-    const std::string what = "worker " + std::to_string(index) + " cannot be started: " + refused.what();
-    if (as == role::current) return is_lost(index, what, 0ms);
-    log::warning(what + "; the rolling restart ends, and the old workers stay");
-    end_roll();
+    const std::string what = "worker " + std::to_string(index) + ": cannot start: " + refused.what();
+    if (as == role::current) return replace_or_give_up(index, what, 0ms);
+    log::warning(what + restart_aborted);
+    end_rolling_restart();
 }
 
 void supervisor::fork(worker_process& into) {
-    std::fflush(nullptr);  // or the child writes it again
+    std::fflush(nullptr);  // otherwise the child would write the buffered output a second time
     std::cout.flush();
     const pid_t child = ::fork();
     if (child < 0) throw std::system_error{errno, std::system_category(), "fork"};
-    if (child == 0) become(into);
+    if (child == 0) run_child(into);
     try {
-        into.has_begun(child, from_now(options_.start_limit));
+        into.set_started(child, from_now(options_.start_limit));
     } catch (...) {
         into.kill();
         while (!into.try_reap()) ::usleep(1000);
@@ -173,8 +178,8 @@ void supervisor::fork(worker_process& into) {
     }
 }
 
-/// In the child: keeps what is its own, and closes the rest.
-void supervisor::become(worker_process& own) noexcept {
+/// In the child: keeps the descriptors of this worker, closes all others, and runs the worker.
+void supervisor::run_child(worker_process& own) noexcept {
     worker_start start{own.index(),          sockets_.take(own.index()), own.take_ready_end(),
                        std::move(lifeline_), own.take_stats(),           signals_.before()};
     lifeline_end_ = {};
@@ -183,40 +188,42 @@ void supervisor::become(worker_process& own) noexcept {
     run_worker(std::move(start), main_, options_.run);
 }
 
-void supervisor::is_ready(worker_process& ready) {
+void supervisor::handle_ready(worker_process& ready) {
     log::info(ready.name() + " is ready");
     if (ready.as == role::successor) {
         if (worker_process* const old = current(ready.index())) old->retire(from_now(options_.grace));
         ready.as = role::current;
-        roll_on(ready.index() + 1);
+        restart_from(ready.index() + 1);
     }
     if (all_were_ready_ || !all_are_ready()) return;
     all_were_ready_ = true;
     notify_service_manager("READY=1");
 }
 
-void supervisor::has_ended(const worker_process& ended, const std::string& how) {
+void supervisor::handle_ended(const worker_process& ended, const std::string& how) {
     const std::string what = ended.name() + ' ' + how + " after " + in_words(ended.age());
-    if (ending_ || ended.as == role::retired) return log::info(what + "; it had been told to drain");
+    if (ending_ || ended.as == role::retired) return log::info(what + "; it was asked to drain");
     if (ended.as == role::successor) {
-        log::warning(what + "; the rolling restart ends, and the old workers stay");
-        end_roll();
+        log::warning(what + restart_aborted);
+        end_rolling_restart();
         if (current(ended.index()) != nullptr) return;
-    } else if (rolling_ == ended.index()) {
-        return log::warning(what + "; its successor is on the way");
+    } else if (restarting_ == ended.index()) {
+        return log::warning(what + "; its successor is already starting");
     }
-    is_lost(ended.index(), what, ended.age());
+    replace_or_give_up(ended.index(), what, ended.age());
 }
 
-void supervisor::is_lost(unsigned index, const std::string& what, std::chrono::milliseconds lived) {
+void supervisor::replace_or_give_up(unsigned index, const std::string& what, std::chrono::milliseconds lived) {
     const auto delay = slots_[index].delay.after(lived);
     if (!delay) {
-        log::error(what + "; " + std::to_string(options_.restart.attempts) +
-                   " in a row have not lasted, and prefork gives up");
+        log::error(what + "; giving up and shutting down: worker " + std::to_string(index) + " failed " +
+                   std::to_string(options_.restart.attempts) + " times in a row within " +
+                   in_words(options_.restart.settled) +
+                   " of its start (restart_policy::attempts, restart_policy::settled)");
         gave_up_ = true;
-        return end_all();
+        return shut_down();
     }
-    log::warning(what + "; the next one starts " + (*delay == 0ms ? "at once" : "in " + in_words(*delay)));
+    log::warning(what + "; a replacement starts " + (*delay == 0ms ? "immediately" : "in " + in_words(*delay)));
     slots_[index].next_start = from_now(*delay);
 }
 
@@ -235,44 +242,45 @@ worker_process* supervisor::current(unsigned index) noexcept {
     return found == processes_.end() ? nullptr : &*found;
 }
 
-// ---- all of them -------------------------------------------------------------------------------------------------
+// ---- rolling restart and shutdown --------------------------------------------------------------------------------
 
-void supervisor::begin_roll() {
+void supervisor::begin_rolling_restart() {
     if (ending_) return;
-    // One that begins halfway would leave workers that know half of what is new.
-    if (rolling_) {
-        rolls_again_ = true;
+    // The workers that the restart in progress has replaced already may not have read the newest configuration. So this
+    // request leads to another complete restart afterwards.
+    if (restarting_) {
+        restart_requested_ = true;
         return;
     }
-    log::info("prefork: a rolling restart begins, by SIGHUP");
+    log::info("prefork: SIGHUP received: rolling restart begins");
     if (all_were_ready_) notify_service_manager("RELOADING=1\n" + monotonic_time());
-    roll_on(0);
+    restart_from(0);
 }
 
-void supervisor::roll_on(unsigned index) {
-    // Where none is, one that knows what is new begins before long.
+void supervisor::restart_from(unsigned index) {
+    // Skips slots without a worker: the replacement that starts there soon reads the new configuration anyway.
     while (index < slots_.size() && current(index) == nullptr) ++index;
     if (index < slots_.size()) {
-        rolling_ = index;
+        restarting_ = index;
         return start(index, role::successor);
     }
-    log::info("prefork: the rolling restart has come to its end");
-    const bool again = rolls_again_;
-    end_roll();
-    if (again) begin_roll();
+    log::info("prefork: rolling restart complete");
+    const bool again = restart_requested_;
+    end_rolling_restart();
+    if (again) begin_rolling_restart();
 }
 
-void supervisor::end_roll() {
-    rolling_.reset();
-    rolls_again_ = false;
+void supervisor::end_rolling_restart() {
+    restarting_.reset();
+    restart_requested_ = false;
     if (all_were_ready_) notify_service_manager("READY=1");
 }
 
-void supervisor::end_all() {
+void supervisor::shut_down() {
     ending_ = true;
-    rolling_.reset();
+    restarting_.reset();
     notify_service_manager("STOPPING=1");
-    sockets_.close();  // whoever comes now is to be refused, and go elsewhere
+    sockets_.close();  // new clients are refused at once and can go to another server
     for (slot& each : slots_) each.next_start = clock::time_point::max();
     for (worker_process& each : processes_) {
         if (each.as != role::retired) each.retire(from_now(options_.grace));

@@ -18,61 +18,62 @@
 
 namespace coir::detail {
 
-/// The parent of a prefork server: has the sockets, starts workers, and does what signals and ends of processes ask
-/// for, one after the other.
+/// The parent of a prefork server. It owns the listening sockets, starts the workers, and handles signals and ended
+/// worker processes, one after the other.
 class supervisor {
 public:
-    /// Binds the sockets; from now on signals wait. Throws `std::system_error`.
+    /// Binds the sockets and blocks SIGTERM, SIGINT and SIGHUP, which are then pending until `run` reads them.
+    /// Throws `std::system_error`.
     supervisor(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options);
 
-    /// Until all is over: the program's exit code.
+    /// Returns when all workers have ended. The result is the program's exit code.
     int run();
 
 private:
     using clock = worker_process::clock;
     using role = worker_process::role;
 
-    /// Where one worker follows the other.
+    /// One worker index. A replacement worker gets the same slot.
     struct slot {
         restart_delay delay;
-        clock::time_point next_start = clock::time_point::max();  // while it is empty
+        clock::time_point next_start = clock::time_point::max();  // of a replacement worker
     };
 
-    // ---- what comes from outside
+    // ---- events
     void wait();
     void handle_signals();
     void collect_ready();
     void reap_exited();
     void enforce_limits();
     void start_due();
-    void tell_stats();
+    void report_stats();
 
     // ---- workers
     void start(unsigned index, role as);
     void fork(worker_process& into);
-    [[noreturn]] void become(worker_process& own) noexcept;
-    void is_ready(worker_process& ready);
-    void has_ended(const worker_process& ended, const std::string& how);
-    void is_lost(unsigned index, const std::string& what, std::chrono::milliseconds lived);
+    [[noreturn]] void run_child(worker_process& own) noexcept;
+    void handle_ready(worker_process& ready);
+    void handle_ended(const worker_process& ended, const std::string& how);
+    void replace_or_give_up(unsigned index, const std::string& what, std::chrono::milliseconds lived);
     [[nodiscard]] bool all_are_ready() noexcept;
     [[nodiscard]] worker_process* current(unsigned index) noexcept;
 
-    // ---- all of them
-    void begin_roll();
-    void roll_on(unsigned index);
-    void end_roll();
-    void end_all();
+    // ---- rolling restart and shutdown
+    void begin_rolling_restart();
+    void restart_from(unsigned index);
+    void end_rolling_restart();
+    void shut_down();
 
     const std::function<void(worker&)>& main_;
     const prefork_options& options_;
     listen_sockets sockets_;
     parent_signals signals_;
-    unique_fd lifeline_;      // the workers', to read
-    unique_fd lifeline_end_;  // the parent's alone
+    unique_fd lifeline_;      // read end, inherited by the workers: end of file means that the parent has died
+    unique_fd lifeline_end_;  // write end, open only in the parent
     std::vector<slot> slots_;
     std::list<worker_process> processes_;
-    std::optional<unsigned> rolling_;  // the index that has a successor in the making
-    bool rolls_again_ = false;
+    std::optional<unsigned> restarting_;  // index whose successor is starting; set during a rolling restart
+    bool restart_requested_ = false;      // SIGHUP arrived during a rolling restart
     bool all_were_ready_ = false;
     bool ending_ = false;
     bool gave_up_ = false;

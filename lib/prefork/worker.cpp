@@ -9,7 +9,7 @@ worker::worker(unsigned index, std::vector<net::tcp_listener> listeners, std::fu
     : index_{index}, listeners_{std::move(listeners)}, on_ready_{std::move(on_ready)} {}
 
 void worker::ready() {
-    if (const auto tell = std::exchange(on_ready_, nullptr)) tell();
+    if (const auto notify = std::exchange(on_ready_, nullptr)) notify();
 }
 
 void worker::serve(const std::function<void(net::tcp_stream)>& handler) {

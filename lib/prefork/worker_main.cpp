@@ -22,14 +22,15 @@ namespace {
 
 std::string worker_name(const worker_start& own) { return "worker " + std::to_string(own.index); }
 
-/// Those that a terminal sends to all processes are the parent's affair, also where a worker starts programs.
+/// A terminal sends SIGINT and SIGHUP to all processes of the group. Only the parent handles them. Programs that the
+/// worker starts inherit SIG_IGN.
 void leave_to_parent(int signal) noexcept {
     struct sigaction ignore {};
     ignore.sa_handler = SIG_IGN;
     ::sigaction(signal, &ignore, nullptr);
 }
 
-/// A signal that came since the fork is delivered here.
+/// Restores the mask `mask` with SIGTERM unblocked. Delivers a SIGTERM that has been pending since the fork.
 void unblock_signals(sigset_t mask) noexcept {
     ::sigdelset(&mask, SIGTERM);
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
@@ -44,19 +45,19 @@ std::vector<net::tcp_listener> listeners_on(std::vector<unique_fd>& sockets) {
     return made;
 }
 
-void tell_stats(shared_stats& board) {
+void publish_stats(shared_stats& shared) {
     for (;;) {
-        board.write(stats());
+        shared.write(stats());
         this_fiber::sleep_for(std::chrono::seconds{1});
     }
 }
 
-/// In the first fiber.
+/// Body of the first fiber.
 void work(worker_start& own, signal_set& terminate, const std::function<void(worker&)>& main, bool& is_orphan) {
     scheduler& here = *scheduler::current();
     task& first = here.running();
     worker self{own.index, listeners_on(own.listening), [&own] {
-                    // Where nobody reads it any more the parent is gone, and somebody else looks after that.
+                    // An error means that the parent has died. The fiber "end of the parent" handles that.
                     sys::write(own.ready.get(), "r", 1);
                     own.ready = {};
                 }};
@@ -67,11 +68,11 @@ void work(worker_start& own, signal_set& terminate, const std::function<void(wor
     const auto stops = spawn({.name = "end of the parent"}, [&] {
         io::wait_readable(own.lifeline.get());
         is_orphan = true;
-        log::error(worker_name(own) + " stops: its parent is gone");
+        log::error(worker_name(own) + ": stopping: the parent process has died");
         here.request_stop(first);
     });
-    const auto tells =
-        own.stats != nullptr ? spawn({.name = "stats"}, tell_stats, std::ref(*own.stats)) : fiber<void>{};
+    const auto publishes =
+        own.stats != nullptr ? spawn({.name = "stats"}, publish_stats, std::ref(*own.stats)) : fiber<void>{};
     main(self);
 }
 
@@ -89,10 +90,10 @@ void run_worker(worker_start start, const std::function<void(worker&)>& main, co
         run(options, [&] { work(start, terminate, main, is_orphan); });
         code = 0;
     } catch (const std::exception& failure) {
-        // An orphan is stopped, and that it was is no news.
-        if (!is_orphan) log::error(worker_name(start) + ": its main has thrown: " + failure.what());
+        // After the death of the parent `main` is stopped on purpose. That is in the log already.
+        if (!is_orphan) log::error(worker_name(start) + ": main threw an exception: " + failure.what());
     } catch (...) {
-        log::error(worker_name(start) + ": its main has thrown what is no std::exception");
+        log::error(worker_name(start) + ": main threw an exception that is not a std::exception");
     }
     std::exit(code);
 }

@@ -16,24 +16,25 @@ namespace coir::detail {
 /// "80 ms", "3 s", "2 min".
 std::string in_words(std::chrono::milliseconds duration);
 
-/// A worker's process, as its parent sees it.
+/// The parent's record of one worker process.
 class worker_process {
 public:
     using clock = std::chrono::steady_clock;
 
     enum class role : std::uint8_t {
-        current,    // the one in its place
-        successor,  // in a rolling restart, until it is ready
-        retired,    // told to drain
+        current,    // the worker that serves under its index
+        successor,  // started by a rolling restart and not yet ready
+        retired,    // asked to drain
     };
 
-    /// What it and its child will need, before the fork. Throws `std::system_error`.
-    worker_process(unsigned index, role as_what, bool tells_stats);
+    /// Before the fork: creates the pipe and, if `shares_stats`, the shared memory between parent and child.
+    /// Throws `std::system_error`.
+    worker_process(unsigned index, role as_what, bool shares_stats);
 
-    /// In the parent, after the fork: which has until `limit` to be ready. Throws `std::system_error`.
-    void has_begun(pid_t child, clock::time_point limit);
+    /// In the parent, after the fork. The child must be ready before `limit`. Throws `std::system_error`.
+    void set_started(pid_t child, clock::time_point limit);
 
-    /// The child's ends.
+    /// In the child: its end of the pipe and its statistics.
     [[nodiscard]] unique_fd take_ready_end() noexcept { return std::move(ready_end_); }
     [[nodiscard]] std::unique_ptr<shared_stats> take_stats() noexcept { return std::move(stats_); }
 
@@ -43,22 +44,23 @@ public:
     [[nodiscard]] std::string name() const;
     [[nodiscard]] std::chrono::milliseconds age() const;
 
-    /// To be polled: readable when it has ended, and when there is news of its being ready.
+    /// Descriptors to poll: readable when the process has ended, or when `take_ready_notice` has something to read.
     [[nodiscard]] int exit_descriptor() const noexcept { return end_.fd.get(); }
     [[nodiscard]] int ready_descriptor() const noexcept { return ready_pipe_.get(); }
 
     [[nodiscard]] bool is_ready() const noexcept { return ready_; }
-    /// Whether it has become ready since it was last asked.
-    [[nodiscard]] bool becomes_ready() noexcept;
+    /// Whether the worker has become ready since the last call. Never waits.
+    [[nodiscard]] bool take_ready_notice() noexcept;
 
-    /// Asks it to drain, and to have ended at `limit`.
+    /// Sends SIGTERM: the worker drains, and must have ended at `limit`.
     void retire(clock::time_point limit) noexcept;
     void kill() noexcept;
 
-    /// When it is to be killed: it was not ready, or has not drained, in time.
+    /// When the supervisor kills the process, because it is not ready or not drained by then.
     [[nodiscard]] clock::time_point limit() const noexcept { return limit_; }
 
-    /// How it has ended, for a log: "was killed by signal 11 (Segmentation fault)". Nothing while it has not.
+    /// Describes for the log how the process ended: "was killed by signal 11 (Segmentation fault)". Empty while it
+    /// runs. Never waits.
     [[nodiscard]] std::optional<std::string> try_reap() noexcept;
 
     [[nodiscard]] std::optional<scheduler_stats> stats() const noexcept {

@@ -14,20 +14,21 @@ namespace coir::test {
 
 namespace {
 
-std::optional<std::uint64_t> seed_of_environment() {
+std::optional<std::uint64_t> seed_from_environment() {
     const char* const given = std::getenv("COIR_SEED");
     if (given == nullptr) return std::nullopt;
     const std::string_view text{given};
     std::uint64_t seed = 0;
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seed);
     if (failure != std::errc{} || end != text.data() + text.size()) {
-        throw std::invalid_argument{"COIR_SEED is a number, as explore has printed it, and not '" + std::string{text} +
-                                    "'"};
+        throw std::invalid_argument{
+            "explore: COIR_SEED is '" + std::string{text} +
+            "', not a decimal number of 64 bits; set it to the seed of a failed run, or unset it"};
     }
     return seed;
 }
 
-/// Throws what `test` or one of its fibers has thrown.
+/// Throws the exception of `test`, or else the first one that escaped a fiber whose result can no longer be retrieved.
 void run_once(std::uint64_t seed, const std::function<void()>& test, run_options options) {
     options.seed = seed;
     std::exception_ptr unhandled;
@@ -53,7 +54,7 @@ std::string message_of_current_exception() {
 }  // namespace
 
 void explore(std::size_t runs, const std::function<void()>& test, run_options options) {
-    const std::optional<std::uint64_t> wanted = seed_of_environment();
+    const std::optional<std::uint64_t> wanted = seed_from_environment();
     const std::uint64_t first = wanted.value_or(1);
     const std::uint64_t count = wanted ? 1 : runs;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -61,8 +62,8 @@ void explore(std::size_t runs, const std::function<void()>& test, run_options op
             run_once(first + i, test, options);
         } catch (...) {
             const std::string seed = std::to_string(first + i);
-            log::error("explore: run " + std::to_string(i + 1) + " of " + std::to_string(count) +
-                       " failed: " + message_of_current_exception() + "\n  again, and alone: COIR_SEED=" + seed);
+            log::error("explore: run " + std::to_string(i + 1) + " of " + std::to_string(count) + " failed: " +
+                       message_of_current_exception() + "\n  to repeat this run alone: COIR_SEED=" + seed);
             throw;
         }
     }

@@ -12,7 +12,7 @@ namespace coir::detail {
 
 void run_scheduler(const run_options& options, const closure_ops& ops, void* closure) {
     if (scheduler::current() != nullptr) {
-        throw std::logic_error{"coir::run was called within a fiber: use coir::spawn, or call the function itself"};
+        throw std::logic_error{"run: called in a fiber; use coir::spawn, or call the function directly"};
     }
     const sigpipe_blocked quiet;
     scheduler here{{
@@ -33,8 +33,8 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
     here.run(main);
     main.failure_seen = true;
     if (main.end == task_end::failed) std::rethrow_exception(main.failure);
-    // Nobody stops the first fiber but its own code, which let `cancelled` pass.
-    if (main.end == task_end::stopped) throw fiber_stopped{"the first fiber ended by a stop and has no result"};
+    // Only code of the program stops the first fiber.
+    if (main.end == task_end::stopped) throw fiber_stopped{"run: the first fiber was stopped and has no result"};
 }
 
 }  // namespace coir::detail

@@ -23,13 +23,13 @@ namespace coir {
 
 namespace {
 
-/// The threads of one call, and the first of their failures.
+/// The threads of one `run_on_cores` call and the first exception of any of them.
 class crew {
 public:
     crew(const run_options& options, const std::function<void(unsigned)>& main) : options_{options}, main_{main} {}
 
     void start(unsigned n);
-    /// Waits for the end of all, and throws the first failure.
+    /// Joins all threads and throws the first exception.
     void finish();
 
 private:
@@ -41,7 +41,7 @@ private:
     const std::function<void(unsigned)>& main_;
     detail::affinity processors_ = detail::affinity::of_process();
     bool bound_ = false;
-    concurrent_channel<int> failed_{1};  // closed when one has
+    concurrent_channel<int> failed_{1};  // closed when a thread has failed; carries no values
     std::mutex mutex_;
     std::exception_ptr failure_;
     std::vector<std::thread> threads_;
@@ -53,9 +53,9 @@ void crew::start(unsigned n) {
     try {
         for (unsigned core = 0; core < n; ++core) threads_.emplace_back([this, core] { work(core); });
     } catch (const std::system_error& failure) {
-        fail(std::make_exception_ptr(
-            std::system_error{failure.code(), "run_on_cores: thread " + std::to_string(threads_.size() + 1) + " of " +
-                                                  std::to_string(n) + detail::clone_refusal(failure.code().value())}));
+        fail(std::make_exception_ptr(std::system_error{
+            failure.code(), "run_on_cores: cannot start thread " + std::to_string(threads_.size() + 1) + " of " +
+                                std::to_string(n) + detail::clone_refusal(failure.code().value())}));
     }
 }
 
@@ -77,7 +77,7 @@ void crew::work(unsigned core) noexcept {
 void crew::run_core(unsigned core) {
     run_options own = options_;
     if (!own.name.empty()) own.name += ' ' + std::to_string(core);
-    own.main_stack_size = own.stack_size;  // of the fiber that waits for the one that does the work
+    own.main_stack_size = own.stack_size;  // the first fiber only waits; `body` gets the large stack
     run(own, [this, core] {
         const std::string name = "core " + std::to_string(core);
         auto body = spawn({.name = name, .stack_size = options_.main_stack_size}, [this, core] { main_(core); });
@@ -106,7 +106,7 @@ void run_on_cores(unsigned n, const std::function<void(unsigned)>& main) { run_o
 
 void run_on_cores(unsigned n, const run_options& options, const std::function<void(unsigned)>& main) {
     if (detail::scheduler::current() != nullptr) {
-        throw std::logic_error{"coir::run_on_cores was called within a fiber: call it from main, or a thread"};
+        throw std::logic_error{"run_on_cores: called in a fiber; call it from main or from a thread without fibers"};
     }
     crew all{options, main};
     all.start(n != 0 ? n : available_cores());

@@ -142,7 +142,7 @@ TEST_CASE("policy: on_report is called on a thread of its own before run returns
     };
     coir::run(options, [] { ::usleep(1000); });
     CHECK(there != here);
-    CHECK(log.count("on_report has thrown: no more paper") == 1);
+    CHECK(log.count("on_report threw an exception: no more paper") == 1);
 }
 
 TEST_CASE("policy: classes that are not asked for are not reported") {
@@ -194,14 +194,16 @@ TEST_CASE("environment: a malformed variable is an error that names it and what 
         }
         return "none";
     };
-    CHECK(error_of("COIR_BLOCKING", "loud") == "COIR_BLOCKING is 'loud': it may be off, warn, fail, abort");
+    CHECK(error_of("COIR_BLOCKING", "loud") == "COIR_BLOCKING: invalid value 'loud'; allowed: off, warn, fail, abort");
     CHECK(error_of("COIR_BLOCKING_ENGINE", "steam") ==
-          "COIR_BLOCKING_ENGINE is 'steam': it may be automatic, watch, hooks, trap");
-    CHECK(
-        error_of("COIR_BLOCKING_STALL_MS", "soon").starts_with("COIR_BLOCKING_STALL_MS is 'soon': it may be a number"));
-    CHECK(error_of("COIR_BLOCKING_STALL_MS", "0").starts_with("COIR_BLOCKING_STALL_MS is '0'"));
-    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,naps").starts_with("COIR_BLOCKING_CLASSES is 'sleep,naps'"));
-    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,-poll").starts_with("COIR_BLOCKING_CLASSES is 'sleep,-poll'"));
+          "COIR_BLOCKING_ENGINE: invalid value 'steam'; allowed: automatic, watch, hooks, trap");
+    CHECK(error_of("COIR_BLOCKING_STALL_MS", "soon")
+              .starts_with("COIR_BLOCKING_STALL_MS: invalid value 'soon'; allowed: a number"));
+    CHECK(error_of("COIR_BLOCKING_STALL_MS", "0").starts_with("COIR_BLOCKING_STALL_MS: invalid value '0'"));
+    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,naps")
+              .starts_with("COIR_BLOCKING_CLASSES: invalid value 'sleep,naps'"));
+    CHECK(error_of("COIR_BLOCKING_CLASSES", "sleep,-poll")
+              .starts_with("COIR_BLOCKING_CLASSES: invalid value 'sleep,-poll'"));
     CHECK(error_of("COIR_BLOCKING", "") == "none");
 }
 

@@ -94,7 +94,7 @@ TEST_CASE("suppressions: a date that is none, a rule without a pattern and a fol
 TEST_CASE("suppressions: a line that is no rule is an error that names the file and the line") {
     const coir::test::temporary_file file{"class:disk\nclas:disk\n"};
     CHECK_THROWS_WITH_AS(coir::detail::suppressions{file.path()},
-                         (file.path() + ":2: 'clas:disk' is no rule: it begins with call-stack-contains:, "
+                         (file.path() + ":2: 'clas:disk' is not a rule; a rule begins with call-stack-contains:, "
                                         "function-name-matches:, called-from-lib:, src:, class: or fiber:")
                              .c_str(),
                          std::invalid_argument);

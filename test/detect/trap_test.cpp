@@ -574,7 +574,7 @@ TEST_CASE("trap: where a seccomp filter refuses it, hooks look, and that is said
             require(found.engine == coir::blocking_engine::hooks, "hooks");
             require(found.missing.find("seccomp") != found.missing.npos, found.missing);
         }
-        require(log.count("no traps look for blocking") == 1, log.text());
+        require(log.count("system calls are not trapped") == 1, log.text());
     });
     INFO(end.output);
     CHECK_FALSE(end.died());
@@ -599,11 +599,11 @@ TEST_CASE("trap: under valgrind and rr, which do not know it, hooks look") {
     const coir::test::captured_log quiet;
     {
         const coir::test::variable recorded{"RUNNING_UNDER_RR", "1"};
-        CHECK(status_with_traps().missing == "rr knows no Syscall User Dispatch");
+        CHECK(status_with_traps().missing == "rr does not support Syscall User Dispatch");
     }
     const coir::test::variable preloaded{"LD_PRELOAD", "/usr/libexec/valgrind/vgpreload_core.so"};
     CHECK(status_with_traps().engine == coir::blocking_engine::hooks);
-    CHECK(status_with_traps().missing == "valgrind knows no Syscall User Dispatch");
+    CHECK(status_with_traps().missing == "valgrind does not support Syscall User Dispatch");
 }
 
 // ---- what is left behind -------------------------------------------------------------------------------------------

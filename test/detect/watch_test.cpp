@@ -172,7 +172,7 @@ TEST_CASE(
     });
     INFO(child.output);
     CHECK(child.says("\"locked out\""));
-    CHECK(child.says("it waits for itself"));
+    CHECK(child.says("deadlock, because a fiber of this thread holds the mutex"));
 }
 
 TEST_CASE("watch: a hooked call that does not come back is reported while it lasts, and counted once") {

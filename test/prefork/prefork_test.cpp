@@ -398,7 +398,7 @@ TEST_CASE("prefork: a worker that is killed is replaced, and the log says how it
     const pid_t killed = server.wait_for_workers(2).front();
     ::kill(killed, SIGKILL);
     server.wait_for("worker 0 (pid " + std::to_string(killed) + ") was killed by signal 9 (Killed) after ");
-    CHECK(server.wait_for("; the next one starts ") == "in 1 ms");
+    CHECK(server.wait_for("; a replacement starts ") == "in 1 ms");
     server.wait_for("worker 0 (pid ");
     server.wait_for(") is ready");
     CHECK(who_answers(port));
@@ -413,7 +413,7 @@ TEST_CASE("prefork: one that lived for long is replaced at once") {
     prefork_server server{1, serve_who, options};
     for (int i = 0; i < 3; ++i) {
         ::kill(server.wait_for_workers(1).front(), SIGSEGV);
-        CHECK(server.wait_for("; the next one starts ") == "at once");
+        CHECK(server.wait_for("; a replacement starts ") == "immediately");
     }
     server.wait_for_workers(1);
     server.signal(SIGTERM);
@@ -427,11 +427,11 @@ TEST_CASE("prefork: where main returns unasked it is tried again, after longer a
     prefork_server server{1, [](worker&) {}, options};
     for (const char* delay : {"in 1 ms", "in 2 ms", "in 4 ms", "in 4 ms"}) {
         server.wait_for("ended with exit code 0 after ");
-        CHECK(server.wait_for("; the next one starts ") == delay);
+        CHECK(server.wait_for("; a replacement starts ") == delay);
     }
     CHECK(server.end() == 1);
     CHECK(server.says("[error] coir: worker 0 (pid "));
-    CHECK(server.says("; 5 in a row have not lasted, and prefork gives up"));
+    CHECK(server.says(" failed 5 times in a row"));
 }
 
 TEST_CASE("prefork: what main throws is logged, and giving up drains the others") {
@@ -445,7 +445,7 @@ TEST_CASE("prefork: what main throws is logged, and giving up drains the others"
                               tell("drained");
                           },
                           options};
-    server.wait_for("coir: worker 1: its main has thrown: no such table");
+    server.wait_for("coir: worker 1: main threw an exception: no such table");
     server.wait_for("ended with exit code 1 after ");
     CHECK(server.end() == 1);
     CHECK(server.says("drained"));
@@ -456,9 +456,9 @@ TEST_CASE("prefork: a worker that is not ready in time is killed, and counts as 
     options.start_limit = 20ms;
     options.restart.attempts = 2;
     prefork_server server{1, [](worker& self) { self.wait_for_drain(); }, options};
-    server.wait_for(") is not ready within 20 ms, and is killed");
+    server.wait_for("): killed: not ready within 20 ms");
     CHECK(server.end() == 1);
-    CHECK(server.count("is not ready within") == 2);
+    CHECK(server.count(": killed: not ready within") == 2);
 }
 
 TEST_CASE("prefork: a worker may drain itself, and is replaced") {
@@ -518,7 +518,7 @@ TEST_CASE("prefork: SIGTERM lets what runs come to its end, and takes nobody any
     const plain_client client{port};
     CHECK(client.line() == "begun");
     server.signal(SIGTERM);
-    server.wait_for("prefork: ends by SIGTERM");
+    server.wait_for("prefork: SIGTERM received");
     for (bool refused = false; !refused;) {
         const plain_client late{port};  // it may still be in the time between the two
         refused = !late.connected();
@@ -536,7 +536,7 @@ TEST_CASE("prefork: what does not end within the grace period is killed") {
     const plain_client client{server.port()};
     CHECK(client.line() == "begun");
     server.signal(SIGTERM);
-    server.wait_for(" has not drained within 20 ms, and is killed");
+    server.wait_for(": killed: not drained within 20 ms");
     CHECK(server.end() == 0);
     CHECK(server.says("was killed by signal 9"));
     CHECK_FALSE(client.line());
@@ -549,10 +549,10 @@ TEST_CASE("prefork: told to end a second time, it does not wait for the grace pe
     const plain_client client{server.port()};
     CHECK(client.line() == "begun");
     server.signal(SIGTERM);
-    server.wait_for("prefork: ends by SIGTERM");
+    server.wait_for("prefork: SIGTERM received");
     server.signal(SIGINT);
     CHECK(server.end() == 0);
-    CHECK(server.says("told to end once more"));
+    CHECK(server.says("prefork: second stop signal: killing the workers"));
 }
 
 TEST_CASE("prefork: told to end while a worker is about to be started again, it ends") {
@@ -560,7 +560,7 @@ TEST_CASE("prefork: told to end while a worker is about to be started again, it 
     options.restart.first = 1h;
     options.restart.longest = 1h;
     prefork_server server{1, [](worker&) {}, options};
-    server.wait_for("the next one starts in 60 min");
+    server.wait_for("a replacement starts in 60 min");
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
 }
@@ -587,7 +587,7 @@ TEST_CASE("prefork: when its parent is killed a worker stops in order, and dies 
     for (const pid_t each : workers) CHECK(orphan_ends(each));
     CHECK(server.end() == -SIGKILL);
     CHECK(server.count("stopped") == 2);
-    CHECK(server.count("stops: its parent is gone") == 2);
+    CHECK(server.count("stopping: the parent process has died") == 2);
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
@@ -631,7 +631,7 @@ TEST_CASE("prefork: SIGHUP replaces all workers, and no connection is refused or
         CHECK(after);
         CHECK(after != before[0]);
         CHECK(after != before[1]);
-        CHECK(server.says("the rolling restart has come to its end"));
+        CHECK(server.says("prefork: rolling restart complete"));
         server.signal(SIGTERM);
         CHECK(server.end() == 0);
     }
@@ -643,10 +643,10 @@ TEST_CASE("prefork: in a rolling restart the old worker finishes what runs") {
     const plain_client old{port};
     CHECK(old.line() == "begun");
     server.signal(SIGHUP);
-    server.wait_for("the rolling restart has come to its end");
+    server.wait_for("prefork: rolling restart complete");
     old.say("!");
     CHECK(old.line() == "done");
-    server.wait_for("; it had been told to drain");
+    server.wait_for("; it was asked to drain");
     const plain_client young{port};
     CHECK(young.line() == "begun");
     young.say("!");
@@ -671,13 +671,13 @@ TEST_CASE("prefork: a successor that fails ends the rolling restart, and the old
     for (const char* how : {"1", "2"}) {
         std::fclose(std::fopen((flag + how).c_str(), "w"));
         server.signal(SIGHUP);
-        server.wait_for("; the rolling restart ends, and the old workers stay");
+        server.wait_for("; rolling restart aborted: the old workers keep running");
         const auto answer = who_answers(port).value();
         CHECK((answer == workers[0] || answer == workers[1]));
         std::filesystem::remove(flag + how);
     }
     server.signal(SIGHUP);  // mended
-    server.wait_for("the rolling restart has come to its end");
+    server.wait_for("prefork: rolling restart complete");
     CHECK(who_answers(port));
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
@@ -694,10 +694,10 @@ TEST_CASE("prefork: a SIGHUP during a rolling restart brings another one") {
     server.signal(SIGHUP);
     server.signal(SIGHUP);  // counts as one
     std::filesystem::remove(gate);
-    for (int i = 0; i < 2; ++i) server.wait_for("the rolling restart has come to its end");
+    for (int i = 0; i < 2; ++i) server.wait_for("prefork: rolling restart complete");
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
-    CHECK(server.count("begins, by SIGHUP") == 2);
+    CHECK(server.count("rolling restart begins") == 2);
 }
 
 TEST_CASE("prefork: where the old worker dies while its successor begins, that takes its place") {
@@ -710,7 +710,7 @@ TEST_CASE("prefork: where the old worker dies while its successor begins, that t
     server.signal(SIGHUP);
     server.wait_for("begins");
     ::kill(old, SIGKILL);
-    server.wait_for("; its successor is on the way");
+    server.wait_for("; its successor is already starting");
     std::filesystem::remove(gate);
     const pid_t young = server.wait_for_workers(1).front();
     CHECK(who_answers(port) == young);
@@ -767,7 +767,7 @@ TEST_CASE("prefork: tells the service manager when it is ready, reloads and stop
 
 TEST_CASE("prefork: a service manager that does not listen is no reason to end") {
     prefork_server server{1, serve_who, on_loopback(), [] { ::setenv("NOTIFY_SOCKET", "@coir-test-nobody", 1); }};
-    server.wait_for("NOTIFY_SOCKET '@coir-test-nobody' cannot be told 'READY=1'");
+    server.wait_for("cannot send 'READY=1' to NOTIFY_SOCKET '@coir-test-nobody'");
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
 }

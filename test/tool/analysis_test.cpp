@@ -101,7 +101,8 @@ TEST_CASE("analysis: --min-duration goes by the longest time, and spares latent 
     latent.max_ms = 0;
     const result found = analysed(asked, {at_line(1), unknown, latent});
     CHECK(found.findings.size() == 2);
-    CHECK(found.notes == std::vector<std::string>{"1 place held the thread for less than --min-duration"});
+    CHECK(found.notes ==
+          std::vector<std::string>{"not reported: 1 location that held the thread for less than --min-duration"});
 }
 
 TEST_CASE("analysis: --class chooses") {
@@ -154,7 +155,7 @@ TEST_CASE("analysis: --max-findings cuts what is shown, says so, and changes not
     asked.max_findings = 0;
     const result found = analysed(asked, {at_line(1), at_line(2)});
     CHECK(found.findings.empty());
-    CHECK(found.notes == std::vector<std::string>{"2 findings more are left out, by --max-findings"});
+    CHECK(found.notes == std::vector<std::string>{"not reported: 2 more findings, because of --max-findings"});
     CHECK(fails(asked, {at_line(1)}));
 }
 

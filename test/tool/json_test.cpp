@@ -84,7 +84,7 @@ TEST_CASE("json: a file of another form is an error that names it") {
     CHECK(complaint_about("{\"version\": 2}").find("version 2") != std::string::npos);
     std::string unknown_class = to_json(sample());
     unknown_class.replace(unknown_class.find("\"sleep\""), 7, "\"snore\"");
-    CHECK(complaint_about(unknown_class).find("'snore' is none of the classes") != std::string::npos);
+    CHECK(complaint_about(unknown_class).find("'snore' is not a class; the classes are") != std::string::npos);
 }
 
 TEST_CASE("json: a baseline names each place once, and the full report serves as one") {

@@ -60,7 +60,8 @@ TEST_CASE("options: -o takes a format and a file, as often as wanted") {
     CHECK(made.asked.outputs[0].path.empty());
     CHECK(made.asked.outputs[1].format == "sarif");
     CHECK(made.asked.outputs[1].path == "a:b.sarif");
-    CHECK(read({"run", "-o", "pdf", "--", "prog"}).errors.find("'pdf' is none of text, json") != std::string::npos);
+    CHECK(read({"run", "-o", "pdf", "--", "prog"}).errors.find("'pdf' is not a format; the formats are text, json") !=
+          std::string::npos);
     CHECK(read({"run", "-o", "json:", "--", "prog"}).status == 64);
 }
 
@@ -105,7 +106,7 @@ TEST_CASE("options: engines, patterns and choices are checked") {
     CHECK(read({"run", "--engine", "auto", "--", "prog"}).asked.engine == "trap");
     CHECK(read({"run", "--engine", "hooks", "--", "prog"}).asked.engine == "hooks");
     CHECK(read({"run", "--engine", "guess", "--", "prog"}).status == 64);
-    CHECK(read({"run", "--owner", "(", "--", "prog"}).errors.find("no regular expression") != std::string::npos);
+    CHECK(read({"run", "--owner", "(", "--", "prog"}).errors.find("not a regular expression") != std::string::npos);
     CHECK(read({"run", "--max-findings", "ten", "--", "prog"}).status == 64);
     CHECK(read({"run", "--max-findings", "10", "--", "prog"}).asked.max_findings == 10);
     CHECK(read({"diff", "one"}).status == 64);

@@ -19,5 +19,5 @@ TEST_CASE("pattern: names as long as templates make them are no trouble") {
 }
 
 TEST_CASE("pattern: a text that is none is an error that says why") {
-    CHECK_THROWS_WITH_AS(pattern{"("}, "'(' is no regular expression: Unmatched ( or \\(", detector::usage_error);
+    CHECK_THROWS_WITH_AS(pattern{"("}, "'(' is not a regular expression: Unmatched ( or \\(", detector::usage_error);
 }

@@ -85,7 +85,7 @@ TEST_CASE("junit: a program in which nobody looked has passed nothing") {
     const std::string text = to_junit(result{});
     CHECK(is_balanced(text));
     CHECK(contains(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
-    CHECK(contains(text, "<skipped message=\"no run of coir was seen\"/>"));
+    CHECK(contains(text, "<skipped message=\"no run of coir was recorded\"/>"));
 }
 
 TEST_CASE("junit: a finding is a failure with its rule, its headline and its stack") {
@@ -241,7 +241,7 @@ TEST_CASE("html: what all fibers begin with is folded away, and there") {
     what.stack.push_back({.function = "coir::detail::task_main()", .file = "", .module = "", .plumbing = true});
     const std::string page = to_html(result_of({what}));
     CHECK(is_balanced_html(page));
-    CHECK(contains(page, "<summary>and 1 more, of coir and the C++ library</summary><ol class=\"stack\" start=\"4\">"));
+    CHECK(contains(page, "<summary>and 1 more, in coir and the C++ library</summary><ol class=\"stack\" start=\"4\">"));
     CHECK(contains(page, "<li class=\"plumbing\">coir::detail::task_main()</li>"));
 }
 
@@ -279,19 +279,21 @@ TEST_CASE("html: a program that never blocks has a page that says so") {
 
 TEST_CASE("html: where nobody looked, the page does not say that nothing blocks") {
     const std::string page = to_html(result{});
-    CHECK(contains(page, "No run of coir was seen."));
+    CHECK(contains(page, "No run of coir was recorded."));
     CHECK_FALSE(contains(page, "No fiber held its thread."));
 }
 
 TEST_CASE("html: the summary tells what held a thread from what only could have, and from what is suppressed") {
     const std::string page = to_html(result_of({a_hog(), a_sleep(), a_latent_write(), a_suppressed_sleep()}));
-    CHECK(contains(page, "Fibers held their thread at 2 places, for 1.31 s in all. 1 call could have, and did not this "
-                         "time. 1 finding is suppressed."));
+    CHECK(contains(
+        page,
+        "Fibers held their thread at 2 locations, for 1.31 s in total. 1 call could have blocked, but did not this "
+        "time. 1 finding is suppressed."));
 }
 
 TEST_CASE("html: a finding without place and stack is shown for what is known") {
     const std::string page = to_html(result_of({one_without_place()}));
     CHECK(is_balanced_html(page));
-    CHECK(contains(page, "place unknown"));
-    CHECK(contains(page, "The stack is not known."));
+    CHECK(contains(page, "location unknown"));
+    CHECK(contains(page, "The stack is unknown."));
 }

@@ -101,7 +101,7 @@ TEST_CASE("run: what a program found until it was killed or left by _exit is rep
 TEST_CASE("run: after the time-out the program is ended, and the call that it was in is reported") {
     const tool_ending ending = detect({"--timeout", "1s"}, {BLOCKERS, "wait"});
     CHECK(ending.status == 124);
-    CHECK(ending.says("did not come back"));
+    CHECK(ending.says("until the program ended"));
     CHECK(ending.says("by --timeout"));
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("run: a file of rules or a baseline that cannot be read or makes no se
     const std::vector<std::string> touch{"touch", folder.at("was run")};
     const tool_ending malformed = detect({"--suppressions", no_rule}, touch);
     CHECK(malformed.status == 64);
-    CHECK(malformed.complains(no_rule + ":2: 'clas:disk' is no rule"));
+    CHECK(malformed.complains(no_rule + ":2: 'clas:disk' is not a rule"));
     const tool_ending missing = detect({"--suppressions", folder.at("none")}, touch);
     CHECK(missing.status == 64);
     CHECK(missing.complains(folder.at("none") + ": No such file"));
@@ -196,7 +196,7 @@ TEST_CASE("run: a program that cannot be started, and one that never runs coir")
     CHECK(detect({}, {"/"}).status == 126);
     const tool_ending other = detect({}, {"true"});
     CHECK(other.status == 0);
-    CHECK(other.says("no run of coir was seen"));
+    CHECK(other.says("no run of coir was recorded"));
     CHECK(detect({"--require-engine", "hooks"}, {"true"}).status == 69);
     CHECK(detect({"--require-engine", "hooks", "--engine", "watch"}, {BLOCKERS}).status == 69);
     CHECK(detect({"--require-engine", "hooks", "--engine", "hooks"}, {BLOCKERS}).status == 0);

@@ -44,7 +44,7 @@ TEST_CASE("suppressing: a rule that is over suppresses nothing, and says so") {
     rules.apply(findings);
     CHECK_FALSE(findings[0].suppressed_by.empty());
     CHECK(rules.unused() ==
-          std::vector<std::string>{"suppression is over since 2001-02-03: " + file + ":1: class:sleep"});
+          std::vector<std::string>{"expired suppression (last day 2001-02-03): " + file + ":1: class:sleep"});
 }
 
 TEST_CASE("suppressing: libraries are named by their files, without folders") {

@@ -65,7 +65,7 @@ TEST_CASE("text: the summary of a good run, and of one that never was") {
     result made;
     made.engine = "hooks";
     CHECK(summary_of(made) == "blocking-detector: no fiber held its thread; engine hooks");
-    CHECK(summary_of({}).find("no run of coir was seen") != std::string::npos);
+    CHECK(summary_of({}).find("no run of coir was recorded") != std::string::npos);
 }
 
 TEST_CASE("text: a stack without names is led by the place in the file") {

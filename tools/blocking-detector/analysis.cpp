@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* by_baseline = "baseline";
 
-/// What a reader wants to see first.
+/// The order of findings in a report: the most important first.
 bool comes_before(const finding& one, const finding& other) {
     const auto rank = [](const finding& each) {
         return std::tuple{!each.suppressed_by.empty(), each.kind == coir::blocking_kind::latent, !each.goes_on,
@@ -23,9 +23,9 @@ bool comes_before(const finding& one, const finding& other) {
 
 }  // namespace
 
-analysis::analysis(const options& asked)
-    : asked_{asked}, suppressing_{asked.suppressions}, seen_{asked.code, asked.debug_folders} {
-    if (!asked.baseline.empty()) known_ = read_baseline(asked.baseline);
+analysis::analysis(const options& requested)
+    : options_{requested}, suppressing_{requested.suppressions}, seen_{requested.code, requested.debug_folders} {
+    if (!requested.baseline.empty()) known_ = read_baseline(requested.baseline);
 }
 
 result analysis::finish() {
@@ -36,7 +36,7 @@ result analysis::finish() {
     apply_baseline(found.findings);
     for (finding& each : found.findings) strip_prefix(each);
     std::ranges::sort(found.findings, comes_before);
-    const auto counts = [&](const finding& each) { return asked_.fail_on.contain(each.kind); };
+    const auto counts = [&](const finding& each) { return options_.fail_on.contain(each.kind); };
     has_failed_ |= std::ranges::any_of(found.findings,
                                        [&](const finding& each) { return each.suppressed_by.empty() && counts(each); });
     std::ranges::copy_if(found.findings, std::back_inserter(for_baseline_.findings), [&](const finding& each) {
@@ -47,18 +47,18 @@ result analysis::finish() {
 }
 
 void analysis::leave_out_small(std::vector<finding>& findings, std::vector<std::string>& notes) const {
-    if (asked_.classes) {
-        std::erase_if(findings, [&](const finding& each) { return !asked_.classes->contains(each.category); });
+    if (options_.classes) {
+        std::erase_if(findings, [&](const finding& each) { return !options_.classes->contains(each.category); });
     }
-    const double least = std::chrono::duration<double, std::milli>(asked_.min_duration).count();
+    const double least = std::chrono::duration<double, std::milli>(options_.min_duration).count();
     const auto left_out = std::erase_if(findings, [&](const finding& each) {
-        // How long a call has lasted that did not come back may not be known.
+        // The duration of a call that never returned may be unknown.
         const bool is_known = each.max_ms > 0 || !each.goes_on;
         return each.kind != coir::blocking_kind::latent && is_known && each.max_ms < least;
     });
     if (left_out > 0) {
-        notes.push_back(std::to_string(left_out) + (left_out == 1 ? " place" : " places") +
-                        " held the thread for less than --min-duration");
+        notes.push_back("not reported: " + std::to_string(left_out) + (left_out == 1 ? " location" : " locations") +
+                        " that held the thread for less than --min-duration");
     }
 }
 
@@ -70,14 +70,14 @@ void analysis::apply_baseline(std::vector<finding>& findings) const {
 
 void analysis::note_suppressions(std::vector<std::string>& notes) {
     std::ranges::move(suppressing_.hits(), std::back_inserter(notes));
-    if (asked_.unused == unused_rules::off) return;
+    if (options_.unused == unused_rules::off) return;
     const std::vector<std::string> unused = suppressing_.unused();
-    has_failed_ |= asked_.unused == unused_rules::error && !unused.empty();
+    has_failed_ |= options_.unused == unused_rules::error && !unused.empty();
     std::ranges::copy(unused, std::back_inserter(notes));
 }
 
 void analysis::strip_prefix(finding& of) const {
-    std::string prefix = asked_.strip_prefix;
+    std::string prefix = options_.strip_prefix;
     if (prefix.empty()) return;
     if (!prefix.ends_with('/')) prefix += '/';
     const auto strip = [&](std::string& text) {
@@ -88,10 +88,10 @@ void analysis::strip_prefix(finding& of) const {
 }
 
 void analysis::keep_first(result& found) const {
-    if (!asked_.max_findings || found.findings.size() <= *asked_.max_findings) return;
-    found.notes.push_back(std::to_string(found.findings.size() - *asked_.max_findings) +
-                          " findings more are left out, by --max-findings");
-    found.findings.resize(*asked_.max_findings);
+    if (!options_.max_findings || found.findings.size() <= *options_.max_findings) return;
+    found.notes.push_back("not reported: " + std::to_string(found.findings.size() - *options_.max_findings) +
+                          " more findings, because of --max-findings");
+    found.findings.resize(*options_.max_findings);
 }
 
 }  // namespace detector

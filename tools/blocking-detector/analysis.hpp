@@ -11,22 +11,22 @@
 
 namespace detector {
 
-/// From what was recorded to what is reported: merges, leaves out, suppresses, sorts.
+/// Turns recorded events into the findings to report: merges, filters, suppresses and sorts them.
 class analysis {
 public:
-    /// Reads the suppressions and the baseline, so that a mistake there shows before a program runs. Throws
-    /// `usage_error`. The options outlive this.
-    explicit analysis(const options& asked);
+    /// Reads the suppressions and the baseline, so that an error in them is found before a program runs. Throws
+    /// `usage_error`. The options must outlive the object.
+    explicit analysis(const options& requested);
 
     [[nodiscard]] collection& seen() noexcept { return seen_; }
 
-    /// What is reported of all that `seen()` has taken in.
+    /// The findings to report, from all records that were added to `seen()`.
     [[nodiscard]] result finish();
 
-    /// Whether something was found that the exit status tells of. Known after `finish`, as the rest.
+    /// Whether the exit status is `exit_findings`. Valid after `finish`.
     [[nodiscard]] bool has_failed() const noexcept { return has_failed_; }
 
-    /// What a baseline of this run names.
+    /// The findings for a baseline of this run. Valid after `finish`.
     [[nodiscard]] const result& for_baseline() const noexcept { return for_baseline_; }
 
 private:
@@ -36,9 +36,9 @@ private:
     void strip_prefix(finding& of) const;
     void keep_first(result& found) const;
 
-    const options& asked_;
+    const options& options_;
     suppressing suppressing_;
-    std::set<std::string> known_;  // by the baseline
+    std::set<std::string> known_;  // fingerprints in the baseline
     collection seen_;
     result for_baseline_;
     bool has_failed_ = false;

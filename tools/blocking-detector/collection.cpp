@@ -36,7 +36,7 @@ std::vector<std::string> key_of(const finding& seen) {
     if (seen.stack.empty()) key.push_back(seen.spawned_at);
     for (const frame& each : seen.stack) {
         key.push_back(each.function.empty() ? detector::function_or_offset(each) : each.function);
-        key.push_back(each.file.substr(each.file.rfind('/') + 1));  // its folder may have been stripped, or not
+        key.push_back(each.file.substr(each.file.rfind('/') + 1));  // without the folder, which may be stripped
         key.push_back(std::to_string(each.line));
     }
     return key;
@@ -86,14 +86,15 @@ result collection::take() {
         blocked.front() = coir::detail::to_string(coir::blocking_kind::blocked);
         if (!is_latent || !findings_.contains(blocked)) made.findings.push_back(each);
     }
-    // Of several, the one that saw least.
+    // With several engines, the weakest.
     for (const char* const engine : {"watch", "hooks", "trap"}) {
         if (made.engine.empty() && engines_.contains(engine)) made.engine = engine;
     }
     if (engines_.size() > 1) notes_.push_back("not all runs had the same engine: the weakest was " + made.engine);
     if (left_out_ > 0) {
-        notes_.push_back(std::to_string(left_out_) + " times at places beyond the first " +
-                         std::to_string(coir::detail::blocking_event_table::capacity) + " of a run were left out");
+        notes_.push_back("not recorded: " + std::to_string(left_out_) +
+                         " times at more locations, because a run records " +
+                         std::to_string(coir::detail::blocking_event_table::capacity) + " locations at most");
     }
     std::ranges::sort(notes_);
     notes_.erase(std::unique(notes_.begin(), notes_.end()), notes_.end());
@@ -132,7 +133,7 @@ finding collection::read(const record& from, const blocking_event& seen) {
 
 const std::vector<frame>& collection::functions_at(const record& from, const void* address) {
     const auto at = reinterpret_cast<std::uintptr_t>(address);
-    // The call is what lies in a module: what it returns to may lie behind its end.
+    // Looks up the call instruction: the return address may be behind the end of the module.
     const auto* const module = at == 0 ? nullptr : from.module_at(at - 1);
     if (module == nullptr) return symbols_.functions_at({}, at);
     return symbols_.functions_at(module->path.data(), at - module->bias);

@@ -18,22 +18,22 @@
 
 namespace detector {
 
-/// Gathers what runs have recorded, and merges what was seen with the same stack.
+/// Collects the records of runs and merges events with the same stack.
 class collection {
 public:
     collection(const users_code& code, const std::vector<std::string>& debug_folders)
         : code_{code}, symbols_{debug_folders} {}
 
-    /// `ended`: when the process did (CLOCK_MONOTONIC, ns), if that is known.
+    /// Adds a record. `ended` is the time at which the process ended (CLOCK_MONOTONIC, ns), if it is known.
     void add(const record& from, std::optional<std::int64_t> ended = std::nullopt);
 
-    /// What the tool has written before.
+    /// Adds findings that the tool has saved before.
     void add(const result& saved);
 
     [[nodiscard]] bool has_seen_a_run() const noexcept { return !engines_.empty(); }
 
-    /// The findings in no order, located and with fingerprints, and the notes and the engine that go with them. A
-    /// latent one at a place where another was blocked is left out: that one says it all.
+    /// The findings in unspecified order, with locations and fingerprints, and the notes and the engine. Omits a latent
+    /// finding if there is a blocked one with the same stack.
     [[nodiscard]] result take();
 
 private:

@@ -29,16 +29,16 @@ std::string joined(const std::vector<std::string>& words) {
     return all;
 }
 
-/// What tells coir in the program to record.
-std::vector<std::pair<std::string, std::string>> variables_for(const options& asked, const std::string& folder) {
+/// The environment variables that make coir in the program write record files.
+std::vector<std::pair<std::string, std::string>> variables_for(const options& requested, const std::string& folder) {
     std::vector<std::pair<std::string, std::string>> variables{
         {"COIR_BLOCKING", "warn"},
         {"COIR_BLOCKING_RECORDS", folder},
-        {"COIR_BLOCKING_ENGINE", asked.engine},
-        {"COIR_BLOCKING_STALL_MS", std::to_string(asked.stall_threshold.count())},
+        {"COIR_BLOCKING_ENGINE", requested.engine},
+        {"COIR_BLOCKING_STALL_MS", std::to_string(requested.stall_threshold.count())},
     };
-    // All of them, and the choice is made here: what a call is may be known by its stack only.
-    if (asked.classes) {
+    // The program records all classes, and the tool selects: the final class of a call may depend on its stack.
+    if (requested.classes) {
         std::string all = coir::detail::names_of_all_classes();
         std::erase(all, ' ');
         variables.emplace_back("COIR_BLOCKING_CLASSES", all);
@@ -46,8 +46,8 @@ std::vector<std::pair<std::string, std::string>> variables_for(const options& as
     return variables;
 }
 
-/// Reads what a program has recorded, without what only its children have.
-std::vector<std::string> read_records(const options& asked, const std::string& folder, const run_ending& ending,
+/// Reads the records of the program; those of its child processes only with `--follow-forks`. Returns notes.
+std::vector<std::string> read_records(const options& requested, const std::string& folder, const run_ending& ending,
                                       collection& into) {
     std::vector<std::string> notes;
     std::size_t of_children = 0;
@@ -55,67 +55,67 @@ std::vector<std::string> read_records(const options& asked, const std::string& f
         try {
             const record each{path};
             const bool is_own = each.pid() == ending.pid;
-            if (is_own || asked.follow_forks)
+            if (is_own || requested.follow_forks)
                 into.add(each, is_own ? std::optional{ending.when} : std::nullopt);
             else
                 ++of_children;
-        } catch (const usage_error& unfinished) {  // killed while it was made
+        } catch (const usage_error& unfinished) {  // the process was killed while it created the file
             notes.push_back(unfinished.what());
         }
     }
     if (of_children > 0) {
-        notes.push_back("left out: " + std::to_string(of_children) + (of_children == 1 ? " run" : " runs") +
-                        " of coir in processes that the program has started (--follow-forks)");
+        notes.push_back("not reported: " + std::to_string(of_children) + (of_children == 1 ? " run" : " runs") +
+                        " of coir in child processes of the program (use --follow-forks)");
     }
     return notes;
 }
 
-/// Whether all runs had the engine that is asked for, or a better one.
+/// Whether `engine` is the required one or a better one.
 bool is_good_enough(const std::string& engine, const std::string& required) {
     const std::vector<std::string> ranks{"", "watch", "hooks", "trap"};
     return std::ranges::find(ranks, engine) >= std::ranges::find(ranks, required);
 }
 
-/// Reports, and says how the tool ends when the program has ended with `status`.
-int conclude(const options& asked, analysis& done, const std::vector<std::string>& more_notes,
+/// Writes the reports. Returns the exit status of the tool; `status` is that of the program.
+int conclude(const options& requested, analysis& done, const std::vector<std::string>& more_notes,
              const std::string& program, int status) {
     result found = done.finish();
     found.program = program;
     found.notes.insert(found.notes.end(), more_notes.begin(), more_notes.end());
-    const bool has_engine = is_good_enough(found.engine, asked.required_engine);
+    const bool has_engine = is_good_enough(found.engine, requested.required_engine);
     if (!has_engine) {
-        found.notes.push_back("the engine " + asked.required_engine + " is required, and did not look" +
-                              (found.engine.empty() ? "" : ": it was " + found.engine) +
-                              "; blocking-detector check says why");
+        found.notes.push_back("the required engine " + requested.required_engine + " was not used in all runs" +
+                              (found.engine.empty() ? "" : ": the weakest was " + found.engine) +
+                              "; run \"blocking-detector check\" for the reason");
     }
-    write_reports(asked, found);
-    if (!asked.write_baseline.empty()) write_file(asked.write_baseline, to_baseline(done.for_baseline()));
+    write_reports(requested, found);
+    if (!requested.write_baseline.empty()) write_file(requested.write_baseline, to_baseline(done.for_baseline()));
     if (status != exit_ok) return status;
     if (!has_engine) return exit_no_engine;
-    return done.has_failed() && asked.write_baseline.empty() ? exit_findings : exit_ok;
+    return done.has_failed() && requested.write_baseline.empty() ? exit_findings : exit_ok;
 }
 
-/// A program that cannot be started is said as a shell says it.
+/// Returns the exit status that a shell has for a program that cannot be started.
 int not_started(const std::system_error& failure) {
     std::cerr << "blocking-detector: cannot start " << failure.what() << '\n';
     return failure.code().value() == ENOENT ? exit_not_found : exit_not_executable;
 }
 
-int run(const options& asked) {
-    analysis done{asked};
-    check_outputs(asked);
-    const record_folder folder{asked.log_dir};
+int run(const options& requested) {
+    analysis done{requested};
+    check_outputs(requested);
+    const record_folder folder{requested.log_dir};
     run_ending ending;
     try {
-        ending = run_program(asked.program, variables_for(asked, folder.path()), asked.timeout);
+        ending = run_program(requested.program, variables_for(requested, folder.path()), requested.timeout);
     } catch (const std::system_error& failure) {
         return not_started(failure);
     }
 
-    std::vector<std::string> notes = read_records(asked, folder.path(), ending, done.seen());
-    if (ending.timed_out) notes.push_back("the program was ended by --timeout");
-    if (!asked.log_dir.empty()) notes.push_back("records are kept in " + folder.path());
-    return conclude(asked, done, notes, joined(asked.program), ending.timed_out ? exit_timeout : ending.status);
+    std::vector<std::string> notes = read_records(requested, folder.path(), ending, done.seen());
+    if (ending.timed_out) notes.push_back("the program was stopped after --timeout");
+    if (!requested.log_dir.empty()) notes.push_back("the record files are in " + folder.path());
+    return conclude(requested, done, notes, joined(requested.program), ending.timed_out ? exit_timeout : ending.status);
 }
 
 void read_saved(const std::string& path, collection& into) {
@@ -130,15 +130,16 @@ void read_saved(const std::string& path, collection& into) {
     }
 }
 
-int report(const options& asked) {
-    analysis done{asked};
-    check_outputs(asked);
-    for (const std::string& each : asked.operands) read_saved(each, done.seen());
-    return conclude(asked, done, {}, joined(asked.operands), exit_ok);
+int report(const options& requested) {
+    analysis done{requested};
+    check_outputs(requested);
+    for (const std::string& each : requested.operands) read_saved(each, done.seen());
+    return conclude(requested, done, {}, joined(requested.operands), exit_ok);
 }
 
-int diff(const options& asked) {
-    const comparison made = compare(read_json(asked.operands[0]), read_json(asked.operands[1]), asked.fail_on);
+int diff(const options& requested) {
+    const comparison made =
+        compare(read_json(requested.operands[0]), read_json(requested.operands[1]), requested.fail_on);
     write_out(made.text);
     return made.has_failed ? exit_findings : exit_ok;
 }
@@ -151,20 +152,22 @@ int check() {
 
 int explain_rule(const std::string& name) {
     const rule* const found = rule_named(name);
-    if (found == nullptr) throw usage_error{"'" + name + "' is no rule: blocking-detector list-rules names them all"};
+    if (found == nullptr) {
+        throw usage_error{"'" + name + "' is not a rule; run \"blocking-detector list-rules\" for a list"};
+    }
     write_out(explain(*found));
     return exit_ok;
 }
 
 }  // namespace
 
-int carry_out(const options& asked) {
-    switch (asked.what) {
-    case command::run: return run(asked);
-    case command::report: return report(asked);
-    case command::diff: return diff(asked);
+int carry_out(const options& requested) {
+    switch (requested.what) {
+    case command::run: return run(requested);
+    case command::report: return report(requested);
+    case command::diff: return diff(requested);
     case command::check: return check();
-    case command::explain: return explain_rule(asked.operands.front());
+    case command::explain: return explain_rule(requested.operands.front());
     case command::list_rules: write_out(list_rules()); return exit_ok;
     }
     return exit_internal;

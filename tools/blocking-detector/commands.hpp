@@ -4,8 +4,8 @@
 
 namespace detector {
 
-/// Does what the command line asks for; how the tool ends. Throws `usage_error`, and `std::system_error` when a report
-/// cannot be written.
-[[nodiscard]] int carry_out(const options& asked);
+/// Executes the command and returns the exit status of the tool. Throws `usage_error`, and `std::system_error` when a
+/// report cannot be written.
+[[nodiscard]] int carry_out(const options& requested);
 
 }  // namespace detector

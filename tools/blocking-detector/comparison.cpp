@@ -9,7 +9,7 @@ namespace detector {
 
 namespace {
 
-/// The findings of a run by fingerprint: the first, which is the most important, for all of one.
+/// The findings of a run by fingerprint. Of several with the same fingerprint the first, which is the most important.
 std::map<std::string, const finding*> by_fingerprint(const result& of) {
     std::map<std::string, const finding*> found;
     for (const finding& each : of.findings) found.try_emplace(each.fingerprint, &each);

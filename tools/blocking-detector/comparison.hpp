@@ -7,14 +7,13 @@
 
 namespace detector {
 
-/// Two runs, place by line.
+/// The result of comparing two runs.
 struct comparison {
-    std::string text;
-    bool has_failed = false;  // what is new counts
+    std::string text;         // one line a finding, and a summary
+    bool has_failed = false;  // there are new findings of the kinds of `--fail-on`
 };
 
-/// Places are the same that have the same fingerprint. What is suppressed in either is left out of what is new and
-/// gone.
+/// Compares findings by their fingerprints. Suppressed findings are neither new nor gone.
 [[nodiscard]] comparison compare(const result& before, const result& after, const failing_kinds& fail_on);
 
 }  // namespace detector

@@ -4,19 +4,19 @@
 
 namespace detector {
 
-/// How the tool ends when it does not end as the program did.
+/// The exit status of the tool, unless it returns that of the program.
 enum exit_code : int {
     exit_ok = 0,
-    exit_usage = 64,     // the command line, or a file that it names, makes no sense
+    exit_usage = 64,     // error in the command line or in a file named there
     exit_findings = 66,  // fibers held their thread
     exit_no_engine = 69,
-    exit_internal = 70,  // a report could not be written, or worse
+    exit_internal = 70,  // a report could not be written, or the tool itself failed
     exit_timeout = 124,
-    exit_not_executable = 126,  // as a shell says it
+    exit_not_executable = 126,  // the values that a shell uses
     exit_not_found = 127,
 };
 
-/// What the user asked for makes no sense: ends with `exit_usage`.
+/// An error of the user. The tool exits with `exit_usage`.
 class usage_error : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -8,17 +8,17 @@
 
 namespace detector {
 
-/// A function on a stack. One that was inlined stands above the one that it was inlined into.
+/// A function on a stack. An inlined function has its own frame, before that of the function it was inlined into.
 struct frame {
-    std::string function;  // demangled; empty when unknown
-    std::string file;      // as the program's debug information has it, without `--strip-prefix`; empty when unknown
-    int line = 0;          // 0 when unknown
-    std::string module;    // the path of the program or library
+    std::string function;      // demangled; empty when unknown
+    std::string file;          // from the debug information, without `--strip-prefix`; empty when unknown
+    int line = 0;              // 0 when unknown
+    std::string module;        // path of the program or library
     std::uint64_t offset = 0;  // of the return address in the module
-    bool plumbing = false;     // of coir or the C++ library: not what a user looks for
+    bool plumbing = false;     // internal function of coir or the C++ library, not interesting to a user
 };
 
-/// One place at which fibers held their thread, in all runs together.
+/// One location at which fibers held their thread, merged over all runs.
 struct finding {
     coir::blocking_kind kind = coir::blocking_kind::blocked;
     coir::blocking_class category = coir::blocking_class::other;
@@ -26,23 +26,22 @@ struct finding {
     std::uint64_t count = 0;
     double total_ms = 0;
     double max_ms = 0;
-    bool goes_on = false;           // it had not come back when the program ended
-    bool waits_for_itself = false;  // for a lock that a fiber of the same thread holds
-    std::string fiber;              // the name of the first one seen there, or "#7"
+    bool goes_on = false;           // the call had not returned when the program ended
+    bool waits_for_itself = false;  // waits for a lock that a fiber of the same thread holds
+    std::string fiber;              // name of the first fiber observed there, or "#7"
     std::string spawned_at;         // "file:line", or "function (module+0xoffset)"
     std::vector<frame> stack;       // innermost first
-    int location = -1;              // of `stack`: the user's line; -1 for none
-    std::string fingerprint;        // the same for the same place in another build, on another machine
+    int location = -1;              // index in `stack` of the user's frame; -1 for none
+    std::string fingerprint;        // identifies the location across builds and machines
     std::string suppressed_by;      // the rule, "baseline", or empty
 };
 
-/// What the tool has found out about a program: what every report is rendered from.
+/// The findings in a program. All reports are rendered from it.
 struct result {
-    std::string program;            // the command line, or the files that were read
-    std::vector<finding> findings;  // the most important first: unsuppressed, then by total time
-    std::vector<std::string>
-        notes;           // what a reader has to know: a missing engine, places left out, unused suppressions
-    std::string engine;  // what looked: "trap", "hooks", "watch", or "" when no run of coir was seen
+    std::string program;             // the command line, or the files that were read
+    std::vector<finding> findings;   // most important first: unsuppressed before suppressed, then by total time
+    std::vector<std::string> notes;  // for the reader: a missing engine, omitted locations, unused suppressions
+    std::string engine;              // weakest engine used: "trap", "hooks", "watch"; "" without a run of coir
 };
 
 }  // namespace detector

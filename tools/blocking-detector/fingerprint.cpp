@@ -12,10 +12,10 @@ namespace detector {
 
 namespace {
 
-// Enough to tell the callers of a common function apart, and few enough that a change far away does not matter.
+// Enough to distinguish the callers of a common function, but few enough that a distant change has no effect.
 constexpr int frames_taken = 5;
 
-/// FNV-1a, with a byte after each text that no text contains.
+/// FNV-1a hash of several texts. A byte that occurs in no text separates them.
 class hash {
 public:
     void add(std::string_view text) noexcept {
@@ -35,7 +35,7 @@ private:
     std::uint64_t value_ = 0xcbf29ce484222325;
 };
 
-/// The function whose frame it is, which others were inlined into.
+/// The function that the frame at `at` was inlined into, or that frame itself if it was not inlined.
 const frame& physical(const std::vector<frame>& stack, std::size_t at) {
     const auto is_same = [&](const frame& each) {
         return each.module == stack[at].module && each.offset == stack[at].offset;
@@ -44,11 +44,11 @@ const frame& physical(const std::vector<frame>& stack, std::size_t at) {
     return stack[at];
 }
 
-/// The name without arguments, of functions and of templates; for a function without one, its place in the file.
+/// The name without template and function arguments; for a function without a name, its offset in the module.
 std::string identity_of(const std::vector<frame>& stack, std::size_t at) {
     const frame& here = stack[at];
     if (here.function.empty()) return function_or_offset(here);
-    // Of a lambda which was inlined there is nothing more; the arguments of the template around it name it.
+    // An inlined lambda has no other name. The template arguments of the function around it identify it.
     if (here.function == "operator()") return physical(stack, at).function;
     return short_name(here.function, std::string_view::npos);
 }

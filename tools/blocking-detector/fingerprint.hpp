@@ -6,9 +6,9 @@
 
 namespace detector {
 
-/// A number for a place that stays when lines move, the program is built again or runs on another machine: made of the
-/// class, the call, and the names of the functions in the user's code from `location` outwards. Where there are no
-/// names, as in a stripped program, of the offsets in the file, which are another build's no more.
+/// A hash that identifies a location. It stays the same when lines move, and in another build or on another machine: it
+/// is computed from the class, the call, and the names of the user's functions from `location` outwards. A function
+/// without a name, as in a stripped program, contributes its offset in the file, which changes with each build.
 [[nodiscard]] std::string fingerprint_of(const finding& where);
 
 }  // namespace detector

@@ -31,7 +31,7 @@ void add(node& root, const finding& what) {
     }
 }
 
-/// The same function has the same colour, between red and yellow.
+/// A hue between red and yellow. The same function always has the same hue.
 std::size_t hue_of(const std::string& name) { return std::hash<std::string>{}(name) % 40 + 15; }
 
 std::string box(const node& which, double of_ms) {

@@ -6,7 +6,8 @@
 
 namespace detector {
 
-/// Nested boxes, callers above their callees, as wide as the time that was lost there. Empty when none was.
+/// HTML with nested boxes, callers above their callees, each as wide as its share of the time. Empty if no time was
+/// lost.
 [[nodiscard]] std::string flame_graph(const result& what);
 
 }  // namespace detector

@@ -8,7 +8,7 @@ namespace detector {
 
 namespace {
 
-/// `;` parts the frames, and a line end the stacks.
+/// Replaces the characters that separate frames (`;`) and stacks (newline).
 std::string as_frame(std::string name) {
     std::ranges::replace(name, ';', ':');
     std::ranges::replace_if(

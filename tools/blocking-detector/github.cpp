@@ -7,7 +7,7 @@ namespace detector {
 
 namespace {
 
-/// What the runner undoes in a message:
+/// Escapes a message, which the runner decodes:
 /// https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
 std::string in_message(std::string_view text) {
     std::string made;
@@ -22,7 +22,7 @@ std::string in_message(std::string_view text) {
     return made;
 }
 
-/// In a property, `:` and `,` too would end it.
+/// Escapes a property, which `:` and `,` would end too.
 std::string in_property(std::string_view text) {
     std::string made;
     for (const char each : in_message(text)) {

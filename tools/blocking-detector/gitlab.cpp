@@ -16,7 +16,7 @@ std::string_view severity_of(const finding& what) noexcept {
     return what.kind == coir::blocking_kind::latent ? "info" : "major";
 }
 
-/// GitLab shows one of several entries with the same fingerprint: they are numbered.
+/// Makes fingerprints unique by appending a number. Of several entries with the same fingerprint GitLab shows only one.
 class unique_fingerprints {
 public:
     std::string operator()(const std::string& fingerprint) {
@@ -42,7 +42,7 @@ std::string to_gitlab(const result& what) {
             {"check_name", rule_for(each.category).id},
             {"fingerprint", unique(each.fingerprint)},
             {"severity", severity_of(each)},
-            // GitLab knows files by their path in the repository, without "./".
+            // GitLab expects the path in the repository, without "./".
             {"location",
              {{"path", std::filesystem::path{line.file}.lexically_normal().string()},
               {"lines", {{"begin", line.line}}}}},

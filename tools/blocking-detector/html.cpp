@@ -36,26 +36,26 @@ std::string frames_of(const finding& what, std::size_t from, std::size_t to) {
 
 std::string stack_of(const finding& what) {
     const std::size_t all = what.stack.size();
-    if (all == 0) return element("p", css_class("quiet"), "The stack is not known.");
+    if (all == 0) return element("p", css_class("quiet"), "The stack is unknown.");
     const std::size_t telling = telling_part(what).size();
     const std::string text = frames_of(what, 0, telling);
     if (telling == all) return text;
-    const std::string more = "and " + std::to_string(all - telling) + " more, of coir and the C++ library";
+    const std::string more = "and " + std::to_string(all - telling) + " more, in coir and the C++ library";
     return text + element("details", css_class("quiet"), element("summary", "", more) + frames_of(what, telling, all));
 }
 
-/// What a reader sees of a finding before opening it.
-std::string place_of(const finding& what) {
+/// The visible line of a finding that is not expanded.
+std::string location_of(const finding& what) {
     const frame* users = users_frame(what);
     const auto line = nearest_line(what);
     const std::string function = users == nullptr ? "" : short_name(function_or_offset(*users));
-    if (!line) return element("strong", "", function.empty() ? "place unknown" : escaped(function));
+    if (!line) return element("strong", "", function.empty() ? "location unknown" : escaped(function));
     return element("strong", "", escaped(to_string(*line))) + ' ' +
            element("code", css_class("quiet"), escaped(function));
 }
 
 std::string details_of(const finding& what) {
-    std::string text = element("summary", "", place_of(what));
+    std::string text = element("summary", "", location_of(what));
     text += element("p", "", escaped(headline(what)) + '.');
     text += element("p", css_class("remedy"), "&rarr; " + escaped(remedy(what)));
     if (!what.suppressed_by.empty())
@@ -96,7 +96,7 @@ std::string table(const result& what) {
            '\n';
 }
 
-/// "3 places", "1 place".
+/// "3 locations", "1 location".
 std::string counted(std::ptrdiff_t number, const std::string& what) {
     return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
 }
@@ -108,17 +108,17 @@ std::string summary(const result& what) {
     };
     const auto suppressed = std::ranges::count_if(what.findings, is_suppressed);
     const auto latent = std::ranges::count_if(what.findings, is_latent);
-    const auto places = std::ssize(what.findings) - suppressed - latent;
+    const auto locations = std::ssize(what.findings) - suppressed - latent;
     double total_ms = 0;
     for (const finding& each : what.findings) total_ms += is_suppressed(each) ? 0 : each.total_ms;
 
     std::string text = element("code", "", escaped(what.program)) + "<br>";
-    if (places > 0)
-        text +=
-            "Fibers held their thread at " + counted(places, "place") + ", for " + duration_text(total_ms) + " in all.";
+    if (locations > 0)
+        text += "Fibers held their thread at " + counted(locations, "location") + ", for " + duration_text(total_ms) +
+                " in total.";
     else
-        text += what.engine.empty() ? "No run of coir was seen." : "No fiber held its thread.";
-    if (latent > 0) text += ' ' + counted(latent, "call") + " could have, and did not this time.";
+        text += what.engine.empty() ? "No run of coir was recorded." : "No fiber held its thread.";
+    if (latent > 0) text += ' ' + counted(latent, "call") + " could have blocked, but did not this time.";
     if (suppressed > 0)
         text += ' ' + counted(suppressed, "finding") + (suppressed == 1 ? " is" : " are") + " suppressed.";
     return element("p", css_class("summary"), text) + '\n';
@@ -133,12 +133,12 @@ std::string notes(const result& what) {
 std::string flames(const result& what) {
     const std::string graph = flame_graph(what);
     if (graph.empty()) return "";
-    return "<h2>Where the time went</h2>\n<p class=\"quiet\">Callers above, the blocking call at the bottom; as "
-           "wide as the time that was lost.</p>\n" +
+    return "<h2>Where the time went</h2>\n<p class=\"quiet\">Callers are above their callees, the blocking call is at "
+           "the bottom. The width is the time that was lost.</p>\n" +
            graph;
 }
 
-// Nothing is fetched, whatever a name may contain.
+// The content security policy forbids all requests, even if a name on the page contains markup.
 constexpr std::string_view head = R"(<!DOCTYPE html>
 <html lang="en">
 <head>

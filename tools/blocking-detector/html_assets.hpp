@@ -4,7 +4,7 @@
 
 namespace detector {
 
-/// The page is read as it is; the script adds the filter and the zoom.
+/// The page works without the script, which adds the filter and the zoom.
 inline constexpr std::string_view html_style = R"css(
 :root {
   color-scheme: light dark;
@@ -75,7 +75,8 @@ filter.addEventListener('input', () => {
   }
 });
 
-// A call in the flame graph is given the whole width: its callers too, and their other callees go. The root shows all.
+// Zooms to a call in the flame graph: it and its callers get the full width, and other calls are hidden. Zooming to the
+// root shows all calls.
 const flame = document.querySelector('.flame');
 const zoom = (call) => {
   for (const each of flame.querySelectorAll('.aside, .above')) each.classList.remove('aside', 'above');

@@ -19,7 +19,7 @@ using json = nlohmann::ordered_json;
 
 constexpr int format_version = 1;
 
-json place_of(const finding& what) {
+json location_of(const finding& what) {
     const frame* const user = users_frame(what);
     if (user == nullptr) return nullptr;
     return {{"file", user->file}, {"line", user->line}, {"function", user->function}};
@@ -48,7 +48,7 @@ json to_object(const finding& each) {
             {"waits_for_itself", each.waits_for_itself},
             {"fiber", each.fiber},
             {"spawned_at", each.spawned_at},
-            {"location", place_of(each)},
+            {"location", location_of(each)},
             {"location_in_stack", each.location},
             {"stack", stack},
             {"fingerprint", each.fingerprint},
@@ -57,7 +57,7 @@ json to_object(const finding& each) {
 
 json head() { return {{"version", format_version}, {"tool", "blocking-detector " + std::string{tool_version()}}}; }
 
-/// Names and paths may hold any bytes: what is no UTF-8 is replaced.
+/// Names and paths may contain any bytes. Replaces those that are not UTF-8.
 std::string serialize(const json& what, int indent) {
     return what.dump(indent, ' ', false, json::error_handler_t::replace) + '\n';
 }
@@ -76,12 +76,12 @@ coir::blocking_kind kind_named(const std::string& name) {
     for (const auto each : {blocked, hog, latent}) {
         if (coir::detail::to_string(each) == name) return each;
     }
-    throw usage_error{"'" + name + "' is no kind of finding"};
+    throw usage_error{"'" + name + "' is not a kind of finding"};
 }
 
 coir::blocking_class class_named(const std::string& name) {
     if (const auto found = coir::detail::class_named(name)) return *found;
-    throw usage_error{"'" + name + "' is none of the classes " + coir::detail::names_of_all_classes()};
+    throw usage_error{"'" + name + "' is not a class; the classes are " + coir::detail::names_of_all_classes()};
 }
 
 finding finding_of(const json& object) {
@@ -103,13 +103,13 @@ finding finding_of(const json& object) {
     return made;
 }
 
-/// What `use` makes of the file's JSON; all that can be wrong with it is an error of usage that names the file.
+/// Parses the file and returns the result of `use`. Every error is a `usage_error` that names the file.
 template <class Use> auto with_json(const std::string& path, Use use) {
     try {
         const json all = json::parse(coir::detail::read_file(path, "cannot read"));
         if (all.at("version") != format_version) {
-            throw usage_error{"has version " + all.at("version").dump() + ", and this tool reads version " +
-                              std::to_string(format_version)};
+            throw usage_error{"the file has format version " + all.at("version").dump() +
+                              ", but this tool reads version " + std::to_string(format_version)};
         }
         return use(all);
     } catch (const std::system_error& unreadable) {
@@ -164,7 +164,7 @@ std::string to_baseline(const result& what) {
         all["findings"].push_back({{"fingerprint", each.fingerprint},
                                    {"class", coir::detail::to_string(each.category)},
                                    {"call", each.call},
-                                   {"location", place_of(each)}});
+                                   {"location", location_of(each)}});
     }
     return serialize(all, 2);
 }

@@ -14,7 +14,7 @@ namespace {
 
 enum class outcome { failed, passed, skipped };
 
-/// A latent call is worth a line in the report, and not a failure.
+/// A latent call is a test case that passed.
 outcome outcome_of(const finding& what) noexcept {
     if (!what.suppressed_by.empty()) return outcome::skipped;
     return what.kind == coir::blocking_kind::latent ? outcome::passed : outcome::failed;
@@ -30,7 +30,7 @@ std::string attribute(std::string_view name, std::string_view value) {
     return ' ' + std::string{name} + "=\"" + escaped(value) + '"';
 }
 
-/// Viewers merge the cases of one name: what tells this finding from the others.
+/// A name that distinguishes the finding from the others. Viewers merge test cases with the same name.
 std::string case_name(const finding& what) {
     std::string name = what.call.empty() ? "computation" : what.call;
     if (const frame* users = users_frame(what)) name += " in " + short_name(function_or_offset(*users));
@@ -59,14 +59,14 @@ std::string test_case(const finding& what) {
     return text + attribute("time", seconds(what.total_ms)) + ">\n" + body(what) + "    </testcase>\n";
 }
 
-/// A program in which nobody looked has not passed.
+/// The only test case without findings. It is skipped, and has not passed, if no run of coir was recorded.
 std::string nothing_found(const result& what) {
     const std::string head = "    <testcase name=\"no fiber holds its thread\" classname=\"blocking\" time=\"0\"";
     if (!what.engine.empty()) return head + "/>\n";
-    return head + ">\n      <skipped message=\"no run of coir was seen\"/>\n    </testcase>\n";
+    return head + ">\n      <skipped message=\"no run of coir was recorded\"/>\n    </testcase>\n";
 }
 
-/// Of a suite and of all suites alike.
+/// The attributes with the totals. The element of all suites and that of the only suite have the same.
 std::string totals(const result& what) {
     const auto number_of = [&](outcome wanted) { return std::ranges::count(what.findings, wanted, outcome_of); };
     const bool nobody_looked = what.findings.empty() && what.engine.empty();

@@ -23,7 +23,7 @@ namespace {
 constexpr int set_syscall_user_dispatch = 59;
 constexpr int madv_guard_install = 102;
 
-volatile char selector = 0;  // what the kernel looks at: 1 sends a signal instead of making the call
+volatile char selector = 0;  // read by the kernel: 1 raises SIGSYS instead of making the call
 volatile bool was_trapped = false;
 
 void on_trap(int) {
@@ -31,7 +31,8 @@ void on_trap(int) {
     was_trapped = true;
 }
 
-/// In a child process: arms, makes a call, and ends with 0 when it was trapped, else with an errno.
+/// In a child process: turns Syscall User Dispatch on and makes a call. Exits with 0 if it was trapped, otherwise with
+/// an errno.
 [[noreturn]] void try_trap() {
     std::signal(SIGSYS, on_trap);
     if (::prctl(set_syscall_user_dispatch, 1, 0, 0, &selector) != 0) ::_exit(errno);
@@ -44,14 +45,14 @@ void on_trap(int) {
 /// Why Syscall User Dispatch does not work; empty when it does.
 std::string trap_failure() {
     const pid_t child = ::fork();
-    if (child < 0) return "it could not be tried: " + std::generic_category().message(errno);
+    if (child < 0) return "cannot test it: fork: " + std::generic_category().message(errno);
     if (child == 0) try_trap();
     int how = 0;
     ::waitpid(child, &how, 0);
-    if (WIFSIGNALED(how)) return "a process that asks for it is killed, by a sandbox or an emulator";
+    if (WIFSIGNALED(how)) return "a sandbox or an emulator kills a process that uses it";
     switch (WEXITSTATUS(how)) {
     case 0: return {};
-    case EINVAL: return "this kernel has none: it takes Linux 5.11 on x86-64";
+    case EINVAL: return "this kernel does not have it: it needs Linux 5.11 on x86-64";
     case EPERM: return "a sandbox (seccomp) forbids it";
     default: return std::generic_category().message(WEXITSTATUS(how));
     }
@@ -70,10 +71,10 @@ std::string guard_text() {
     void* const memory = ::mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     const bool works = memory != MAP_FAILED && ::madvise(memory, page, madv_guard_install) == 0;
     if (memory != MAP_FAILED) ::munmap(memory, page);
-    if (works) return "by MADV_GUARD_INSTALL";
+    if (works) return "with MADV_GUARD_INSTALL";
     long most = 0;
     std::ifstream{"/proc/sys/vm/max_map_count"} >> most;
-    return "by mprotect, as this kernel has no MADV_GUARD_INSTALL (Linux 6.13): vm.max_map_count allows about " +
+    return "with mprotect, because this kernel has no MADV_GUARD_INSTALL (Linux 6.13): vm.max_map_count allows about " +
            std::to_string(most / 2) + " fibers";
 }
 
@@ -87,9 +88,9 @@ std::string records_text() {
     std::error_code failure;
     const auto folder = std::filesystem::temp_directory_path(failure);
     if (failure || ::access(folder.c_str(), W_OK) != 0) {
-        return "no folder for temporary files can be written to: use --log-dir, or set TMPDIR";
+        return "no writable folder for temporary files: use --log-dir, or set TMPDIR";
     }
-    return "in " + folder.string() + ", while a program runs";
+    return "in " + folder.string() + " while a program runs";
 }
 
 }  // namespace
@@ -105,9 +106,9 @@ machine_report check_machine() {
     line("kernel", kernel_text());
     line("Syscall User Dispatch", why.empty() ? "works" : "no: " + why);
     line("valgrind, rr",
-         over.empty() ? "not running under one" : "running under " + over + ", which cannot have the trap engine");
-    line("engine trap",
-         made.has_trap ? "works: every system call of a fiber is seen" : "no, see above: programs fall back to hooks");
+         over.empty() ? "not in use" : "running under " + over + ", which does not support the trap engine");
+    line("engine trap", made.has_trap ? "works: detects every system call of a fiber"
+                                      : "not available, see above: programs fall back to hooks");
     line("engines hooks, watch", "work");
     line("symbols", std::string{"elfutils "} + dwfl_version(nullptr));
     line("stack guards", guard_text());

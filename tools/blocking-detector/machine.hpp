@@ -4,13 +4,13 @@
 
 namespace detector {
 
-/// What of the tool and the library works on this machine.
+/// Which parts of the tool and the library work on this machine.
 struct machine_report {
-    std::string text;  // a line for each
+    std::string text;  // one line a part
     bool has_trap = false;
 };
 
-/// Tries each of them, in child processes where that could do harm.
+/// Tests each part. A test that may kill its process runs in a child process.
 [[nodiscard]] machine_report check_machine();
 
 }  // namespace detector

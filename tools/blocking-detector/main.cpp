@@ -10,9 +10,9 @@
 
 int main(int count, char** arguments) try {
     std::optional<int> status;
-    const detector::options asked =
+    const detector::options requested =
         detector::read_command_line({arguments + 1, arguments + count}, status, std::cout, std::cerr);
-    return status ? *status : detector::carry_out(asked);
+    return status ? *status : detector::carry_out(requested);
 } catch (const detector::usage_error& wrong) {
     std::cerr << "blocking-detector: " << wrong.what() << '\n';
     return detector::exit_usage;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xEF\xBF\xBD";
 
-/// U+FFFE and U+FFFF are UTF-8 and yet no characters of XML.
+/// Replaces U+FFFE and U+FFFF, which UTF-8 can encode but XML forbids.
 std::string without_noncharacters(std::string text) {
     for (const std::string_view each : {"\xEF\xBF\xBE", "\xEF\xBF\xBF"}) {
         for (std::size_t at = text.find(each); at != text.npos; at = text.find(each, at)) {
@@ -22,7 +22,7 @@ std::string without_noncharacters(std::string text) {
 
 std::string as_utf8(std::string_view text) {
     using nlohmann::json;
-    // The JSON library replaces what is not UTF-8 as it writes, and reads back what it wrote.
+    // The JSON library replaces invalid bytes when it writes. Parsing its output undoes the escaping of JSON.
     const std::string written = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
     return json::parse(written).get<std::string>();
 }

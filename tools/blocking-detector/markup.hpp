@@ -5,10 +5,10 @@
 
 namespace detector {
 
-/// Any bytes as UTF-8: what is none becomes U+FFFD.
+/// Converts any bytes to UTF-8: replaces invalid bytes with U+FFFD.
 [[nodiscard]] std::string as_utf8(std::string_view text);
 
-/// As the text of an element or the value of an attribute, in XML and HTML. Characters that XML forbids become U+FFFD.
+/// Escapes a text for use in an element or attribute of XML or HTML. Replaces characters that XML forbids with U+FFFD.
 [[nodiscard]] std::string escaped(std::string_view text);
 
 }  // namespace detector

@@ -17,8 +17,8 @@ void replace_all(std::string& in, std::string_view what, std::string_view by) {
     for (std::size_t at = 0; (at = in.find(what, at)) != in.npos; at += by.size()) in.replace(at, what.size(), by);
 }
 
-/// Demangled, as a person would write it: without the version that a library's symbol may carry,
-/// "nanosleep@GLIBC_2.2.5", without what the optimiser has added, "f() [clone .isra.0]", and with std::string.
+/// The demangled name as in source code: without a symbol version ("nanosleep@GLIBC_2.2.5"), without the optimiser's
+/// suffix ("f() [clone .isra.0]"), and with std::string for std::basic_string<char>.
 std::string plain_name(std::string mangled) {
     mangled.resize(std::min(mangled.find('@'), mangled.size()));
     std::string name = coir::detail::demangle(mangled.c_str());
@@ -30,7 +30,8 @@ std::string plain_name(std::string mangled) {
 
 }  // namespace
 
-/// One file in a session of its own, not moved: addresses are those of the file, whatever a program had moved it by.
+/// One module in its own libdwfl session, at its link-time addresses. So the load address in the program does not
+/// matter.
 class offline_symbols::module_file {
 public:
     module_file(const std::string& path, const std::string& debug_path) : debug_path_{debug_path} {
@@ -46,7 +47,7 @@ public:
     module_file(const module_file&) = delete;
     module_file& operator=(const module_file&) = delete;
 
-    /// Null when there is no such file.
+    /// Null when the file does not exist or is not an ELF file.
     [[nodiscard]] Dwfl_Module* get() const noexcept { return module_; }
 
 private:
@@ -64,7 +65,7 @@ private:
 
 offline_symbols::offline_symbols(const std::vector<std::string>& debug_folders) {
     for (const std::string& each : debug_folders) debug_path_ += std::filesystem::absolute(each).string() + ':';
-    debug_path_ += ":.debug:/usr/lib/debug";  // what elfutils looks through by itself
+    debug_path_ += ":.debug:/usr/lib/debug";  // the default of elfutils
 }
 
 offline_symbols::~offline_symbols() = default;

@@ -11,8 +11,8 @@
 
 namespace detector {
 
-/// Reads the symbols of programs and libraries that do not run: from the files themselves and from separate debug
-/// files, which are found by build id and by name in the usual folders and in those given.
+/// Reads the symbols of programs and libraries from their files and from separate debug files. Searches debug files by
+/// build id and by name in the default folders and in `debug_folders`.
 class offline_symbols {
 public:
     explicit offline_symbols(const std::vector<std::string>& debug_folders);
@@ -20,8 +20,8 @@ public:
     offline_symbols(const offline_symbols&) = delete;
     offline_symbols& operator=(const offline_symbols&) = delete;
 
-    /// The functions at a return address, `offset` in the file `module`: the innermost of those inlined there first,
-    /// the one whose frame it is last. Never empty; valid as long as this.
+    /// The functions at the return address `offset` in the file `module`: inlined functions first, the innermost at the
+    /// front, and last the function that they were inlined into. Never empty. Valid as long as this object.
     const std::vector<frame>& functions_at(const std::string& module, std::uint64_t offset);
 
 private:

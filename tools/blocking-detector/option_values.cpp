@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 9> formats{"text",   "json",   "jsonl", "sarif", "junit",
                                                   "github", "gitlab", "html",  "folded"};
 
-/// Items between commas.
+/// The items of a list separated by commas.
 std::vector<std::string> items_of(const std::string& list) {
     std::vector<std::string> items;
     for (std::size_t at = 0; at <= list.size();) {
@@ -50,9 +50,9 @@ output_request output_in(const std::string& text) {
     const std::size_t colon = text.find(':');
     output_request made{text.substr(0, colon), colon == text.npos ? "" : text.substr(colon + 1)};
     if (std::ranges::find(formats, made.format) == formats.end()) {
-        throw usage_error{"'" + made.format + "' is none of " + names_of_all_formats()};
+        throw usage_error{"'" + made.format + "' is not a format; the formats are " + names_of_all_formats()};
     }
-    if (colon != text.npos && made.path.empty()) throw usage_error{"'" + text + "' names no file behind the colon"};
+    if (colon != text.npos && made.path.empty()) throw usage_error{"'" + text + "' has no file name after the colon"};
     return made;
 }
 
@@ -67,7 +67,7 @@ failing_kinds failing_kinds_in(const std::string& list) {
         else if (each == "latent")
             made.latent = true;
         else
-            throw usage_error{"'" + each + "' is none of blocked, hog, latent, none"};
+            throw usage_error{"'" + each + "' is not a kind of finding; allowed: blocked, hog, latent, none"};
     }
     return made;
 }
@@ -75,7 +75,7 @@ failing_kinds failing_kinds_in(const std::string& list) {
 std::size_t count_in(const std::string& text) {
     std::size_t count = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || end != text.data() + text.size()) throw usage_error{"'" + text + "' is no number"};
+    if (error != std::errc{} || end != text.data() + text.size()) throw usage_error{"'" + text + "' is not a number"};
     return count;
 }
 
@@ -89,14 +89,14 @@ std::chrono::nanoseconds duration_in(const std::string& text, std::chrono::nanos
     constexpr double most = 1e17;  // nanoseconds: three years
     const double length = number * static_cast<double>(named.count());
     if (error != std::errc{} || named == 0ns || !(length >= 0 && length <= most)) {
-        throw usage_error{"'" + text + "' is no time: write it as 20us, 1.5ms, 10s or 2min"};
+        throw usage_error{"'" + text + "' is not a time; write it as 20us, 1.5ms, 10s or 2min"};
     }
     return std::chrono::nanoseconds{static_cast<std::int64_t>(length)};
 }
 
 coir::blocking_classes classes_in(const std::string& list) {
     const auto named = coir::detail::classes_in(list);
-    if (!named) throw usage_error{"'" + list + "' is no " + coir::detail::form_of_class_list()};
+    if (!named) throw usage_error{"'" + list + "' is not a " + coir::detail::form_of_class_list()};
     return *named;
 }
 

@@ -14,7 +14,7 @@ struct output_request {
     std::string path;  // empty: standard output
 };
 
-/// The kinds of findings that the exit status tells of.
+/// The kinds of findings that lead to the exit status `exit_findings`.
 struct failing_kinds {
     bool blocked = true;
     bool hog = true;
@@ -23,7 +23,7 @@ struct failing_kinds {
     [[nodiscard]] bool contain(coir::blocking_kind kind) const noexcept;
 };
 
-// What options mean. All throw `usage_error` for a text that means nothing.
+// Parsers of option values. All throw `usage_error` for an invalid text.
 
 [[nodiscard]] output_request output_in(const std::string& text);
 [[nodiscard]] std::string names_of_all_formats();
@@ -33,10 +33,10 @@ struct failing_kinds {
 
 [[nodiscard]] std::size_t count_in(const std::string& text);
 
-/// "1ms", "0.5s", "20us", "2min"; a number alone is in `unit`.
+/// "1ms", "0.5s", "20us", "2min"; a number without a unit is in `unit`.
 [[nodiscard]] std::chrono::nanoseconds duration_in(const std::string& text, std::chrono::nanoseconds unit);
 
-/// "sleep,dns" (these alone) or "-disk,-pipe" (all but these).
+/// "sleep,dns" (only these) or "-disk,-pipe" (all except these).
 [[nodiscard]] coir::blocking_classes classes_in(const std::string& list);
 
 }  // namespace detector

@@ -20,14 +20,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* description =
-    "Finds the calls by which a fiber of coir blocks its thread, with the line that makes each.";
+    "Finds the calls with which fibers of coir block their thread, and the source line of each call.";
 
 constexpr const char* exit_codes =
-    "Exit status: that of the program when it fails (128+n when signal n ends it), 66 when there are findings,\n"
-    "64 for a mistake in the command line or a file that it names, 69 when the engine asked for is missing,\n"
-    "70 when a report cannot be written, 124 after --timeout, 126 and 127 when the program cannot be started.";
+    "Exit status: that of the program if it fails (128+n if signal n kills it), 66 if there are findings,\n"
+    "64 for an error in the command line or in a file named there, 69 if the required engine is not available,\n"
+    "70 if a report cannot be written, 124 after --timeout, 126 and 127 if the program cannot be started.";
 
-/// As lines that fit beside the options.
+/// Breaks a text into lines that fit beside the options.
 std::string wrapped(std::string text) {
     constexpr std::size_t width = 76;
     for (std::size_t begin = 0; text.size() - begin > width;) {
@@ -39,7 +39,7 @@ std::string wrapped(std::string text) {
     return text;
 }
 
-/// CLI11's, with lines that are broken, and what stands behind the `--` of `run`.
+/// CLI11's formatter, with wrapped lines and with `-- PROGRAM` in the usage of `run`.
 class formatter : public CLI::Formatter {
 public:
     std::string make_option_desc(const CLI::Option* option) const override {
@@ -54,7 +54,7 @@ public:
     }
 };
 
-/// An option whose text is read by `read`, which throws `usage_error`.
+/// Adds an option whose value is parsed by `read`, which throws `usage_error`.
 CLI::Option* add(CLI::App& to, const std::string& name, const std::string& value, const std::string& help,
                  const std::function<void(const std::string&)>& read) {
     const auto reread = [read, name](const std::vector<std::string>& texts) {
@@ -69,7 +69,7 @@ CLI::Option* add(CLI::App& to, const std::string& name, const std::string& value
         ->allow_extra_args(false);
 }
 
-/// An option that is one of a few words.
+/// Adds an option whose value is one of `words`.
 template <class T>
 void add_choice(CLI::App& to, const std::string& name, T& into, const std::map<std::string, T>& words,
                 const std::string& help) {
@@ -77,85 +77,85 @@ void add_choice(CLI::App& to, const std::string& name, T& into, const std::map<s
     for (const auto& [word, meaning] : words) all.append(all.empty() ? "" : "|").append(word);
     add(to, name, all, help, [&into, words, all](const std::string& text) {
         const auto found = words.find(text);
-        if (found == words.end()) throw usage_error{"'" + text + "' is none of " + all};
+        if (found == words.end()) throw usage_error{"invalid value '" + text + "'; allowed: " + all};
         into = found->second;
     });
 }
 
 void add_output_options(CLI::App& to, options& into) {
     add(to, "-o,--output", "FORMAT[:FILE]",
-        "What to write, and where; repeatable. " + names_of_all_formats() + ". Default: text, to standard output",
+        "Format and file of a report; repeatable. Formats: " + names_of_all_formats() +
+            ". Default: text, to standard output",
         [&](const std::string& text) { into.outputs.push_back(output_in(text)); });
     to.add_flag("--latent", into.show_latent,
-                "In text, also calls that can block and did not this time (the other formats always have them)");
-    add(to, "--max-findings", "N", "Only the first N: they are sorted by total time",
+                "In text, also shows calls that can block but did not this time (other formats always have them)");
+    add(to, "--max-findings", "N", "Reports only the first N findings; findings are sorted by total time",
         [&](const std::string& text) { into.max_findings = count_in(text); });
-    to.add_flag("-q,--quiet", into.quiet, "Nothing on standard output but what -o asks for; no text by default");
+    to.add_flag("-q,--quiet", into.quiet, "Writes only the reports of -o, and no text report by default");
     add_choice<when>(to, "--color", into.color,
                      {{"auto", when::automatic}, {"always", when::always}, {"never", when::never}},
-                     "Colours in text. Default: auto, on a terminal");
+                     "Colours in text. Default: auto, which means on a terminal");
 }
 
 void add_selection_options(CLI::App& to, options& into) {
     add(to, "--fail-on", "KINDS",
-        "The kinds of findings that make the exit status 66: a list out of blocked (slept in the kernel), hog "
-        "(computed "
-        "without yielding), latent (could have slept); or none, and the program's own status is kept. What is "
-        "suppressed or in the baseline never counts. Default: blocked,hog",
+        "The kinds of findings that make the exit status 66: a list of blocked (slept in the kernel), hog (computed "
+        "without yielding), latent (could have slept); or none, to keep the program's own status. Findings that are "
+        "suppressed or in the baseline never count. Default: blocked,hog",
         [&](const std::string& text) { into.fail_on = failing_kinds_in(text); });
     add(to, "--min-duration", "TIME",
-        "Leaves out places that have held their thread for less, at the longest (latent ones have not at all, and "
-        "stay). "
-        "Default: 1ms",
+        "Omits locations whose longest blocking was shorter than this. Latent findings are kept. Default: 1ms",
         [&](const std::string& text) { into.min_duration = duration_in(text, 1ms); });
     add(to, "--class", "LIST",
-        "Only these classes, as sleep,dns, or all but these, as -disk,-pipe: out of " +
+        "Reports only these classes, such as sleep,dns, or all except these, such as -disk,-pipe. Classes: " +
             coir::detail::names_of_all_classes(),
         [&](const std::string& text) { into.classes = classes_in(text); });
-    add(to, "--suppressions", "FILE", "Rules for what is not to be reported; repeatable",
+    add(to, "--suppressions", "FILE", "Rules for findings that are not reported; repeatable",
         [&](const std::string& text) { into.suppressions.push_back(text); });
     add_choice<unused_rules>(
         to, "--unused-suppressions", into.unused,
         {{"error", unused_rules::error}, {"warn", unused_rules::warn}, {"off", unused_rules::off}},
-        "What to do about rules that match nothing, or are over: exit status 66, say so, nothing. Default: warn");
-    to.add_option("--baseline", into.baseline, "What this file names is known, and does not count")->type_name("FILE");
+        "For rules that match nothing or have expired: error (exit status 66), warn (a note), off. Default: warn");
+    to.add_option("--baseline", into.baseline, "Findings in this file are known and do not count")->type_name("FILE");
     to.add_option("--write-baseline", into.write_baseline,
-                  "Makes a baseline of what is found now; findings then leave the exit status alone")
+                  "Writes the current findings as a baseline; they do not change the exit status")
         ->type_name("FILE");
 }
 
 void add_code_options(CLI::App& to, options& into) {
-    add(to, "--owner", "REGEX", "Your code: the innermost frame whose function, file or module matches is the place",
+    add(to, "--owner", "REGEX",
+        "Your code: a finding is reported at the innermost frame whose function, file or module matches",
         [&](const std::string& text) { into.code.owner = pattern{text}; });
-    add(to, "--ignore-frames", "REGEX", "Leaves out frames whose function, file or module matches",
+    add(to, "--ignore-frames", "REGEX", "Removes frames whose function, file or module matches",
         [&](const std::string& text) { into.code.ignored = pattern{text}; });
     to.add_option("--strip-prefix", into.strip_prefix,
-                  "Leaves this folder out of the paths of source files. Default: the current one")
+                  "Removes this folder from the paths of source files. Default: the current folder")
         ->type_name("DIR");
-    add(to, "--debug-dir", "DIR", "Where separate debug files are, besides /usr/lib/debug; repeatable",
+    add(to, "--debug-dir", "DIR", "Folder with separate debug files, besides /usr/lib/debug; repeatable",
         [&](const std::string& text) { into.debug_folders.push_back(text); });
 }
 
 void add_run_options(CLI::App& to, options& into) {
     add_choice<std::string>(to, "--engine", into.engine,
                             {{"auto", "trap"}, {"trap", "trap"}, {"hooks", "hooks"}, {"watch", "watch"}},
-                            "What looks: trap (every system call), hooks (the C library's well-known calls), watch "
-                            "(stalls only). auto is trap, and hooks where the machine has no trap. Default: auto");
+                            "What detects blocking: trap (every system call), hooks (common functions of the C "
+                            "library), watch (stalls only). auto is trap if it is available, else hooks. Default: "
+                            "auto");
     add_choice<std::string>(to, "--require-engine", into.required_engine,
                             {{"trap", "trap"}, {"hooks", "hooks"}, {"watch", "watch"}},
-                            "Exit status 69 when this engine, or a better one, did not look at all runs");
-    add(to, "--stall-threshold", "TIME", "How long a fiber may compute before it is a hog. Default: 100ms",
+                            "Exit status 69 if a run did not have this engine or a better one");
+    add(to, "--stall-threshold", "TIME", "A fiber that computes for longer than this is a hog. Default: 100ms",
         [&](const std::string& text) {
             into.stall_threshold = std::chrono::ceil<std::chrono::milliseconds>(duration_in(text, 1ms));
-            if (into.stall_threshold < 1ms || into.stall_threshold > 1h) throw usage_error{"from 1ms to 1h, please"};
+            if (into.stall_threshold < 1ms || into.stall_threshold > 1h) throw usage_error{"must be from 1ms to 1h"};
         });
-    to.add_flag("--follow-forks", into.follow_forks, "Also the processes that the program starts");
-    add(to, "--timeout", "TIME", "Ends the program after this time, in seconds if no unit is given; exit status 124",
+    to.add_flag("--follow-forks", into.follow_forks, "Also reports the processes that the program starts");
+    add(to, "--timeout", "TIME", "Ends the program after this time (default unit: seconds); exit status 124",
         [&](const std::string& text) {
             into.timeout = duration_in(text, 1s);
-            if (*into.timeout <= 0s) throw usage_error{"has to be more than 0"};
+            if (*into.timeout <= 0s) throw usage_error{"must be greater than 0"};
         });
-    to.add_option("--log-dir", into.log_dir, "Keeps what the program records here, for `report`")->type_name("DIR");
+    to.add_option("--log-dir", into.log_dir, "Keeps the record files in this folder, for `report`")->type_name("DIR");
 }
 
 void add_commands(CLI::App& app, options& into) {
@@ -166,7 +166,8 @@ void add_commands(CLI::App& app, options& into) {
     };
     CLI::App& run = *add_command(command::run, "run", "Runs a program and reports what blocked in it");
     CLI::App& report = *add_command(command::report, "report", "Reports saved runs again");
-    report.add_option("FILE", into.operands, "Record files, folders of them (--log-dir), files of -o json")->required();
+    report.add_option("FILE", into.operands, "Record files, folders with record files (--log-dir), files of -o json")
+        ->required();
     for (CLI::App* const each : {&run, &report}) {
         add_output_options(*each, into);
         add_selection_options(*each, into);
@@ -175,7 +176,7 @@ void add_commands(CLI::App& app, options& into) {
     add_run_options(run, into);
     run.footer(exit_codes);
 
-    CLI::App& diff = *add_command(command::diff, "diff", "Compares two runs, as saved by -o json");
+    CLI::App& diff = *add_command(command::diff, "diff", "Compares two runs that were saved with -o json");
     const auto add_operand = [&](const std::string& name, const char* help) {
         diff.add_option_function<std::string>(
                 name, [&](const std::string& file) { into.operands.push_back(file); }, help)
@@ -183,23 +184,28 @@ void add_commands(CLI::App& app, options& into) {
             ->option_text("FILE");
     };
     add_operand("OLD", "The run to compare with");
-    add_operand("NEW", "The run whose findings are judged");
+    add_operand("NEW", "The run whose new findings are reported");
     diff.footer(
-        "Exit status: 66 when NEW has findings that are not in OLD, are not suppressed and count by --fail-on.");
-    add(diff, "--fail-on", "KINDS", "As for run",
+        "Exit status: 66 if NEW has findings of the kinds of --fail-on that are not in OLD and not suppressed.");
+    add(diff, "--fail-on", "KINDS", "The same as for run",
         [&](const std::string& text) { into.fail_on = failing_kinds_in(text); });
-    add_command(command::check, "check", "Says what works on this machine, and why something does not");
-    CLI::App& explain = *add_command(command::explain, "explain", "What a rule or class means, and how to fix it");
-    explain.add_option("RULE", into.operands, "BD001, or a class: sleep")->required()->expected(1);
-    add_command(command::list_rules, "list-rules", "All rules, a line each");
+    add_command(command::check, "check", "Shows what works on this machine, and why something does not");
+    CLI::App& explain =
+        *add_command(command::explain, "explain", "Explains a rule or class, and how to fix a finding of it");
+    explain.add_option("RULE", into.operands, "A rule such as BD001, or a class such as sleep")
+        ->required()
+        ->expected(1);
+    add_command(command::list_rules, "list-rules", "Lists all rules, one a line");
 }
 
-/// What makes no sense only together.
-void check(const options& asked) {
-    if (asked.what == command::run && asked.program.empty()) {
-        throw usage_error{"run: what program? blocking-detector run [options] -- program arguments..."};
+/// Checks combinations of arguments.
+void check(const options& requested) {
+    if (requested.what == command::run && requested.program.empty()) {
+        throw usage_error{"run: no program given; use: blocking-detector run [options] -- program arguments..."};
     }
-    if (asked.what != command::run && !asked.program.empty()) throw usage_error{"only run has a program behind --"};
+    if (requested.what != command::run && !requested.program.empty()) {
+        throw usage_error{"only the command run takes a program after --"};
+    }
 }
 
 }  // namespace
@@ -215,12 +221,12 @@ options read_command_line(const std::vector<std::string>& arguments, std::option
     app.footer(exit_codes);
     add_commands(app, made);
 
-    // What stands behind the first "--" is the program's, whatever it looks like.
+    // All arguments after the first "--" belong to the program, even if they look like options.
     const auto dashes = std::ranges::find(arguments, "--");
     std::vector<std::string> own{arguments.begin(), dashes};
     if (dashes != arguments.end()) made.program.assign(std::next(dashes), arguments.end());
     try {
-        std::ranges::reverse(own);  // CLI11 takes them from the back
+        std::ranges::reverse(own);  // CLI11 expects the arguments in reverse order
         app.parse(own);
         check(made);
     } catch (const CLI::ParseError& end) {

@@ -21,11 +21,11 @@ enum class when { always, never, automatic };
 
 enum class unused_rules { error, warn, off };
 
-/// What the command line asks for.
+/// The parsed command line.
 struct options {
     command what = command::check;
-    std::vector<std::string> program;   // of `run`: with its arguments
-    std::vector<std::string> operands;  // of the others: files, a rule
+    std::vector<std::string> program;   // for `run`: the program with its arguments
+    std::vector<std::string> operands;  // for the other commands: files or a rule
 
     std::vector<output_request> outputs;
     failing_kinds fail_on;
@@ -45,16 +45,16 @@ struct options {
     std::string strip_prefix = std::filesystem::current_path().string();
     std::vector<std::string> debug_folders;
 
-    std::string engine = "trap";  // as the library names it
+    std::string engine = "trap";  // value of COIR_BLOCKING_ENGINE
     std::string required_engine;  // empty: none
     std::chrono::milliseconds stall_threshold{100};
     std::optional<std::chrono::nanoseconds> timeout;
     bool follow_forks = false;
-    std::string log_dir;  // empty: a temporary one
+    std::string log_dir;  // empty: use a temporary folder
 };
 
-/// Reads the command line. When that ends it already, as with `--help` or a mistake, writes what there is to say, and
-/// sets `status` to how the tool is to end.
+/// Parses the command line. For `--help`, `--version` or an error, writes the text to `out` or `errors` and sets
+/// `status` to the exit status of the tool.
 [[nodiscard]] options read_command_line(const std::vector<std::string>& arguments, std::optional<int>& status,
                                         std::ostream& out, std::ostream& errors);
 

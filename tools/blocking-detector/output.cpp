@@ -28,20 +28,20 @@ void write_all(int file, std::string_view text, const std::string& name) {
     }
 }
 
-/// A terminal, a pipe, /dev/null: nothing can take its place.
+/// Whether the file is not a regular one (terminal, pipe, /dev/null), so that it must not be replaced.
 bool is_special(const std::string& path) {
     struct stat about {};
     return ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
 }
 
-/// What a file has that open(2) makes: mkstemp makes one that is the owner's alone.
+/// The mode of a file created with open(2). mkstemp(3) creates a file that only its owner can read.
 mode_t usual_mode() {
     const mode_t mask = ::umask(0);
     ::umask(mask);
     return 0666 & ~mask;
 }
 
-/// A file that is gone again, unless it has taken its place.
+/// A temporary file beside `path`. The destructor removes it unless `replace_target` was called.
 class temporary_beside {
 public:
     explicit temporary_beside(const std::string& path) : path_{path}, name_{path + ".XXXXXX"} {
@@ -56,8 +56,8 @@ public:
 
     [[nodiscard]] int fd() const noexcept { return file_.get(); }
 
-    /// Some file systems find out no earlier than here that they are full.
-    void take_its_place() {
+    /// Renames the temporary file to `path`. Some file systems report only here that they are full.
+    void replace_target() {
         if (::fchmod(file_.get(), usual_mode()) != 0 || ::fsync(file_.get()) != 0 || ::close(file_.release()) != 0 ||
             std::rename(name_.c_str(), path_.c_str()) != 0) {
             refuse(errno, path_);
@@ -82,7 +82,7 @@ void write_file(const std::string& path, std::string_view text) {
     }
     temporary_beside file{path};
     write_all(file.fd(), text, path);
-    file.take_its_place();
+    file.replace_target();
 }
 
 void write_out(std::string_view text) { write_all(STDOUT_FILENO, text, "standard output"); }

@@ -5,11 +5,11 @@
 
 namespace detector {
 
-/// Writes all of a file, or none: to a temporary one beside it first, which then takes its place. What is no regular
-/// file is written to as it is. Throws `std::system_error` that names it, and leaves nothing behind.
+/// Writes the file completely or not at all: writes a temporary file beside it, and renames that. A file that is not a
+/// regular one is written directly. Throws `std::system_error`, which names the file; then no temporary file is left.
 void write_file(const std::string& path, std::string_view text);
 
-/// To standard output. Throws `std::system_error`.
+/// Writes to standard output. Throws `std::system_error`.
 void write_out(std::string_view text);
 
 }  // namespace detector

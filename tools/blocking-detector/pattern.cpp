@@ -7,14 +7,14 @@
 
 namespace detector {
 
-// Not std::regex: it goes one call deeper for each character, and names of templates can be as long as a stack is.
+// Not std::regex: it recurses for each character, and a long name of a template would overflow the stack.
 struct pattern::compiled {
     explicit compiled(const std::string& text) {
         const int error = ::regcomp(&expression, text.c_str(), REG_EXTENDED | REG_NOSUB);
         if (error == 0) return;
         std::array<char, 128> why;
         ::regerror(error, &expression, why.data(), why.size());
-        throw usage_error{"'" + text + "' is no regular expression: " + why.data()};
+        throw usage_error{"'" + text + "' is not a regular expression: " + why.data()};
     }
     ~compiled() { ::regfree(&expression); }
     compiled(const compiled&) = delete;

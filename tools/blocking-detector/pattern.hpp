@@ -8,7 +8,7 @@ namespace detector {
 /// A regular expression (POSIX extended), which matches anywhere in a text.
 class pattern {
 public:
-    /// Throws `usage_error` for a text that is none.
+    /// Throws `usage_error` for an invalid expression.
     explicit pattern(const std::string& text);
 
     [[nodiscard]] bool matches(const std::string& text) const noexcept;

@@ -13,14 +13,13 @@ namespace {
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-/// What `number` is in hexadecimal.
 std::string hexadecimal(std::uint64_t number) {
     std::array<char, 24> text;
     std::snprintf(text.data(), text.size(), "0x%llx", static_cast<unsigned long long>(number));
     return text.data();
 }
 
-/// `text` may be "file:line", or something else altogether.
+/// Parses "file:line". Empty for any other text.
 std::optional<source_line> parsed(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     if (colon == text.npos || colon == 0) return std::nullopt;
@@ -33,7 +32,7 @@ std::optional<source_line> parsed(std::string_view text) {
 
 std::string how_long(const finding& what) {
     const std::string longest = duration_text(what.max_ms);
-    if (what.goes_on) return "has held its thread for " + longest + " and did not come back";
+    if (what.goes_on) return "held its thread for at least " + longest + ", until the program ended";
     if (what.count <= 1) return "held its thread for " + longest;
     return "held its thread " + std::to_string(what.count) + " times for " + duration_text(what.total_ms) + ", " +
            longest + " at most";
@@ -44,7 +43,7 @@ std::string which_call(const finding& what) {
     return what.call.empty() ? "the kernel (" + category + ')' : what.call + " (" + category + ')';
 }
 
-/// Where the name of a function goes on after "operator": the `<` and `(` there are part of it.
+/// If an operator's name begins at `at`, its end: there `<` and `(` are part of the name. Otherwise `at`.
 std::size_t end_of_operator(std::string_view function, std::size_t at) noexcept {
     constexpr std::string_view word = "operator";
     if (function.substr(at, word.size()) != word || (at > 0 && function[at - 1] != ':' && function[at - 1] != ' '))
@@ -54,7 +53,7 @@ std::size_t end_of_operator(std::string_view function, std::size_t at) noexcept 
     return std::min(function.find_first_not_of("<>=-", symbol), function.size());
 }
 
-/// No cut within a character of UTF-8.
+/// Shortens a text, but never inside a UTF-8 character.
 std::string cut(std::string text, std::size_t length) {
     if (text.size() <= length) return text;
     while (length > 0 && (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) --length;
@@ -118,7 +117,7 @@ std::string headline(const finding& what) {
         text += ' ' + how_long(what) + ", computing";
     else
         text += ' ' + how_long(what) + ", asleep in " + which_call(what);
-    if (what.waits_for_itself) text += "; it waits for itself: a fiber of the same thread holds the lock";
+    if (what.waits_for_itself) text += "; deadlock: a fiber of the same thread holds the lock";
     std::ranges::replace_if(
         text, [](char each) { return each == '\n' || each == '\r'; }, ' ');
     return text;
@@ -166,7 +165,7 @@ std::vector<std::string> path_to(const finding& what) {
     std::vector<std::string> path;
     for (const frame& each : telling_part(what)) path.insert(path.begin(), function_or_offset(each));
     if (path.empty()) path = {"unknown stack"};
-    // The C library's name for it may have underscores in front; a stack may end before it.
+    // The innermost function is often the call itself, with underscores in front of its name in the C library.
     if (!path.back().ends_with(what.call)) path.push_back(what.call);
     return path;
 }

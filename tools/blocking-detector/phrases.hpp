@@ -20,7 +20,7 @@ struct source_line {
 /// "1.25 s", "20 ms", "0.35 ms".
 [[nodiscard]] std::string duration_text(double milliseconds);
 
-/// For a headline: what is between `<` and `>` or `(` and `)` is left out, and so is what is beyond `length`.
+/// For a headline: the name without template and function arguments, cut to `length`.
 [[nodiscard]] std::string short_name(std::string_view function, std::size_t length = 60);
 
 /// The function, or "module+0xoffset".
@@ -32,29 +32,30 @@ struct source_line {
 /// "function at file:line" or "function in module".
 [[nodiscard]] std::string to_string(const frame& which);
 
-/// `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`: one line.
+/// One line: `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`.
 [[nodiscard]] std::string headline(const finding& what);
 
 /// "use coir::this_fiber::sleep_for".
 [[nodiscard]] std::string remedy(const finding& what);
 
-/// The user's frame; null for none.
+/// The frame of the user's code at which the finding is reported; null if there is none.
 [[nodiscard]] const frame* users_frame(const finding& what) noexcept;
 
-/// The user's line, or else what comes nearest to it: that of the innermost frame with a source that is no plumbing,
-/// the one at which the fiber was spawned, any at all.
+/// The line of the user's frame. If it is unknown, in this order: the innermost frame with a source file that is not
+/// plumbing, the spawn site of the fiber, any frame with a source file.
 [[nodiscard]] std::optional<source_line> nearest_line(const finding& what);
 
-/// As above, and the program itself at the last: for formats that refuse a finding without a index.
+/// As `nearest_line`; if that is empty, a module or the program itself. For formats that reject a finding without a
+/// location.
 [[nodiscard]] source_line some_line(const finding& what, const result& in);
 
-/// The stack without what all fibers begin with; whole when there is nothing else.
+/// The stack without the outermost frames that are plumbing; the whole stack if there are no others.
 [[nodiscard]] std::span<const frame> telling_part(const finding& what) noexcept;
 
-/// Its frames, one a line, innermost first.
+/// The frames of `telling_part`, one a line, innermost first.
 [[nodiscard]] std::string stack_text(const finding& what);
 
-/// Its functions, outermost first, and then the call: as flame graphs are drawn.
+/// The functions of `telling_part`, outermost first, followed by the call. For flame graphs.
 [[nodiscard]] std::vector<std::string> path_to(const finding& what);
 
 }  // namespace detector

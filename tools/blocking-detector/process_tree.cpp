@@ -25,7 +25,7 @@ std::vector<pid_t> children_of(pid_t parent) {
 
 void kill_descendants(pid_t of) {
     for (const pid_t each : children_of(of)) {
-        ::kill(each, SIGSTOP);  // so that it starts no more while its children are looked for
+        ::kill(each, SIGSTOP);  // so that it starts no more processes during the search for its children
         kill_descendants(each);
         ::kill(each, SIGKILL);
     }

@@ -4,7 +4,8 @@
 
 namespace detector {
 
-/// SIGKILL to all children of a process and to theirs, as far as they are its descendants still.
+/// Sends SIGKILL to all descendants of a process. Does not reach one whose parent has ended, unless it was reparented
+/// to a process of this tree.
 void kill_descendants(pid_t of);
 
 }  // namespace detector

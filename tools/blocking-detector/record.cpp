@@ -26,7 +26,7 @@ coir::detail::unique_fd open_file(const std::string& path) {
     return file;
 }
 
-/// Reads up to `size` bytes; how many there were.
+/// Reads up to `size` bytes. Returns the number of bytes read; less than `size` at the end of the file.
 std::size_t read_bytes(int file, void* into, std::size_t size, const std::string& path) {
     std::size_t got = 0;
     while (got < size) {
@@ -38,7 +38,7 @@ std::size_t read_bytes(int file, void* into, std::size_t size, const std::string
     return got;
 }
 
-/// Makes what a killed process has left, or a damaged file says, safe to read. False when it makes no sense.
+/// Corrects lengths that a killed process or a damaged file has left invalid. Returns false if the event is invalid.
 bool mend(blocking_event& seen) {
     seen.stack.depth = std::clamp(seen.stack.depth, 0, coir::detail::call_stack::depth_max);
     seen.fiber.name_bytes = std::min(seen.fiber.name_bytes, coir::detail::fiber_label::name_max);
@@ -60,7 +60,7 @@ record::record(const std::string& path) {
                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mapped == MAP_FAILED) throw std::bad_alloc{};
     memory_.reset(static_cast<blocking_event_memory*>(mapped));
-    // A file that is cut short lacks nothing but unused entries, or is refused by check().
+    // A truncated file lacks only unused entries. Otherwise check() rejects it.
     const std::size_t got = read_bytes(file.get(), mapped, sizeof(blocking_event_memory), path);
     if (got < offsetof(blocking_event_memory, keys) || memory_->magic != blocking_event_memory::magic_now) {
         throw usage_error{path + ": not a record file of coir"};
@@ -78,7 +78,7 @@ bool record::is_one(const std::string& path) {
 void record::check(const std::string& path) {
     blocking_event_memory& memory = *memory_;
     if (memory.bytes != sizeof(blocking_event_memory)) {
-        throw usage_error{path + ": written by another version of coir than this tool's"};
+        throw usage_error{path + ": the record file is from a different version of coir; use the tool of that version"};
     }
     const auto damaged = [&] { return usage_error{path + ": the record file is damaged"}; };
     if (memory.modules_size > memory.modules.size() || memory.blocking_events_size > memory.events.size())
@@ -100,7 +100,7 @@ const blocking_event* record::unfinished_call() const noexcept {
 
 const loaded_module* record::module_at(std::uint64_t address) const noexcept {
     const std::span all{memory_->modules.data(), memory_->modules_size};
-    // The latest first: a library may lie where one lay that was unloaded.
+    // The latest module first: a library may be loaded at the address of one that was unloaded before.
     const auto found = std::find_if(all.rbegin(), all.rend(), [&](const loaded_module& each) {
         return address >= each.begin && address < each.end;
     });

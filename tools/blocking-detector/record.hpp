@@ -10,13 +10,13 @@
 
 namespace detector {
 
-/// A record file, copied and checked: what it says can be trusted not to lead out of it.
+/// A checked copy of a record file: all indices and lengths in it are valid.
 class record {
 public:
-    /// Throws `usage_error` for a file that cannot be read, or that no coir of this version has written.
+    /// Throws `usage_error` for a file that cannot be read, is damaged, or is from a different version of coir.
     explicit record(const std::string& path);
 
-    /// Whether a file's beginning says that it is one.
+    /// Whether the file begins with the magic number of a record file. Throws `usage_error` if it cannot be read.
     [[nodiscard]] static bool is_one(const std::string& path);
 
     [[nodiscard]] int pid() const noexcept { return memory_->pid; }
@@ -26,11 +26,11 @@ public:
     [[nodiscard]] std::uint64_t left_out() const noexcept { return memory_->left_out; }
     [[nodiscard]] std::span<const coir::detail::blocking_event> events() const noexcept;
 
-    /// The call that the process was in when it ended, and when that began (CLOCK_MONOTONIC, ns).
+    /// The call in progress when the process ended, or null; and the time at which it began (CLOCK_MONOTONIC, ns).
     [[nodiscard]] const coir::detail::blocking_event* unfinished_call() const noexcept;
     [[nodiscard]] std::int64_t call_began() const noexcept { return memory_->call_began; }
 
-    /// The module that an address lies in; null when it lies in none.
+    /// The module that contains an address; null if there is none.
     [[nodiscard]] const coir::detail::loaded_module* module_at(std::uint64_t address) const noexcept;
 
 private:

@@ -23,11 +23,11 @@ fs::path parent_folder(const std::string& log_dir) {
 }  // namespace
 
 record_folder::record_folder(const std::string& log_dir) try : is_kept_{!log_dir.empty()} {
-    // A folder of its own also in one that is kept: in a container, the processes have the same numbers every time.
+    // A new folder inside `log_dir` too: record files are named after process ids, which repeat in containers.
     path_ = parent_folder(log_dir) / "coir-run-XXXXXX";
     if (::mkdtemp(path_.data()) == nullptr) throw usage_error{path_ + ": " + std::generic_category().message(errno)};
 } catch (const fs::filesystem_error& failure) {
-    throw usage_error{std::string{"no folder for records: "} + failure.what()};
+    throw usage_error{std::string{"cannot create a folder for record files: "} + failure.what()};
 }
 
 record_folder::~record_folder() {

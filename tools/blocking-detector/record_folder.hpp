@@ -5,10 +5,11 @@
 
 namespace detector {
 
-/// A new folder for what a program records: kept in `log_dir`, or a temporary one that is removed with this.
+/// A new folder for the record files of a program, inside `log_dir`. With an empty `log_dir`, a temporary folder that
+/// the destructor removes.
 class record_folder {
 public:
-    /// Throws `usage_error` when it cannot be made.
+    /// Throws `usage_error` when the folder cannot be created.
     explicit record_folder(const std::string& log_dir);
     ~record_folder();
     record_folder(const record_folder&) = delete;
@@ -21,7 +22,7 @@ private:
     bool is_kept_;
 };
 
-/// The record files of a folder and those within it, sorted.
+/// The paths of the record files in a folder and its subfolders, sorted. Throws `usage_error`.
 [[nodiscard]] std::vector<std::string> record_files_of(const std::string& folder);
 
 }  // namespace detector

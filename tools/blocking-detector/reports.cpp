@@ -17,7 +17,7 @@ namespace detector {
 
 namespace {
 
-std::string render(const options& asked, const output_request& how, const result& found) {
+std::string render(const options& requested, const output_request& how, const result& found) {
     if (how.format == "json") return to_json(found);
     if (how.format == "jsonl") return to_json_lines(found);
     if (how.format == "sarif") return to_sarif(found);
@@ -27,12 +27,13 @@ std::string render(const options& asked, const output_request& how, const result
     if (how.format == "html") return to_html(found);
     if (how.format == "folded") return to_folded(found);
     const bool on_terminal = how.path.empty() && ::isatty(STDOUT_FILENO) == 1;
-    const bool colours = asked.color == when::always || (asked.color == when::automatic && on_terminal);
-    return to_text(found, {.colours = colours, .latent = asked.show_latent, .source_folder = asked.strip_prefix});
+    const bool colours = requested.color == when::always || (requested.color == when::automatic && on_terminal);
+    return to_text(found,
+                   {.colours = colours, .latent = requested.show_latent, .source_folder = requested.strip_prefix});
 }
 
-void write(const options& asked, const output_request& how, const result& found) {
-    const std::string text = render(asked, how, found);
+void write(const options& requested, const output_request& how, const result& found) {
+    const std::string text = render(requested, how, found);
     if (how.path.empty())
         write_out(text);
     else
@@ -45,7 +46,7 @@ void check_file(const std::string& path) {
     if (folder.empty()) folder = ".";
     std::error_code none;
     if (std::filesystem::is_directory(path, none))
-        throw usage_error{path + " is a folder: it takes the name of a file"};
+        throw usage_error{"cannot write " + path + ": it is a folder; give the name of a file"};
     if (::access(folder.c_str(), W_OK) != 0 && ::access(path.c_str(), W_OK) != 0) {
         throw usage_error{"cannot write " + path + ": " + std::generic_category().message(errno)};
     }
@@ -53,18 +54,18 @@ void check_file(const std::string& path) {
 
 }  // namespace
 
-void check_outputs(const options& asked) {
-    for (const output_request& each : asked.outputs) check_file(each.path);
-    check_file(asked.write_baseline);
+void check_outputs(const options& requested) {
+    for (const output_request& each : requested.outputs) check_file(each.path);
+    check_file(requested.write_baseline);
 }
 
-void write_reports(const options& asked, const result& found) {
-    std::vector<output_request> outputs = asked.outputs;
-    if (outputs.empty() && !asked.quiet) outputs.push_back({"text", ""});
+void write_reports(const options& requested, const result& found) {
+    std::vector<output_request> outputs = requested.outputs;
+    if (outputs.empty() && !requested.quiet) outputs.push_back({"text", ""});
     std::exception_ptr failure;
     for (const output_request& each : outputs) {
         try {
-            write(asked, each, found);
+            write(requested, each, found);
         } catch (const std::system_error&) {
             if (!failure) failure = std::current_exception();
         }

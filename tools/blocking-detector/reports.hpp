@@ -5,11 +5,11 @@
 
 namespace detector {
 
-/// Throws `usage_error` when a file that is asked for could never be written: to be known before a program runs.
-void check_outputs(const options& asked);
+/// Throws `usage_error` if an output file cannot be written. Called before a program runs.
+void check_outputs(const options& requested);
 
-/// Writes what `-o` asks for, and text to standard output when it asks for nothing. Tries all of them; throws the first
-/// `std::system_error`.
-void write_reports(const options& asked, const result& found);
+/// Writes the reports of `-o`; without `-o`, text to standard output. Tries to write all of them even if one fails,
+/// then throws the first `std::system_error`.
+void write_reports(const options& requested, const result& found);
 
 }  // namespace detector

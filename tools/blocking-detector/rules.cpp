@@ -13,14 +13,15 @@ namespace {
 constexpr std::size_t line_width = 80;
 
 constexpr std::string_view if_it_is_meant =
-    "If it is meant: `coir::allow_blocking permit{\"why\"};` in the scope, or a line in a suppressions file.";
+    "If the blocking is intended: write `coir::allow_blocking permit{\"why\"};` in the scope, or add a rule to a "
+    "suppressions file.";
 
 bool same_but_for_case(std::string_view one, std::string_view other) noexcept {
     return std::ranges::equal(one, other,
                               [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
-/// As lines of no more than `line_width`.
+/// Breaks a text into lines of at most `line_width` characters.
 std::string wrapped(std::string_view text) {
     std::string lines;
     while (text.size() > line_width) {

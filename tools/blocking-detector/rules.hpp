@@ -8,16 +8,16 @@
 
 namespace detector {
 
-/// What the tool looks for, one for each class of blocking: the same ids in all reports, for good.
+/// One rule for each class of blocking. All reports use the same ids, which never change.
 struct rule {
     std::string_view id;    // "BD001"
-    std::string_view name;  // that of its class, or a plainer one
+    std::string_view name;  // the name of the class, or a clearer one
     coir::blocking_class category = coir::blocking_class::other;
-    std::string_view title;    // a few words
-    std::string_view meaning;  // what was seen
+    std::string_view title;    // a short sentence
+    std::string_view meaning;  // what the tool has observed
     std::string_view harm;
     std::string_view remedy;
-    std::string_view before;  // C++ at namespace scope, which compiles with what coir and the standard offer
+    std::string_view before;  // C++ at namespace scope that compiles with coir and the standard library
     std::string_view after;
 };
 
@@ -26,19 +26,19 @@ struct rule {
 
 [[nodiscard]] const rule& rule_for(coir::blocking_class category) noexcept;
 
-/// Its place in `all_rules()`.
+/// The index of the rule in `all_rules()`.
 [[nodiscard]] std::size_t index_of(const rule& which) noexcept;
 
-/// By id, name or class, in capitals or not; null when there is none.
+/// Finds a rule by id, name or class, ignoring case; null when there is none.
 [[nodiscard]] const rule* rule_named(std::string_view name) noexcept;
 
-/// What `explain` prints.
+/// The output of the command `explain`.
 [[nodiscard]] std::string explain(const rule& which);
 
-/// The same as Markdown, without the title.
+/// The same text in Markdown, without the title.
 [[nodiscard]] std::string explain_in_markdown(const rule& which);
 
-/// What `list-rules` prints: a line for each.
+/// The output of the command `list-rules`: one line a rule.
 [[nodiscard]] std::string list_rules();
 
 }  // namespace detector

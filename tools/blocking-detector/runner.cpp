@@ -23,7 +23,7 @@ using clock = std::chrono::steady_clock;  // CLOCK_MONOTONIC
 
 constexpr auto grace = 3s;  // between SIGTERM and SIGKILL
 
-/// Signals that are waited for instead of delivered, while this lives.
+/// Blocks the signals during its lifetime, so that they can be waited for.
 class waited_signals {
 public:
     waited_signals() {
@@ -37,7 +37,7 @@ public:
 
     void restore() const noexcept { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
 
-    /// False when none came before `until`.
+    /// Waits for a signal. Returns false if none arrived before `until`.
     bool wait_until(std::optional<clock::time_point> until, siginfo_t& came) const {
         if (!until) return ::sigwaitinfo(&all_, &came) > 0;
         const auto left = std::max(clock::duration{0}, *until - clock::now());
@@ -51,19 +51,20 @@ private:
     sigset_t before_{};
 };
 
-[[noreturn]] void become(const std::vector<std::string>& program,
-                         const std::vector<std::pair<std::string, std::string>>& variables, int failure_goes_to) {
+/// In the child: executes the program. If that fails, writes the errno to the pipe `error_pipe`.
+[[noreturn]] void execute(const std::vector<std::string>& program,
+                          const std::vector<std::pair<std::string, std::string>>& variables, int error_pipe) {
     for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
     std::vector<char*> arguments;
     for (const std::string& each : program) arguments.push_back(const_cast<char*>(each.c_str()));
     arguments.push_back(nullptr);
     ::execvp(arguments.front(), arguments.data());
     const int error = errno;
-    [[maybe_unused]] const ssize_t written = ::write(failure_goes_to, &error, sizeof error);
+    [[maybe_unused]] const ssize_t written = ::write(error_pipe, &error, sizeof error);
     ::_exit(127);
 }
 
-/// The process, once it runs the program.
+/// Starts the program and returns its process id after a successful execve(2).
 pid_t start(const std::vector<std::string>& program, const std::vector<std::pair<std::string, std::string>>& variables,
             const waited_signals& signals) {
     const auto refuse = [&](int error) { throw std::system_error{error, std::generic_category(), program.front()}; };
@@ -75,7 +76,7 @@ pid_t start(const std::vector<std::string>& program, const std::vector<std::pair
     if (child < 0) refuse(errno);
     if (child == 0) {
         signals.restore();
-        become(program, variables, writing.get());
+        execute(program, variables, writing.get());
     }
     writing = unique_fd{};
     int error = 0;
@@ -86,11 +87,11 @@ pid_t start(const std::vector<std::string>& program, const std::vector<std::pair
     return child;
 }
 
-/// Reaps what has ended; whether the program has.
+/// Reaps all children that have ended. Returns whether the program is among them.
 bool has_ended(pid_t program, int& status) {
     int how = 0;
     bool ended = false;
-    // Others are orphans of the program's, which become our children.
+    // The other children are orphans of the program, adopted because of PR_SET_CHILD_SUBREAPER.
     for (pid_t each = 0; (each = ::waitpid(-1, &how, WNOHANG)) > 0;) {
         if (each != program) continue;
         status = WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
@@ -105,14 +106,14 @@ run_ending run_program(const std::vector<std::string>& program,
                        const std::vector<std::pair<std::string, std::string>>& variables,
                        std::optional<std::chrono::nanoseconds> timeout) {
     const waited_signals signals;
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the program leaves behind can be found, and ended
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans of the program become children of the tool, which can kill them
     run_ending ending{.pid = start(program, variables, signals)};
     std::optional<clock::time_point> until;
     if (timeout) until = clock::now() + *timeout;
     while (!has_ended(ending.pid, ending.status)) {
         siginfo_t came{};
         if (signals.wait_until(until, came)) {
-            // What was typed at a terminal (the kernel sent it) has reached the program as well.
+            // A signal from the terminal (sent by the kernel) has reached the program already.
             if (came.si_signo != SIGCHLD && came.si_code != SI_KERNEL) ::kill(ending.pid, came.si_signo);
         } else if (errno == EAGAIN && !std::exchange(ending.timed_out, true)) {
             ::kill(ending.pid, SIGTERM);

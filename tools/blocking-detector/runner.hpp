@@ -13,15 +13,15 @@ namespace detector {
 /// How a program ended.
 struct run_ending {
     pid_t pid = 0;
-    int status = 0;  // as a shell says it: 128+n when signal n has ended it
+    int status = 0;  // exit status as in a shell: 128+n if signal n has killed the program
     bool timed_out = false;
     std::int64_t when = 0;  // CLOCK_MONOTONIC, ns
 };
 
-/// Runs a program, found as a shell finds it, with these variables set, until it ends or `timeout` is over: then
-/// SIGTERM ends it, or SIGKILL with all that it has started. SIGINT, SIGTERM, SIGHUP and SIGQUIT that come meanwhile
-/// are passed on. Throws `std::system_error` when it cannot be started. The calling process has no other thread and no
-/// other child.
+/// Runs a program, searched in PATH, with the environment variables `variables`, and waits for its end. After `timeout`
+/// sends SIGTERM to the program, and three seconds later SIGKILL; then kills all processes that it has started, too.
+/// Forwards SIGINT, SIGTERM, SIGHUP and SIGQUIT to the program. Throws `std::system_error` when it cannot be started.
+/// The calling process must have no other threads and no other children.
 [[nodiscard]] run_ending run_program(const std::vector<std::string>& program,
                                      const std::vector<std::pair<std::string, std::string>>& variables,
                                      std::optional<std::chrono::nanoseconds> timeout);

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t results_max = 5000;  // what GitHub shows of a run
+constexpr std::size_t results_max = 5000;  // GitHub shows no more of a run
 
 ordered_json text(std::string_view words) { return {{"text", words}}; }
 
@@ -33,7 +33,7 @@ std::string percent_encoded(std::string_view path) {
     return made;
 }
 
-/// A relative file is one of the program's sources; whoever reads the report knows where these are.
+/// A relative path is relative to the source folder, which the reader of the report knows.
 ordered_json artifact(const std::string& file) {
     const std::filesystem::path path = std::filesystem::path{file}.lexically_normal();
     if (path.is_absolute()) return {{"uri", "file://" + percent_encoded(path.string())}};
@@ -56,8 +56,8 @@ ordered_json location_of(const frame& which) {
     return made;
 }
 
-/// Of the result: a line that the user can change, and never none, for which GitHub refuses the whole file.
-ordered_json place_of(const finding& what, const result& in) {
+/// The location of the result. Never empty: GitHub rejects the whole file if a result has no location.
+ordered_json result_location(const finding& what, const result& in) {
     ordered_json made{{"physicalLocation", physical(some_line(what, in))}};
     if (const frame* users = users_frame(what)) made["logicalLocations"] = function_named(function_or_offset(*users));
     return made;
@@ -70,10 +70,11 @@ ordered_json stack_of(const finding& what) {
         if (!each.module.empty()) made["module"] = each.module;
         frames.push_back(std::move(made));
     }
-    return {{"message", text("where the fiber held its thread, innermost first")}, {"frames", std::move(frames)}};
+    return {{"message", text("stack of the fiber that held its thread, innermost first")},
+            {"frames", std::move(frames)}};
 }
 
-/// The way from where the fiber began to the call, for viewers that do not show stacks: GitHub's is one.
+/// The stack from the start of the fiber to the call, for viewers that do not show stacks, such as GitHub's.
 ordered_json code_flow_of(const finding& what) {
     ordered_json steps = ordered_json::array();
     for (auto each = what.stack.rbegin(); each != what.stack.rend(); ++each) {
@@ -83,7 +84,7 @@ ordered_json code_flow_of(const finding& what) {
     return ordered_json::array({{{"threadFlows", ordered_json::array({{{"locations", std::move(steps)}}})}}});
 }
 
-/// Present in each result, or none: SARIF takes an absent one as "not known".
+/// Present in every result, empty if not suppressed: for SARIF an absent property means "unknown".
 ordered_json suppressions_of(const finding& what) {
     if (what.suppressed_by.empty()) return ordered_json::array();
     return ordered_json::array({{{"kind", "external"}, {"justification", what.suppressed_by}}});
@@ -109,7 +110,7 @@ ordered_json result_of(const finding& what, const result& in) {
         {"ruleIndex", index_of(broken)},
         {"level", what.kind == coir::blocking_kind::latent ? "note" : "error"},
         {"message", text(headline(what) + "; " + remedy(what) + '.')},
-        {"locations", ordered_json::array({place_of(what, in)})},
+        {"locations", ordered_json::array({result_location(what, in)})},
         {"partialFingerprints", {{"blockingStack/v1", what.fingerprint}}},
         {"suppressions", suppressions_of(what)},
         {"properties", properties_of(what)},
@@ -151,7 +152,8 @@ ordered_json invocation(const result& what) {
     };
     for (const std::string& note : what.notes) notify(note);
     if (what.findings.size() > results_max)
-        notify(std::to_string(what.findings.size() - results_max) + " findings of less weight are left out");
+        notify(std::to_string(what.findings.size() - results_max) + " findings are not in this report, which has " +
+               std::to_string(results_max) + " at most");
     return {{"executionSuccessful", true}, {"toolExecutionNotifications", std::move(notifications)}};
 }
 

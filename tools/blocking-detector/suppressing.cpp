@@ -12,8 +12,8 @@ namespace {
 
 using coir::detail::suppressions;
 
-// What test frameworks and instrumentation do by themselves. Functions that call no code of the user, so that a stack
-// with one of them ends in it.
+// Calls that test frameworks and instrumentation make internally. These functions do not call code of the user, so a
+// stack that contains one of them does not block in the user's code.
 constexpr const char* built_in_rules = R"(
 call-stack-contains:^doctest::detail::ResultBuilder::log
 call-stack-contains:^doctest::detail::MessageBuilder::log
@@ -46,7 +46,7 @@ call-stack-contains:^__ubsan::
 call-stack-contains:^__lsan::
 )";
 
-/// As the library's reports are, which the rules are matched against.
+/// Converts a finding to the report type of the library, which rules are matched against.
 coir::blocking_report to_report(const finding& from) {
     coir::blocking_report made;
     made.kind = from.kind;
@@ -113,7 +113,7 @@ std::vector<std::string> suppressing::unused() const {
     for (std::size_t i = built_in_; i < hits_.size(); ++i) {
         const suppressions::rule& rule = rules_.rules()[i];
         if (rule.is_over())
-            lines.push_back("suppression is over since " + date_text(*rule.until) + ": " + rule.place + ": " +
+            lines.push_back("expired suppression (last day " + date_text(*rule.until) + "): " + rule.place + ": " +
                             rule.text);
         else if (hits_[i] == 0)
             lines.push_back("unused suppression: " + rule.place + ": " + rule.text);

@@ -18,12 +18,12 @@ constexpr std::size_t frames_shown = 24;
 constexpr std::size_t name_length = 100;
 constexpr std::size_t excerpt_length = 110;
 
-/// Text in the colours of a terminal, or not.
+/// Adds the colours of a terminal to a text, if they are enabled.
 class pen {
 public:
     explicit pen(bool colours) noexcept : colours_{colours} {}
 
-    [[nodiscard]] std::string place(const std::string& text) const { return in("\x1b[1;31m", text); }
+    [[nodiscard]] std::string location(const std::string& text) const { return in("\x1b[1;31m", text); }
     [[nodiscard]] std::string remedy(const std::string& text) const { return in("\x1b[32m", text); }
     [[nodiscard]] std::string strong(const std::string& text) const { return in("\x1b[1m", text); }
     [[nodiscard]] std::string faint(const std::string& text) const { return in("\x1b[2m", text); }
@@ -40,7 +40,7 @@ bool is_shown(const finding& each, const text_style& style) {
     return each.suppressed_by.empty() && (style.latent || each.kind != blocking_kind::latent);
 }
 
-/// The source line of a frame, if the file is at hand.
+/// The source line of a frame, if the file can be read.
 std::string excerpt_of(const frame& where, const std::string& folder) {
     if (where.file.empty() || where.line <= 0) return {};
     std::ifstream file{where.file};
@@ -53,7 +53,7 @@ std::string excerpt_of(const frame& where, const std::string& folder) {
     return first == line.npos ? std::string{} : line.substr(first, excerpt_length);
 }
 
-std::string place_of(const finding& what) {
+std::string location_of(const finding& what) {
     const frame* const user = users_frame(what);
     if (user == nullptr) return what.spawned_at;
     return user->file.empty() ? function_or_offset(*user) : to_string(source_line{user->file, user->line});
@@ -65,7 +65,7 @@ std::string frame_text(frame each) {
 }
 
 std::string stack_of(const finding& what, const pen& in) {
-    // How a fiber's stack begins is the same for all.
+    // The outermost frames are internal to coir and the same for all fibers.
     std::size_t count = what.stack.size();
     while (count > 0 && what.stack[count - 1].plumbing) --count;
     std::string text;
@@ -81,8 +81,8 @@ std::string stack_of(const finding& what, const pen& in) {
 
 std::string to_string(const finding& what, const text_style& style) {
     const pen in{style.colours};
-    const std::string place = place_of(what);
-    std::string text = (place.empty() ? "" : in.place(place) + ": ") + headline(what) + '\n';
+    const std::string location = location_of(what);
+    std::string text = (location.empty() ? "" : in.location(location) + ": ") + headline(what) + '\n';
     if (const frame* const user = users_frame(what)) {
         const std::string excerpt = excerpt_of(*user, style.source_folder);
         if (!excerpt.empty()) text += "    | " + in.strong(excerpt) + '\n';
@@ -122,7 +122,7 @@ std::string summary_of(const result& what) {
     const std::string found = counts_text(counts);
     std::string text = "blocking-detector: ";
     if (what.engine.empty())
-        text += "no run of coir was seen: the program does not link coir, or never came to coir::run";
+        text += "no run of coir was recorded: the program does not link coir, or never called coir::run";
     else
         text += found.empty() ? "no fiber held its thread" : found;
     if (counts[static_cast<std::size_t>(blocking_kind::latent)] > 0) text += " (--latent shows these)";

@@ -6,14 +6,15 @@
 
 namespace detector {
 
-/// How the report for a person looks.
+/// The style of the text report.
 struct text_style {
     bool colours = false;
-    bool latent = false;        // latent ones too
-    std::string source_folder;  // what relative paths of sources may be relative to
+    bool latent = false;        // also show latent findings
+    std::string source_folder;  // folder in which relative source paths are searched
 };
 
-/// For each finding the user's line, the fiber, what to write instead, and the stack; then the notes and a summary.
+/// The text report: for each finding the user's line, the fiber, the remedy and the stack; then the notes and a
+/// summary.
 [[nodiscard]] std::string to_text(const result& what, const text_style& style);
 
 /// The last line of the report.

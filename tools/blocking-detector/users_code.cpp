@@ -29,7 +29,7 @@ constexpr auto known_functions = std::to_array<std::pair<std::string_view, coir:
     {"pclose", process},
 });
 
-/// The C library's and the sanitizers' other names of a function are its own with something before it.
+/// Removes the prefixes that the C library and the sanitizers put in front of a function name.
 std::string_view plain_name(std::string_view function) {
     for (const std::string_view prefix :
          {"__interceptor_", "___interceptor_", "__GI_", "__libc_", "__new_", "_IO_new_", "_IO_", "__", "do_"}) {
@@ -62,7 +62,7 @@ void name_by_stack(finding& of) {
         return std::ranges::find(known_functions, plain_name(each.function),
                                  [](const auto& known) { return known.first; }) != known_functions.end();
     };
-    // The outermost: getaddrinfo calls others of these.
+    // The outermost one, since getaddrinfo calls other functions of the table.
     const auto found = std::find_if(of.stack.rbegin(), of.stack.rend(), is_known);
     if (found == of.stack.rend()) return;
     const auto known =
@@ -82,7 +82,7 @@ void locate(const users_code& code, finding& of) {
     const auto own = [](const frame& each) { return !each.plumbing; };
     const auto with_source = [](const frame& each) {
         return !each.plumbing && !each.file.empty() && !each.file.starts_with("/usr/") &&
-               !is_system_library(each.module);  // whose debug information may be installed
+               !is_system_library(each.module);  // a system library may have debug information installed
     };
     const auto in_program = [](const frame& each) { return !each.plumbing && !is_system_library(each.module); };
 

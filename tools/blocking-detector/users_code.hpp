@@ -8,25 +8,26 @@
 
 namespace detector {
 
-/// What a user regards as his code, and what as noise. Matched against functions, files and modules.
+/// The patterns of `--owner` and `--ignore-frames`. Matched against functions, files and modules.
 struct users_code {
-    std::optional<pattern> owner;    // none: what has source code, is no plumbing and not the system's
-    std::optional<pattern> ignored;  // frames that are left out
+    std::optional<pattern> owner;  // the user's code; none: frames with a source file, not plumbing or system libraries
+    std::optional<pattern> ignored;  // frames to remove
 };
 
-/// Whether any of a frame's names matches.
+/// Whether the function, file or module of a frame matches.
 [[nodiscard]] bool matches(const pattern& wanted, const frame& each);
 
-/// Takes out of the stack what is ignored.
+/// Removes the ignored frames from the stack.
 void leave_out_ignored(const users_code& code, finding& of);
 
-/// Takes source lines out that lead nowhere: of the system's libraries, by the folder that they were built in.
+/// Removes source lines in system libraries whose paths are relative to the folder in which the library was built.
 void leave_out_foreign_sources(finding& of);
 
-/// What getaddrinfo, system and their like do within is their affair: the call is theirs, and so is the class.
+/// If the stack contains getaddrinfo, system or a similar function, makes the finding one of a call of that function:
+/// sets its name and class, and removes the frames inside it.
 void name_by_stack(finding& of);
 
-/// Sets `location`: to the innermost frame of the user's code, or what comes closest to it.
+/// Sets `location` to the innermost frame of the user's code, or to the best substitute.
 void locate(const users_code& code, finding& of);
 
 }  // namespace detector

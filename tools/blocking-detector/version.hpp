@@ -4,7 +4,7 @@
 
 namespace detector {
 
-/// Of the tool: "0.1.0".
+/// The version of the tool, such as "0.1.0".
 [[nodiscard]] std::string_view tool_version() noexcept;
 
 }  // namespace detector

@@ -67,10 +67,11 @@ int main(int, char** arguments) {
         std::puts(which.missing().c_str());
         return has_traps ? which.missing().empty() : which.missing().find(words) != std::string::npos;
     };
-    check(says(plugins[0], "hooks see the calls of libfirst.so alone"),
+    check(says(plugins[0], "hooks see only the calls of libfirst.so"),
           "one that exports no hook has its own calls seen");
     check(plugins[0].reports_of_a_sleep() == 1, "its own sleep is seen");
-    check(says(plugins[1], "hooks see no calls, as coir is inside libsecond.so"), "one that exports them sees nothing");
+    check(says(plugins[1], "hooks see no calls, because coir is inside libsecond.so"),
+          "one that exports them sees nothing");
     check(plugins[1].reports_of_a_sleep() == (has_traps ? 1 : 0), "its own sleep is not seen by hooks");
 
     plugins[0].unload();  // its threads of the pool are still there
