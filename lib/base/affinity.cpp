@@ -8,7 +8,8 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::size_t sets_max = 1024;  // a million processors: EINVAL means something else by then
+// A mask for a million processors. If that is still too small, EINVAL has another cause.
+constexpr std::size_t sets_max = 1024;
 
 std::size_t bytes_of(const std::vector<cpu_set_t>& mask) noexcept { return mask.size() * sizeof(cpu_set_t); }
 

@@ -5,19 +5,21 @@
 
 namespace coir::detail {
 
-/// Processors that a thread may run on, however many the machine has.
+/// The set of processors that a thread may run on. Its size is not limited to the 1,024 processors of a `cpu_set_t`.
 class affinity {
 public:
-    /// Those of the process's first thread, as the process was started with: the calling one may be pinned to less.
+    /// The processors of the process's first thread, which has the set that the process was started with. The calling
+    /// thread may be pinned to fewer.
     static affinity of_process();
 
-    /// 0 where the kernel did not say.
+    /// 0 if the kernel refused to report the set.
     [[nodiscard]] unsigned count() const noexcept;
 
-    /// The one of them with so many before it.
+    /// The set with one processor only: the one at the zero-based `index`, in the order of processor numbers.
     [[nodiscard]] affinity only(unsigned index) const;
 
-    /// Lets the calling thread run on these, whatever it has inherited from the one that made it.
+    /// Sets the calling thread's affinity to this set, in place of what it inherited from its creator. Does nothing if
+    /// the set is not known.
     void apply() const noexcept;
 
 private:

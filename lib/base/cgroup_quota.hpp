@@ -5,9 +5,9 @@
 
 namespace coir::detail {
 
-/// How many processors the cgroup of this process may use, with all the groups above it that can be seen from here: the
-/// least of their quotas, each rounded up. Nothing where none limits it, or its files cannot be read. The files are
-/// looked for below `root`: "" for the machine's own.
+/// The number of processors that the cgroup of this process may use: the smallest quota of the group and of all its
+/// visible ancestors, each rounded up. `std::nullopt` if no quota limits the process or if the files cannot be read.
+/// `root` is prepended to the paths of the files; it is empty for the files of the running system.
 [[nodiscard]] std::optional<unsigned> cgroup_quota(const std::string& root);
 
 }  // namespace coir::detail

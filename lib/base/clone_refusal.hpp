@@ -4,9 +4,9 @@
 
 namespace coir::detail {
 
-/// What to add to an error about a thread or a process that cannot be started with `error`; empty where there is
-/// nothing to add. glibc (2.34) makes both with clone3(2), and goes back to clone(2) at ENOSYS alone: a seccomp filter
-/// that is older than clone3, and answers EPERM, leaves a program without either.
+/// An explanation to append to the message when starting a thread or a process fails with `error`; empty if there is
+/// nothing to explain. glibc 2.34 and later starts both with clone3(2) and falls back to clone(2) only at ENOSYS. A
+/// seccomp filter that predates clone3 and answers EPERM therefore prevents the program from starting either.
 std::string clone_refusal(int error);
 
 }  // namespace coir::detail

@@ -14,7 +14,9 @@
 #include <string>
 #include <unistd.h>
 
-// The only file that sees spdlog: it takes seconds to compile, and its macros stay here.
+/// @file
+/// The only file that includes spdlog, which takes seconds to compile and defines macros.
+
 namespace coir::log {
 
 namespace {
@@ -24,7 +26,7 @@ struct appearance {
     std::string_view colour;
 };
 
-appearance of(log_level level) noexcept {
+appearance appearance_of(log_level level) noexcept {
     switch (level) {
     case log_level::info: return {spdlog::level::info, "\033[32m"};
     case log_level::warning: return {spdlog::level::warn, "\033[33m\033[1m"};
@@ -35,7 +37,8 @@ appearance of(log_level level) noexcept {
 
 constinit bool registry_is_gone = false;  // under `mutex`
 
-/// To be made after spdlog's registry, and so destroyed before it: exit(3) destroys that while other threads log.
+/// Created after spdlog's registry and therefore destroyed before it: exit(3) destroys the registry while other threads
+/// may still log.
 struct registry_user {
     ~registry_user() {
         const std::lock_guard lock{mutex};
@@ -52,12 +55,12 @@ std::shared_ptr<spdlog::logger> registered_logger() {
 }
 
 std::string formatted(log_level level, std::string_view text) {
-    const auto [spdlogs, colour] = of(level);
-    spdlog::details::log_msg message{"coir", spdlogs, {text.data(), text.size()}};
+    const auto [spdlog_level, colour] = appearance_of(level);
+    spdlog::details::log_msg message{"coir", spdlog_level, {text.data(), text.size()}};
     spdlog::memory_buf_t line;
     const bool is_terminal = detail::sys::is_terminal(STDERR_FILENO);
     const std::lock_guard lock{mutex};
-    // Never destroyed, as other threads log while the process exits.
+    // Never destroyed: other threads may log while the process exits.
     static auto& formatter = *new spdlog::pattern_formatter{"[%Y-%m-%d %H:%M:%S.%e] [%^%l%$] %n: %v"};
     formatter.format(message, line);
     std::string made{line.data(), line.size()};
@@ -68,7 +71,8 @@ std::string formatted(log_level level, std::string_view text) {
     return made;
 }
 
-/// Waits as long as a blocking descriptor does, and for some 0.1 s where a non-blocking one takes nothing more.
+/// A write to a blocking descriptor takes as long as it takes. If a non-blocking descriptor accepts no more, tries
+/// again for about 0.1 s and then drops the rest.
 void write_all(std::string_view rest) noexcept {
     for (int naps = 0; !rest.empty() && naps < 1'000;) {
         const long written = detail::sys::write(STDERR_FILENO, rest.data(), rest.size());
@@ -89,11 +93,12 @@ bool write_to_spdlog(log_level level, std::string_view text) noexcept {
     try {
         const auto logger = registered_logger();
         if (logger == nullptr) return false;
-        logger->log(of(level).level, spdlog::string_view_t{text.data(), text.size()});
+        logger->log(appearance_of(level).level, spdlog::string_view_t{text.data(), text.size()});
         return true;
     } catch (...) {
+        // A sink of the program may throw anything.
         return false;
-    }  // a sink of the program's may throw anything
+    }
 }
 
 void write_to_standard_error(log_level level, std::string_view text) noexcept {
@@ -101,7 +106,7 @@ void write_to_standard_error(log_level level, std::string_view text) noexcept {
     try {
         write_all(formatted(level, text));
     } catch (...) {
-        // There is no memory for it.
+        // Formatting failed: out of memory.
         for (const std::string_view part : {std::string_view{"coir: "}, text, std::string_view{"\n"}}) write_all(part);
     }
 }

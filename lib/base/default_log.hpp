@@ -4,13 +4,13 @@
 
 #include <string_view>
 
-/// Where messages go that no function of the program's takes.
+/// The default destinations of log messages, used if the program has set no log function or if that has thrown.
 namespace coir::log {
 
-/// To the program's spdlog logger named `coir`. False: there is none.
+/// Logs to the program's spdlog logger named `coir`. False if there is no such logger or if it has thrown.
 [[nodiscard]] bool write_to_spdlog(log_level level, std::string_view text) noexcept;
 
-/// Where the descriptor is closed or its disk is full, the message is lost.
+/// The message is lost if the descriptor is closed or its disk is full.
 void write_to_standard_error(log_level level, std::string_view text) noexcept;
 
 }  // namespace coir::log

@@ -15,7 +15,8 @@ namespace coir::detail {
 
 namespace {
 
-/// The folder that this library's sources lie in, ending in '/'; empty when the compiler was told to hide it.
+/// The folder of this library's sources, ending in '/'. Empty if the compiler was told to hide it (as by
+/// -ffile-prefix-map).
 std::string_view source_root() {
     constexpr std::string_view here = __FILE__;
     constexpr std::string_view end = "lib/base/dwarf_scopes.cpp";
@@ -30,8 +31,8 @@ bool is_plumbing_file(std::string_view file) {
     return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
 }
 
-/// The compilation unit that `address` lies in; `bias` is what the module is moved by. g++ writes a table of them;
-/// clang++ does not, and there each has to be asked.
+/// The compilation unit that contains `address`. Sets `bias` to the offset at which the module is loaded. g++ writes a
+/// table of address ranges; clang++ does not, so each unit is tested.
 Dwarf_Die* unit_of(Dwfl_Module& module, Dwarf_Addr address, Dwarf_Addr& bias) {
     if (Dwarf_Die* const listed = dwfl_module_addrdie(&module, address, &bias)) return listed;
     Dwarf_Die* unit = nullptr;
@@ -41,7 +42,7 @@ Dwarf_Die* unit_of(Dwfl_Module& module, Dwarf_Addr address, Dwarf_Addr& bias) {
     return nullptr;
 }
 
-/// The first child that `wanted` accepts, or puts in its location.
+/// Finds the first child that `wanted` accepts. `wanted` may replace the child with a descendant.
 template <class Wanted> bool any_child(Dwarf_Die& parent, Dwarf_Die& found, Wanted wanted) {
     Dwarf_Die child;
     for (int end = dwarf_child(&parent, &child); end == 0; end = dwarf_siblingof(&child, &child)) {
@@ -67,12 +68,10 @@ bool may_hold_functions(Dwarf_Die& entry) {
     }
 }
 
-// libdw's own dwarf_getscopes overlooks a function that belongs to a class within another function, a lambda's,
-// say.
-
-/// The function whose code holds `address`, anywhere within `scope`.
+/// Finds the function whose code contains `address`, at any depth within `scope`. libdw's own dwarf_getscopes misses a
+/// member of a class that is defined within another function, such as the call operator of a lambda.
 bool find_function(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
-    // Most stand at the top of their unit.
+    // Most functions are direct children of their unit.
     return any_child(scope, found, [&](Dwarf_Die& child) { return is_function_at(child, address); }) ||
            any_child(scope, found, [&](Dwarf_Die& child) {
                if (!may_hold_functions(child)) return false;
@@ -81,7 +80,7 @@ bool find_function(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
            });
 }
 
-/// The call that was inlined next into `scope` and holds `address`.
+/// Finds the outermost call that was inlined into `scope` and contains `address`.
 bool find_inlined(Dwarf_Die& scope, Dwarf_Addr address, Dwarf_Die& found) {
     return any_child(scope, found, [&](Dwarf_Die& child) {
         if (dwarf_haspc(&child, address) <= 0) return false;
@@ -100,8 +99,8 @@ const char* linkage_name(Dwarf_Die& function) {
     return nullptr;
 }
 
-/// Sets the place to where the inlined function is called.
-void go_to_call(Dwarf_Die& unit, Dwarf_Die& inlined, code_scope& location) {
+/// Sets `location` to the source line at which the inlined function is called.
+void set_call_location(Dwarf_Die& unit, Dwarf_Die& inlined, code_scope& location) {
     Dwarf_Attribute attribute;
     Dwarf_Word number = 0;
     location.file.clear();
@@ -116,14 +115,14 @@ void go_to_call(Dwarf_Die& unit, Dwarf_Die& inlined, code_scope& location) {
     }
 }
 
-/// Fills in what follows from the name. Where the source is known, it alone tells what is plumbing.
-void name_it(code_scope& location, const char* name) {
+/// Sets the name, and from it `is_plumbing`. If the source file is known, only the file decides.
+void set_name(code_scope& location, const char* name) {
     location.name = name != nullptr ? name : "";
     location.is_plumbing =
         location.file.empty() ? is_plumbing_function(location.name) : is_plumbing_file(location.file);
 }
 
-/// The function whose frame it is, and what was inlined into it, outermost first.
+/// The function that owns the stack frame at `address`, and the functions inlined into it, outermost first.
 std::vector<Dwarf_Die> functions_at(Dwarf_Die& unit, Dwarf_Addr address) {
     Dwarf_Die function;
     if (!find_function(unit, address, function)) return {};
@@ -147,12 +146,12 @@ std::vector<code_scope> scopes_at(Dwfl_Module& module, std::uint64_t address) {
     std::vector<code_scope> found;
     std::vector<Dwarf_Die> functions = functions_at(*unit, address - bias);
     for (auto each = functions.rbegin(); each != functions.rend(); ++each) {
-        // What was not inlined has a symbol, which says more than a lambda's bare "operator()".
+        // A function that was not inlined has a symbol, which says more than the bare "operator()" of a lambda.
         const char* const exported =
             each == std::prev(functions.rend()) ? dwfl_module_addrname(&module, address) : nullptr;
-        name_it(here, exported != nullptr ? exported : linkage_name(*each));
+        set_name(here, exported != nullptr ? exported : linkage_name(*each));
         found.push_back(here);
-        go_to_call(*unit, *each, here);
+        set_call_location(*unit, *each, here);
     }
     return found;
 }

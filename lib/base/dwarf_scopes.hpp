@@ -8,17 +8,17 @@ struct Dwfl_Module;
 
 namespace coir::detail {
 
-/// A function that control is in, and where in its source.
+/// A function that contains an address, and the source line of that address.
 struct code_scope {
     std::string name;  // mangled; empty when unknown
-    std::string file;  // as the compiler wrote it down; empty when unknown
+    std::string file;  // as recorded by the compiler; empty when unknown
     int line = 0;
-    bool is_plumbing = false;  // of coir or the standard library
+    bool is_plumbing = false;  // part of coir or the standard library
 };
 
-/// The functions at an address of a module, as the session that it belongs to counts addresses: those inlined there
-/// first, the innermost on top, then the one whose frame it is. Empty without debug information. Only where coir was
-/// built with libdw.
+/// The functions at `address` in the address space of the module's Dwfl session: first the functions inlined there,
+/// innermost first, then the function that owns the stack frame. Empty without debug information. Defined only if coir
+/// is built with libdw.
 [[nodiscard]] std::vector<code_scope> scopes_at(Dwfl_Module& module, std::uint64_t address);
 
 }  // namespace coir::detail

@@ -5,11 +5,11 @@
 
 namespace coir::detail {
 
-/// As the source has it; a name that is not mangled as it is.
+/// The demangled name. A name that is not mangled is returned unchanged.
 [[nodiscard]] std::string demangle(const char* name);
 
-/// Whether a function belongs to coir or the C++ library: by the mangled name, whose beginning is the namespace; what a
-/// lambda of the user's main is called begins otherwise.
+/// Whether a function belongs to coir or the C++ standard library. Decided from the beginning of the mangled name,
+/// which is the namespace. Excludes local functions of the user, such as a lambda in main.
 [[nodiscard]] bool is_plumbing_function(std::string_view mangled) noexcept;
 
 }  // namespace coir::detail

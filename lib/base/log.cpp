@@ -17,19 +17,19 @@ constinit log_mutex mutex;
 
 namespace {
 
-/// What `set_log` was given.
+/// The log function that was passed to `set_log`.
 struct target {
     log_function function;
     int calls = 0;           // in progress
-    bool is_orphan = false;  // replaced by its own last call, whose end deletes it
+    bool is_orphan = false;  // replaced during its own last call; the end of that call deletes the target
 };
 
-// Never destroyed: other threads log while the process exits.
-constinit target* current = nullptr;                    // under `mutex`
-thread_local constinit target* running_here = nullptr;  // whose call the thread is in
+// Never destroyed: other threads may log while the process exits.
+constinit target* current = nullptr;                    // guarded by `mutex`
+thread_local constinit target* running_here = nullptr;  // the target that this thread is calling
 thread_local constinit bool is_logging = false;
 
-/// A child of fork(2) has this thread alone: it must not wait for the calls of the others.
+/// A child of fork(2) has only the forking thread: `set_log` must not wait there for calls of other threads.
 void forget_other_threads() noexcept {
     if (current != nullptr) current->calls = 0;
     if (running_here != nullptr) running_here->calls = 1;
@@ -54,7 +54,7 @@ void end_call() noexcept {
     delete ended;
 }
 
-/// False: there is no function, or it has thrown.
+/// False if there is no function or if it has thrown.
 bool write_to_function(log_level level, std::string_view text) noexcept {
     const target* const chosen = begin_call();
     if (chosen == nullptr) return false;
@@ -72,7 +72,7 @@ void write(log_level level, std::string_view text) noexcept {
     const int saved = errno;
     while (text.ends_with('\n')) text.remove_suffix(1);
     if (is_logging) {
-        // A function that causes messages would be called for each of its own, without end.
+        // Prevents endless recursion: the log function itself has caused this message.
         write_to_standard_error(level, text);
     } else {
         is_logging = true;

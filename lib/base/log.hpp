@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-/// Messages to the program's log, which `set_log` chooses. Any thread, also while the process exits. Newlines at the
-/// end are dropped. Keeps errno.
+/// Writes messages to the program's log, as chosen with `set_log`. May be called on any thread, also while the process
+/// exits. Trailing newlines are removed. Preserves errno.
 namespace coir::log {
 
 void info(std::string_view text) noexcept;

@@ -6,9 +6,9 @@
 
 namespace coir::log {
 
-/// Guards the state of the log, for a few instructions at a time: neither the program's functions nor a write(2) run
-/// while it is locked. fork(2) waits for it (log.cpp), so no child finds it locked by a thread that it does not have.
-/// Waiting is done by coir's own system calls: the detector would report a fiber that waits in std::mutex::lock.
+/// Guards the state of the log, for a few instructions at a time: no function of the program and no write(2) runs while
+/// it is locked. A handler of fork(2) locks it (log.cpp), so that in a child it is never held by a thread that does not
+/// exist there. Waiting uses coir's own system calls: the detector would report a fiber that waits in std::mutex::lock.
 class log_mutex {
 public:
     void lock() noexcept {
@@ -20,7 +20,7 @@ private:
     std::mutex mutex_;
 };
 
-/// Hidden: each shared library with a coir of its own has one, which its own handlers lock at a fork.
+/// Hidden: each shared library with its own copy of coir has its own mutex and its own handlers that lock it at a fork.
 extern constinit log_mutex mutex __attribute__((visibility("hidden")));
 
 }  // namespace coir::log

@@ -9,16 +9,16 @@ namespace coir::detail::own_module {
 
 namespace {
 
-/// A module as dl_iterate_phdr(3) tells it; the first one is the program.
-struct module_around {
+/// The module that contains `address`, as found by dl_iterate_phdr(3), which reports the program first.
+struct module_search {
     std::uintptr_t address;
     std::string_view path{};
     bool is_found = false;
     bool is_first = true;
 };
 
-int look_at(dl_phdr_info* module, std::size_t, void* data) {
-    auto& sought = *static_cast<module_around*>(data);
+int match_module(dl_phdr_info* module, std::size_t, void* data) {
+    auto& sought = *static_cast<module_search*>(data);
     for (unsigned i = 0; i < module->dlpi_phnum; ++i) {
         const ElfW(Phdr)& segment = module->dlpi_phdr[i];
         const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
@@ -32,17 +32,17 @@ int look_at(dl_phdr_info* module, std::size_t, void* data) {
     return 1;
 }
 
-module_around find_module(const void* address) noexcept {
-    module_around found{reinterpret_cast<std::uintptr_t>(address)};
-    ::dl_iterate_phdr(look_at, &found);
+module_search find_module(const void* address) noexcept {
+    module_search found{reinterpret_cast<std::uintptr_t>(address)};
+    ::dl_iterate_phdr(match_module, &found);
     return found;
 }
 
-/// What lies in this module, however others name theirs.
-const void* inside() noexcept { return reinterpret_cast<const void*>(&look_at); }
+/// An address in this module. The function has internal linkage, so no other module can replace it.
+const void* own_address() noexcept { return reinterpret_cast<const void*>(&match_module); }
 
-const module_around& own() noexcept {
-    static const module_around found = find_module(inside());
+const module_search& own() noexcept {
+    static const module_search found = find_module(own_address());
     return found;
 }
 
@@ -59,7 +59,7 @@ std::string name() {
 
 void keep_loaded() noexcept {
     if (is_program()) return;
-    // Looked up by name: the linker warns of each static program that refers to dlopen.
+    // Looked up by name: the linker warns about every static program that refers to dlopen.
     static auto* const open = reinterpret_cast<decltype(&::dlopen)>(::dlsym(RTLD_DEFAULT, "dlopen"));
     static void* const kept = open(std::string{own().path}.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     static_cast<void>(kept);

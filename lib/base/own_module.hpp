@@ -4,20 +4,21 @@
 
 namespace coir::detail {
 
-/// The file that coir is linked into: the program, or a shared library such as a plugin, which may be one of several in
-/// the process that have a coir each.
+/// The file that coir is linked into: the program, or a shared library such as a plugin. A process may have several
+/// shared libraries with a copy of coir each.
 namespace own_module {
 
-/// Whether that is the program itself.
+/// Whether the module is the program itself.
 [[nodiscard]] bool is_program() noexcept;
 
-/// Whether the address lies in it.
+/// Whether the address lies in the module.
 [[nodiscard]] bool contains(const void* address) noexcept;
 
-/// Its file name without the folder.
+/// The file name of the module, without its folder.
 [[nodiscard]] std::string name();
 
-/// From here on dlclose(3) leaves it where it is. Called before a thread is made that lives as long as the process.
+/// Prevents dlclose(3) from unloading the module. Called before the creation of a thread that lives as long as the
+/// process.
 void keep_loaded() noexcept;
 
 }  // namespace own_module

@@ -6,25 +6,27 @@
 
 namespace coir::detail {
 
-/// A static object of which a child of fork(2) has one of its own, made anew: what a thread of the parent held locked
-/// at that moment stays locked in the child's copy for ever. That copy is left alone, and never destroyed.
+/// A static object that a child of fork(2) creates anew. The child cannot use its copy of the parent's object: a mutex
+/// that another thread of the parent held during the fork stays locked there for ever. That copy is never used and
+/// never destroyed.
 template <class T> class per_process {
 public:
     constexpr per_process() noexcept = default;
 
-    /// Any thread. The reference holds as long as the process. Throws `std::bad_alloc` at the first call.
+    /// Creates the object at the first call in a process. May be called on any thread. The reference is valid until the
+    /// process ends. Throws `std::bad_alloc`, at the first call only.
     T& get() {
         const unsigned now = fork_count();
         object* known = newest_.load(std::memory_order_acquire);
         if (known != nullptr && known->made_after == now) return known->value;
         auto* const made = new object{now, known};
-        // Another thread may be first; nobody replaces what is of this process.
+        // On failure, `known` is the object that another thread of this process has just stored. It is never replaced.
         if (newest_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return made->value;
         delete made;
         return known->value;
     }
 
-    /// As `get`, but nullptr where nobody in this process has asked for it.
+    /// Like `get`, but returns nullptr if `get` was not called in this process.
     [[nodiscard]] T* find() noexcept {
         object* const known = newest_.load(std::memory_order_acquire);
         return known != nullptr && known->made_after == fork_count() ? &known->value : nullptr;
@@ -35,7 +37,7 @@ private:
         object(unsigned forks, object* of_parent) noexcept : made_after{forks}, parents{of_parent} {}
 
         const unsigned made_after;
-        object* const parents;  // so that looks for lost memory find it
+        object* const parents;  // keeps the parent's object reachable for leak checkers
         T value{};
     };
 

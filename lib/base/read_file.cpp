@@ -17,7 +17,7 @@ std::string read_file(const std::string& path, const std::string& purpose) {
     };
     const unique_fd file{static_cast<int>(checked(sys::open(path.c_str(), O_RDONLY | O_CLOEXEC, 0)))};
     std::string text;
-    std::array<char, 4096> some;  // a fiber's stack may be small
+    std::array<char, 4096> some;  // small, since the stack of a fiber may be small
     while (const long got = checked(sys::read(file.get(), some.data(), some.size()))) {
         text.append(some.data(), static_cast<std::size_t>(got));
     }

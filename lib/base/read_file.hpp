@@ -4,7 +4,8 @@
 
 namespace coir::detail {
 
-/// All of a file's bytes. Throws `std::system_error`, whose text begins with `purpose` and the path.
+/// Reads the whole file. Throws `std::system_error` with a message that begins with `purpose` and the path. Blocks the
+/// thread.
 [[nodiscard]] std::string read_file(const std::string& path, const std::string& purpose);
 
 }  // namespace coir::detail

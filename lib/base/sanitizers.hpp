@@ -1,7 +1,8 @@
 #pragma once
 
-// COIR_ASAN and COIR_TSAN are defined where this is compiled for AddressSanitizer or ThreadSanitizer. g++ says so by
-// macros of its own, clang++ when it is asked.
+/// @file
+/// Defines COIR_ASAN or COIR_TSAN in a build with AddressSanitizer or ThreadSanitizer. g++ predefines a macro for each;
+/// clang++ has __has_feature.
 
 #if defined(__SANITIZE_ADDRESS__)
 #define COIR_ASAN 1

@@ -5,8 +5,9 @@
 
 namespace coir::detail {
 
-/// Around the making of a thread of the library's, which inherits the mask (pthread_create(3)): signals are for the
-/// program's own threads. Those that a fault raises are left, since a crash handler could not be called otherwise.
+/// Blocks signals in the calling thread while the library creates a thread, which inherits the mask
+/// (pthread_create(3)): signals are for the program's own threads. Signals that a fault raises stay unblocked, because
+/// otherwise no crash handler could run.
 class signals_blocked {
 public:
     signals_blocked() noexcept {

@@ -5,8 +5,9 @@
 
 namespace coir::detail {
 
-/// Keeps SIGPIPE away from the thread: write(2), splice(2), sendfile(2) and OpenSSL raise it, and have no MSG_NOSIGNAL.
-/// One that is pending at the end is the library's doing, and is taken back before the mask is.
+/// Blocks SIGPIPE in the calling thread: write(2), splice(2), sendfile(2) and OpenSSL raise it and have no
+/// MSG_NOSIGNAL. A SIGPIPE that became pending during the lifetime of this object was caused by the library; the
+/// destructor discards it before it restores the mask.
 class sigpipe_blocked {
 public:
     sigpipe_blocked() noexcept {

@@ -27,18 +27,18 @@ namespace coir::detail {
 
 namespace {
 
-// Every dump of fibers asks for the same few places.
+// A limit for the cache only: the dumps of fibers repeat the same few addresses.
 constexpr std::size_t cached_max = 4096;
 
-void name_it(symbol& location, const char* function) {
+void set_function(symbol& location, const char* function) {
     if (function == nullptr) return;
     location.function = demangle(function);
     location.is_plumbing = is_plumbing_function(function);
 }
 
-// ---- which module, and the symbol table of its file ----------------------------------------------------------------
+// ---- modules and their symbol tables -------------------------------------------------------------------------------
 
-/// An executable's or library's file, to look up functions that dladdr(3) does not know: those that are not exported.
+/// The file of an executable or library, mapped to read its symbol table. dladdr(3) finds exported functions only.
 class module_file {
 public:
     explicit module_file(const std::string& path) {
@@ -58,7 +58,7 @@ public:
     module_file(const module_file&) = delete;
     module_file& operator=(const module_file&) = delete;
 
-    /// The name of the function at an address as the file counts it; nullptr when there is none.
+    /// The name of the function at `address`, which is relative to the load address; nullptr if there is none.
     [[nodiscard]] const char* function_at(std::uintptr_t address) const {
         for (const ElfW(Sym) & each : symbols_) {
             const unsigned type = each.st_info & 0xfU;
@@ -101,7 +101,7 @@ struct loaded_module {
     std::uintptr_t load_bias = 0;
 };
 
-/// The module that an address lies in; an empty path when it lies in none.
+/// The module that contains the address. The path is empty if there is none.
 loaded_module module_of(std::uintptr_t address) {
     struct search {
         std::uintptr_t address;
@@ -115,7 +115,7 @@ loaded_module module_of(std::uintptr_t address) {
                 const std::uintptr_t begin = module->dlpi_addr + segment.p_vaddr;
                 if (segment.p_type != PT_LOAD || wanted.address < begin || wanted.address - begin >= segment.p_memsz)
                     continue;
-                // The program itself comes without a name.
+                // dl_iterate_phdr reports the program itself without a name.
                 const bool has_name = module->dlpi_name != nullptr && *module->dlpi_name != '\0';
                 wanted.found = {has_name ? module->dlpi_name : "/proc/self/exe", module->dlpi_addr};
                 return 1;
@@ -135,7 +135,8 @@ loaded_module module_of(std::uintptr_t address) {
 
 #if defined(COIR_HAVE_LIBDW)
 
-/// elfutils' view of this process. It never asks the network: separate debug files are found by their build id alone.
+/// The elfutils session for this process. Finds separate debug files only through their build id, on this machine: it
+/// never queries a debuginfod server.
 class debug_information {
 public:
     debug_information() {
@@ -160,7 +161,7 @@ public:
         if (session_ == nullptr) return;
         Dwfl_Module* module = dwfl_addrmodule(session_, address);
         if (module == nullptr) {
-            read_modules();  // it may have been loaded since
+            read_modules();  // the module may have been loaded after the last read
             module = dwfl_addrmodule(session_, address);
         }
         if (module == nullptr) return;
@@ -192,7 +193,7 @@ struct debug_information {
 
 #endif
 
-// ---- both together -------------------------------------------------------------------------------------------------
+// ---- the combined lookup -------------------------------------------------------------------------------------------
 
 class symbol_source {
 public:
@@ -214,15 +215,15 @@ private:
         std::vector<symbol> found;
         debug_.look_up(call, base, found);
         if (found.empty()) {
-            if (!module.path.empty()) name_it(base, file_of(module.path).function_at(call - module.load_bias));
+            if (!module.path.empty()) set_function(base, file_of(module.path).function_at(call - module.load_bias));
             found.push_back(std::move(base));
         }
-        const bool of_system = is_system_library(module.path);
+        const bool in_system_library = is_system_library(module.path);
         for (symbol& each : found) {
-            each.is_plumbing |= of_system;
-            // Normal paths: the compiler writes them as the include directives lead to them. Those of a library whose
-            // debug information is installed lie where it was built.
-            const bool is_foreign = of_system && !each.file.starts_with('/');
+            each.is_plumbing |= in_system_library;
+            // The compiler records paths as the include directives spell them, so they are normalised. A relative path
+            // from the debug information of a system library refers to the machine that built it.
+            const bool is_foreign = in_system_library && !each.file.starts_with('/');
             each.file = is_foreign ? "" : std::filesystem::path{each.file}.lexically_normal().string();
         }
         return found;
@@ -239,7 +240,7 @@ private:
 }  // namespace
 
 std::vector<symbol> symbolise(const void* return_address) {
-    // Never destroyed: a thread may still ask while the program's static objects are.
+    // Never destroyed: a thread may still call this while static objects are destroyed.
     static symbol_source& source = *new symbol_source;
     return source.look_up(return_address);
 }
@@ -254,8 +255,8 @@ std::string describe(const symbol& location) {
 
 std::string describe_call_site(const void* return_address) {
     const std::vector<symbol> found = symbolise(return_address);
-    const auto users = std::ranges::find_if(found, [](const symbol& each) { return !each.is_plumbing; });
-    return describe(users != found.end() ? *users : found.back());
+    const auto user_code = std::ranges::find_if(found, [](const symbol& each) { return !each.is_plumbing; });
+    return describe(user_code != found.end() ? *user_code : found.back());
 }
 
 bool is_system_library(std::string_view path) noexcept {

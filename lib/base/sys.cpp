@@ -20,8 +20,9 @@ namespace coir::detail::sys {
 
 namespace {
 
-// A byte that one thread writes and another reads carries with it what happened before: the thread sanitizer sees that
-// through its own versions of read and write, and not through a bare system call. One mark for all descriptors.
+// A byte that one thread writes and another thread reads orders what happened before the write. ThreadSanitizer knows
+// this from its own versions of read and write, which a bare system call bypasses. One variable represents all
+// descriptors.
 #if defined(COIR_TSAN)
 char all_descriptors;
 void hand_over() noexcept { __tsan_release(&all_descriptors); }
@@ -179,7 +180,7 @@ void nap() noexcept {
 }
 
 bool is_terminal(int fd) noexcept {
-    // struct termios of the C library is larger than the kernel's, which is all that this writes.
+    // The kernel writes its own struct termios, which is smaller than that of the C library.
     termios settings{};
     return system_call(SYS_ioctl, fd, TCGETS, &settings) == 0;
 }
@@ -215,7 +216,7 @@ long waitid(int type, int id, siginfo_t* into, int options) noexcept {
 
 namespace {
 
-constexpr long signal_set_bytes = 8;  // the kernel's, of the C library's 128
+constexpr long signal_set_bytes = 8;  // size of the kernel's sigset_t; that of the C library has 128 bytes
 
 }  // namespace
 
@@ -235,7 +236,7 @@ long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
 
 namespace {
 
-/// In whole milliseconds, rounded up; at most an hour: to wake for nothing then costs nothing.
+/// Rounds up to whole milliseconds. At most an hour, since waking once an hour for nothing costs little.
 int ceiled_to_milliseconds(std::int64_t nanoseconds) noexcept {
     constexpr std::int64_t most = 3'600'000;
     const std::int64_t ceiled = nanoseconds / 1'000'000 + (nanoseconds % 1'000'000 > 0 ? 1 : 0);
@@ -245,8 +246,8 @@ int ceiled_to_milliseconds(std::int64_t nanoseconds) noexcept {
 }  // namespace
 
 #if defined(COIR_TSAN)
-// By the sanitizer's own: it hands signals on only where it knows the thread to wait, and one that comes just before a
-// bare system call would be kept until that ends.
+// Calls the sanitizer's version: ThreadSanitizer delivers a signal during a wait only if it knows about the wait. A
+// signal that arrives just before a bare system call would be held back until that call returns.
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept {
     const int saved = errno;
     const int count = ::epoll_wait(epoll, events, events_max, ceiled_to_milliseconds(nanoseconds));
@@ -267,7 +268,7 @@ long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nan
     if (may_be_unavailable(result)) {
         const int milliseconds = ceiled_to_milliseconds(nanoseconds);
         result = system_call(SYS_epoll_pwait, epoll, events, events_max, milliseconds, 0L, 8L);
-        // EINVAL of both is about the arguments, and tells nothing of epoll_pwait2.
+        // If both calls fail, the error is about the arguments and says nothing about epoll_pwait2.
         if (!may_be_unavailable(result)) has_pwait2.store(false, std::memory_order_relaxed);
     }
     take_over();

@@ -5,15 +5,15 @@
 namespace coir::detail {
 
 extern "C" {
-/// Makes a system call: what the kernel returns, -errno for an error; errno stays as it is. It lies in the section
-/// `coir_system_calls`, so that Syscall User Dispatch (prctl(2)) can let through what is called from there. Not
+/// Makes a system call and returns the kernel's result: -errno for an error; errno is not changed. Its code is in the
+/// section `coir_system_calls`, so that Syscall User Dispatch (prctl(2)) can allow calls from that address range. Not
 /// noexcept: pthread_cancel(3) unwinds a thread out of it.
 long coir_system_call(long a, long b, long c, long d, long e, long f, long number);
 }
 
-/// As above, with up to six arguments, each as wide as a register.
+/// The same with up to six arguments of any integer or pointer type, each widened to a register.
 template <class... Arguments> long system_call(long number, Arguments... arguments) {
-    static_assert(sizeof...(arguments) <= 6);
+    static_assert(sizeof...(arguments) <= 6, "a system call takes at most six arguments");
     [[maybe_unused]] constexpr auto word = [](auto value) noexcept {
         if constexpr (std::is_pointer_v<decltype(value)>)
             return reinterpret_cast<long>(value);

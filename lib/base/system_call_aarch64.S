@@ -1,4 +1,4 @@
-// A system call, aarch64. See system_call.hpp.
+// coir_system_call for aarch64. See system_call.hpp.
 #if defined(__aarch64__)
     .section coir_system_calls, "ax", %progbits
     .globl coir_system_call
@@ -7,7 +7,7 @@
     .balign 16
 coir_system_call:
     .cfi_startproc
-    hint #34                    // bti c: entered by a call
+    hint #34                    // bti c: the target of a call
     mov x8, x6
     svc #0
     ret

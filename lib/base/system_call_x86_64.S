@@ -1,4 +1,4 @@
-// A system call, x86-64. See system_call.hpp.
+// coir_system_call for x86-64. See system_call.hpp.
 #if defined(__x86_64__)
     .section coir_system_calls, "ax", %progbits
     .globl coir_system_call
@@ -8,7 +8,7 @@
 coir_system_call:
     .cfi_startproc
     endbr64
-    movq %rcx, %r10             // the kernel's own convention: syscall overwrites %rcx
+    movq %rcx, %r10             // the kernel takes the fourth argument in %r10: syscall overwrites %rcx
     movq 8(%rsp), %rax
     syscall
     ret

@@ -9,14 +9,14 @@
 
 namespace coir::detail {
 
-/// Timers in the order of their time, those of one time in the order they came. A pure container: it reads no clock,
+/// Timers ordered by time; timers with equal times keep the order of insertion. A pure container: it reads no clock,
 /// owns no node and never allocates.
 ///
 /// A radix heap (Ahuja, Mehlhorn, Orlin, Tarjan, "Faster algorithms for the shortest path problem", JACM 37(2), 1990)
-/// with digits of six bits. Time only moves forward, so a node is kept by the highest digit in which its time
-/// differs from `last_`, the time last reached: the lowest slot that is taken has the earliest nodes. When time enters
-/// a slot, its nodes move to lower levels; a node moves eleven times at most, four for the usual second.
-/// push and remove are O(1). A wheel of fixed ticks would cost as much and lose the order within a tick.
+/// with digits of six bits. Time only moves forward. The level of a node is the highest digit in which its time differs
+/// from `last_`, the time last reached, so the lowest slot in use holds the earliest nodes. When time enters a slot,
+/// its nodes move to lower levels: at most eleven times for a node, four times for a typical timer of one second. push
+/// and remove are O(1). A timer wheel with fixed ticks would cost as much and lose the order within a tick.
 class timer_queue {
 public:
     timer_queue() = default;
@@ -31,13 +31,13 @@ public:
         if (last_of_slot) mark_empty(node.slot);
     }
 
-    /// Takes out the first node whose time is at or before `now`; nullptr when there is none.
+    /// Removes and returns the first node whose time is at or before `now`; nullptr if there is none.
     timer_node* pop(std::int64_t now) noexcept {
         const std::uint64_t until = now < 0 ? 0 : static_cast<std::uint64_t>(now);
         while (levels_taken_ != 0) {
             const unsigned slot = first_slot();
             timer_node* const first = slots_[slot].front();
-            if (slot < radix || slots_[slot].has_one()) {  // level 0: all of one time
+            if (slot < radix || slots_[slot].has_one()) {  // a slot of level 0 has nodes of one time only
                 if (key(*first) > until) return nullptr;
                 last_ = key(*first);
                 remove(*first);
@@ -50,8 +50,8 @@ public:
         return nullptr;
     }
 
-    /// When to look next: never later than the first node's time; earlier only in front of a crowd, whose exact first
-    /// is found by looking again then. To be called when the queue is not empty.
+    /// The time for the next call of `pop`: never later than the first node's time. It may be earlier if the first slot
+    /// has many nodes; that `pop` then spreads the slot. Requires that the queue is not empty.
     [[nodiscard]] std::int64_t next_look() const noexcept {
         const unsigned slot = first_slot();
         const timer_node* const first = slots_[slot].front();
@@ -70,9 +70,9 @@ private:
     static constexpr unsigned digit_bits = 6;
     static constexpr unsigned radix = 1U << digit_bits;
     static constexpr unsigned levels = (64 + digit_bits - 1) / digit_bits;
-    static constexpr int scan_max = 16;  // a look at more nodes costs more than waking once too often
+    static constexpr int scan_max = 16;  // scanning more nodes costs more than one wakeup too many
 
-    /// What is already past counts as the time last reached: it is next, behind those that were there before.
+    /// A time before `last_` counts as `last_`: such a node is due next, after the nodes that are already due.
     [[nodiscard]] std::uint64_t key(const timer_node& node) const noexcept {
         const auto at = node.at < 0 ? 0 : static_cast<std::uint64_t>(node.at);
         return at < last_ ? last_ : at;
@@ -100,7 +100,7 @@ private:
         return level * radix + static_cast<unsigned>(std::countr_zero(taken_[level]));
     }
 
-    /// The earliest time that belongs into the slot: `last_` with the slot's digit, and zeros below.
+    /// The earliest time that belongs into the slot: `last_` with the digit of the slot and zeros in the lower digits.
     [[nodiscard]] std::uint64_t start_of(unsigned slot) const noexcept {
         const unsigned shift = slot / radix * digit_bits;
         const std::uint64_t above =
@@ -114,7 +114,7 @@ private:
         while (timer_node* node = slots_[slot].pop_front()) insert(*node);
     }
 
-    /// The head of the ring in which `node` is first.
+    /// The head of the list in which `node` is first.
     static const list_hook* head_of(const timer_node& node) noexcept { return node.prev; }
 
     std::uint64_t last_ = 0;

@@ -5,7 +5,7 @@
 
 namespace coir::detail {
 
-/// Owns a descriptor, or none (-1).
+/// Owns a file descriptor, or none (-1).
 class unique_fd {
 public:
     unique_fd() = default;
@@ -16,7 +16,7 @@ public:
         return *this;
     }
     ~unique_fd() {
-        // close(2): the descriptor is gone also when this says EINTR, so it is never tried again.
+        // close(2) releases the descriptor also if it fails with EINTR, so it is never retried.
         if (fd_ >= 0) ::close(fd_);
     }
 

@@ -67,7 +67,7 @@ void* fiber_handle::wait_for_result(deadline until) {
     if (ended.end == task_end::returned) return ended.closure();
     const fiber_handle ending{std::move(*this)};
     if (ended.end == task_end::failed) std::rethrow_exception(ended.failure);
-    throw fiber_stopped{"the fiber ended by a stop and has no result"};
+    throw fiber_stopped{"fiber::get: the fiber was stopped and has no result"};
 }
 
 bool fiber_handle::wait(const char* operation, const deadline& until) {
@@ -82,27 +82,34 @@ bool fiber_handle::wait(const char* operation, const deadline& until) {
 task& task_of(const fiber_handle& handle, const char* operation) { return handle.checked(operation); }
 
 task& fiber_handle::checked(const char* operation) const {
-    if (task_ == nullptr) throw_misuse(std::errc::invalid_argument, operation);
+    if (task_ == nullptr) {
+        throw_misuse(std::errc::invalid_argument, operation,
+                     "the handle is empty (moved from, detached, or get() was already called)");
+    }
     if (task_->state == task_state::ended) return *task_;
     const scheduler& here = scheduler::get(operation);
-    if (!here.owns(*task_)) throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler"};
+    if (!here.owns(*task_)) {
+        throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler; "
+                                                       "use its handle only on the thread that spawned it"};
+    }
     return *task_;
 }
 
-/// The destructor's way: stop, and wait whatever comes.
+/// For the destructor: stops the fiber and waits for its end, even if the calling fiber is stopped meanwhile.
 void fiber_handle::end() noexcept {
     task& ending = *task_;
     if (ending.state != task_state::ended) {
         if (ending.slab->is_from_parent_process()) {
-            task_ = nullptr;  // it runs in the parent of this process, and nowhere else
+            task_ = nullptr;  // the fiber exists only in the parent of this process
             return;
         }
         scheduler* const here = scheduler::current();
-        COIR_CHECK(here != nullptr && here->owns(ending), "a fiber's handle is destroyed outside its scheduler");
+        COIR_CHECK(here != nullptr && here->owns(ending),
+                   "~fiber: the handle of a running fiber is destroyed outside the fiber's scheduler");
         task& self = here->running();
-        COIR_CHECK(&ending != &self, "a fiber destroys its own handle");
+        COIR_CHECK(&ending != &self, "~fiber: a fiber destroys its own handle");
         COIR_CHECK(!join_waiter::is_joined(ending),
-                   "a fiber's handle is destroyed while another fiber waits for its end");
+                   "~fiber: the handle is destroyed while another fiber waits for its end");
         here->request_stop(ending);
         ++self.shields;
         wait("~fiber", never);

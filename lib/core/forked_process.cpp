@@ -1,4 +1,5 @@
-// What a child of fork(2) finds of the scheduler whose fiber has forked it: nothing. The scheduler stays in the parent.
+/// @file
+/// fork(2) in a fiber: the child does not inherit the scheduler, which stays in the parent.
 
 #include <coir/error.hpp>
 
@@ -15,12 +16,12 @@ namespace coir::detail {
 
 namespace {
 
-constexpr const char* way_out =
-    "its scheduler has stayed in the parent. End a forked process by exec or _exit, or have "
-    "it call coir::run; or start it by coir::process or coir::prefork";
+constexpr const char* remedy =
+    "the fiber's scheduler exists only in the parent. In the child, call exec, _exit or coir::run; "
+    "or start the child with coir::process or coir::prefork";
 
 [[noreturn]] void abort_child(const std::string& what) {
-    const std::string message = "a process that was forked in a fiber " + what + ", and " + way_out;
+    const std::string message = "a process that was forked in a fiber " + what + "; " + remedy;
     COIR_CHECK(scheduler::current() != nullptr, message.c_str());
     std::abort();
 }
@@ -30,52 +31,53 @@ std::string how_failed(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
     } catch (const std::exception& thrown) {
-        return std::string{" by an exception ("} + thrown.what() + ")";
+        return std::string{" with an exception ("} + thrown.what() + ")";
     } catch (...) {
-        return " by an exception";
+        return " with an exception";
     }
 }
 
-/// Of the fiber that has forked the process: there is nothing to run after it.
-struct last_end : joiner {
-    constexpr last_end() noexcept
+/// Called when the fiber that forked the process ends in the child. There is no other task to run, so it aborts.
+struct forked_fiber_end : joiner {
+    constexpr forked_fiber_end() noexcept
         : joiner{[](joiner&, task& ended) noexcept {
               abort_child("comes to the end of fiber " + describe_fiber(ended) + how_failed(ended.failure));
           }} {}
 };
 
-constinit last_end end_of_forked_fiber;
+constinit forked_fiber_end end_of_forked_fiber;
 
 }  // namespace
 
-thread_local constinit scheduler* scheduler::parents_ = nullptr;
+thread_local constinit scheduler* scheduler::parent_scheduler_ = nullptr;
 
 void scheduler::prepare_for_forks() {
-    [[maybe_unused]] static const int from_now = ::pthread_atfork(nullptr, nullptr, stay_in_parent);
+    [[maybe_unused]] static const int registered = ::pthread_atfork(nullptr, nullptr, stay_in_parent);
 }
 
-/// In the child, whose only thread this is; in the middle of a fiber, which goes on. Marks what there is, and no more:
-/// no switch asks whether the process is another one.
+/// Runs in the child, on its only thread, within the fiber that called fork(2) and that continues afterwards. Changes
+/// the state so that no switch has to check whether the process was forked.
 void scheduler::stay_in_parent() noexcept {
     if (current_ == nullptr) return;
-    parents_ = std::exchange(current_, nullptr);
+    parent_scheduler_ = std::exchange(current_, nullptr);
     virtual_clock::forget();
-    task& self = parents_->running();
+    task& self = parent_scheduler_->running();
     self.joined_by = &end_of_forked_fiber;
-    self.handle_alive = true;  // nobody is told of its failure
-    parents_->budget_ = 0;     // whatever suspends it goes to the hub
+    self.handle_alive = true;        // its failure is not reported to the handler
+    parent_scheduler_->budget_ = 0;  // every suspension switches to the hub, which calls check_process
 }
 
-/// The hub, after a fiber.
+/// Called by the hub when a fiber has suspended.
 void scheduler::check_process() const noexcept {
     if (current_ != this) [[unlikely]]
-        abort_child("suspends it");
+        abort_child("suspends that fiber");
 }
 
 void scheduler::throw_not_in_fiber(const char* operation) {
     const std::string called{operation};
-    if (parents_ == nullptr) throw not_in_fiber{called + " was called outside a fiber: call it within coir::run"};
-    throw not_in_fiber{called + " was called in a process that was forked in a fiber, and " + way_out};
+    if (parent_scheduler_ == nullptr)
+        throw not_in_fiber{called + " was called outside a fiber: call it within coir::run"};
+    throw not_in_fiber{called + " was called in a process that was forked in a fiber; " + remedy};
 }
 
 }  // namespace coir::detail

@@ -29,7 +29,7 @@ void describe_running(int fd) noexcept {
     ::dprintf(fd, "  in fiber #%llu \"%.*s\"\n", static_cast<unsigned long long>(self.id),
               static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
     if (const std::optional<std::uint64_t> seed = here->seed()) {
-        ::dprintf(fd, "  in the order of seed %llu\n", static_cast<unsigned long long>(*seed));
+        ::dprintf(fd, "  in a run with seed %llu\n", static_cast<unsigned long long>(*seed));
     }
 }
 
@@ -57,7 +57,7 @@ struct deadline_timer : timer_node {
 
 thread_local constinit scheduler* scheduler::current_ = nullptr;
 
-// Of the thread's own, and asked for by signal handlers: nothing for the thread sanitizer.
+// Signal handlers call this, and it reads only what the same thread has written, so ThreadSanitizer need not check it.
 __attribute__((no_sanitize("thread"))) scheduler_status* this_thread_status() noexcept {
     return scheduler::current_ == nullptr ? nullptr : &scheduler::current_->status_;
 }
@@ -71,18 +71,18 @@ scheduler::scheduler(scheduler_settings settings)
     status_.tid = static_cast<pid_t>(::syscall(SYS_gettid));
     status_.running.store(&hub_task_, std::memory_order_relaxed);
     hub_task_.state = task_state::ready;
-    dead_.permits = 1;  // nobody's doing
+    dead_.permits = 1;  // while `dead_` is the running task, no blocking is reported
     prepare_for_forks();
-    if (parents_ == nullptr)
+    if (parent_scheduler_ == nullptr)
         adopt_thread(hub_task_.flow);
     else
-        adopt_stack(hub_task_.flow, stack_of(parents_->running()));
+        adopt_stack(hub_task_.flow, stack_of(parent_scheduler_->running()));
     settings_.stack_bytes = stack_pool::round_up(settings_.stack_bytes);
     current_ = this;
 }
 
 scheduler::~scheduler() {
-    COIR_CHECK(alive_.empty(), "a scheduler ends while fibers are suspended (invariant 7)");
+    COIR_CHECK(alive_.empty(), "~scheduler: fibers are still suspended (invariant 7)");
     drop_spare();
     current_ = nullptr;
     if (gate_ != nullptr) gate_->let_go();
@@ -92,14 +92,14 @@ scheduler::~scheduler() {
 
 // ---- park and switch: the hot path -------------------------------------------------------------------------------
 
-/// No more than a jump away from coir_context_switch: the fewer frames lie between the user's call and the switch, the
-/// more of the returns on the way back are predicted.
+/// Ends with a tail jump to coir_context_switch: the fewer frames there are between the user's call and the switch, the
+/// more returns on the way back are predicted.
 [[gnu::noinline]] void scheduler::switch_to(task& from, task& to) noexcept {
     exchange(from, to);
     switch_context(from.flow, to.flow);
 }
 
-/// As above, to a task that has never run.
+/// The same for a task that has never run.
 [[gnu::noinline]] void scheduler::begin(task& from, task& unstarted) noexcept {
     unstarted.state = task_state::ready;
     exchange(from, unstarted);
@@ -107,17 +107,18 @@ scheduler::~scheduler() {
 }
 
 [[gnu::always_inline]] inline void scheduler::exchange(task& from, task& to) noexcept {
-    // The stack of the one after: it lies a page or more from all others, and is the first thing that its switch reads.
+    // Prefetches the stack of the task after `to`: it shares no page with other stacks, and its switch reads it first.
     if (const task* const after = ready_.front()) __builtin_prefetch(after->flow.at);
     mark_running(to);
-    // Rarely does any of them handle an exception: three looks are cheaper than four writes.
+    // Exceptions are rarely being handled, so three checks are cheaper than four writes.
     if (exceptions_->any() || to.exceptions.any() || from.exceptions.any()) [[unlikely]] {
         from.exceptions = *exceptions_;
         *exceptions_ = to.exceptions;
     }
 }
 
-/// Out of those ready, or the hub. A new one has its stack by then, and is still to be entered.
+/// The first ready task, or the hub if there is none or the budget is used up. A new task has its stack when this
+/// returns, but has not been entered.
 [[gnu::always_inline]] inline task& scheduler::choose_next() noexcept {
     while (budget_ > 0) {
         task* const next = ready_.pop();
@@ -131,12 +132,12 @@ scheduler::~scheduler() {
 
 void scheduler::mark_running(task& next) noexcept {
     status_.running.store(&next, std::memory_order_relaxed);
-    // release: who sees the new count sees the record of the task that it counts. On x86-64 a plain store.
+    // release: a thread that sees the new count also sees the record of the task. A plain store on x86-64.
     status_.slices.store(status_.slices.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 [[gnu::always_inline]] inline void scheduler::suspend(task& self) noexcept {
-    // Nearly always the first of those ready goes on where it was suspended.
+    // Nearly always the first ready task has been suspended before.
     task* const first = budget_ > 0 ? ready_.front() : nullptr;
     if (first == nullptr || first->state == task_state::unstarted) [[unlikely]]
         return suspend_slowly(self);
@@ -145,7 +146,7 @@ void scheduler::mark_running(task& next) noexcept {
     if (first != &self)
         switch_to(self, *first);
     else
-        mark_running(self);  // a fiber that yields and is alone holds its thread in slices all the same
+        mark_running(self);  // a fiber that is alone and yields begins a new slice too
 }
 
 [[gnu::noinline]] void scheduler::suspend_slowly(task& self) noexcept {
@@ -198,7 +199,7 @@ void scheduler::run_ready() noexcept {
     status_.selector.store(scheduler_status::allow, std::memory_order_relaxed);
 }
 
-/// One after the other by way of the hub, as the seed has it.
+/// Runs one task at a time in the order of the seed, and returns to the hub after each.
 void scheduler::run_in_order() noexcept {
     for (int left = budget_; left > 0 && !ready_.empty() && current_ == this; --left) {
         order_->choose(ready_);
@@ -211,7 +212,7 @@ void scheduler::run_in_order() noexcept {
 
 task& scheduler::make_task(std::size_t closure_bytes, std::size_t alignment) {
     const std::size_t mask = std::max<std::size_t>(alignment, alignof(std::max_align_t)) - 1;
-    // A closure that wants more than the slab gives is moved up within its record, which has room for that.
+    // The record has spare room to align a closure more strictly than the slab aligns records.
     const std::size_t slack = alignment > record_slab::alignment ? alignment - record_slab::alignment : 0;
     const std::size_t bytes = ((sizeof(task) + mask) & ~mask) + slack + closure_bytes;
     const detection_paused growing{running()};
@@ -232,7 +233,8 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
         made.name = copy;
         made.name_bytes = static_cast<std::uint16_t>(name.size());
     }
-    // Too much for the record is too much for the pool as well, which says so when the fiber is to run.
+    // A size that does not fit into the record is clamped. It exceeds the maximum of the pool, which throws when the
+    // fiber is about to run.
     const std::size_t kib = stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) >> 10;
     made.stack_kib = static_cast<std::uint32_t>(std::min<std::size_t>(kib, UINT32_MAX));
     made.id = ++last_id_;
@@ -263,8 +265,7 @@ void scheduler::start_detached(const closure_ops& ops, void* closure, std::strin
         run_closure(self);
         keep_stack(self);
         retire(self);
-        // Straight to the next one when it is new as well: it takes over this stack, hot as it is, and no switch is
-        // paid.
+        // If the next ready task is new, it runs on this stack, which is in the cache, without a switch.
         task* const next = budget_ > 0 ? ready_.front() : nullptr;
         if (next == nullptr || next->state != task_state::unstarted || !take_spare(*next)) break;
         ready_.pop();
@@ -272,8 +273,8 @@ void scheduler::start_detached(const closure_ops& ops, void* closure, std::strin
         next->state = task_state::ready;
         mark_running(*next);
     }
-    status_.running.store(&dead_, std::memory_order_relaxed);  // the record may be gone
-    // Out of reach while the next task gets its stack: this one is still run on.
+    status_.running.store(&dead_, std::memory_order_relaxed);  // the record of the ended task may have been freed
+    // Hidden while the next task gets its stack, since this function still runs on the spare stack.
     const spare_stack own = std::exchange(spare_, {});
     task& next = choose_next();
     spare_ = own;
@@ -295,17 +296,17 @@ void scheduler::run_closure(task& self) noexcept {
     }
     destroy_local_values(self.locals);
     if (self.failure != nullptr && !self.handle_alive) {
-        // While the fiber still lives: the program's handler may suspend.
+        // Called within the fiber, since the program's handler may suspend.
         report_failure(self, settings_.on_unhandled_exception);
         self.failure_seen = true;
-        destroy_local_values(self.locals);  // that the handler has touched
+        destroy_local_values(self.locals);  // values that the handler has used
     }
 }
 
 void scheduler::retire(task& ended) noexcept {
     ended.state = task_state::ended;
     ended.unlink();
-    if (joiner* const told = std::exchange(ended.joined_by, nullptr)) told->done(*told, ended);
+    if (joiner* const notified = std::exchange(ended.joined_by, nullptr)) notified->done(*notified, ended);
     if (!ended.handle_alive) release(ended);
 }
 
@@ -391,9 +392,9 @@ void scheduler::report_failure(const task& of, const unhandled_exception_handler
             what = failure.what();
         } catch (...) {
         }
-        log::error("fiber " + describe_fiber(of) + " failed, and nobody asked for its result: " + what);
+        log::error("fiber " + describe_fiber(of) + " failed and its result was never retrieved: " + what);
     } catch (...) {
-        log::error("on_unhandled_exception has thrown");
+        log::error("on_unhandled_exception has thrown an exception");
     }
 }
 

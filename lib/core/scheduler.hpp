@@ -34,24 +34,27 @@ struct scheduler_settings {
     std::string name;
     std::size_t stack_bytes = 0;
     clock_mode clock = clock_mode::real;
-    std::optional<std::uint64_t> seed;  // of the order in which fibers run; none: first come, first served
-    any_stack_allocator allocator;      // of fibers that ask for no size of their own; empty: the pool
+    std::optional<std::uint64_t> seed;  // determines the order in which fibers run; none: first come, first served
+    any_stack_allocator allocator;      // for fibers without a stack size of their own; empty: the stack pool
     unhandled_exception_handler on_unhandled_exception;
 };
 
-/// Runs the tasks of one thread. scheduler.cpp has park, switch and a task's life; scheduler_run.cpp the rounds, the deadlock
-/// check and the end; interruption.cpp how a stop reaches a fiber; forked_process.cpp what a child of fork finds. A task runs until it parks, and then switches straight to the next ready one; only the
-/// hub, the thread's own stack, looks at descriptors, timers and the inbox (invariants 2 and 3).
+/// Runs the tasks of one thread. A task runs until it parks, and then switches directly to the next ready task. Only
+/// the hub, which runs on the thread's own stack, polls descriptors, timers and the inbox (invariants 2 and 3). Unless
+/// stated otherwise, all functions must be called on the scheduler's thread.
 ///
-/// A wait is written so:
+/// Its functions are in these files: park, switch and a task's life in scheduler.cpp; rounds, deadlock and the end in
+/// scheduler_run.cpp; stops and expiries in task/interruption.cpp; fork(2) in forked_process.cpp; figures in stats.cpp.
+///
+/// A wait is written as follows:
 ///
 ///     scheduler& here = scheduler::enter("mutex::lock");
 ///     waiter me{here.running(), "mutex"};
 ///     waiters_.push_back(me);
 ///     const outcome how = here.park(me, until);
 ///
-/// `enter` throws what is due (`not_in_fiber`, `cancelled`, `scope_expired`), so it comes before the waiter is left
-/// with whoever can wake it; `park` throws when the wait was interrupted.
+/// `enter` throws the exception that is due (`not_in_fiber`, `cancelled`, `scope_expired`), so it must come before the
+/// waiter is put into a queue. `park` throws if the wait was interrupted.
 class scheduler {
 public:
     explicit scheduler(scheduler_settings settings);
@@ -59,17 +62,18 @@ public:
     scheduler(const scheduler&) = delete;
     scheduler& operator=(const scheduler&) = delete;
 
-    /// The calling thread's, nullptr when it runs none.
+    /// The calling thread's scheduler; nullptr if it runs none. May be called on any thread.
     [[nodiscard]] static scheduler* current() noexcept { return current_; }
 
-    /// The calling fiber's. Throws `not_in_fiber`, naming the operation.
+    /// The calling fiber's scheduler. Throws `not_in_fiber`, naming the operation, if there is none.
     static scheduler& get(const char* operation) {
         if (current_ == nullptr) [[unlikely]]
             throw_not_in_fiber(operation);
         return *current_;
     }
 
-    /// As `get`, at the beginning of a suspension: throws what the fiber is to be told.
+    /// Like `get`, for the beginning of a suspending operation. Also throws the fiber's interruption if one is due,
+    /// after letting other fibers run, and what `scheduler_status::on_pending` throws.
     static scheduler& enter(const char* operation) {
         scheduler& here = get(operation);
         if (here.running().attention || here.status_.pending.load(std::memory_order_relaxed)) [[unlikely]] {
@@ -78,17 +82,17 @@ public:
         return here;
     }
 
-    /// Never to be called by the hub.
+    /// The task of the calling fiber. In the hub, the hub's own task.
     [[nodiscard]] task& running() const noexcept { return *status_.running.load(std::memory_order_relaxed); }
 
-    /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired`
-    /// when that came first; the waiter is in no queue then.
+    /// Suspends the running task until its waiter is woken or `until` passes. Throws `cancelled` or `scope_expired` if
+    /// that came first; the waiter is then in no queue.
     outcome park(waiter& me, const deadline& until);
 
-    /// Lets all that are ready run first.
+    /// Puts the running task behind all ready tasks and suspends it.
     void yield() noexcept;
 
-    /// Counts an operation of the running task that may complete without a suspension. True when the task has completed so
+    /// Counts an operation of the running task that may complete without a suspension. True if the task has completed so
     /// many in this slice that it must yield: a descriptor that is always ready must not monopolise the thread.
     [[nodiscard]] bool is_yield_due() noexcept {
         const std::uint64_t slice = status_.slices.load(std::memory_order_relaxed);
@@ -104,44 +108,47 @@ public:
         if (is_yield_due()) yield();
     }
 
-    /// A record with room for a closure, not yet known to anyone. Throws `std::bad_alloc`.
+    /// Makes a record with room for a closure. It is not in any list yet. Throws `std::bad_alloc`.
     task& make_task(std::size_t closure_bytes, std::size_t alignment);
+    /// Frees a record that was not started. Destroys its closure if `ops` is set.
     void discard_task(task& unstarted) noexcept;
 
-    /// Sets a task going: it runs at the next suspension, after those already ready. Throws `std::bad_alloc` for the
-    /// name.
+    /// Makes the task ready, behind the tasks that are already ready. Throws `std::bad_alloc` if there is no memory for
+    /// the name.
     void start(task& made, std::string_view name, std::size_t stack_bytes, const void* site);
 
-    /// Sets a task going that nobody owns, whose closure is this pointer. For the hub too. Throws `std::bad_alloc`.
+    /// Starts a task without a handle. `ops` is called with a pointer to the pointer `closure`. May be called by the
+    /// hub. Throws `std::bad_alloc`; then `ops` is not called.
     void start_detached(const closure_ops& ops, void* closure, std::string_view name = {}, std::size_t stack_bytes = 0,
                         const void* site = nullptr);
 
-    /// Makes a stop due to `who`, once; its stop callbacks run here and now.
-    void request_stop(task& who);
+    /// Requests a stop of `fiber`, and runs its stop callbacks before it returns. Has an effect only once.
+    void request_stop(task& fiber);
 
-    /// The owner of an ended task's record lets go of it. May report a failure that nobody asked for.
+    /// Called when the handle of an ended task gives up the record. Reports a failure that was never retrieved.
     static void release(task& ended) noexcept;
 
-    /// Hands what the running task has caught, and nobody will ever ask for, to `on_unhandled_exception`.
+    /// Passes an exception that the running task has caught to `on_unhandled_exception`.
     void report_unhandled(std::exception_ptr failure) noexcept;
 
-    /// Runs `main` and all that it starts, on this thread. When `main` ends, the others are stopped and waited for.
-    /// Throws `deadlock` when nothing can wake those that are left.
+    /// Runs `main` and all tasks that are started meanwhile, on the calling thread. When `main` ends, stops the others
+    /// and waits for them. Throws `deadlock` if nothing can wake the remaining tasks.
     void run(task& main);
 
-    /// Whether `who` belongs to this scheduler.
-    [[nodiscard]] bool owns(const task& who) const noexcept { return who.ready == &ready_; }
+    /// Whether `fiber` belongs to this scheduler. May be called on any thread, while `fiber` exists.
+    [[nodiscard]] bool owns(const task& fiber) const noexcept { return fiber.ready == &ready_; }
 
-    /// Unlike every scheduler before and after it, in this process.
+    /// Unique among all schedulers of this process.
     [[nodiscard]] std::uint64_t serial() const noexcept { return serial_; }
 
-    /// Of the order in which fibers run, where it is a seed's.
+    /// The seed that determines the order in which fibers run, if there is one.
     [[nodiscard]] std::optional<std::uint64_t> seed() const noexcept { return settings_.seed; }
 
-    /// One of 0 to `count` - 1, where a choice is to be fair. The same choices in each run of a seed.
+    /// A random number from 0 to `count` - 1, for fair choices. The sequence is the same in each run with the same
+    /// seed.
     [[nodiscard]] std::size_t draw(std::size_t count) noexcept { return random_.below(count); }
 
-    /// A line for each fiber that is alive, in the order of spawning.
+    /// Writes a line for each fiber that is alive, in the order of spawning.
     void dump(std::ostream& out) const;
 
     [[nodiscard]] scheduler_stats stats() const noexcept;
@@ -149,23 +156,25 @@ public:
     timer_queue& timers() noexcept { return hub_.timers(); }
     detail::reactor& reactor() noexcept { return hub_.reactor(); }
     detail::inbox& inbox() noexcept { return hub_.inbox(); }
-    /// For those who do not know whether this scheduler still runs. Throws `std::bad_alloc`.
+    /// The gate for threads that cannot know whether this scheduler still runs. Made at the first call, which throws
+    /// `std::bad_alloc`.
     detail::gate& gate();
     detail::scheduler_status& status() noexcept { return status_; }
     [[nodiscard]] const std::string& name() const noexcept { return settings_.name; }
 
-    /// What runs on every stack: one task after the other, as long as the next one is new as well.
+    /// The function that runs on every stack: runs tasks one after the other on this stack while the next ready task is
+    /// new.
     [[noreturn]] void run_tasks() noexcept;
 
 private:
     static constexpr unsigned operations_max = 64;  // in one slice
 
-    /// A stack that has lost its task and may still be run on: kept for the next task, given back when another one
-    /// ends.
+    /// The stack of the task that ended last, which may still be running on it. It is kept for the next new task, and
+    /// given back when another task ends.
     struct spare_stack {
         boost::context::stack_context memory;
         context flow;
-        std::uint32_t kib = 0;  // asked for
+        std::uint32_t kib = 0;  // the requested size
         bool pooled = true;
     };
 
@@ -199,27 +208,28 @@ private:
     void run_in_order() noexcept;
     void poll() noexcept;
     bool trim_stacks(std::int64_t now) noexcept;
-    void check_for_deadlock(std::int64_t now);
+    void handle_stall(std::int64_t now);
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
-    static thread_local constinit scheduler* parents_;  // whose fiber has forked this process
+    /// In a forked process, the scheduler whose fiber called fork(2).
+    static thread_local constinit scheduler* parent_scheduler_;
     friend detail::scheduler_status* detail::this_thread_status() noexcept;
 
-    // Used by every switch: kept together.
+    // Members that every switch uses are kept together.
     detail::scheduler_status status_;
     ready_list ready_;
-    int budget_ = 0;  // resumes left in this round
+    int budget_ = 0;  // resumes left until the hub polls
     exception_state* const exceptions_;
     record_slab* const slab_;
     task hub_task_;  // the thread's own flow, in which the hub runs
-    task dead_;      // stands for the task that ended in the last switch
+    task dead_;      // a stand-in for an ended task during its last switch
 
     scheduler_settings settings_;
     spare_stack spare_;
     stack_pool stacks_;
-    std::optional<schedule_order> order_;  // where a seed gives the order
+    std::optional<schedule_order> order_;  // empty if no seed was given
     hub hub_;
-    detail::gate* gate_ = nullptr;  // made when it is first asked for
+    detail::gate* gate_ = nullptr;  // made at the first call of gate()
     list<task> alive_;
 
     random_numbers random_;
@@ -230,9 +240,9 @@ private:
     unsigned operations_ = 0;
     std::int64_t period_began_ = 0;
     std::int64_t draining_since_ = 0;
-    bool draining_ = false;      // the main task has ended: all are stopped, and what is spawned is born stopped
-    int callbacks_running_ = 0;  // stop callbacks, which must not suspend
-    std::string deadlock_;       // what was found, empty when none was
+    bool draining_ = false;      // the main task has ended: all tasks are requested to stop, new ones from the start
+    int callbacks_running_ = 0;  // stop callbacks in progress, which must not suspend
+    std::string deadlock_;       // report of a deadlock that was found; empty if none
 };
 
 }  // namespace coir::detail

@@ -1,4 +1,5 @@
-// The life of a scheduler: rounds of fibers, and the end, which stops and drains all that is left.
+/// @file
+/// The life of a scheduler: rounds of fibers, the deadlock check, and the end, which stops and drains all that is left.
 
 #include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
@@ -15,8 +16,8 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::int64_t period = 1'000'000'000;  // of the stack pool, and of warnings while draining; in ns
-constexpr std::size_t trim_batch = 256;         // stacks returned to the system after one round
+constexpr std::int64_t period = 1'000'000'000;  // ns between trims of the stack pool, and between dumps while draining
+constexpr std::size_t trim_batch = 256;         // stacks returned to the system between two polls
 
 }  // namespace
 
@@ -24,7 +25,8 @@ void scheduler::stop_all() {
     draining_ = true;
     draining_since_ = hub::now();
     if (gate_ != nullptr) gate_->close();
-    // A callback may end nobody, but start fibers: they are born stopped, behind those asked here.
+    // A stop callback cannot end a fiber, so the list does not lose elements during the loop. It may spawn fibers:
+    // these have a stop requested from the start and are appended to the list.
     alive_.for_each([this](task& each) { request_stop(each); });
 }
 
@@ -35,7 +37,7 @@ void scheduler::run(task& main) {
     main_ends.here = this;
     main_ends.done = [](joiner& self, task& ended) noexcept {
         static_cast<ending&>(self).here->stop_all();
-        destroy_local_values(ended.locals);  // stop callbacks have run in it, and may have touched some anew
+        destroy_local_values(ended.locals);  // stop callbacks ran in this fiber and may have created values again
     };
     main.joined_by = &main_ends;
     period_began_ = hub::now();
@@ -45,7 +47,7 @@ void scheduler::run(task& main) {
             run_ready();
             poll();
         }
-        hub_.inbox().deliver();  // messages that entered through the gate and that no fiber waits for
+        hub_.inbox().deliver();  // messages that the gate accepted and that no fiber waited for
     } while (!alive_.empty());
     if (!deadlock_.empty()) throw deadlock{deadlock_};
 }
@@ -59,8 +61,8 @@ void scheduler::poll() noexcept {
         return;
     }
     if (alive_.empty()) return;
-    check_for_deadlock(now);
-    if (!ready_.empty() || hub_.jump()) return;
+    handle_stall(now);
+    if (!ready_.empty() || hub_.skip_to_first_timer()) return;
 
     const bool trimming = trim_stacks(now);
     std::int64_t wait = hub_.until_next_timer(now);
@@ -76,12 +78,12 @@ bool scheduler::trim_stacks(std::int64_t now) noexcept {
     return stacks_.trim(trim_batch);
 }
 
-/// No fiber is ready. If nothing can ever wake one, all are stopped; while draining, the fibers that the scheduler still
-/// waits for are named once a period.
-void scheduler::check_for_deadlock(std::int64_t now) {
-    // A holder of a reference may post until the gate is closed; the holder of the last one may have posted just now.
-    const bool may_be_posted_to =
-        !draining_ && gate_ != nullptr && (gate_->is_known() || !hub_.inbox().is_empty());  // in this order
+/// Called if no task is ready. If nothing can ever wake one of the tasks, requests all of them to stop. While draining,
+/// logs a dump of the remaining fibers once a period.
+void scheduler::handle_stall(std::int64_t now) {
+    // A thread with a reference to the gate may post until the gate is closed. A thread that has just removed the last
+    // reference may have posted before that, so the inbox is checked after the references.
+    const bool may_be_posted_to = !draining_ && gate_ != nullptr && (gate_->is_known() || !hub_.inbox().is_empty());
     const bool hopeless = !hub_.can_wake() && !may_be_posted_to;
     if (hopeless && !draining_) {
         std::ostringstream what;
@@ -89,7 +91,7 @@ void scheduler::check_for_deadlock(std::int64_t now) {
         dump(what);
         dump_cycles(what, alive_);
         deadlock_ = what.str();
-        // Stop callbacks are the user's code, which the hub does not run.
+        // Stop callbacks are user code, which must not run in the hub.
         static constexpr closure_ops stop_all_in_a_fiber{
             [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
             [](void*) noexcept {},
@@ -98,10 +100,10 @@ void scheduler::check_for_deadlock(std::int64_t now) {
     } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
         draining_since_ = now;
         std::ostringstream what;
-        what << "the end of run waits for fibers that do not stop\n";
+        what << "run: waiting for fibers that have not stopped\n";
         dump(what);
         log::warning(what.str());
-        COIR_CHECK(!hopeless, "fibers wait behind a shield, and nothing can ever wake them");
+        COIR_CHECK(!hopeless, "run: nothing can wake the remaining fibers, and shields hold back their stop");
     }
 }
 

@@ -19,7 +19,7 @@ scheduler_stats scheduler::stats() const noexcept {
     found.fibers_ready = ready_.count();
     found.switches = status_.slices.load(std::memory_order_relaxed);
     found.polls = hub_.polls();
-    // The spare one is no fiber's.
+    // The spare stack counts as in use in the pool, but no fiber uses it.
     const std::size_t spare = spare_.memory.sp != nullptr && spare_.pooled ? 1 : 0;
     found.stacks_in_use = stacks_.in_use() - spare;
     found.stacks_pooled = stacks_.pooled() + spare;

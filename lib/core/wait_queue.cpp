@@ -19,7 +19,7 @@ bool wait_queue::wait(const char* operation, const deadline& until, task* const*
 
 task* wait_queue::wake_one() noexcept {
     waiter* const first = waiters_.front();
-    // Who gave up has left the queue (waiter::wake unlinks), so the first in it is always there to be woken.
+    // A waiter whose wait has ended is no longer in the queue (waiter::wake unlinks it), so the first one still waits.
     return first != nullptr && first->wake(outcome::woken) ? &first->self : nullptr;
 }
 

@@ -5,17 +5,18 @@
 
 namespace coir::detail {
 
-/// A fiber that waits for the end of the phase. It is in the list until then, or until it runs and leaves: whether a
-/// fiber that gives up was counted in is decided by who comes first, the end of the phase or the fiber.
+/// A fiber that waits for the end of the phase. It is in the list until the phase ends, or until its wait has ended
+/// otherwise and the fiber runs again. If the fiber runs before the end of the phase, its arrival is taken back; if the
+/// phase ends first, the arrival counts.
 struct barrier_core::barrier_waiter : list_hook {
-    barrier_waiter(task& who, std::ptrdiff_t counted_in) noexcept : waits{who, "barrier"}, arrivals{counted_in} {}
+    barrier_waiter(task& fiber, std::ptrdiff_t counted_in) noexcept : waits{fiber, "barrier"}, arrivals{counted_in} {}
 
     waiter waits;
     std::ptrdiff_t arrivals;
 };
 
 barrier_core::barrier_core(std::ptrdiff_t expected) noexcept : expected_{expected}, missing_{expected} {
-    COIR_CHECK(expected >= 0, "a barrier expects fewer arrivals than none");
+    COIR_CHECK(expected >= 0, "barrier: the expected count must not be negative");
 }
 
 barrier_core::~barrier_core() {
@@ -24,7 +25,8 @@ barrier_core::~barrier_core() {
 
 bool barrier_core::arrive(const char* operation, std::ptrdiff_t arrivals) {
     if (owner_.bind_owner(operation)) forget_waiting();
-    COIR_CHECK(arrivals > 0 && arrivals <= missing_, "more arrive at a barrier than are missing, or less than one");
+    COIR_CHECK(arrivals > 0 && arrivals <= missing_,
+               "barrier: the number of arrivals must be at least 1 and at most the number still missing");
     missing_ -= arrivals;
     return missing_ == 0;
 }
@@ -55,17 +57,17 @@ void barrier_core::park(std::ptrdiff_t arrivals, const char* operation, const de
     try {
         if (here.park(me.waits, until) == outcome::timed_out && me.is_linked()) throw timed_out{operation};
     } catch (...) {
-        // The phase has ended with this arrival, whatever was thrown; a stop shows at the next suspension. The barrier
-        // may be gone.
+        // The phase has ended with this arrival, so the call succeeds. A stop is thrown at the next suspension instead.
+        // The barrier may already be destroyed.
         if (!me.is_linked()) return;
-        COIR_CHECK(missing_ > 0, "a barrier's completion function suspends");
+        COIR_CHECK(missing_ > 0, "barrier: the completion function suspends, and must not");
         me.unlink();
         missing_ += arrivals;
         throw;
     }
 }
 
-/// Of a scheduler that is gone: as if all had given up.
+/// Called if the previous owner has ended: takes back the arrivals of its fibers, as if they had given up.
 void barrier_core::forget_waiting() noexcept {
     waiting_.for_each([this](const barrier_waiter& each) { missing_ += each.arrivals; });
     waiting_.forget();

@@ -4,7 +4,7 @@
 
 namespace coir::detail {
 
-/// The rest of the functions below: rare, and out of their way.
+/// The rare path of `bind_owner`, kept out of line.
 template <class Owned, class F>
 [[gnu::noinline, gnu::cold]] scheduler& bind_owner_slowly(Owned& object, const char* operation, F forget) {
     scheduler& here = scheduler::get(operation);
@@ -12,9 +12,10 @@ template <class Owned, class F>
     return here;
 }
 
-/// The calling fiber's scheduler, to which the object (an `owner`, or a queue that has one) belongs or comes to belong
-/// now: throws `not_in_fiber`, `wrong_scheduler`. Inlined to two comparisons. `forget` is called where its last owner
-/// is gone, and with that the fibers that the object may still know.
+/// Binds the object (an `owner`, or a queue that has one) to the calling fiber's scheduler, which it returns. Throws
+/// `not_in_fiber`, and `wrong_scheduler` if the object belongs to another scheduler. Calls `forget` if the object had
+/// another owner that has ended: the object must then drop its references to fibers of that scheduler. The common case
+/// is inlined to two comparisons.
 template <class Owned, class F> scheduler& bind_owner(Owned& object, const char* operation, F forget) {
     scheduler* const here = scheduler::current();
     if (here == nullptr || !object.belongs_to(here->serial())) [[unlikely]]
@@ -32,8 +33,8 @@ template <class Owned>
     return &bind_owner(object, operation);
 }
 
-/// As above, for a fiber that gives back what it holds. nullptr in a forked process that runs no scheduler, when the
-/// object was its parent's: there is nobody to give it to.
+/// Like `bind_owner`, for a fiber that releases what it holds. Returns nullptr in a forked process without a scheduler,
+/// if the object belongs to a scheduler of the parent: there is then nothing to release.
 template <class Owned> scheduler* bind_owner_to_release(Owned& object, const char* operation) {
     scheduler* const here = scheduler::current();
     if (here == nullptr || !object.belongs_to(here->serial())) [[unlikely]]

@@ -4,11 +4,11 @@
 
 namespace coir::detail {
 
-/// A fiber that waits at a channel, with a value or for one.
+/// A fiber that waits to send a value to a channel, or to receive one.
 struct channel_waiter : waiter {
-    channel_waiter(task& who, const char* what, void* where) noexcept : waiter{who, what}, value{where} {}
+    channel_waiter(task& fiber, const char* what, void* where) noexcept : waiter{fiber, what}, value{where} {}
 
-    void* value;  // of the value: a `T` to send, a `std::optional<T>` to receive
+    void* value;  // points to the `T` to send, or to the `std::optional<T>` to receive into
 };
 
 }  // namespace coir::detail

@@ -9,7 +9,7 @@ event_count::event_count() noexcept = default;
 
 event_count::~event_count() {
     COIR_CHECK(parkers_.empty() || made_in_.is_from_parent_process(),
-               "a concurrent_channel is destroyed while somebody waits on it");
+               "a concurrent_channel is destroyed while a fiber or thread waits on it");
 }
 
 void event_count::wake_one() noexcept {
@@ -30,7 +30,7 @@ void event_count::wake_all() noexcept {
 void event_count::wait(const char* operation, const deadline& until, question attempt) {
     for (bool woken = false;; woken = true) {
         any_parker me{operation};
-        // Whom a value has slipped away from keeps his place.
+        // A waiter that lost the race is put back at the front of the queue.
         if (woken)
             enter_first(me);
         else
@@ -45,7 +45,7 @@ void event_count::wait(const char* operation, const deadline& until, question at
         } catch (...) {
             if (leave(me)) throw;
             me.sleep_until_woken();
-            if (attempt()) return;  // what was to be thrown is thrown at the next suspension
+            if (attempt()) return;  // the stop or expiry is thrown at the next suspension
             throw;
         }
         if (!in_time && !leave(me)) me.sleep_until_woken();

@@ -11,7 +11,7 @@ std::string message_of(const std::exception_ptr& failure) {
     try {
         std::rethrow_exception(failure);
     } catch (const exception_group& nested) {
-        return '(' + std::string{nested.what()} + ')';  // or it would not be seen where its list ends
+        return '(' + std::string{nested.what()} + ')';  // the parentheses mark the end of the nested list
     } catch (const std::exception& thrown) {
         return thrown.what();
     } catch (...) {

@@ -3,6 +3,6 @@
 
 namespace coir::detail {
 
-void throw_no_result() { throw fiber_stopped{"a fiber ended by a stop, and its result is asked for"}; }
+void throw_no_result() { throw fiber_stopped{"a fiber of the group was stopped and has no result"}; }
 
 }  // namespace coir::detail

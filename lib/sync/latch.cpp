@@ -6,12 +6,13 @@
 namespace coir {
 
 latch::latch(std::ptrdiff_t expected) noexcept : left_{expected} {
-    COIR_CHECK(expected >= 0, "a latch expects fewer arrivals than none");
+    COIR_CHECK(expected >= 0, "latch: the expected count must not be negative");
 }
 
 void latch::count_down(std::ptrdiff_t arrivals) {
     waiters_.bind_owner("latch::count_down");
-    COIR_CHECK(arrivals >= 0 && arrivals <= left_, "a latch counts down by more than is left, or by less than none");
+    COIR_CHECK(arrivals >= 0 && arrivals <= left_,
+               "latch::count_down: the count must be at least 0 and at most what is left");
     left_ -= arrivals;
     if (left_ == 0) waiters_.wake_all();
 }

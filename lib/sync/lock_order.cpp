@@ -21,7 +21,7 @@ namespace coir::detail {
 
 namespace {
 
-bool is_wanted() noexcept {
+bool is_enabled() noexcept {
     const char* const value = std::getenv("COIR_LOCKDEP");
     if (value != nullptr && std::string_view{value} == "0") return false;
     if (value != nullptr && std::string_view{value} == "1") return true;
@@ -32,16 +32,16 @@ bool is_wanted() noexcept {
 #endif
 }
 
-// ---- where in the program ------------------------------------------------------------------------------------------
+// ---- call paths ----------------------------------------------------------------------------------------------------
 
-/// Return addresses, innermost first: as many as surely lead through the library and the standard's locks to their
-/// user.
+/// Return addresses, innermost first. There are enough to get past the frames of coir and of the standard library's
+/// locks to the user's code.
 struct call_path {
     std::array<const void*, 16> frames{};
     std::size_t depth = 0;
 };
 
-// The unwinder of the compiler's runtime, and not backtrace(3): that one opens a library at its first call.
+// Uses the unwinder of the compiler's runtime: backtrace(3) loads a library at its first call.
 call_path path_to_here() noexcept {
     call_path path;
     _Unwind_Backtrace(
@@ -56,17 +56,17 @@ call_path path_to_here() noexcept {
     return path;
 }
 
-/// The user's line.
+/// Describes the innermost location in the user's code.
 std::string describe(const call_path& path) {
     for (std::size_t i = 0; i < path.depth; ++i) {
         for (const symbol& each : symbolise(path.frames[i])) {
             if (!each.is_plumbing) return describe(each);
         }
     }
-    return "a place that is not known";
+    return "an unknown location";
 }
 
-// ---- what was taken while what was held ----------------------------------------------------------------------------
+// ---- lock orders ---------------------------------------------------------------------------------------------------
 
 struct held_mutex {
     const void* mutex;
@@ -74,48 +74,48 @@ struct held_mutex {
     call_path taken_at;
 };
 
-/// A mutex was wanted while another was held, the first time that it was seen.
-struct succession {
+/// The first observation that a fiber wanted one mutex while it held another.
+struct dependency {
     std::string fiber;
     call_path held_since;
     call_path wanted_at;
-    bool is_wrong = false;  // it has closed a cycle, was warned of, and leads to no further ones
+    bool closes_cycle = false;  // it closed a cycle that was reported; not used to find further cycles
 };
 
 struct known_mutex {
     const char* kind;
-    std::unordered_map<const void*, succession> next;
+    std::unordered_map<const void*, dependency> next;
     std::unordered_set<const void*> before;
 };
 
-/// What the fibers of one run hold, and in which orders they have taken it.
+/// The mutexes that the fibers of one run hold, and the orders in which mutexes were taken in that run.
 class taken_orders {
 public:
     explicit taken_orders(std::uint64_t of_scheduler = 0) noexcept : scheduler_{of_scheduler} {}
 
     [[nodiscard]] bool are_of(std::uint64_t scheduler) const noexcept { return scheduler_ == scheduler; }
 
-    /// What there is to warn of; empty when there is nothing, or nothing new.
-    std::string want(const task& who, const void* mutex, const char* kind);
-    void take(const task& who, const void* mutex, const char* kind);
-    void give_back(const task& who, const void* mutex);
+    /// Records that `fiber` wants the mutex. Returns the text of a warning; empty if there is no new cycle.
+    std::string want(const task& fiber, const void* mutex, const char* kind);
+    void take(const task& fiber, const void* mutex, const char* kind);
+    void give_back(const task& fiber, const void* mutex);
     void forget(const void* mutex);
 
 private:
-    [[nodiscard]] std::vector<const void*> way(const void* from, const void* to) const;
-    [[nodiscard]] std::string cycle(const std::vector<const void*>& way) const;
+    [[nodiscard]] std::vector<const void*> shortest_path(const void* from, const void* to) const;
+    [[nodiscard]] std::string cycle(const std::vector<const void*>& path) const;
     [[nodiscard]] std::string mutex_name(const void* mutex) const;
-    bool take_off(std::uint64_t fiber, const void* mutex);
+    bool remove_held(std::uint64_t fiber_id, const void* mutex);
 
     std::uint64_t scheduler_;
-    std::unordered_map<std::uint64_t, std::vector<held_mutex>> held_;  // by the fiber's id
+    std::unordered_map<std::uint64_t, std::vector<held_mutex>> held_;  // the key is the fiber's id
     std::unordered_map<const void*, known_mutex> known_;
 };
 
-std::string taken_orders::want(const task& who, const void* mutex, const char* kind) {
-    const auto held = held_.find(who.id);
+std::string taken_orders::want(const task& fiber, const void* mutex, const char* kind) {
+    const auto held = held_.find(fiber.id);
     if (held == held_.end()) return {};
-    // A recursive one, or a misuse that is told otherwise.
+    // The fiber already holds this mutex: it is recursive, or the lock function throws.
     if (std::ranges::any_of(held->second, [&](const held_mutex& each) { return each.mutex == mutex; })) return {};
 
     std::string warning;
@@ -123,33 +123,33 @@ std::string taken_orders::want(const task& who, const void* mutex, const char* k
         known_mutex& earlier = known_.try_emplace(each.mutex, known_mutex{each.kind, {}, {}}).first->second;
         const auto [at, is_new] = earlier.next.try_emplace(mutex);
         if (!is_new) continue;
-        at->second = {describe_fiber(who), each.taken_at, path_to_here()};
+        at->second = {describe_fiber(fiber), each.taken_at, path_to_here()};
         known_.try_emplace(mutex, known_mutex{kind, {}, {}}).first->second.before.insert(each.mutex);
-        std::vector<const void*> back = way(mutex, each.mutex);
+        std::vector<const void*> back = shortest_path(mutex, each.mutex);
         if (back.empty()) continue;
-        if (warning.empty()) {  // the others say the same of this place
+        if (warning.empty()) {  // one warning suffices for this call
             back.insert(back.begin(), each.mutex);
             warning = cycle(back);
         }
-        at->second.is_wrong = true;
+        at->second.closes_cycle = true;
     }
     return warning;
 }
 
-void taken_orders::take(const task& who, const void* mutex, const char* kind) {
-    held_[who.id].push_back({mutex, kind, path_to_here()});
+void taken_orders::take(const task& fiber, const void* mutex, const char* kind) {
+    held_[fiber.id].push_back({mutex, kind, path_to_here()});
 }
 
-void taken_orders::give_back(const task& who, const void* mutex) {
-    if (take_off(who.id, mutex)) return;
-    // A share may be given back by another fiber than the one that took it.
-    for (const auto& [fiber, all] : held_) {
-        if (take_off(fiber, mutex)) return;
+void taken_orders::give_back(const task& fiber, const void* mutex) {
+    if (remove_held(fiber.id, mutex)) return;
+    // Shared ownership may be released by another fiber than the one that acquired it.
+    for (const auto& [id, all] : held_) {
+        if (remove_held(id, mutex)) return;
     }
 }
 
-bool taken_orders::take_off(std::uint64_t fiber, const void* mutex) {
-    const auto held = held_.find(fiber);
+bool taken_orders::remove_held(std::uint64_t fiber_id, const void* mutex) {
+    const auto held = held_.find(fiber_id);
     if (held == held_.end()) return false;
     std::vector<held_mutex>& all = held->second;
     const auto last = std::find_if(all.rbegin(), all.rend(), [&](const auto& each) { return each.mutex == mutex; });
@@ -160,7 +160,7 @@ bool taken_orders::take_off(std::uint64_t fiber, const void* mutex) {
 }
 
 void taken_orders::forget(const void* mutex) {
-    for (auto& [fiber, all] : held_) std::erase_if(all, [&](const held_mutex& each) { return each.mutex == mutex; });
+    for (auto& [id, all] : held_) std::erase_if(all, [&](const held_mutex& each) { return each.mutex == mutex; });
     const auto node = known_.find(mutex);
     if (node == known_.end()) return;
     for (const void* each : node->second.before) known_.at(each).next.erase(mutex);
@@ -168,14 +168,14 @@ void taken_orders::forget(const void* mutex) {
     known_.erase(node);
 }
 
-/// The shortest way along which each was wanted while the one before it was held, both ends included; empty when there
-/// is none.
-std::vector<const void*> taken_orders::way(const void* from, const void* to) const {
+/// The shortest path from `from` to `to`, including both, on which each mutex was wanted while the previous one was
+/// held. Empty if there is none.
+std::vector<const void*> taken_orders::shortest_path(const void* from, const void* to) const {
     std::unordered_map<const void*, const void*> came_from{{from, nullptr}};
     std::vector<const void*> reached{from};
     for (std::size_t i = 0; i < reached.size() && !came_from.contains(to); ++i) {
         for (const auto& [next, how] : known_.at(reached[i]).next) {
-            if (!how.is_wrong && came_from.try_emplace(next, reached[i]).second) reached.push_back(next);
+            if (!how.closes_cycle && came_from.try_emplace(next, reached[i]).second) reached.push_back(next);
         }
     }
     std::vector<const void*> found;
@@ -193,40 +193,41 @@ std::string taken_orders::mutex_name(const void* mutex) const {
     return known_.at(mutex).kind + std::string{address.data()};
 }
 
-/// A line for each step, the last mutex being the first again. The first step is the one that has just been made.
-std::string taken_orders::cycle(const std::vector<const void*>& way) const {
+/// The text of a warning, with a line for each step of the cycle. The last mutex of `path` equals the first one. The
+/// first step is the one that was just observed.
+std::string taken_orders::cycle(const std::vector<const void*>& path) const {
     std::string text = "mutexes are taken in orders that can end in a deadlock:";
-    for (std::size_t i = 0; i + 1 < way.size(); ++i) {
-        const succession& step = known_.at(way[i]).next.at(way[i + 1]);
-        text += "\n  fiber " + step.fiber + (i == 0 ? " takes the " : " has taken the ") + mutex_name(way[i + 1]) +
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+        const dependency& step = known_.at(path[i]).next.at(path[i + 1]);
+        text += "\n  fiber " + step.fiber + (i == 0 ? " takes the " : " has taken the ") + mutex_name(path[i + 1]) +
                 " at " + describe(step.wanted_at) + " while it " + (i == 0 ? "holds" : "held") + " the " +
-                mutex_name(way[i]) + ", taken at " + describe(step.held_since);
+                mutex_name(path[i]) + ", taken at " + describe(step.held_since);
     }
     return text + "\ntake them in one order everywhere, or both at once with std::scoped_lock";
 }
 
-// ---- of this thread ------------------------------------------------------------------------------------------------
+// ---- state of the thread -------------------------------------------------------------------------------------------
 
-/// Where a fiber calls exit, static mutexes are destroyed in it, after the thread's own objects.
-constinit thread_local bool is_over = false;
+/// If a fiber calls exit, static mutexes are destroyed on its thread, after the thread's own objects.
+constinit thread_local bool is_destroyed = false;
 
-struct last_of_thread {
+struct orders_of_thread {
     taken_orders orders;
-    ~last_of_thread() { is_over = true; }
+    ~orders_of_thread() { is_destroyed = true; }
 };
 
-thread_local last_of_thread own;
+thread_local orders_of_thread own;
 
-/// Those of the run that the calling fiber is in: another run begins anew. nullptr outside of a run, and at exit.
+/// The lock orders of the current run; each run starts with an empty state. nullptr outside of a run, and at exit.
 taken_orders* orders_of(const scheduler* here) {
-    if (here == nullptr || is_over) return nullptr;
+    if (here == nullptr || is_destroyed) return nullptr;
     if (!own.orders.are_of(here->serial())) own.orders = taken_orders{here->serial()};
     return &own.orders;
 }
 
 }  // namespace
 
-bool lock_order::is_checked = is_wanted();
+bool lock_order::is_checked = is_enabled();
 
 void lock_order::note_wanted(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();

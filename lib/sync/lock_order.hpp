@@ -2,21 +2,22 @@
 
 namespace coir::detail {
 
-/// The check of the order in which mutexes are taken: two of them that are taken in both orders are warned of, once,
-/// before they ever end in a deadlock. On in Debug builds of the library and with COIR_LOCKDEP=1, off with
-/// COIR_LOCKDEP=0. What is known is the thread's, and of one run.
+/// Checks the order in which mutexes are taken. Logs a warning once if mutexes are taken in contradicting orders, even
+/// if that has not caused a deadlock yet. Enabled in debug builds of the library and by COIR_LOCKDEP=1, disabled by
+/// COIR_LOCKDEP=0. The state belongs to the thread and is kept for one run.
 class lock_order {
 public:
-    /// Read from the environment before main. While it is not set, each call here costs a look at it.
+    /// Set from the environment before main. While it is false, each function here costs one test of it.
     static bool is_checked;
 
-    /// The calling fiber is about to wait for a mutex: it comes after all that the fiber holds. `kind` is a literal.
+    /// Called before the calling fiber waits for a mutex: that mutex comes after all mutexes that the fiber holds.
+    /// `kind` must be a string literal.
     static void wanted(const void* mutex, const char* kind) noexcept {
         if (is_checked) [[unlikely]]
             note_wanted(mutex, kind);
     }
 
-    /// The fiber has it, and has waited or would have.
+    /// Called when the fiber has taken a mutex with a call that waits if necessary.
     static void taken(const void* mutex, const char* kind) noexcept {
         if (!is_checked) [[likely]]
             return;
@@ -24,7 +25,8 @@ public:
         note_taken(mutex, kind);
     }
 
-    /// The fiber has it, and would not have waited. That cannot be a part of a deadlock; what comes after it can.
+    /// Called when the fiber has taken a mutex with a call that never waits. This step cannot be part of a deadlock,
+    /// but mutexes that are taken after it can.
     static void taken_by_try(const void* mutex, const char* kind) noexcept {
         if (is_checked) [[unlikely]]
             note_taken(mutex, kind);
@@ -35,7 +37,7 @@ public:
             note_given_back(mutex);
     }
 
-    /// Its address may be another mutex's from now on.
+    /// Called when a mutex is destroyed: another mutex may get the same address.
     static void destroyed(const void* mutex) noexcept {
         if (is_checked) [[unlikely]]
             note_destroyed(mutex);

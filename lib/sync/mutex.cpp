@@ -20,7 +20,7 @@ void mutex::lock(deadline until) {
 
 bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until", until); }
 
-/// The holder is gone where its scheduler is.
+/// If the previous owner has ended, so has the holder.
 [[gnu::always_inline]] inline const scheduler& mutex::bind_owner(const char* operation) {
     return detail::bind_owner(waiters_, operation, [this]() noexcept { holder_ = nullptr; });
 }
@@ -35,9 +35,11 @@ bool mutex::take(const char* operation, deadline until) {
 }
 
 [[gnu::noinline]] bool mutex::wait(const task& self, const char* operation, const deadline& until) {
-    if (holder_ == &self) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    if (holder_ == &self) {
+        throw_misuse(std::errc::resource_deadlock_would_occur, operation, "this fiber already holds the mutex");
+    }
     lock_order::wanted(this, "mutex");
-    return waiters_.wait(operation, until, &holder_);  // woken: unlock() has made this fiber the holder
+    return waiters_.wait(operation, until, &holder_);  // true: unlock() has made this fiber the holder
 }
 
 bool mutex::try_lock() {
@@ -52,7 +54,8 @@ void mutex::unlock() {
     const scheduler* const here = detail::bind_owner_to_release(waiters_, "mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
-    if (holder_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "mutex::unlock");
+    if (holder_ != &here->running())
+        throw_misuse(std::errc::operation_not_permitted, "mutex::unlock: this fiber does not hold the mutex");
     holder_ = waiters_.wake_one();
     lock_order::given_back(this);
 }

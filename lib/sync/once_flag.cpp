@@ -7,11 +7,14 @@
 namespace coir {
 
 bool once_flag::begin() {
-    // The call is not made, and will not be, where the caller's scheduler is gone.
+    // If the previous owner has ended, so has the fiber that was making the call.
     const detail::scheduler& here = detail::bind_owner(waiters_, "call_once", [this]() noexcept { caller_ = nullptr; });
     if (done_) return false;
-    if (caller_ == &here.running()) detail::throw_misuse(std::errc::resource_deadlock_would_occur, "call_once");
-    // Woken: the call is made, or it failed and fail() has made this fiber the caller.
+    if (caller_ == &here.running()) {
+        detail::throw_misuse(std::errc::resource_deadlock_would_occur,
+                             "call_once: the function calls call_once with the flag of its own call");
+    }
+    // When woken, either the call has succeeded, or it has failed and fail() has made this fiber the caller.
     if (caller_ != nullptr) return waiters_.wait("call_once", never, &caller_) && !done_;
     caller_ = &here.running();
     return true;

@@ -8,10 +8,11 @@ namespace coir::detail {
 
 void parker::wake() noexcept {
     if (home_ != nullptr) {
-        home_->inbox().post(*this);  // it runs: the fiber waits, or will, until the message has arrived
+        home_->inbox().post(*this);  // the scheduler still runs: its fiber does not leave before the message arrives
         return;
     }
-    // Notified with the lock held: the parker cannot leave, and take the condition variable along, before it is free.
+    // Notified with the lock held: the waiting thread cannot destroy the condition variable before the lock is
+    // released.
     const std::lock_guard lock{thread_wakeup_->mutex};
     woken_ = true;
     thread_wakeup_->woken.notify_one();
@@ -28,7 +29,7 @@ void parker::sleep_until_woken() noexcept {
     while (!woken_) park(never);
 }
 
-/// The hub.
+/// Called by the hub.
 void parker::arrived(message& arrived) noexcept {
     auto& self = static_cast<parker&>(arrived);
     self.woken_ = true;
@@ -51,7 +52,7 @@ bool parker::block(const deadline& until) {
         thread_wakeup_->woken.wait(lock, is_woken);
         return true;
     }
-    // Without a scheduler coir's clock is the steady one.
+    // On a thread without a scheduler, coir::clock is the steady clock.
     return thread_wakeup_->woken.wait_until(
         lock, std::chrono::steady_clock::time_point{std::chrono::nanoseconds{until.nanoseconds()}}, is_woken);
 }

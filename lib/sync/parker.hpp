@@ -10,33 +10,35 @@
 
 namespace coir::detail {
 
-/// What a thread without a scheduler sleeps on.
+/// Wakes a sleeping thread that runs no scheduler.
 struct thread_wakeup {
     std::mutex mutex;
     std::condition_variable woken;
 };
 
-/// Whoever waits for another thread: a fiber of any scheduler, or a thread that runs none (`any_parker`). Lies on its
-/// stack, and stands in a list of what it waits on, under that object's lock. Who takes it out of there under the lock
-/// then calls `wake`, once, with the lock released; who finds itself taken out waits for that call
-/// (`sleep_until_woken`) before it leaves.
+/// The record of a waiter that another thread may wake: a fiber of any scheduler, or a thread that runs none
+/// (`any_parker`). It is on the waiter's stack and in a list of the object that is waited on, guarded by the lock of
+/// that object. A thread that removes it from the list, under the lock, must then call `wake` once, after it has
+/// released the lock. A waiter that finds itself removed must wait for that call (`sleep_until_woken`) before it
+/// destroys the record.
 class parker : public list_hook, message {
 public:
-    /// A fiber's, as a part of a wait for several things, of which `all` is the waiter.
+    /// For a fiber that waits for several things; `all` is a waiter of that fiber. The wake is passed on to `all`.
     parker(waiter& all, scheduler& here) noexcept : parker{all.waits_for, &here, nullptr} { waiter_ = &all; }
     parker(const parker&) = delete;
     parker& operator=(const parker&) = delete;
 
-    /// Any thread. The parker may be gone when it returns.
+    /// May be called on any thread. The record may be destroyed before this returns.
     void wake() noexcept;
 
-    /// True once woken, false when `until` came first. Throws `cancelled`, `scope_expired`.
+    /// Waits until woken: returns true. Returns false if `until` passes first. In a fiber, throws `cancelled` and
+    /// `scope_expired`.
     [[nodiscard]] bool sleep(const deadline& until);
 
-    /// Whatever comes in the meantime: for a wake that is on its way.
+    /// Waits for a wake that is certain to come, without deadline; a stop does not interrupt it.
     void sleep_until_woken() noexcept;
 
-    /// The wait for several things is over: a wake that still comes is for `sleep_until_woken` alone.
+    /// Called when the wait for several things has ended: a later wake only ends `sleep_until_woken`.
     void forget_waiter() noexcept { waiter_ = nullptr; }
 
 protected:
@@ -48,17 +50,17 @@ private:
     bool park(const deadline& until);
     bool block(const deadline& until);
 
-    scheduler* const home_;               // of a fiber
-    thread_wakeup* const thread_wakeup_;  // of a thread
+    scheduler* const home_;               // of the fiber; nullptr for a thread without a scheduler
+    thread_wakeup* const thread_wakeup_;  // used if there is no scheduler
     const char* waits_for_;
-    waiter* waiter_ = nullptr;  // while the fiber is parked
-    bool woken_ = false;        // a thread's: under its wakeup's lock
+    waiter* waiter_ = nullptr;  // set while the fiber is parked
+    bool woken_ = false;        // without a scheduler: guarded by thread_wakeup_->mutex
 };
 
 class any_parker : public parker {
 public:
-    /// `what` says in a dump what is waited for; a literal. Throws what is due in a fiber: `cancelled`,
-    /// `scope_expired`.
+    /// `what` names the awaited thing in dumps; it must be a string literal. In a fiber, throws `cancelled` and
+    /// `scope_expired` if they are due.
     explicit any_parker(const char* what)
         : parker{what, scheduler::current() == nullptr ? nullptr : &scheduler::enter(what), &own_wakeup_} {}
 
@@ -66,8 +68,8 @@ private:
     thread_wakeup own_wakeup_;
 };
 
-/// An object's lock, held for a moment. That a fiber may have to wait for it is the library's doing: detectors look
-/// away.
+/// Holds an object's lock for a short time. A fiber that has to wait for the lock is not reported as blocking: it is
+/// the library that blocks.
 class internal_lock_guard {
 public:
     explicit internal_lock_guard(std::mutex& lock) noexcept

@@ -19,7 +19,7 @@ void recursive_mutex::lock(deadline until) {
 
 bool recursive_mutex::try_lock_until(deadline until) { return take("recursive_mutex::try_lock_until", until); }
 
-/// The holder is gone where its scheduler is.
+/// If the previous owner has ended, so has the holder.
 [[gnu::always_inline]] inline const scheduler& recursive_mutex::bind_owner(const char* operation) {
     return detail::bind_owner(waiters_, operation, [this]() noexcept {
         holder_ = nullptr;
@@ -31,8 +31,9 @@ bool recursive_mutex::take(const char* operation, deadline until) {
     const scheduler& here = bind_owner(operation);
     if (!take_at_once(here.running())) {
         lock_order::wanted(this, "recursive_mutex");
+        // true: unlock() has made this fiber the holder, with a depth of 1.
         if (!waiters_.wait(operation, until, &holder_)) return false;
-    }  // woken: unlock() has made this fiber the holder, once
+    }
     lock_order::taken(this, "recursive_mutex");
     return true;
 }
@@ -55,8 +56,10 @@ void recursive_mutex::unlock() {
     const scheduler* const here = detail::bind_owner_to_release(waiters_, "recursive_mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
-    if (holder_ != &here->running())
-        detail::throw_misuse(std::errc::operation_not_permitted, "recursive_mutex::unlock");
+    if (holder_ != &here->running()) {
+        detail::throw_misuse(std::errc::operation_not_permitted,
+                             "recursive_mutex::unlock: this fiber does not hold the mutex");
+    }
     lock_order::given_back(this);
     if (--depth_ > 0) return;
     holder_ = waiters_.wake_one();

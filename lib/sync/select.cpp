@@ -19,31 +19,32 @@ namespace {
 
 using case_list = std::span<select_case* const>;
 
-/// For a channel that threads share: stands among the others of that side.
+/// The waiter for a concurrent_channel. Registered with the event count of one side of the channel.
 struct shared_channel_waiter : waiter {
-    shared_channel_waiter(scheduler& here, event_count& who)
-        : waiter{here.running(), "select"}, name{*this, here}, others{who} {
-        others.enter(name);
+    shared_channel_waiter(scheduler& here, event_count& side)
+        : waiter{here.running(), "select"}, entry{*this, here}, others{side} {
+        others.enter(entry);
     }
 
-    /// Whether it was told that something has come.
+    /// Ends the registration. Returns whether it was woken.
     bool leave() noexcept {
-        if (others.leave(name)) return false;
-        name.sleep_until_woken();
+        if (others.leave(entry)) return false;
+        entry.sleep_until_woken();
         return true;
     }
 
-    parker name;
+    parker entry;
     event_count& others;
 };
 
 bool is_concurrent(const select_case* one) noexcept { return one->kind == case_kind::concurrent; }
 
-/// What a case leaves with whoever can end the wait.
-using arm = std::variant<std::monostate, channel_waiter, shared_channel_waiter, join_waiter>;
-using arm_list = std::array<arm, cases_max>;
+/// The registration of one case with the object that can end the wait.
+using registration = std::variant<std::monostate, channel_waiter, shared_channel_waiter, join_waiter>;
+using registration_list = std::array<registration, cases_max>;
 
-/// One of those ready, each as likely: the n-th takes the slot of the one drawn before with a chance of 1 in n.
+/// Draws one of the ready cases with equal probability: the n-th ready case replaces the one drawn before with
+/// probability 1/n (reservoir sampling). nullptr if none is ready.
 select_case* draw_ready(scheduler& here, case_list cases) noexcept {
     select_case* drawn = nullptr;
     std::size_t ready = 0;
@@ -53,7 +54,7 @@ select_case* draw_ready(scheduler& here, case_list cases) noexcept {
     return drawn;
 }
 
-waiter* extend(arm& slot, const select_case& to, scheduler& here) {
+waiter* register_case(registration& slot, const select_case& to, scheduler& here) {
     task& self = here.running();
     switch (to.kind) {
     case case_kind::receive: {
@@ -74,22 +75,23 @@ waiter* extend(arm& slot, const select_case& to, scheduler& here) {
     return nullptr;
 }
 
-outcome result_of(const arm& extended) noexcept {
-    if (const auto* channel = std::get_if<channel_waiter>(&extended)) return channel->result;
-    if (const auto* shared = std::get_if<shared_channel_waiter>(&extended)) return shared->result;
-    if (const auto* fiber = std::get_if<join_waiter>(&extended)) return fiber->result;
+outcome result_of(const registration& ended) noexcept {
+    if (const auto* channel = std::get_if<channel_waiter>(&ended)) return channel->result;
+    if (const auto* shared = std::get_if<shared_channel_waiter>(&ended)) return shared->result;
+    if (const auto* fiber = std::get_if<join_waiter>(&ended)) return fiber->result;
     return outcome::passed_over;
 }
 
-/// Takes back all that was left with others. Who was told of something that this fiber does not take, passes it on.
-void withdraw(arm_list& arms) noexcept {
-    for (arm& each : arms) {
+/// Removes all registrations. A wake of a concurrent_channel that this fiber does not use is passed on to the next
+/// waiter there.
+void withdraw(registration_list& registrations) noexcept {
+    for (registration& each : registrations) {
         if (auto* const shared = std::get_if<shared_channel_waiter>(&each))
-            shared->name.forget_waiter();
+            shared->entry.forget_waiter();
         else
             each.emplace<std::monostate>();
     }
-    for (arm& each : arms) {
+    for (registration& each : registrations) {
         auto* const shared = std::get_if<shared_channel_waiter>(&each);
         if (shared == nullptr) continue;
         const bool taken = shared->result == outcome::woken;
@@ -97,9 +99,9 @@ void withdraw(arm_list& arms) noexcept {
     }
 }
 
-/// Whether a channel of several threads has got what is waited for since it was looked at, before it knew of this
-/// fiber.
-bool is_overtaken(case_list cases) {
+/// Whether a concurrent_channel became ready after the first check and before this fiber was registered with it: then
+/// no wake comes.
+bool became_ready(case_list cases) {
     return std::ranges::any_of(cases, [](select_case* each) {
         if (!is_concurrent(each)) return false;
         each->look();
@@ -107,24 +109,25 @@ bool is_overtaken(case_list cases) {
     });
 }
 
-/// nullptr when what had come was another's in the end.
+/// Parks until one of the cases is ready, and takes it. nullptr if another thread was faster, so that the cases must be
+/// checked again.
 select_case* wait_for_first(case_list cases, select_case& first_due) {
     scheduler& here = scheduler::enter("select");
     waiter me{here.running(), "select"};
-    arm_list arms;
-    const scope_exit at_end{[&arms] { withdraw(arms); }};
+    registration_list registrations;
+    const scope_exit at_end{[&registrations] { withdraw(registrations); }};
     for (std::size_t i = 0; i < cases.size(); ++i) {
-        if (waiter* const one = extend(arms[i], *cases[i], here)) me.join_ring(*one);
+        if (waiter* const one = register_case(registrations[i], *cases[i], here)) me.join_ring(*one);
     }
-    if (is_overtaken(cases)) return nullptr;
+    if (became_ready(cases)) return nullptr;
     std::optional<expectation> of_others;
     if (std::ranges::any_of(cases, is_concurrent)) of_others.emplace(here.inbox());
     if (here.park(me, first_due.until) == outcome::timed_out) return &first_due;
 
     const auto won = std::ranges::find_if(
-        arms, [](outcome how) { return how != outcome::passed_over; }, result_of);
-    COIR_CHECK(won != arms.end(), "a select is woken by none of its cases");
-    select_case& first = *cases[static_cast<std::size_t>(won - arms.begin())];
+        registrations, [](outcome how) { return how != outcome::passed_over; }, result_of);
+    COIR_CHECK(won != registrations.end(), "select: the fiber was woken, but none of its cases was");
+    select_case& first = *cases[static_cast<std::size_t>(won - registrations.begin())];
     if (first.kind == case_kind::send && result_of(*won) == outcome::closed) throw_channel_closed();
     return first.kind != case_kind::concurrent || first.take() ? &first : nullptr;
 }

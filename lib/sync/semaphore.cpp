@@ -7,7 +7,7 @@ namespace coir::detail {
 
 semaphore_core::semaphore_core(std::ptrdiff_t permits, std::ptrdiff_t most) noexcept : permits_{permits}, most_{most} {
     COIR_CHECK(permits >= 0 && permits <= most,
-               "a semaphore begins with fewer permits than none, or more than its most");
+               "semaphore: the initial number of permits must be at least 0 and at most the maximum");
 }
 
 void semaphore_core::acquire(deadline until) {
@@ -18,7 +18,7 @@ bool semaphore_core::try_acquire_until(deadline until) { return take("semaphore:
 
 bool semaphore_core::take(const char* operation, const deadline& until) {
     bind_owner(waiters_, operation);
-    if (permits_ == 0) return waiters_.wait(operation, until);  // woken: release() has handed over a permit
+    if (permits_ == 0) return waiters_.wait(operation, until);  // true: release() has handed over a permit
     --permits_;
     return true;
 }
@@ -32,9 +32,9 @@ bool semaphore_core::try_acquire() {
 
 void semaphore_core::release(std::ptrdiff_t permits) {
     waiters_.bind_owner("semaphore::release");
-    COIR_CHECK(permits >= 0, "fewer permits than none are released");
+    COIR_CHECK(permits >= 0, "semaphore::release: the number of permits must not be negative");
     while (permits > 0 && waiters_.wake_one()) --permits;
-    COIR_CHECK(permits <= most_ - permits_, "more permits are released than the semaphore can hold");
+    COIR_CHECK(permits <= most_ - permits_, "semaphore::release: more permits than the maximum");
     permits_ += permits;
 }
 

@@ -9,7 +9,7 @@
 namespace coir {
 
 namespace {
-constexpr const char* kind = "shared_mutex";  // in reports
+constexpr const char* kind = "shared_mutex";  // for dumps and warnings
 }
 
 using detail::lock_order;
@@ -18,10 +18,10 @@ using detail::scheduler;
 using detail::task;
 using detail::throw_misuse;
 
-/// A fiber in the queue. It stays there when it gives up, until it runs and leaves, or is passed over: as long as it is
-/// in the queue, it may be what holds back those behind it.
+/// A fiber in the queue. When its wait is interrupted or times out, it stays in the queue until it runs and leaves, or
+/// until `let_in` skips it. Its leaving calls `let_in`, since it may have been what kept those behind it waiting.
 struct shared_mutex::applicant : detail::list_hook {
-    applicant(task& who, access how, task* const* writer) noexcept : waits{who, kind}, wanted{how} {
+    applicant(task& fiber, access how, task* const* writer) noexcept : waits{fiber, kind}, wanted{how} {
         waits.held_by = writer;
     }
 
@@ -35,7 +35,7 @@ shared_mutex::~shared_mutex() {
     lock_order::destroyed(this);
 }
 
-// ---- the one way in, and out -------------------------------------------------------------------------------------
+// ---- acquire and hand over ---------------------------------------------------------------------------------------
 
 bool shared_mutex::take(access wanted, const char* operation, deadline until) {
     if (!take_at_once(wanted, operation)) {
@@ -53,7 +53,7 @@ bool shared_mutex::try_to_take(access wanted, const char* operation) {
 }
 
 bool shared_mutex::take_at_once(access wanted, const char* operation) {
-    // Whoever has it or applies for it is gone where the scheduler is.
+    // If the previous owner has ended, so have the holders and the fibers in the queue.
     const scheduler& here = detail::bind_owner(owner_, operation, [this]() noexcept {
         applicants_.forget();
         writer_ = nullptr;
@@ -65,31 +65,33 @@ bool shared_mutex::take_at_once(access wanted, const char* operation) {
 }
 
 bool shared_mutex::wait(access wanted, const char* operation, deadline until) {
-    if (writer_ == &scheduler::get(operation).running())
-        throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    if (writer_ == &scheduler::get(operation).running()) {
+        throw_misuse(std::errc::resource_deadlock_would_occur, operation,
+                     "this fiber already holds the mutex exclusively");
+    }
     scheduler& here = scheduler::enter(operation);
     applicant me{here.running(), wanted, &writer_};
     applicants_.push_back(me);
     const detail::scope_exit at_end{[this, &me] {
-        if (!me.is_linked()) return;  // let in, or passed over with all behind it: the mutex may be gone
+        if (!me.is_linked()) return;  // let_in() has removed it; the mutex may already be destroyed
         me.unlink();
         let_in();
     }};
-    return here.park(me.waits, until) == outcome::woken;  // then let_in() has entered it
+    return here.park(me.waits, until) == outcome::woken;  // true: let_in() has made this fiber a holder
 }
 
 bool shared_mutex::is_open_to(access wanted) const noexcept {
     return writer_ == nullptr && (wanted == access::shared || readers_ == 0);
 }
 
-void shared_mutex::enter(access wanted, task& who) noexcept {
+void shared_mutex::enter(access wanted, task& fiber) noexcept {
     if (wanted == access::shared)
         ++readers_;
     else
-        writer_ = &who;
+        writer_ = &fiber;
 }
 
-/// Hands it to the first, and to those behind that can share it with him.
+/// Hands the mutex over to the first fiber in the queue, and to the fibers behind it that can share it with the first.
 void shared_mutex::let_in() noexcept {
     while (applicant* const first = applicants_.front()) {
         const bool gave_up = first->waits.result != outcome::waiting;
@@ -99,7 +101,7 @@ void shared_mutex::let_in() noexcept {
     }
 }
 
-// ---- what the standard calls it ----------------------------------------------------------------------------------
+// ---- the interface of the standard -------------------------------------------------------------------------------
 
 void shared_mutex::lock(deadline until) {
     if (!take(access::alone, "shared_mutex::lock", until)) throw timed_out{"shared_mutex::lock"};
@@ -123,7 +125,10 @@ void shared_mutex::unlock() {
     const scheduler* const here = detail::bind_owner_to_release(owner_, "shared_mutex::unlock");
     if (here == nullptr) [[unlikely]]
         return;
-    if (writer_ != &here->running()) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock");
+    if (writer_ != &here->running()) {
+        throw_misuse(std::errc::operation_not_permitted,
+                     "shared_mutex::unlock: this fiber does not hold the mutex exclusively");
+    }
     writer_ = nullptr;
     lock_order::given_back(this);
     let_in();
@@ -133,7 +138,10 @@ void shared_mutex::unlock_shared() {
     if (scheduler::current() == nullptr && owner_.is_from_parent_process()) [[unlikely]]
         return;
     owner_.bind_owner("shared_mutex::unlock_shared");
-    if (readers_ == 0) throw_misuse(std::errc::operation_not_permitted, "shared_mutex::unlock_shared");
+    if (readers_ == 0) {
+        throw_misuse(std::errc::operation_not_permitted,
+                     "shared_mutex::unlock_shared: no fiber holds the mutex in shared mode");
+    }
     --readers_;
     lock_order::given_back(this);
     let_in();

@@ -12,7 +12,7 @@ namespace coir {
 
 namespace detail {
 
-/// One for all groups: the member in the closure knows its own.
+/// One object serves all groups: the member in the closure refers to its group.
 struct group_joiner : joiner {
     constexpr group_joiner() noexcept : joiner{[](joiner&, task& ended) noexcept { group_core::on_end(ended); }} {}
 };
@@ -36,7 +36,7 @@ void group_core::take_slot(const char* operation) {
     if (slots_ > 0)
         --slots_;
     else
-        static_cast<void>(to_spawn_.wait(operation));  // woken: give_slot_back() has handed one over
+        static_cast<void>(to_spawn_.wait(operation));  // when it returns, give_slot_back() has handed over a slot
 }
 
 void group_core::give_slot_back() noexcept {
@@ -62,7 +62,7 @@ void group_core::on_end(task& ended) noexcept {
         group.failed_.push_back(member);
         group.request_stop();
     } else {
-        ended.handle_alive = false;  // nobody needs the record any more
+        ended.handle_alive = false;  // the record is not needed any more: it has no failure to report
     }
     group.give_slot_back();
     if (group.running_.empty()) group.all_ended_.wake_all();
@@ -76,13 +76,13 @@ void group_core::request_stop() {
 
 void group_core::join(const char* operation, const deadline& until) {
     if (!running_.empty() && all_ended_.is_from_parent_process()) forget_members();
-    // Who waited for a slot may have taken the one of the last to end.
+    // A loop: a fiber that waited for a slot may spawn a member when the last one has ended.
     while (!running_.empty()) {
         if (!all_ended_.wait(operation, until)) throw timed_out{operation};
     }
 }
 
-/// They run in the parent of this process, and nowhere else.
+/// For a group of a scheduler that has ended or that exists only in the parent process: its members will not end here.
 void group_core::forget_members() noexcept {
     running_.for_each([this](const group_member&) { ++slots_; });
     running_.forget();

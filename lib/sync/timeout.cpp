@@ -36,7 +36,7 @@ timeout_scope::timeout_scope(deadline until) {
     scope_.fire = on_timer;
     self.scopes = &scope_;
     if (until.is_never()) return;
-    // What is already past is known to the very next suspension, and not only to the hub.
+    // A deadline in the past must already interrupt the next suspension, before the hub fires timers.
     if (until.has_passed())
         expire(scope_);
     else
@@ -45,10 +45,10 @@ timeout_scope::timeout_scope(deadline until) {
 
 timeout_scope::~timeout_scope() {
     task& self = *scope_.owner;
-    COIR_CHECK(self.scopes == &scope_, "a timeout_scope is not left as the innermost one of its fiber");
+    COIR_CHECK(self.scopes == &scope_, "~timeout_scope: the scope is not the innermost one of its fiber");
     self.scopes = scope_.outer;
     if (!scope_.is_linked()) return;
-    // None in a forked process: the timer is one of the parent's, and will not fire here.
+    // In a forked process there is no scheduler: the timer is in the parent's queue and does not fire here.
     if (scheduler* const here = scheduler::current()) here->timers().remove(scope_);
 }
 

@@ -20,11 +20,11 @@ bool detached_work::run(const std::shared_ptr<detached_work>& work, const deadli
 
 bool detached_work::await(const deadline& until) {
     waiter me{home_.running(), waits_for_};
-    asker_ = &me;
+    waiting_ = &me;
     home_.inbox().expect();
     const scope_exit at_end{[this] {
         home_.inbox().expect_no_more();
-        asker_ = nullptr;
+        waiting_ = nullptr;
         abandon();
     }};
     return home_.park(me, until) == outcome::woken;
@@ -32,7 +32,7 @@ bool detached_work::await(const deadline& until) {
 
 void detached_work::do_it(pool_work& work) noexcept { static_cast<detached_work&>(work).work(); }
 
-void detached_work::done(pool_work& work) noexcept {  // in a thread of the pool, as the above
+void detached_work::done(pool_work& work) noexcept {  // on a thread of the pool
     auto& self = static_cast<detached_work&>(work);
     const std::shared_ptr<detached_work> alive = self.alive_;
     const std::lock_guard lock{self.mutex_};
@@ -42,16 +42,16 @@ void detached_work::done(pool_work& work) noexcept {  // in a thread of the pool
         self.home_.inbox().post(self);
 }
 
-void detached_work::come_back(message& arrived) noexcept {  // in the hub
+void detached_work::come_back(message& arrived) noexcept {  // called by the hub
     auto& self = static_cast<detached_work&>(arrived);
     const std::shared_ptr<detached_work> alive = std::move(self.alive_);
-    if (self.asker_ != nullptr) self.asker_->wake(outcome::woken);
+    if (self.waiting_ != nullptr) self.waiting_->wake(outcome::woken);
 }
 
-/// The scheduler may be gone when the work is done. It is not while this runs, and what has been posted by then still
-/// arrives.
+/// After this, the work no longer posts to the scheduler, which may end before the work does. A message that was posted
+/// before still arrives, since the scheduler runs while this function runs.
 void detached_work::abandon() noexcept {
-    if (alive_ == nullptr) return;  // it has come back
+    if (alive_ == nullptr) return;  // the work has already come back
     const detection_paused queueing{home_.running()};
     if (thread_pool::of_process().withdraw(*this)) {
         alive_.reset();

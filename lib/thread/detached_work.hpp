@@ -13,17 +13,17 @@
 
 namespace coir::detail {
 
-/// Work for a thread of the pool that owns all that it touches, and keeps itself alive: whoever asked for it may leave
-/// before it is done. It goes to the pool as work and comes back as a message.
+/// Work for a thread of the process's pool that the waiting fiber may abandon before it is done. It keeps itself alive
+/// and must own everything that it accesses. It goes to the pool as `pool_work` and comes back as a `message`.
 class detached_work : pool_work, message {
 public:
     virtual ~detached_work() = default;
     detached_work(const detached_work&) = delete;
     detached_work& operator=(const detached_work&) = delete;
 
-    /// Sends it off and parks until it is done: true. False when `until` came first. Throws `cancelled`,
-    /// `scope_expired`, and what the pool throws when it has no thread. What is left alone and has not begun is
-    /// withdrawn; what has, comes to its end without anybody.
+    /// Submits the work and parks until it is done: returns true. Returns false if `until` passes first. Throws
+    /// `cancelled`, `scope_expired`, and the errors of `thread_pool::submit`. In all these cases the work is withdrawn
+    /// if it has not begun; if it has begun, it runs to its end and its result is dropped.
     static bool run(const std::shared_ptr<detached_work>& work, const deadline& until);
 
 protected:
@@ -40,14 +40,14 @@ private:
     void abandon() noexcept;
 
     scheduler& home_;
-    const char* waits_for_;  // in dumps
-    waiter* asker_ = nullptr;
+    const char* waits_for_;      // for dumps
+    waiter* waiting_ = nullptr;  // of the fiber that submitted the work
     std::mutex mutex_;
     bool abandoned_ = false;
-    std::shared_ptr<detached_work> alive_;  // while the pool or the inbox holds on to it
+    std::shared_ptr<detached_work> alive_;  // set while the pool or the inbox refers to this object
 };
 
-/// A function as such work, with what it returns or throws.
+/// Detached work that calls a function and stores what it returns or throws.
 template <class F> class detached_call : public detached_work {
 public:
     using result = std::invoke_result_t<F>;
@@ -73,8 +73,9 @@ private:
     std::exception_ptr failure_;
 };
 
-/// What `f` returns in a thread of the pool; nothing when `until` came first. All that it touches is its own. Throws
-/// what it throws, and as `detached_work::run`.
+/// Calls `f` on a thread of the pool and returns its result; `std::nullopt` if `until` passes first. `f` may be
+/// abandoned while it runs and must own everything that it accesses. Throws what `f` throws, and the errors of
+/// `detached_work::run`.
 template <class F>
 std::optional<std::invoke_result_t<F>> call_detached(scheduler& here, const char* waits_for, const deadline& until,
                                                      F f) {

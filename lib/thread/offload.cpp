@@ -12,13 +12,13 @@ namespace coir::detail {
 
 namespace {
 
-/// Goes to the pool as work and comes back as a message; lies on the stack of the fiber that waits for it.
-class errand : pool_work, message {
+/// Goes to the pool as `pool_work` and comes back as a `message`. It is on the stack of the fiber that waits for it.
+class pending_call : pool_work, message {
 public:
-    errand(scheduler& home, offloaded_work& work) noexcept
+    pending_call(scheduler& home, offloaded_work& work) noexcept
         : pool_work{do_it, done}, message{come_back}, home_{home}, work_{work} {}
 
-    /// To the process's pool where it is not told another one.
+    /// Submits the work to `pool`; to the pool of the process if `pool` is nullptr.
     void send(thread_pool* pool) {
         const detection_paused queueing{home_.running()};
         pool_ = pool != nullptr ? pool : &thread_pool::of_process();
@@ -26,7 +26,7 @@ public:
         home_.inbox().expect();
     }
 
-    /// Takes it back if it has not begun.
+    /// Takes the work back and returns true if it has not begun. Otherwise returns false.
     bool withdraw() noexcept {
         const detection_paused queueing{home_.running()};
         if (!pool_->withdraw(*this)) return false;
@@ -34,7 +34,7 @@ public:
         return true;
     }
 
-    /// Parks until it is back. Throws `cancelled`, `scope_expired`.
+    /// Parks until the work has come back. Throws `cancelled`, `scope_expired`.
     void await() {
         if (back_) return;
         waiter me{home_.running(), "offload"};
@@ -48,8 +48,8 @@ public:
     }
 
 private:
-    static void do_it(pool_work& work) noexcept {  // in a thread of the pool
-        auto& self = static_cast<errand&>(work);
+    static void do_it(pool_work& work) noexcept {  // on a thread of the pool
+        auto& self = static_cast<pending_call&>(work);
         try {
             self.work_.run(self.work_.closure, self.work_.stop.get_token());
         } catch (...) {
@@ -57,13 +57,13 @@ private:
         }
     }
 
-    static void done(pool_work& work) noexcept {  // as the above
-        auto& self = static_cast<errand&>(work);
+    static void done(pool_work& work) noexcept {  // on the same thread
+        auto& self = static_cast<pending_call&>(work);
         self.home_.inbox().post(self);
     }
 
-    static void come_back(message& arrived) noexcept {  // in the hub
-        auto& self = static_cast<errand&>(arrived);
+    static void come_back(message& arrived) noexcept {  // called by the hub
+        auto& self = static_cast<pending_call&>(arrived);
         self.back_ = true;
         self.home_.inbox().expect_no_more();
         if (self.waiter_ != nullptr) self.waiter_->wake(outcome::woken);
@@ -80,7 +80,7 @@ private:
 }  // namespace
 
 void run_offloaded(thread_pool* pool, offloaded_work& work) {
-    errand sent{scheduler::enter("offload"), work};
+    pending_call sent{scheduler::enter("offload"), work};
     sent.send(pool);
     try {
         sent.await();
@@ -88,7 +88,7 @@ void run_offloaded(thread_pool* pool, offloaded_work& work) {
         if (sent.withdraw()) throw;
         work.stop.request_stop();
     }
-    // What has begun uses this fiber's stack and what the caller lent it: it is waited for.
+    // Work that has begun uses objects of the caller and of this fiber's stack, so it must end before this returns.
     const shield_scope shield;
     sent.await();
     sent.rethrow_failure();

@@ -15,7 +15,7 @@ offload_pool::offload_pool(offload_pool_options options)
                                     options.queue_limit}} {}
 
 offload_pool::~offload_pool() {
-    std::optional<detail::detection_paused> joining;  // threads without work, which end at once
+    std::optional<detail::detection_paused> joining;  // joins threads without work, which end at once
     if (this_fiber::in_fiber()) joining.emplace(detail::scheduler::current()->running());
     detail::thread_pool::destroy(pool_);
 }

@@ -15,14 +15,16 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::uint64_t pieces_each = 64;  // what is left of the longest one keeps the others waiting at the end
+// Pieces for each thread. At the end, the threads wait for the last piece, so pieces must be short.
+constexpr std::uint64_t pieces_each = 64;
 
-/// Work that several threads take pieces of.
+/// Work that is divided into pieces, which several threads take and run.
 class shared_work {
 public:
     shared_work(const piecework& work, std::uint64_t pieces) : work_{work}, pieces_{pieces} {}
 
-    /// Until none is left, or this thread or all are to stop.
+    /// Runs pieces until none is left, a stop is requested through `stop`, a piece has failed, or the leading thread
+    /// was requested to stop.
     void take_pieces(const std::stop_token& stop) noexcept {
         while (!stop.stop_requested() && !over_.load(std::memory_order_relaxed)) {
             const std::uint64_t piece = next_.fetch_add(1, std::memory_order_relaxed);
@@ -36,14 +38,14 @@ public:
         }
     }
 
-    /// As above, for the fiber that waits for it all: a stop of it is one of all, at once and not when this thread is
-    /// done with its piece.
+    /// Like `take_pieces`, on behalf of the fiber that waits for all threads: a stop of that fiber stops the other
+    /// threads immediately, not only after this thread has finished its piece.
     void lead(const std::stop_token& stop) noexcept {
         const std::stop_callback all_stop{stop, [this] { over_ = true; }};
         take_pieces(stop);
     }
 
-    /// The rest is for when no thread takes any more.
+    /// Whether all pieces were taken. May be called only when no thread runs pieces; so may `rethrow_failure`.
     [[nodiscard]] bool all_taken() const noexcept { return next_ >= pieces_; }
 
     void rethrow_failure() const {
@@ -51,7 +53,7 @@ public:
     }
 
 private:
-    /// The first few are longer by one than the others.
+    /// If the division leaves a remainder, the first pieces are longer by one than the others.
     [[nodiscard]] std::uint64_t begin_of(std::uint64_t piece) const noexcept {
         return piece * (work_.count / pieces_) + std::min(piece, work_.count % pieces_);
     }
@@ -64,7 +66,7 @@ private:
     std::exception_ptr failure_;
 };
 
-/// Not asked again each time: that takes as long as many a loop.
+/// Reads the number of cores only once: reading it takes as long as many a loop.
 std::uint64_t threads_of(const offload_pool* pool) {
     static const unsigned cores = available_cores();
     return pool != nullptr ? pool->threads() : cores;
@@ -72,7 +74,7 @@ std::uint64_t threads_of(const offload_pool* pool) {
 
 template <class F> void offload_on(offload_pool* pool, F& f) { pool != nullptr ? pool->offload(f) : offload(f); }
 
-/// One more thread, if the pool takes more.
+/// Runs `f` on one more thread. Does nothing if the pool has no thread and no room in its queue for it.
 template <class F> void help_with(offload_pool* pool, F& f) {
     try {
         offload_on(pool, f);
@@ -92,10 +94,11 @@ void run_pieces(offload_pool* pool, const piecework& work) {
     const auto lead = [&](const std::stop_token& stop) { shared.lead(stop); };
     task_group others;
     for (std::uint64_t i = 1; i < threads; ++i) others.spawn([&] { help_with(pool, help); });
-    offload_on(pool, lead);  // goes first, as the others begin when this fiber is suspended: it is not refused for them
+    // Submitted before the others, which begin only when this fiber is suspended: they cannot fill the queue before.
+    offload_on(pool, lead);
     others.wait();
     shared.rethrow_failure();
-    // A stop that came while the work ran has reached it by its token, and is thrown here.
+    // A stop that ended the work early, through its token, is thrown here.
     if (!shared.all_taken()) scheduler::enter("parallel_for");
 }
 

@@ -13,11 +13,11 @@ namespace coir::detail {
 
 namespace {
 
-/// Nobody has asked for it, and nobody will.
+/// Logs a failure that can no longer be retrieved.
 void report_failure(result_core& ended) noexcept {
     std::exception_ptr failed = ended.take_failure();
     if (failed == nullptr) return;
-    const std::string what = "a fiber of another scheduler failed, and nobody asked for its result: ";
+    const std::string what = "a fiber of another scheduler failed and its result was never retrieved: ";
     try {
         std::rethrow_exception(std::move(failed));
     } catch (const fiber_stopped&) {
@@ -53,7 +53,7 @@ void remote_control::request_stop() {
         if (std::exchange(stop_requested_, true) || fiber_ == nullptr) return;
         if (here == nullptr || !here->owns(*fiber_)) {
             on_its_way_ = shared_from_this();
-            // A scheduler that takes nothing any more has stopped all of its fibers.
+            // If the gate is closed, the scheduler itself requests all of its fibers to stop.
             if (!gate_of(home_)->post(*this)) on_its_way_.reset();
             return;
         }
@@ -62,7 +62,8 @@ void remote_control::request_stop() {
 }
 
 void remote_control::check_joiner(const char* operation) const {
-    if (is_this_fiber()) throw_misuse(std::errc::resource_deadlock_would_occur, operation);
+    if (is_this_fiber())
+        throw_misuse(std::errc::resource_deadlock_would_occur, operation, "a fiber cannot wait for its own end");
 }
 
 bool remote_control::is_this_fiber() const noexcept {
@@ -73,7 +74,7 @@ bool remote_control::is_this_fiber() const noexcept {
 
 void remote_control::end(result_core& result) noexcept {
     if (gate_of(home_)->is_from_parent_process()) return;
-    COIR_CHECK(!is_this_fiber(), "a fiber destroys its own handle");
+    COIR_CHECK(!is_this_fiber(), "~remote_fiber: a fiber destroys its own handle");
     request_stop();
     result.wait_shielded("~remote_fiber");
     report_failure(result);
@@ -83,7 +84,7 @@ void remote_control::detach(result_core& result) noexcept {
     {
         const internal_lock_guard holding{mutex_};
         detached_ = true;
-        if (!result.is_ready()) return;  // the fiber will see it
+        if (!result.is_ready()) return;  // the fiber checks `detached_` when it publishes its result
     }
     report_failure(result);
 }
@@ -96,7 +97,8 @@ bool remote_control::publish(result_core& result, std::exception_ptr& failure) n
     return true;
 }
 
-/// The hub, which runs no code of the user's: where the fiber has stop callbacks, a fiber of its own calls them.
+/// Called by the hub, which must not run user code. If the fiber may have stop callbacks, another fiber requests the
+/// stop.
 void remote_control::arrived(message& arrived) noexcept {
     auto& self = static_cast<remote_control&>(arrived);
     const std::shared_ptr<remote_control> kept = std::move(self.on_its_way_);

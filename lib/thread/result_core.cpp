@@ -14,7 +14,7 @@ result_core::result_core() noexcept = default;
 
 result_core::~result_core() {
     COIR_CHECK(waits_ == nullptr || made_in_.is_from_parent_process(),
-               "a result is destroyed while somebody waits for it");
+               "a result is destroyed while a fiber or thread waits for it");
 }
 
 void result_core::publish(std::exception_ptr failure) noexcept {
@@ -34,7 +34,10 @@ bool result_core::wait(const char* operation, const deadline& until) {
     {
         const internal_lock_guard held{mutex_};
         if (is_ready()) return true;
-        if (waits_ != nullptr) throw_misuse(std::errc::operation_not_permitted, operation);
+        if (waits_ != nullptr) {
+            throw_misuse(std::errc::operation_not_permitted, operation,
+                         "another fiber or thread already waits for the result");
+        }
         waits_ = &me;
     }
     bool woken = false;
@@ -42,7 +45,7 @@ bool result_core::wait(const char* operation, const deadline& until) {
         woken = me.sleep(until);
     } catch (...) {
         if (take_out(me)) throw;
-        me.sleep_until_woken();  // the result came first: what was to be thrown is thrown at the next suspension
+        me.sleep_until_woken();  // the result came first; the stop or expiry is thrown at the next suspension
         return true;
     }
     if (!woken && take_out(me)) return false;
@@ -50,7 +53,7 @@ bool result_core::wait(const char* operation, const deadline& until) {
     return true;
 }
 
-/// False when a wake is on its way to it.
+/// Removes the waiter. Returns false if it was already removed, so that a wake is about to come.
 bool result_core::take_out(parker& leaving) noexcept {
     const internal_lock_guard held{mutex_};
     if (waits_ != &leaving) return false;

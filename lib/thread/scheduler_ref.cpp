@@ -49,7 +49,7 @@ void posted_call::begin(message& arrived) noexcept {
     try {
         scheduler::current()->start_detached(through_the_pointer, &call, call.name, call.stack_bytes, call.site);
     } catch (const std::exception& failure) {
-        log::error("a fiber that was posted to this thread could not be made: " + std::string{failure.what()});
+        log::error("scheduler_ref: cannot start a posted fiber: " + std::string{failure.what()});
         call.destroy(call);
     }
 }

@@ -17,53 +17,59 @@ namespace coir::detail {
 
 class thread_pool;
 
-/// Work that a thread pool does. Lies where its sender put it until `finish` has been called or `withdraw` has taken it
-/// back.
+/// Work for a thread pool. The sender owns it, and must keep it alive until `finish` has been called or `withdraw` has
+/// returned true.
 struct pool_work : list_hook {
     using callback = void (*)(pool_work&) noexcept;
 
     pool_work(callback work, callback end) noexcept : run{work}, finish{end} {}
 
-    callback run;     // called by a thread of the pool
-    callback finish;  // by the same one, which is free for other work by then; the last it does with this one
+    callback run;  // called on a thread of the pool
+    // Called on the same thread after `run`, when the thread counts as idle again. The pool does not access the work
+    // after this call.
+    callback finish;
 
 private:
     friend class thread_pool;
 
     thread_pool* pool_ = nullptr;
-    const pool_work* sent_by_ = nullptr;  // the work that was running in the thread which sent this one
-    bool nested_ = false;                 // that, or what has sent it in turn, runs in a thread of the same pool
-    mutable bool has_sent_ = false;       // nested work
+    const pool_work* sent_by_ = nullptr;  // the work that ran on the thread that sent this work
+    bool nested_ = false;                 // `sent_by_`, or a work further up the chain, runs on a thread of this pool
+    mutable bool has_sent_ = false;       // whether it has sent nested work
 };
 
-/// Threads for work that computes or blocks. They are made as work comes, up to a bound, and kept.
+/// Threads for work that computes or blocks. Threads are started on demand, up to a bound, and kept. All functions but
+/// `destroy` may be called on any thread.
 ///
-/// Work whose sender runs in a thread of the pool itself keeps that thread waiting, and would wait for ever behind
-/// others that do the same. So it goes first, and each work that has sent some makes room for one thread beyond the
-/// bound, which ends when there is nothing for it to do.
+/// Nested work is work whose sender runs on a thread of the same pool. That thread waits for it, so nested work would
+/// wait for ever if it had to queue behind such senders. Therefore nested work goes first, and each work that has sent
+/// nested work permits one thread beyond the bound. Such a thread ends when it has nothing to do.
 class thread_pool {
 public:
-    /// The process's own. Its threads are joined when the process exits; a forked child begins with a pool of its own.
+    /// The pool of the process. Its threads are joined when the process exits. A forked child makes a pool of its own.
     static thread_pool& of_process();
 
     thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max = unlimited);
 
-    /// Ends it. One that a forked child has from its parent is left as it is: its threads are not here, and what they
-    /// had locked is locked for good.
+    /// Ends the pool and deletes it. In a forked child, a pool of the parent is not touched: its threads do not exist
+    /// here, and its mutex may stay locked for ever.
     static void destroy(thread_pool* made) noexcept;
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;
 
     static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
-    /// Queues work, first come first served. Throws `std::system_error` when there is no thread at all for it, when as
-    /// much as may waits already, and in a forked child of the process that has made the pool.
+    /// Queues work, first come, first served. Throws `std::system_error`: `resource_unavailable_try_again` if the queue
+    /// is full, `operation_not_permitted` in a forked child of the process that made the pool, or the error of the
+    /// system if no thread can be started and there is none. The work is then not queued.
     void submit(pool_work& work);
 
-    /// Takes work back that has not begun: true. False when it has.
+    /// Takes back work that has not begun and returns true. Returns false if it has begun.
     bool withdraw(pool_work& work) noexcept;
 
-    /// Waits for what runs, and ends the threads; what has not begun is dropped. The pool can be used again.
+    /// Waits for the running work and its nested work, and ends the threads. Other work in the queue is not begun and
+    /// stays there. If work of the pool itself calls this (through exit(3)), it does not wait for the calling thread.
+    /// The pool can be used again.
     void end() noexcept;
 
     [[nodiscard]] std::size_t threads_max() const noexcept { return threads_max_; }
@@ -73,8 +79,8 @@ private:
     struct own_pool;
 
     [[nodiscard]] bool is_from_parent_process() const noexcept;
-    [[nodiscard]] const pool_work* sender_in_here() const noexcept;
-    void check_place() const;
+    [[nodiscard]] const pool_work* sender_in_this_pool() const noexcept;
+    void check_queue_limit() const;
     void add_thread();
     void serve() noexcept;
     pool_work* take() noexcept;
@@ -93,13 +99,13 @@ private:
     list<pool_work> nested_;
     std::size_t queued_ = 0;  // in queue_
     std::size_t nested_queued_ = 0;
-    std::size_t idle_ = 0;     // threads that look for work or wait for some
-    std::size_t running_ = 0;  // work that came out of queue_, threads_max_ at most
+    std::size_t idle_ = 0;     // threads that do no work
+    std::size_t running_ = 0;  // running work that is not nested; at most threads_max_
     std::size_t senders_ = 0;  // running work that has sent nested work
     bool ending_ = false;
     std::vector<std::thread> threads_;
-    std::thread retired_;                 // the last that has ended by itself; it joins the one before
-    thread_pool* kept_before_ = nullptr;  // another pool of the parent's that could not be destroyed
+    std::thread retired_;                 // the thread that retired last; it joins the one that retired before
+    thread_pool* kept_before_ = nullptr;  // the next pool of the parent that a forked child has kept
 };
 
 }  // namespace coir::detail

@@ -61,7 +61,7 @@ TEST_CASE("dump: says who asked is running, and who is to stop") {
         REQUIRE(lines.size() == 3);
         CHECK(begins(lines[0], "  fiber #1 \"main\": parked on the end of a fiber"));
         CHECK(begins(lines[1], "  fiber #2 \"asker\": running"));
-        CHECK(begins(lines[2], "  fiber #3: spawned, to stop"));
+        CHECK(begins(lines[2], "  fiber #3: spawned, stop requested"));
     });
 }
 

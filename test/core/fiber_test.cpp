@@ -705,7 +705,7 @@ TEST_CASE("fiber: by default a failure that nobody asked for is logged as an err
         coir::spawn({.name = "worker"}, [] { throw std::runtime_error{"no more paper"}; }).detach();
         coir::this_fiber::yield();
     });
-    CHECK(log.count("[error] fiber #2 \"worker\" failed, and nobody asked for its result: no more paper") == 1);
+    CHECK(log.count("[error] fiber #2 \"worker\" failed and its result was never retrieved: no more paper") == 1);
 }
 
 TEST_CASE("fiber: an on_unhandled_exception that throws is logged, and the fibers go on") {

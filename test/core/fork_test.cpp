@@ -176,7 +176,7 @@ TEST_CASE("fork: a process that comes to the end of the fiber ends there with a 
         INFO(all.output);
         CHECK_FALSE(all.died());
         CHECK(all.says("comes to the end of fiber #3 \"forks\""));
-        CHECK(all.says("End a forked process by exec or _exit"));
+        CHECK(all.says("In the child, call exec, _exit or coir::run"));
         CHECK(all.says("the parent goes on"));
         CHECK_FALSE(all.says("another fiber runs"));
         CHECK_FALSE(all.says("nobody asked"));
@@ -223,7 +223,7 @@ TEST_CASE("fork: a suspension that asks for nothing ends the process with a mess
         });
         INFO(all.output);
         CHECK_FALSE(all.died());
-        CHECK(all.says("a process that was forked in a fiber suspends it"));
+        CHECK(all.says("a process that was forked in a fiber suspends that fiber"));
         CHECK_FALSE(all.says("another fiber runs"));
     }
 }

@@ -99,6 +99,6 @@ TEST_CASE("waiter: waking a task that does not wait aborts") {
         });
     });
     CHECK(how.signal == SIGABRT);
-    CHECK(how.says("a task that does not wait is woken"));
+    CHECK(how.says("a task is woken that is not parked"));
     CHECK(how.says("in fiber #1 \"main\""));
 }

@@ -220,8 +220,8 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
         coir::this_fiber::yield();
     });
     CHECK(ended);
-    CHECK(log.count("the end of run waits for fibers that do not stop") >= 1);
-    CHECK(log.count("\"stubborn\": parked on sleep, to stop") >= 1);
+    CHECK(log.count("run: waiting for fibers that have not stopped") >= 1);
+    CHECK(log.count("\"stubborn\": parked on sleep, stop requested") >= 1);
 }
 
 TEST_CASE("run: descriptors, threads and mappings are as before") {

@@ -171,11 +171,11 @@ TEST_CASE("latch: counted down by more than is left, or begun below none, it abo
         });
     });
     CHECK(below.died());
-    CHECK(below.says("a latch counts down by more than is left"));
+    CHECK(below.says("the count must be at least 0 and at most what is left"));
 
     const auto begun = coir::test::in_child([] { const coir::latch latch{-1}; });
     CHECK(begun.died());
-    CHECK(begun.says("a latch expects fewer arrivals than none"));
+    CHECK(begun.says("latch: the expected count must not be negative"));
 }
 
 TEST_CASE("latch: destroyed with a fiber waiting for it, it says so and aborts") {

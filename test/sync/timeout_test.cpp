@@ -143,7 +143,7 @@ TEST_CASE("timeout_scope: left before one further in, it says so and aborts") {
         });
     });
     CHECK(ending.died());
-    CHECK(ending.says("a timeout_scope is not left as the innermost one of its fiber"));
+    CHECK(ending.says("~timeout_scope: the scope is not the innermost one of its fiber"));
 }
 
 TEST_CASE("shield_scope: holds back a stop, which comes at the first suspension after it") {

@@ -213,7 +213,7 @@ TEST_CASE("concurrent_channel: destroyed while somebody waits on it, the program
         });
     });
     CHECK(end.died());
-    CHECK(end.says("destroyed while somebody waits on it"));
+    CHECK(end.says("destroyed while a fiber or thread waits on it"));
 }
 
 // ---- threads ----

@@ -6,8 +6,9 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::int64_t round_max = 1'000'000;  // time that a round should take at most
-// What one end of a connection in this process has sent is at the other end by then, even if the kernel was interrupted.
+constexpr std::int64_t round_max = 1'000'000;  // ns that all resumes of a round may take together
+// Nanoseconds after which data that was sent over a connection within this process has reached its other end, even if
+// the kernel was interrupted.
 constexpr std::int64_t settling_time = 1'000'000;
 
 }  // namespace
@@ -27,11 +28,12 @@ std::int64_t hub::end_round(int left) noexcept {
 }
 
 void hub::poll() noexcept {
-    // If no fiber waits for a descriptor, fibers that only yield cost no system call.
+    // Without waiters for descriptors no system call is made, so fibers that only yield cost none.
     if (reactor_.has_waiters()) reactor_.poll(0);
 }
 
-/// Real time passes here also where the clock is virtual: the hub waits for the world outside.
+/// Waits in real time, also if the clock is virtual: the wait is for events from outside. A virtual clock is advanced
+/// by the real time that the wait took.
 void hub::sleep(std::int64_t nanoseconds) noexcept {
     const std::int64_t began = virtual_ ? virtual_clock::real_now() : 0;
     if (inbox_.may_sleep()) reactor_.poll(nanoseconds);
@@ -42,7 +44,7 @@ void hub::sleep(std::int64_t nanoseconds) noexcept {
     inbox_.deliver();
 }
 
-bool hub::jump() noexcept {
+bool hub::skip_to_first_timer() noexcept {
     if (!virtual_ || timers_.empty() || inbox_.expects() || !inbox_.is_empty()) return false;
     if (reactor_.has_waiters()) {
         if (clock_ != clock_mode::virtual_time_past_io) return false;
@@ -59,8 +61,8 @@ bool hub::jump() noexcept {
     return true;
 }
 
-/// After a round that took too long, the next one is proportionally shorter. The clock is read once a round anyway, and
-/// never by a switch.
+/// If the last round took long, allows fewer resumes in the next one. Uses only the clock that the hub reads anyway, so
+/// that a switch does not have to read it.
 void hub::adapt_quota(std::int64_t now, int left) noexcept {
     const std::int64_t took = now - round_began_;
     longest_round_ = std::max(longest_round_, took);

@@ -48,7 +48,7 @@ public:
 
     /// In virtual time, if only time can wake a fiber: moves the clock to the first timer, fires it, begins a round, and
     /// returns true. Also true when a descriptor woke a fiber first.
-    bool jump() noexcept;
+    bool skip_to_first_timer() noexcept;
 
     /// Whether a timer, a descriptor or an expected message can still wake a fiber.
     [[nodiscard]] bool can_wake() const noexcept {

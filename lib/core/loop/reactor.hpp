@@ -16,13 +16,13 @@ namespace coir::detail {
 
 enum class direction : std::uint8_t { read, write };
 
-/// What the reactor knows of one descriptor number.
+/// The reactor's state for one descriptor number.
 struct descriptor {
     enum class kind : std::uint8_t {
         unknown,
-        owned,     // ours: registered once, edge-triggered, for its life
-        borrowed,  // the program's: registered anew, for one event, by each wait that parks
-        shared,    // ours, and of other processes: registered while a fiber waits
+        owned,     // opened by coir: registered with epoll once, edge-triggered, until `remove`
+        borrowed,  // opened by the program: each wait that parks registers it for one event
+        shared,    // opened by coir and used by other processes too: registered while a fiber waits
     };
 
     [[nodiscard]] list<waiter>& waiters(direction towards) noexcept {
@@ -31,87 +31,91 @@ struct descriptor {
 
     list<waiter> readers;
     list<waiter> writers;
-    std::uint32_t generation = 0;  // of its events: one that was on its way when the number changed hands is dropped
-    std::uint32_t watched = 0;     // the events registered
+    std::uint32_t generation = 0;  // increased when the number gets a new file; events of older generations are dropped
+    std::uint32_t watched = 0;     // the events that are registered with epoll
     kind how = kind::unknown;
 
-    // Owned and shared descriptors: what is known without asking. Try the call while the flag is set, clear it at
-    // EAGAIN, then wait.
+    // For owned and shared descriptors: the readiness as last known. Make the call while the flag is set, clear the
+    // flag at EAGAIN, then wait.
     bool readable = false;
     bool writable = false;
-    /// PRI, RDHUP, HUP or ERR came. From now on a short read says nothing: data and end of stream can come in one
-    /// event, and only EAGAIN (or the end) proves that nothing is left.
+    /// EPOLLPRI, EPOLLRDHUP, EPOLLHUP or EPOLLERR was reported. After that, a short read does not mean that the buffer
+    /// is empty: data and the end of the stream can arrive in one event. Only EAGAIN or the end of the stream does.
     bool eagain_alone_clears = false;
 };
 
-/// Descriptors that fibers wait for, by epoll(7). Only ever calls `waiter::wake`.
+/// Waits for descriptors with epoll(7), on behalf of fibers. Its only effect on them is `waiter::wake`.
 class reactor {
 public:
     reactor();
 
-    /// Watches a non-blocking descriptor of ours until `remove`. It counts as ready both ways until a call says EAGAIN.
-    /// Throws `std::system_error`: EPERM when epoll cannot watch it (a regular file).
+    /// Watches a non-blocking descriptor that coir owns, until `remove`. It counts as readable and writable until a
+    /// call returns EAGAIN. Throws `std::system_error`: EPERM if epoll cannot watch it (a regular file).
     void add(int fd);
 
-    /// The same for a listening socket from which other processes accept as well. It is watched only while a fiber
-    /// waits for it, level-triggered and so that each connection wakes one of those who sleep (EPOLLEXCLUSIVE): a
-    /// process that does not accept takes no one's turn. Whoever waits goes to the end of the line, so all get theirs.
+    /// The same for a listening socket from which other processes accept too. It is registered only while a fiber waits
+    /// for it, level-triggered and with EPOLLEXCLUSIVE: each connection wakes one of the sleeping processes, and a
+    /// process that does not accept is not woken. Each wait registers it again at the end of the kernel's queue, so
+    /// that all processes get connections.
     void add_shared(int fd);
 
-    /// To be called before the descriptor is closed: a duplicate of it in another process would keep its entry alive.
-    /// Ends waits on it with `outcome::closed`.
+    /// Must be called before the descriptor is closed: a duplicate in another process would keep the epoll entry alive.
+    /// Ends the waits on it with `outcome::closed`.
     void remove(int fd) noexcept;
 
-    /// What is known of an owned or shared descriptor. The reference holds as long as the reactor.
-    [[nodiscard]] descriptor& operator[](int fd) noexcept { return *known(fd); }
+    /// The state of an owned or shared descriptor. The reference is valid as long as the reactor.
+    [[nodiscard]] descriptor& operator[](int fd) noexcept { return *entry(fd); }
 
-    /// Before a wait of `who` for an owned descriptor. Watches for writability from the first wait for it on: asked for
-    /// from the start, it would cost an event for every message that the peer reads.
-    void prepare(int fd, waiter& who, direction towards);
+    /// Must be called before `waiting` parks to wait for an owned descriptor. Registers EPOLLOUT at the first wait to
+    /// write: if it were registered from the start, every message that the peer reads would cause an event.
+    void prepare(int fd, waiter& waiting, direction towards);
 
-    /// Before a wait of `who` for input from a shared descriptor, and after it, however it ended.
-    void prepare_shared(int fd, waiter& who);
+    /// Must be called before `waiting` parks to wait for input from a shared descriptor.
+    void prepare_shared(int fd, waiter& waiting);
+    /// Must be called after that wait, however it ended.
     void finish_shared(int fd) noexcept;
 
-    /// Before a wait of `who` for a descriptor of the program's. False when there is nothing to wait for: it is ready
-    /// (a regular file). Throws `std::system_error` (bad_file_descriptor).
-    bool prepare_borrowed(int fd, waiter& who, direction towards);
+    /// Must be called before `waiting` parks to wait for a descriptor of the program. Returns false if there is nothing
+    /// to wait for: it is ready, or is always ready (a regular file). Throws `std::system_error` (bad_file_descriptor).
+    bool prepare_borrowed(int fd, waiter& waiting, direction towards);
 
-    /// After a wait on a borrowed descriptor, however it ended.
+    /// Must be called after a wait on a borrowed descriptor, however it ended.
     void finish_borrowed(int fd) noexcept;
 
-    /// A wakeup descriptor that is watched without waiters, edge-triggered.
+    /// Watches the inbox's wakeup descriptor, edge-triggered and without waiters: its events only end a `poll`.
     void watch_wakeup_descriptor(int fd);
 
-    /// Whether any fiber waits for a descriptor: only then is epoll asked while fibers are ready.
+    /// Whether a fiber waits for a descriptor. If not, the hub does not poll while fibers are ready.
     [[nodiscard]] bool has_waiters() const noexcept { return waiting_ > 0; }
 
-    /// A wait for a descriptor begins and ends.
+    /// Must be called when a wait for a descriptor begins and when it ends.
     void count_waiter() noexcept { ++waiting_; }
     void discount_waiter() noexcept { --waiting_; }
 
-    /// Wakes whom events are for; waits up to `nanoseconds` (negative: for ever) when there is none yet.
+    /// Wakes the waiters whose events have occurred. If there is no event, waits for one for up to `nanoseconds`; for
+    /// ever if negative.
     void poll(std::int64_t nanoseconds) noexcept;
 
-    /// How often `poll` was called.
+    /// The number of calls of `poll`.
     [[nodiscard]] std::uint64_t polls() const noexcept { return polls_; }
 
 private:
     static constexpr std::size_t chunk = 256;
 
-    [[nodiscard]] descriptor* known(int fd) noexcept {
+    [[nodiscard]] descriptor* entry(int fd) noexcept {
         const auto index = static_cast<std::size_t>(fd);
         return &(*chunks_[index / chunk])[index % chunk];
     }
-    descriptor& know(int fd);
-    /// From now on it is ours, and counts as ready both ways.
-    descriptor& take_on(int fd, descriptor::kind how);
-    /// Out of epoll, and ends the waits on it.
-    void drop_entry(int fd) noexcept;
+    descriptor& make_entry(int fd);
+    /// Marks the descriptor as owned by coir, readable and writable.
+    descriptor& adopt(int fd, descriptor::kind how);
+    /// Removes the epoll entry and ends the waits on the descriptor.
+    void drop_registration(int fd) noexcept;
     void dispatch(const epoll_event& event) noexcept;
     long control(int operation, int fd, const descriptor& what) const noexcept;
 
-    std::vector<std::unique_ptr<std::array<descriptor, chunk>>> chunks_;  // by number, made as needed, never moved
+    // Indexed with the descriptor number. Chunks are allocated on demand and never moved.
+    std::vector<std::unique_ptr<std::array<descriptor, chunk>>> chunks_;
     std::size_t waiting_ = 0;
     std::uint64_t polls_ = 0;
     unique_fd epoll_;

@@ -11,7 +11,8 @@ bool gate::post(message& sent) noexcept {
     return true;
 }
 
-/// One counter for both: who was counted before it was closed is waited for, who comes later sees that it is.
+/// One atomic holds the counter and the closed flag: `close` waits for every caller that was counted before the flag
+/// was set, and every later caller sees the flag.
 bool gate::enter() noexcept {
     if (is_from_parent_process()) [[unlikely]]
         return false;
@@ -26,7 +27,7 @@ void gate::close() noexcept {
 }
 
 void gate::let_go() noexcept {
-    const bool inside = enter();  // else the scheduler may be gone by the time that it is told
+    const bool inside = enter();  // otherwise the scheduler may end before the inbox is notified
     const std::uint32_t left = references_.fetch_sub(1, std::memory_order_acq_rel) - 1;
     if (inside) {
         if (left == 1 && ::pthread_equal(home_, ::pthread_self()) == 0) inbox_.ring();

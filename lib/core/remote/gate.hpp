@@ -10,32 +10,35 @@
 
 namespace coir::detail {
 
-/// Where other threads knock: a scheduler's inbox, for those who cannot know whether it still runs. Outlives its
-/// scheduler while anyone refers to it. The scheduler closes it when its first fiber has ended: what was let in by
-/// then arrives, and nothing is let in any more.
+/// Access to a scheduler's inbox for threads that cannot know whether the scheduler still runs. Reference-counted, and
+/// may outlive the scheduler. The scheduler closes the gate when its first fiber ends: messages accepted before that
+/// are delivered, later ones are refused.
 class gate {
 public:
     explicit gate(inbox& behind) noexcept : inbox_{behind} {}
 
-    /// Any thread: hands the message in, and true. False once the gate is closed; the message is its sender's then.
+    /// Posts the message to the inbox and returns true. Returns false if the gate is closed; the message then stays
+    /// with the caller. May be called on any thread.
     [[nodiscard]] bool post(message& sent) noexcept;
 
-    /// The scheduler's thread. When it returns, all that was let in is in the inbox, and nobody touches that by way of
-    /// the gate any more.
+    /// Called on the scheduler's thread. After it returns, all accepted messages are in the inbox, and no thread
+    /// accesses the inbox through the gate.
     void close() noexcept;
 
     [[nodiscard]] bool is_open() const noexcept {
         return (state_.load(std::memory_order_acquire) & closed) == 0 && !is_from_parent_process();
     }
 
-    /// Whether its scheduler has stayed in the process that this one was forked from. Closed then.
+    /// Whether the gate was made in a process that this one was forked from. Such a gate counts as closed.
     [[nodiscard]] bool is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 
+    /// Adds a reference.
     void refer() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
-    /// The last one that lets go in another thread tells the scheduler: nobody may be left to wake its fibers.
+    /// Removes a reference; the gate is deleted with the last one. If another thread removes the last reference besides
+    /// the scheduler's own, it wakes the hub, which may now find a deadlock.
     void let_go() noexcept;
 
-    /// Whether anyone but the scheduler has a reference, and so may yet post.
+    /// Whether there are references besides the scheduler's own, so that messages may still be posted.
     [[nodiscard]] bool is_known() const noexcept { return references_.load(std::memory_order_acquire) > 1; }
 
 private:
@@ -48,8 +51,8 @@ private:
     inbox& inbox_;
     const fork_generation made_in_;
     const pthread_t home_ = ::pthread_self();
-    std::atomic<std::uint32_t> state_{0};       // on the threshold, and whether it is closed
-    std::atomic<std::uint32_t> references_{1};  // the first is the scheduler's
+    std::atomic<std::uint32_t> state_{0};       // the closed flag, and calls in progress times `pending_call`
+    std::atomic<std::uint32_t> references_{1};  // starts with the scheduler's own
 };
 
 }  // namespace coir::detail

@@ -12,7 +12,7 @@
 namespace coir::detail {
 
 inbox::inbox() : wakeup_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    if (!wakeup_) throw std::system_error{errno, std::generic_category(), "eventfd for a scheduler"};
+    if (!wakeup_) throw std::system_error{errno, std::generic_category(), "scheduler: cannot create an eventfd"};
 }
 
 inbox::~inbox() {
@@ -29,14 +29,14 @@ void inbox::put(message& sent) noexcept {
     message* first = first_.load(std::memory_order_relaxed);
     do {
         sent.next = first;
-        // seq_cst, as in may_sleep: either this thread sees the hub asleep, or the hub sees the message.
+        // seq_cst, as in may_sleep: either this thread sees that the hub sleeps, or the hub sees the message.
     } while (!first_.compare_exchange_weak(first, &sent, std::memory_order_seq_cst, std::memory_order_relaxed));
     if (asleep_.load(std::memory_order_seq_cst)) ring();
 }
 
 void inbox::ring() const noexcept {
     const std::uint64_t one = 1;
-    // EAGAIN: 2^64-2 rings that nobody read. The descriptor is watched edge-triggered, so it need never be read.
+    // The descriptor is watched edge-triggered and therefore never read. EAGAIN would need 2^64-2 writes.
     sys::write(wakeup_.get(), &one, sizeof one);
 }
 

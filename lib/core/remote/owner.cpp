@@ -9,7 +9,8 @@
 namespace coir::detail {
 
 bool owner::bind_owner(const scheduler& here, const char* operation) {
-    // Relaxed: a number only. Two threads that both find a dead owner race for the object, and one of them loses.
+    // Relaxed suffices for a plain number. If two threads find that the owner has ended, one of them takes the object
+    // and the other one throws.
     std::uint64_t known = serial_.load(std::memory_order_relaxed);
     if (known == here.serial()) [[likely]]
         return false;
@@ -23,7 +24,7 @@ bool owner::bind_owner(const char* operation) {
     const scheduler* const here = scheduler::current();
     if (here != nullptr) return bind_owner(*here, operation);
     if (is_from_parent_process()) return true;
-    throw wrong_scheduler{std::string{operation} + ": this thread runs no scheduler, and the object belongs to one"};
+    throw wrong_scheduler{std::string{operation} + ": the object belongs to a scheduler, and this thread runs none"};
 }
 
 bool owner::is_from_parent_process() const noexcept {

@@ -20,7 +20,7 @@ struct serial_numbers {
 constinit per_process<serial_numbers> numbers;
 constinit std::atomic<std::uint64_t> last{0};
 
-constexpr int bits_of_count = 40;  // and above them the process
+constexpr int bits_of_count = 40;  // of a serial number; the bits above them are the fork count of the process
 
 }  // namespace
 

@@ -2,19 +2,19 @@
 
 #include <cstdint>
 
+/// The serial numbers of all running schedulers of this process. All functions may be called on any thread. The set is
+/// queried only if a scheduler uses an object that belongs to another one.
 namespace coir::detail::running_schedulers {
 
-// The serial numbers of the schedulers that run, on whatever thread of this process. Asked only when an object meets a
-// scheduler that is not its owner.
-
-/// A new one's: unlike every number before it, in this process and those that it was forked from.
+/// Adds a new scheduler and returns its serial number, which is unique in this process and its ancestors. Throws
+/// `std::bad_alloc`.
 std::uint64_t enrol();
 
 void leave(std::uint64_t serial) noexcept;
 
 [[nodiscard]] bool contain(std::uint64_t serial) noexcept;
 
-/// Whether it is the number of a scheduler that has stayed in another process, from which this one was forked.
+/// Whether the number belongs to a scheduler of a process that this one was forked from.
 [[nodiscard]] bool is_from_parent_process(std::uint64_t serial) noexcept;
 
 }  // namespace coir::detail::running_schedulers

@@ -17,7 +17,7 @@ void make_context(context& made, stack_range stack) noexcept {
     made.at = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(top) & ~std::uintptr_t{15});
 #endif
 #if defined(COIR_ASAN)
-    // The frames that were left here never returned: their red zones are still marked.
+    // The last frames on this stack never returned, so their red zones are still poisoned.
     __asan_unpoison_memory_region(stack.bottom, stack.bytes);
     made.fake_stack = nullptr;
     made.stack_bottom = stack.bottom;
@@ -54,7 +54,7 @@ void adopt_stack([[maybe_unused]] context& running, [[maybe_unused]] stack_range
 
 void forget_context([[maybe_unused]] context& made) noexcept {
 #if defined(COIR_ASAN)
-    // As in make_context: whoever maps this memory next would find the red zones.
+    // As in make_context: otherwise the next user of this memory range would hit the red zones.
     if (made.stack_bottom != nullptr) __asan_unpoison_memory_region(made.stack_bottom, made.stack_bytes);
 #endif
 #if defined(COIR_TSAN)

@@ -13,9 +13,9 @@
 
 namespace coir::detail {
 
-/// A flow of control that is suspended: where it goes on, and what the sanitizers need to know of its stack.
+/// A suspended flow of control: where it resumes, and what the sanitizers need to know about its stack.
 struct context {
-    void* at = nullptr;  // first: coir_context_start writes it there
+    void* at = nullptr;  // must be the first member: coir_context_start stores it through a pointer to the context
 #if defined(COIR_ASAN)
     void* fake_stack = nullptr;
     const void* stack_bottom = nullptr;
@@ -34,7 +34,7 @@ struct stack_range {
 
 extern "C" {
 #if defined(COIR_CONTEXT_FCONTEXT)
-/// Boost's pair, as in boost/context/detail/fcontext.hpp, a header that they keep to themselves.
+/// Boost's transfer_t, as in the internal header boost/context/detail/fcontext.hpp.
 struct coir_fcontext_transfer {
     void* from;
     void* data;
@@ -42,38 +42,38 @@ struct coir_fcontext_transfer {
 coir_fcontext_transfer jump_fcontext(void* to, void* data) noexcept;
 void* make_fcontext(void* top, std::size_t bytes, void (*start)()) noexcept;
 
-/// Where Boost's pair begins a stack: ends the chain of frames and calls `coir_context_main`.
+/// The first function on a stack that Boost's fcontext enters: ends the chain of frames and calls `coir_context_main`.
 void coir_context_start() noexcept;
 #else
-/// Saves the callee-saved registers and the stack pointer in `*save`, and goes on where `load` was saved. Entered by
-/// `call` and left by `ret`: a switch that is left by a jump leaves a stale entry in the processor's return stack,
-/// and every later `ret` mispredicts (four times the cost of the switch). The floating-point control words
-/// belong to the thread and are not saved.
+/// Saves the callee-saved registers on the stack and the stack pointer in `*save`, and resumes the flow that was saved
+/// in `load`. Entered with `call` and left with `ret`: if a switch ends with a jump instead, a stale entry stays in the
+/// processor's return stack and every later `ret` mispredicts (four times the cost of the switch). The floating-point
+/// control words belong to the thread and are not saved.
 void coir_context_switch(void** save, void* load) noexcept;
 
-/// Saves likewise, and begins `coir_context_main` on the stack below `top`. By a jump: the entry that this call left in
-/// the return stack is the one that jump_for_good takes when the new flow ends, in the usual case that it was not
-/// suspended in between.
+/// Saves the current flow in the same way, and starts `coir_context_main` on the stack below `top`. Starts it with a
+/// jump: the entry that the call of this function pushed on the processor's return stack is then used by jump_for_good
+/// when the new flow ends, in the usual case that the new flow was never suspended.
 void coir_context_enter(void** save, void* top) noexcept;
 #endif
 
-/// What runs on every new stack, at the end of every chain of frames; never returns. Defined by the scheduler.
+/// The function that runs on every new stack, as its outermost frame. Never returns. Defined by the scheduler.
 [[noreturn]] void coir_context_main() noexcept;
 }
 
-/// Makes `made` begin in `coir_context_main` on the given stack at the first switch to it.
+/// Prepares `made` so that the first switch to it starts `coir_context_main` on the given stack.
 void make_context(context& made, stack_range stack) noexcept;
 
-/// The calling thread's own stack, as the other end of switches.
+/// Initialises `thread` for the flow that runs on the calling thread's own stack.
 void adopt_thread(context& thread) noexcept;
 
-/// The same where the caller runs on another stack than its thread's own.
+/// The same for a caller that does not run on its thread's own stack.
 void adopt_stack(context& running, stack_range stack) noexcept;
 
-/// What a sanitizer keeps for a stack is given back with it. Never for the stack one runs on.
+/// Releases what the sanitizers keep for the stack of `made`. The caller must not run on that stack.
 void forget_context(context& made) noexcept;
 
-/// To be called first on a stack that was just entered for the first time.
+/// Must be the first call on a stack that was entered for the first time.
 inline void entered_context([[maybe_unused]] context& self) noexcept {
 #if defined(COIR_ASAN)
     __sanitizer_finish_switch_fiber(nullptr, nullptr, nullptr);
@@ -81,7 +81,8 @@ inline void entered_context([[maybe_unused]] context& self) noexcept {
 }
 
 #if defined(COIR_CONTEXT_FCONTEXT)
-/// The flow that was left goes into the context it left from: Boost hands it to the one that goes on.
+/// Boost passes the handle of the suspended flow to the flow that resumes, which stores it in the context that was
+/// left.
 inline void jump(context& from, context& to) noexcept {
     const coir_fcontext_transfer came = jump_fcontext(to.at, &from);
     static_cast<context*>(came.data)->at = came.from;
@@ -94,8 +95,8 @@ inline void jump_to_new(context& from, context& to) noexcept { jump(from, to); }
 #else
 inline void jump(context& from, context& to) noexcept { coir_context_switch(&from.at, to.at); }
 inline void jump_to_new(context& from, context& to) noexcept { coir_context_enter(&from.at, to.at); }
-/// The second half of coir_context_switch, in place: without a call, so that its `ret` meets the entry that
-/// coir_context_enter left.
+/// The second half of coir_context_switch, inlined: without a `call`, so that its `ret` uses the entry that the call of
+/// coir_context_enter pushed on the processor's return stack.
 [[noreturn, gnu::always_inline]] inline void jump_for_good(context&, context& to) noexcept {
     __asm__ volatile("movq %0, %%rsp\n\t"
                      "popq %%r15\n\t"
@@ -112,7 +113,7 @@ inline void jump_to_new(context& from, context& to) noexcept { coir_context_ente
 }
 #endif
 
-/// Suspends the running flow in `from` and goes on in `to`.
+/// Suspends the running flow in `from` and resumes `to`.
 inline void switch_context(context& from, context& to) noexcept {
 #if defined(COIR_TSAN)
     __tsan_switch_to_fiber(to.tsan_fiber, 0);
@@ -126,7 +127,7 @@ inline void switch_context(context& from, context& to) noexcept {
 #endif
 }
 
-/// As switch_context, to a flow that has not begun.
+/// Like switch_context, for a `to` that has never run.
 inline void enter_context(context& from, context& to) noexcept {
 #if defined(COIR_TSAN)
     __tsan_switch_to_fiber(to.tsan_fiber, 0);
@@ -140,7 +141,7 @@ inline void enter_context(context& from, context& to) noexcept {
 #endif
 }
 
-/// As switch_context, from a flow that never goes on; `from` only stands for it.
+/// Like switch_context, for a running flow that never resumes. `from` is only a stand-in for it.
 [[noreturn, gnu::always_inline]] inline void leave_context([[maybe_unused]] context& from, context& to) noexcept {
 #if defined(COIR_TSAN)
     __tsan_switch_to_fiber(to.tsan_fiber, 0);

@@ -1,4 +1,4 @@
-// The first frame of a stack, aarch64; the switch is Boost's. See context.hpp and context_x86_64.S.
+// The first frame of a stack for aarch64. The switch is Boost's. See context.hpp and context_x86_64.S.
 #if defined(__aarch64__)
     .text
     .globl coir_context_start
@@ -8,8 +8,8 @@
 coir_context_start:
     .cfi_startproc
     .cfi_undefined x30
-    hint #36                    // bti j: entered by a jump
-    str x0, [x1]                // who jumped here, and the context that it left from
+    hint #36                    // bti j: the target of a jump
+    str x0, [x1]                // x0: handle of the suspended flow; x1: the context that it was left from
     mov x29, #0
     mov x30, #0
     bl coir_context_main

@@ -1,5 +1,5 @@
-// The balanced switch and the first frame of a stack, x86-64 System V. See context.hpp.
-// Assembled without LTO; the labels bound the code for tools that must know where it lies.
+// The context switch, with balanced calls and returns, and the first frame of a stack for x86-64 System V. See
+// context.hpp. Assembled without LTO. The labels coir_context_code_begin and _end mark the address range of the code.
 #if defined(__x86_64__)
 
     .text
@@ -8,7 +8,7 @@
 coir_context_code_begin:
 
 #if !defined(COIR_CONTEXT_FCONTEXT)
-// Pushes the callee-saved registers, in the order in which coir_context_switch and jump_for_good pop them again.
+// Pushes the callee-saved registers; coir_context_switch and jump_for_good pop them in the reverse order.
     .macro save_registers
     .irp register, rbp, rbx, r12, r13, r14, r15
     pushq %\register
@@ -51,8 +51,8 @@ coir_context_switch:
     .size coir_context_switch, .-coir_context_switch
 #endif
 
-// Where a stack begins. No caller: the undefined return address ends every walk by unwind tables, the zero %rbp every
-// walk by frame pointers.
+// The outermost frame of a stack. It has no caller: the undefined return address ends a stack walk with unwind tables,
+// the zero %rbp a stack walk with frame pointers.
     .globl coir_context_start
     .hidden coir_context_start
     .type coir_context_start, @function
@@ -62,12 +62,12 @@ coir_context_start:
     .cfi_undefined %rip
 #if defined(COIR_CONTEXT_FCONTEXT)
     endbr64
-    movq %rdi, (%rsi)           // who jumped here, and the context that it left from: see jump() in context.hpp
+    movq %rdi, (%rsi)           // stores the handle of the suspended flow in its context: see jump() in context.hpp
     xorl %ebp, %ebp
     andq $-16, %rsp
     call coir_context_main
 #else
-    nop                         // what is looked up for a frame is the byte before its return address
+    nop                         // unwinders look up the byte before the return address, which must belong here
 coir_context_bottom:
 #endif
     hlt
@@ -88,7 +88,7 @@ coir_context_enter:
     movq %rsi, %rsp
     .cfi_undefined %rip
     leaq coir_context_bottom(%rip), %rax
-    pushq %rax                  // coir_context_main's return address, for unwinders alone
+    pushq %rax                  // the return address of coir_context_main; only unwinders use it
     xorl %ebp, %ebp
     jmp coir_context_main
     .cfi_endproc

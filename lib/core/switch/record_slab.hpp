@@ -8,9 +8,10 @@
 
 namespace coir::detail {
 
-/// Memory for task records, of one scheduler and used on its thread alone. What is freed is kept for the next record of
-/// its size and stays mapped: another thread may look at the record of a fiber that has just ended (see
-/// scheduler_status). A slab outlives its scheduler while records are left in it, since a handle may hold a result.
+/// Memory for the task records of one scheduler, used on the scheduler's thread only. A freed record is kept for the
+/// next record of its size class and stays mapped: another thread may still read the record of a fiber that has just
+/// ended (see scheduler_status). A slab outlives its scheduler while it contains records, since a handle may hold a
+/// result.
 class record_slab {
 public:
     static record_slab* create() { return new record_slab; }
@@ -21,10 +22,10 @@ public:
     void* allocate(std::size_t bytes);
     void deallocate(void* memory, std::size_t bytes) noexcept;
 
-    /// The scheduler has ended: the slab goes with the last record.
+    /// Called when the scheduler ends: the slab is deleted together with its last record.
     void abandon() noexcept;
 
-    /// Whether its scheduler has stayed in the process that this one was forked from.
+    /// Whether the slab was made in a process that this one was forked from.
     [[nodiscard]] bool is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 
     record_slab(const record_slab&) = delete;
@@ -42,7 +43,7 @@ private:
     static constexpr std::size_t step = alignment;
     static constexpr std::size_t small_max = 1024;
     static constexpr std::size_t small_classes = small_max / step;
-    static constexpr std::size_t classes = small_classes + 48;  // then powers of two
+    static constexpr std::size_t classes = small_classes + 48;  // the last 48 are powers of two
     static constexpr std::size_t chunk_bytes = std::size_t{1} << 20;
 
     record_slab() = default;

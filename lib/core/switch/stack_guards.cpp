@@ -13,8 +13,8 @@ namespace {
 
 constexpr int madv_guard_install = 102;  // <asm-generic/mman-common.h> of Linux 6.13
 
-/// The last word of a guard is the one that an overflowing stack meets first.
-bool holds(void* bottom, std::size_t bytes) noexcept {
+/// Whether a store to the last word of the guard would fault. An overflowing stack touches that word first.
+bool is_guarded(void* bottom, std::size_t bytes) noexcept {
     constexpr std::size_t word = 8;
     return !sys::can_be_written(static_cast<std::byte*>(bottom) + bytes - word);
 }
@@ -38,14 +38,14 @@ bool stack_guards::install_by_madvise(void* bottom, std::size_t bytes) noexcept 
     if (::madvise(bottom, bytes, madv_guard_install) != 0) {
         if (sys::may_be_unavailable(-errno)) {
             give_up_madvise(
-                "MADV_GUARD_INSTALL is refused, by a kernel before Linux 6.13, for locked memory (mlockall), "
-                "or by a seccomp filter");
+                "MADV_GUARD_INSTALL is refused (a kernel older than Linux 6.13, locked memory as after mlockall, "
+                "or a seccomp filter)");
         }
         return false;
     }
     if (tested_.load(std::memory_order_relaxed)) return true;
-    if (!holds(bottom, bytes)) {
-        give_up_madvise("MADV_GUARD_INSTALL succeeds and guards nothing here, as under qemu-user");
+    if (!is_guarded(bottom, bytes)) {
+        give_up_madvise("MADV_GUARD_INSTALL succeeds but guards nothing here, as under qemu-user");
         return false;
     }
     tested_.store(true, std::memory_order_relaxed);

@@ -5,20 +5,22 @@
 
 namespace coir::detail {
 
-/// How the page range below a stack is made to fault.
+/// How the guard below a stack is made.
 enum class guard_kind : unsigned char {
-    madvise,   // MADV_GUARD_INSTALL, Linux 6.13: the mapping stays one
-    mprotect,  // splits the mapping: two of vm.max_map_count a stack
+    madvise,   // MADV_GUARD_INSTALL (Linux 6.13): does not split the mapping
+    mprotect,  // splits the mapping: each stack uses two of vm.max_map_count
 };
 
-/// Makes guards, by madvise until that is found not to work. The first guard is tested: qemu-user answers 0 to advice
-/// that it does not know, and a stack would have none. Any thread.
+/// Makes guards with madvise, or with mprotect once madvise has turned out not to work. The first guard is tested,
+/// because qemu-user returns 0 for advice that it does not know, and the stacks would have no guard. May be used on any
+/// thread.
 class stack_guards {
 public:
-    /// Those of the process.
+    /// The only object of the process.
     static stack_guards& of_process() noexcept;
 
-    /// False, and errno, when the system refuses. `bytes` are whole pages.
+    /// Makes [bottom, bottom + bytes) fault on access. `bytes` is a multiple of the page size. Returns false and sets
+    /// errno if the system refuses.
     bool install(void* bottom, std::size_t bytes) noexcept;
 
     [[nodiscard]] guard_kind kind() const noexcept {

@@ -29,16 +29,17 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::size_t stack_max = std::size_t{1} << 40;  // a mistake, and not a size
+constexpr std::size_t stack_max = std::size_t{1} << 40;  // a larger size is certainly a mistake
 constexpr std::size_t slab_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t slab_bytes_min = std::size_t{4} << 20;
-constexpr std::size_t kept_warm = 64;  // of each size, whatever the load
+constexpr std::size_t warm_min = 64;  // stacks of each size that are never returned to the system
 
-// The tops of stacks lie a power of two apart: without an offset of a few cache lines, the hot ends of all of them
-// would share the same sets of the cache. More than a quarter of a page would cost a sleeping fiber its second page.
+// The tops of stacks are a power of two apart. Without an offset of a few cache lines, the most used parts of all
+// stacks would map to the same cache sets. An offset of more than a quarter of a page would make a parked fiber use a
+// second page.
 constexpr std::size_t colours = 16;
 constexpr std::size_t colour_bytes = 64;
-constexpr std::size_t header_bytes = 16;  // above the stack: which entry it is
+constexpr std::size_t header_bytes = 16;  // above the stack: a pointer to its entry
 
 std::string read_sysctl(const char* path) {
     std::FILE* const file = std::fopen(path, "re");
@@ -55,24 +56,24 @@ std::string read_sysctl(const char* path) {
     const std::string size = std::to_string(bytes >> 10) + " KiB";
     std::string why = "no memory for a fiber's stack of " + size;
     if (stack_pool::guard() == guard_kind::mprotect) {
-        why += "; a guarded stack takes two mappings and vm.max_map_count is " +
+        why += "; each guarded stack takes two mappings, and vm.max_map_count is " +
                read_sysctl("/proc/sys/vm/max_map_count") + " (raise it: sysctl -w vm.max_map_count=1048576)";
     }
-    why += "; the limits are address space (ulimit -v), the cgroup's memory, and vm.overcommit_memory, now " +
-           read_sysctl("/proc/sys/vm/overcommit_memory");
+    why += "; check the limits of address space (ulimit -v), of the cgroup's memory, and vm.overcommit_memory (now " +
+           read_sysctl("/proc/sys/vm/overcommit_memory") + ")";
     throw std::system_error{error, std::generic_category(), why};
 }
 
 }  // namespace
 
-/// One stack of a slab: in use, warm (in its class's list) or cold (in its slab's).
+/// One stack of a slab: in use, warm (in the list of its size class) or cold (in the list of its slab).
 struct stack_pool::entry {
     entry* next = nullptr;
     slab* home = nullptr;
 };
 
-/// One mapping with many stacks of a size.
-struct stack_pool::slab : list_hook {  // in its class's list while it has a stack to give
+/// One mapping with many stacks of one size. In the list of its size class while it has a stack that can be taken.
+struct stack_pool::slab : list_hook {
     slab(size_class& the_class, std::byte* base, std::size_t stacks)
         : owner{&the_class}, memory{base}, entries(stacks) {}
 
@@ -82,8 +83,8 @@ struct stack_pool::slab : list_hook {  // in its class's list while it has a sta
     std::byte* memory;
     std::vector<entry> entries;
     std::vector<unsigned> valgrind_ids;
-    std::size_t carved = 0;   // entries from here on were never used and have no guard yet
-    std::size_t touched = 0;  // entries in use or warm
+    std::size_t carved = 0;   // number of entries that have a guard; the entries behind were never used
+    std::size_t touched = 0;  // number of entries in use or warm
     entry* cold = nullptr;
 };
 
@@ -94,7 +95,7 @@ public:
         while (slab* each = with_room_.pop_front()) {
             if (each->touched == 0) unmap(*each);
         }
-        // Nothing is in use by now: a slab that is left is known by its warm stacks.
+        // No stack is in use: each remaining slab is found through its warm stacks.
         for (entry* each = warm_; each != nullptr;) {
             entry& warm = *each;
             each = warm.next;
@@ -102,10 +103,10 @@ public:
         }
     }
 
-    /// Of the stacks that were asked for. What they take is `layout_.bytes()`.
+    /// The requested size of the stacks. Each takes `layout_.bytes()`, which may be more.
     [[nodiscard]] std::size_t asked() const noexcept { return asked_; }
     [[nodiscard]] std::size_t warm_count() const noexcept { return warm_count_; }
-    [[nodiscard]] bool has_surplus() const noexcept { return to_return_ > 0 || warm_count_ > kept_warm; }
+    [[nodiscard]] bool has_surplus() const noexcept { return to_return_ > 0 || warm_count_ > warm_min; }
 
     boost::context::stack_context take() {
         entry& taken = warm_ != nullptr ? take_warm() : take_cold();
@@ -120,8 +121,9 @@ public:
     }
 
     void begin_period() noexcept {
-        // Half of what a whole period left untouched: a load that comes in waves keeps its stacks.
-        to_return_ = warm_low_ > kept_warm ? (warm_low_ - kept_warm + 1) / 2 : 0;
+        // Returns half of the stacks that were not used during a whole period, so that a load that comes in waves keeps
+        // most of its stacks.
+        to_return_ = warm_low_ > warm_min ? (warm_low_ - warm_min + 1) / 2 : 0;
         warm_low_ = warm_count_;
     }
 
@@ -180,7 +182,7 @@ private:
             if (memory != MAP_FAILED) break;
             if (stacks == 1) throw_no_memory(errno, bytes_);
         }
-        // A huge page would give every stack two megabytes of memory at its first touch.
+        // With huge pages, the first access to a stack would allocate 2 MiB of memory.
         ::madvise(memory, stacks * bytes_, MADV_NOHUGEPAGE);
         auto* const made = new slab{*this, static_cast<std::byte*>(memory), stacks};
         mapped_ += stacks;
@@ -198,7 +200,8 @@ private:
         return made;
     }
 
-    /// Returns the memory of the first warm stack to the system, and its slab's address space with the last one.
+    /// Returns the memory of the first warm stack to the system. Unmaps the slab if none of its stacks is left in use
+    /// or warm.
     void cool(entry& first) noexcept {
         warm_ = first.next;
         --warm_count_;
@@ -227,15 +230,15 @@ private:
     const std::size_t bytes_ = layout_.bytes();
     entry* warm_ = nullptr;
     std::size_t warm_count_ = 0;
-    std::size_t warm_low_ = 0;   // the least of the period
-    std::size_t to_return_ = 0;  // of the period before
+    std::size_t warm_low_ = 0;   // the smallest `warm_count_` of this period
+    std::size_t to_return_ = 0;  // stacks that `trim` still has to return, as decided at the start of this period
     std::size_t mapped_ = 0;
     list<slab> with_room_;
 };
 
 stack_pool::stack_pool() = default;
 
-stack_pool::~stack_pool() { COIR_CHECK(in_use_ == 0, "a stack pool ends while fibers have their stacks in it"); }
+stack_pool::~stack_pool() { COIR_CHECK(in_use_ == 0, "~stack_pool: fibers still use stacks of the pool"); }
 
 boost::context::stack_context stack_pool::allocate(std::size_t bytes) {
     if (bytes > stack_max) throw_no_memory(ENOMEM, bytes);

@@ -12,12 +12,13 @@
 
 namespace coir::detail {
 
-/// The stacks of one scheduler, used on its thread alone. A Boost.Context StackAllocator that takes the size a call.
+/// The stacks of one scheduler, used on the scheduler's thread only. Like a StackAllocator of Boost.Context, except
+/// that the size is an argument of `allocate`.
 ///
-/// Stacks of one size are cut from large mappings (slabs) that reserve address space and no memory; what a fiber
-/// touches is its memory. The lowest quarter of a stack, 64 KiB at most and a page at least, is its guard. A stack that
-/// is given back stays warm for the next fiber; what a whole period never needed is returned to the system, half of it
-/// each time (`trim`).
+/// Stacks of one size are cut from large mappings (slabs) that reserve address space but no memory: memory is allocated
+/// when a fiber touches it. The lowest quarter of a stack, at least a page and at most 64 KiB, is the guard. A returned
+/// stack stays warm (its memory is kept) for the next fiber. At the end of each period, half of the stacks that were
+/// not used in it are returned to the system (`trim`).
 class stack_pool {
 public:
     stack_pool();
@@ -25,32 +26,33 @@ public:
     stack_pool(const stack_pool&) = delete;
     stack_pool& operator=(const stack_pool&) = delete;
 
-    /// A stack of `bytes` of address space, guard included (`context.size` is what can be used); of more where pages
-    /// are larger than a quarter of it. Throws `std::system_error` (not_enough_memory), which names the limit that was
-    /// met and how to raise it.
+    /// Allocates a stack that takes `bytes` of address space including the guard, or more if a page is larger than a
+    /// quarter of `bytes`. `stack_context::size` is the usable part. Throws `std::system_error` (not_enough_memory)
+    /// with a message that names the limits and how to raise them.
     boost::context::stack_context allocate(std::size_t bytes);
 
-    /// Takes back a stack, also the one that the caller still runs on: its memory is untouched until the next allocate
-    /// or trim.
+    /// Takes back a stack. It may be the stack that the caller runs on: its memory is not touched until the next call
+    /// of `allocate` or `trim`.
     void deallocate(boost::context::stack_context& stack) noexcept;
 
-    /// A new period begins: what lay unused through the last one is to be returned by `trim`.
+    /// Begins a new period, and decides how many of the stacks that were unused in the last one `trim` returns.
     void begin_period() noexcept;
 
-    /// Returns up to `stacks_max` unused stacks to the system; false when nothing is left to return.
+    /// Returns up to `stacks_max` unused stacks to the system. Returns true if it has returned so many, since there may
+    /// then be more to return.
     bool trim(std::size_t stacks_max) noexcept;
 
-    /// Whether stacks lie unused that another period would let go.
+    /// Whether there are unused stacks that this or a later period would return to the system.
     [[nodiscard]] bool has_surplus() const noexcept;
 
     [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
+    /// The number of warm stacks.
     [[nodiscard]] std::size_t pooled() const noexcept;
 
-    /// What guards stacks on this machine.
+    /// The kind of guard that stacks have on this system.
     static guard_kind guard() noexcept;
 
-    /// `bytes` as the pool rounds it: whole pages, and room for a signal handler at least. Rounding again changes
-    /// nothing.
+    /// Rounds a size up to whole pages and to the minimum of a stack. Idempotent.
     static std::size_t round_up(std::size_t bytes) noexcept;
 
 private:

@@ -1,4 +1,5 @@
-// How a stop, and the end of a scope's time, reach a fiber.
+/// @file
+/// How a stop and an expired timeout scope interrupt a fiber.
 
 #include <coir/error.hpp>
 
@@ -13,27 +14,27 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::uint16_t interruptions_in_a_row = 1000;  // before a fiber that ignores its stop is named
+constexpr std::uint16_t interruptions_in_a_row = 1000;  // after so many, a fiber that ignores them is logged
 
 }  // namespace
 
-void scheduler::request_stop(task& who) {
-    if (who.state == task_state::ended || who.stop_requested) return;
-    who.stop_requested = who.attention = true;
-    interrupt(who);
-    if (who.stop == nullptr) return;
+void scheduler::request_stop(task& fiber) {
+    if (fiber.state == task_state::ended || fiber.stop_requested) return;
+    fiber.stop_requested = fiber.attention = true;
+    interrupt(fiber);
+    if (fiber.stop == nullptr) return;
     task& self = running();
     ++callbacks_running_;
-    self.attention = true;  // so that a suspension of a callback is noticed
-    who.stop->request_stop();
+    self.attention = true;  // makes a suspension inside a callback call `deliver`, which checks for it
+    fiber.stop->request_stop();
     --callbacks_running_;
 }
 
 void scheduler::deliver(const char* operation) {
     task& self = running();
-    COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends: it runs inside request_stop and must not");
+    COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends: callbacks run inside request_stop and must not");
     const auto uncaught = static_cast<int>(exceptions_->uncaught);
-    // It may throw, and so waits like a stop for shields to be left and unwinding to end.
+    // `on_pending` may throw. Like a stop it therefore waits until no shield is open and no exception is in flight.
     const bool may_throw = self.shields == 0 && uncaught == 0;
     if (may_throw && status_.pending.load(std::memory_order_relaxed)) status_.on_pending(status_);
     const interruption due = self.due(uncaught);
@@ -41,11 +42,12 @@ void scheduler::deliver(const char* operation) {
         self.attention = self.has_pending_interruption();
         return;
     }
-    // Others run first, or a loop that catches what is thrown here would keep the thread for itself.
+    // Other fibers run first: otherwise a loop that catches this exception would never yield the thread.
     yield();
     if (++self.interrupted_in_a_row == interruptions_in_a_row) {
-        log::warning("fiber " + describe_fiber(self) + " goes on although it is to stop: " + operation +
-                     " has thrown " + std::to_string(interruptions_in_a_row) + " times in a row");
+        log::warning("fiber " + describe_fiber(self) + " ignores a stop or an expired timeout: " + operation +
+                     " has thrown " + std::to_string(interruptions_in_a_row) +
+                     " times in a row; do not swallow coir::cancelled and coir::scope_expired");
         self.interrupted_in_a_row = 0;
     }
     throw_interruption(due);
@@ -53,7 +55,7 @@ void scheduler::deliver(const char* operation) {
 
 void scheduler::throw_interruption(const interruption& what) {
     if (what.stop) throw cancelled{};
-    COIR_CHECK(what.expired != nullptr, "a wait was interrupted and nothing is due");
+    COIR_CHECK(what.expired != nullptr, "a wait was interrupted, but no stop and no expired scope is due");
     throw scope_expired{*what.expired};
 }
 

@@ -6,7 +6,7 @@
 
 namespace coir::detail {
 
-/// The values of the `fiber_local` variables that one fiber has touched.
+/// The values of the `fiber_local` variables that one fiber has used.
 struct local_values {
     struct value {
         const void* variable;
@@ -16,8 +16,8 @@ struct local_values {
     std::vector<value> values;
 };
 
-/// Destroys the values, the last made first. A destructor may touch other variables, which are then made anew and
-/// destroyed after.
+/// Destroys the values in the reverse order of their creation. A destructor may use other variables; their values are
+/// then created again and destroyed afterwards.
 inline void destroy_local_values(local_values*& of) noexcept {
     while (of != nullptr) {
         const std::unique_ptr<local_values> ending{std::exchange(of, nullptr)};

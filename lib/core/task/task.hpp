@@ -22,8 +22,8 @@ struct closure_ops;
 struct local_values;
 struct waiter;
 
-/// The C++ runtime's record of a flow of control: the exceptions it handles and those in flight (Itanium C++ ABI,
-/// "Exception Handling" 2.2.2, `__cxa_eh_globals`). A fiber's own: exchanged on every switch (invariant 9).
+/// The exceptions that a flow of control handles and those in flight, as the C++ runtime records them (Itanium C++ ABI,
+/// "Exception Handling" 2.2.2, `__cxa_eh_globals`). Each fiber has its own: exchanged on every switch (invariant 9).
 struct exception_state {
     void* caught = nullptr;
     unsigned int uncaught = 0;
@@ -31,7 +31,7 @@ struct exception_state {
     [[nodiscard]] bool any() const noexcept { return caught != nullptr || uncaught != 0; }
 };
 
-/// Tasks that are ready to run, first come first served.
+/// The tasks that are ready to run, first come, first served.
 class ready_list {
 public:
     [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
@@ -39,10 +39,10 @@ public:
     inline void push(task& ready) noexcept;
     inline task* pop() noexcept;
 
-    // For orders of another kind; each looks at all of them.
+    // For other orders than first come, first served. Each of these takes linear time.
     [[nodiscard]] inline std::size_t count() const noexcept;
     template <class F> void for_each(F&& f) const;
-    /// The first one for which `is_wanted` is true.
+    /// Moves the first task for which `is_wanted` is true to the front. Requires that there is such a task.
     template <class P> void bring_to_front(P&& is_wanted) noexcept;
 
 private:
@@ -50,42 +50,45 @@ private:
     task* tail_ = nullptr;
 };
 
-/// Told when a task has ended: a joiner, a group. One a task, and it outlives the task or takes itself off.
+/// Notified when a task ends: a fiber that joins it, or a group. A task has at most one. It must outlive the task or
+/// remove itself from it.
 struct joiner {
     void (*done)(joiner&, task&) noexcept;
 };
 
 enum class task_state : std::uint8_t {
-    unstarted,  // ready, and without a stack until it first runs
-    ready,      // ready, or running: which one runs is known by `scheduler_status`
-    parked,     // until its waiter is woken
+    unstarted,  // ready for its first run; has no stack yet
+    ready,      // ready or running; `scheduler_status` says which task runs
+    parked,     // suspended until its waiter is woken
     ended,
 };
 
 enum class task_end : std::uint8_t { returned, failed, stopped };
 
-/// What a task is to be told at its next suspension.
+/// What a task's next suspension throws: a stop, an expired scope, or nothing.
 struct interruption {
     bool stop = false;
     const expiry_scope* expired = nullptr;
     explicit operator bool() const noexcept { return stop || expired != nullptr; }
 };
 
-/// The scheduler's record of one fiber. Knows its ready list and its slab, and no scheduler.
-class task : public list_hook {  // in the scheduler's list of those alive
+/// The scheduler's record of one fiber. Refers to its ready list and its slab, but not to the scheduler. The hook is
+/// for the scheduler's list of tasks that are alive.
+class task : public list_hook {
 public:
     task(ready_list& list, record_slab& records) noexcept : ready{&list}, slab{&records} {}
 
-    /// Only a parked task is made ready (invariant 4); the waiter that was woken answers for "once".
+    /// Called by the waiter that was woken, which ensures that it is called once for each wait (invariant 4). The task
+    /// must be parked.
     void make_ready() noexcept {
-        COIR_CHECK(state == task_state::parked, "a task that does not wait is woken");
+        COIR_CHECK(state == task_state::parked, "a task is woken that is not parked (invariant 4)");
         state = task_state::ready;
         ready->push(*this);
     }
 
-    /// What would be thrown at a suspension now; `uncaught` exceptions are in flight in the fiber. A stop comes before
-    /// an expiry, an outer scope before an inner one; shields and destructors that run while an exception is in flight
-    /// hold back what came from around them.
+    /// What a suspension would throw now; `uncaught` is the number of exceptions in flight in the fiber. A stop takes
+    /// precedence over an expired scope, and an outer scope over an inner one. A shield, and a destructor that runs
+    /// during unwinding, hold back a stop and the expiry of scopes that enclose them.
     [[nodiscard]] interruption due(int uncaught) const noexcept {
         if (stop_requested && shields == 0 && uncaught == 0) return {.stop = true};
         const expiry_scope* found = nullptr;
@@ -95,26 +98,26 @@ public:
         return {.expired = found};
     }
 
-    /// Whether something may come due, now or when a shield is left.
+    /// Whether an interruption is due, now or once no shield and no exception holds it back.
     [[nodiscard]] bool has_pending_interruption() const noexcept {
         const expiry_scope* scope = scopes;
         while (scope != nullptr && !scope->expired) scope = scope->outer;
         return stop_requested || scope != nullptr;
     }
 
-    /// What the fiber runs, and its result: behind the record, in the same memory.
+    /// The fiber's function and later its result. Stored behind the record in the same allocation.
     [[nodiscard]] void* closure() noexcept { return reinterpret_cast<std::byte*>(this) + closure_offset; }
 
-    // What a switch touches: one cache line, with the hook before it.
+    // The members that a switch uses are in one cache line, together with the hook of the base class.
     context flow;
     exception_state exceptions;  // while another task runs
     task* next_ready = nullptr;
     task_state state = task_state::unstarted;
-    bool attention = false;  // a stop was requested or a scope has expired: look at due()
+    bool attention = false;  // a stop was requested or a scope has expired: check due()
     bool stop_requested = false;
     task_end end = task_end::returned;
-    std::uint16_t shields = 0;  // shield_scopes open
-    std::uint16_t permits = 0;  // allow_blocking open; read by the detector
+    std::uint16_t shields = 0;  // number of open shield_scope objects
+    std::uint16_t permits = 0;  // number of open allow_blocking objects; read by the detector
     ready_list* ready;
 
     waiter* waits = nullptr;  // while parked
@@ -124,22 +127,23 @@ public:
     boost::context::stack_context stack;
     std::uint64_t id = 0;
     const void* spawn_site = nullptr;  // a return address in the code that called spawn
-    const char* name = nullptr;        // in the slab, or none
+    const char* name = nullptr;        // allocated from the slab; nullptr if the fiber has no name
     std::exception_ptr failure;
     std::stop_source* stop = nullptr;  // made by the first call of stop_token()
-    local_values* locals = nullptr;    // of fiber_local
+    local_values* locals = nullptr;    // the fiber's fiber_local values
     record_slab* slab;
-    std::uint32_t bytes = 0;      // of the record
-    std::uint32_t stack_kib = 0;  // asked for, as the pool rounds it; 0: the scheduler's default
+    std::uint32_t bytes = 0;      // size of the record including the closure
+    std::uint32_t stack_kib = 0;  // requested stack size, rounded by the pool; 0: the scheduler's default
     std::uint16_t closure_offset = 0;
     std::uint16_t name_bytes = 0;
-    std::uint16_t interrupted_in_a_row = 0;  // suspensions that threw since it last parked
-    bool stack_pooled = true;                // from the scheduler's pool, not from the program's allocator
-    bool handle_alive = true;                // someone owns the record and may ask for the result
-    bool failure_seen = false;               // someone was given the exception
+    std::uint16_t interrupted_in_a_row = 0;  // suspensions that have thrown since the task last parked
+    bool stack_pooled = true;                // the stack is from the scheduler's pool, not from the program's allocator
+    bool handle_alive = true;                // a handle or group owns the record and may retrieve the result
+    bool failure_seen = false;               // the exception has been retrieved or reported
 };
 
-/// What the library does for a fiber is not the fiber's doing: detectors look away while this lives.
+/// Blocking calls are not reported for the lifetime of this object: they are made by the library, not by the fiber's
+/// own code.
 class detection_paused {
 public:
     explicit detection_paused(task& fiber) noexcept : fiber_{fiber} { ++fiber_.permits; }

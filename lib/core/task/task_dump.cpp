@@ -11,17 +11,17 @@ namespace coir::detail {
 
 namespace {
 
-/// Waits for the holder itself, and not for something that it holds.
-bool joins(const task& fiber) noexcept { return fiber.waits->waits_for == join_waiter::end_of_a_fiber; }
+/// Whether the fiber waits for the end of another fiber, not for something that another fiber holds.
+bool waits_for_end(const task& fiber) noexcept { return fiber.waits->waits_for == join_waiter::end_of_a_fiber; }
 
-/// `who` waits for something that one task holds.
-void dump_held(std::ostream& out, const task& who, const wait_graph& graph) {
-    const task* const holder = graph.holder(who);
+/// Requires `wait_graph::waits_for_one(fiber)`.
+void dump_held(std::ostream& out, const task& fiber, const wait_graph& graph) {
+    const task* const holder = graph.holder(fiber);
     const std::string name = holder == nullptr ? "a fiber that has ended" : describe_fiber(*holder);
-    if (joins(who))
+    if (waits_for_end(fiber))
         out << " (" << name << ')';
-    else  // what is held begins with its holder
-        out << ' ' << static_cast<const void*>(who.waits->held_by) << " (held by " << name << ')';
+    else  // `held_by` is the address of the held object's first member
+        out << ' ' << static_cast<const void*>(fiber.waits->held_by) << " (held by " << name << ')';
 }
 
 void dump_state(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
@@ -43,7 +43,7 @@ void dump_state(std::ostream& out, const task& fiber, bool runs, const wait_grap
 void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph& graph) {
     out << "  fiber " << describe_fiber(fiber) << ": ";
     dump_state(out, fiber, runs, graph);
-    if (fiber.stop_requested) out << ", to stop";
+    if (fiber.stop_requested) out << ", stop requested";
     if (fiber.shields > 0) out << ", shielded";
     if (fiber.spawn_site != nullptr) out << ", spawned at " << describe_call_site(fiber.spawn_site);
     out << '\n';
@@ -69,7 +69,7 @@ void dump_cycles(std::ostream& out, const list<task>& alive) {
         for (const task* each : cycle) {
             const std::string holder = "fiber " + describe_fiber(*graph.holder(*each));
             out << "    fiber " << describe_fiber(*each) << " waits for ";
-            if (joins(*each))
+            if (waits_for_end(*each))
                 out << "the end of " << holder << '\n';
             else
                 out << "a " << each->waits->waits_for << " (" << static_cast<const void*>(each->waits->held_by)

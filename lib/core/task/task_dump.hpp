@@ -9,13 +9,14 @@
 
 namespace coir::detail {
 
-/// `#7 "name"`, as logs and dumps call a fiber.
+/// The name of a fiber in logs and dumps: `#7 "name"`.
 std::string describe_fiber(const task& fiber);
 
-/// A line for each task that is alive: id, name, state, what it waits for and who holds that, where it was spawned.
+/// Writes a line for each task that is alive: its id, name, state, what it waits for, which fiber holds that, and where
+/// it was spawned.
 void dump_tasks(std::ostream& out, const list<task>& alive, const task& running);
 
-/// A line for each cycle of tasks that wait for each other.
+/// Writes each cycle of tasks that wait for each other, with a line for each task.
 void dump_cycles(std::ostream& out, const list<task>& alive);
 
 }  // namespace coir::detail

@@ -15,26 +15,26 @@ wait_graph::wait_graph(const list<task>& alive) {
     });
 }
 
-bool wait_graph::waits_for_one(const task& who) noexcept {
-    if (who.state != task_state::parked || who.waits->held_by == nullptr) return false;
-    const bool waits_for_several = who.waits->next_of_ring != nullptr;
-    return !waits_for_several && *who.waits->held_by != nullptr;
+bool wait_graph::waits_for_one(const task& fiber) noexcept {
+    if (fiber.state != task_state::parked || fiber.waits->held_by == nullptr) return false;
+    const bool waits_for_several = fiber.waits->next_of_ring != nullptr;
+    return !waits_for_several && *fiber.waits->held_by != nullptr;
 }
 
-const task* wait_graph::holder(const task& who) const {
-    const task* const found = *who.waits->held_by;
+const task* wait_graph::holder(const task& fiber) const {
+    const task* const found = *fiber.waits->held_by;
     return addresses_.contains(found) ? found : nullptr;
 }
 
 std::vector<std::vector<const task*>> wait_graph::cycles() const {
     std::vector<std::vector<const task*>> found;
-    std::unordered_map<const task*, std::size_t> seen_from;  // which walk came to it first
+    std::unordered_map<const task*, std::size_t> seen_from;  // the walk that reached a task first
     for (std::size_t walk = 0; walk < alive_.size(); ++walk) {
         const task* at = alive_[walk];
         while (at != nullptr && seen_from.try_emplace(at, walk).second) {
             at = waits_for_one(*at) ? holder(*at) : nullptr;
         }
-        if (at == nullptr || seen_from.at(at) != walk) continue;  // an end, or what an earlier walk has been through
+        if (at == nullptr || seen_from.at(at) != walk) continue;  // no cycle, or an earlier walk has been here
         std::vector<const task*>& cycle = found.emplace_back();
         const task* const entered = at;
         do {

@@ -9,20 +9,21 @@
 
 namespace coir::detail {
 
-/// Who waits for whom, among the tasks that are alive at one moment. Who holds what is known by an address alone, and
-/// may have ended while holding it: it is looked up among them before it is followed. (A new one that has got the same
-/// memory is taken for it.)
+/// The graph of tasks that wait for each other, among the tasks that are alive at one moment. A holder is known only by
+/// its address, and may have ended without releasing what it held. Therefore the address is looked up among the tasks
+/// that are alive before it is dereferenced. (A new task at the same address is mistaken for the holder.)
 class wait_graph {
 public:
     explicit wait_graph(const list<task>& alive);
 
-    /// Whether it waits, and one task alone can end its wait.
-    [[nodiscard]] static bool waits_for_one(const task& who) noexcept;
+    /// Whether the task waits for something that exactly one other task can provide.
+    [[nodiscard]] static bool waits_for_one(const task& fiber) noexcept;
 
-    /// That one task, of a task that waits for one; nullptr when it has ended, and so never will.
-    [[nodiscard]] const task* holder(const task& who) const;
+    /// That other task; nullptr if it has ended, so that the wait can never end. Requires `waits_for_one(fiber)`.
+    [[nodiscard]] const task* holder(const task& fiber) const;
 
-    /// Each cycle of tasks that wait for the next, and the last one for the first, which was spawned first.
+    /// All cycles. In each, a task waits for the next one and the last task for the first. The first is the task that
+    /// was spawned first.
     [[nodiscard]] std::vector<std::vector<const task*>> cycles() const;
 
 private:

@@ -11,30 +11,31 @@ namespace coir::detail {
 
 /// How a wait ended.
 enum class outcome : std::uint8_t {
-    waiting,      // it has not
-    woken,        // what was waited for is here, handed over to this waiter (invariant 5)
-    timed_out,    // its deadline passed
-    interrupted,  // the fiber is to stop, or a timeout scope around it expired
-    closed,       // what was waited for will never come: the channel or descriptor was closed
-    passed_over,  // the fiber waited for several things, and another one was first
+    waiting,      // the wait has not ended
+    woken,        // the lock, permit, value or event was handed over to this waiter (invariant 5)
+    timed_out,    // the deadline passed
+    interrupted,  // a stop was requested, or an enclosing timeout scope expired
+    closed,       // the channel or descriptor was closed
+    passed_over,  // the fiber waited for several things, and another one came first
 };
 
-/// What a parked task leaves with whoever can wake it: a wait queue, a descriptor, a timer, the inbox. Lies on the
-/// task's stack for one wait. The first wake wins; a later waker is told so and goes on to the next waiter, so that
-/// nothing handed over is lost to one who gave up (invariant 4). A fiber that waits for several things at once leaves a
-/// ring of waiters: the first wake of any of them wins.
+/// The record of a parked task through which it is woken: by a wait queue, a descriptor, a timer or the inbox. It is on
+/// the task's stack for exactly one wait. The first wake wins. A later `wake` returns false, and its caller then wakes
+/// the next waiter, so that nothing is handed over to a task that no longer waits (invariant 4). A fiber that waits for
+/// several things at once has a ring of waiters: the first wake of any of them wins.
 struct waiter : list_hook {
-    /// `what` says in a dump what is waited for; a literal.
-    waiter(task& who, const char* what) noexcept : self{who}, waits_for{what} {}
+    /// `what` names the awaited thing in dumps; it must be a string literal.
+    waiter(task& parked, const char* what) noexcept : self{parked}, waits_for{what} {}
     ~waiter() {
         if (is_linked()) unlink();
     }
 
-    /// Makes the task ready to run, behind those already ready. False, and nothing done, when something else was first.
+    /// Ends the wait and makes the task ready, behind the tasks that are already ready. Returns false and does nothing
+    /// if the wait has already ended.
     bool wake(outcome how) noexcept {
         if (result != outcome::waiting) return false;
         result = how;
-        // Out of its queue at once: the queue must not offer it again, nor be destroyed with it inside.
+        // Unlinked at once: the queue must not use this waiter again, and may be destroyed before the task runs.
         if (is_linked()) unlink();
         if (next_of_ring != nullptr) [[unlikely]]
             pass_over_others();
@@ -42,7 +43,7 @@ struct waiter : list_hook {
         return true;
     }
 
-    /// Puts another one of the same task into the ring.
+    /// Adds another waiter of the same task to the ring.
     void join_ring(waiter& other) noexcept {
         if (next_of_ring == nullptr) next_of_ring = this;
         other.next_of_ring = std::exchange(next_of_ring, &other);
@@ -50,9 +51,9 @@ struct waiter : list_hook {
 
     task& self;
     const char* waits_for;
-    task* const* held_by = nullptr;  // where stands who alone can end the wait: the holder of a mutex, a fiber joined
+    task* const* held_by = nullptr;  // location of a pointer to the only task that can end the wait; for the wait_graph
     waiter* next_of_ring = nullptr;
-    int descriptor = -1;  // which one, where `waits_for` is about one
+    int descriptor = -1;  // the descriptor that is waited for; -1 if the wait is for something else
     outcome result = outcome::waiting;
 
 private:
@@ -64,8 +65,8 @@ private:
     }
 };
 
-/// Ends the wait of a parked task that has something due. Does nothing to others: they find it at their next
-/// suspension.
+/// Ends the wait of a task that is parked and has an interruption due. Other tasks notice the interruption at their
+/// next suspension.
 inline void interrupt(task& parked) noexcept {
     if (parked.state != task_state::parked) return;
     if (parked.due(static_cast<int>(parked.exceptions.uncaught))) parked.waits->wake(outcome::interrupted);
