@@ -1,13 +1,13 @@
-# coir_for_any_program(TARGET): a library of ours goes into programs, shared libraries and plugins alike.
+# coir_for_any_program(TARGET): compiles a static library so that programs, shared libraries and plugins can contain it.
 #
-# A compiler for shared libraries inlines no function that another library may replace, and asks the dynamic linker for
-# the address of each thread-local variable. The first is given up here (-fno-semantic-interposition). The second may
-# allocate, which a signal handler must not: ours lie at fixed offsets (initial-exec), for which there is room in each
-# thread as long as they are few and small.
+# For shared libraries, a compiler by default does not inline functions that another library may replace, and calls the
+# dynamic linker for the address of each thread-local variable. -fno-semantic-interposition permits inlining. The call
+# for a thread-local variable may allocate, which a signal handler must not do; so coir's variables have fixed offsets
+# (initial-exec). Each thread has space for them as long as they are few and small.
 include(CheckCXXCompilerFlag)
 check_cxx_compiler_flag(-fno-semantic-interposition COIR_HAS_NO_SEMANTIC_INTERPOSITION)
 
-# The reports of a program need the library's functions and lines, not its variables.
+# Reports need the names of functions and the lines of the library, but not its variables.
 check_cxx_compiler_flag("-g1 -gz" COIR_HAS_COMPRESSED_DEBUG_INFORMATION)
 
 function(coir_for_any_program target)

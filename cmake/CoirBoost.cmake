@@ -1,6 +1,6 @@
-# Finds Boost.Context: Boost::context and Boost::headers. Also installed beside coirConfig.cmake, which includes it.
-# Boost's own package file comes first. CMake's FindBoost is for a Boost that was installed without one; CMake 4 warns of
-# it unless its policy is set.
+# Finds Boost.Context: defines Boost::context and Boost::headers. Also installed beside coirConfig.cmake, which includes
+# it. Tries Boost's own package file first, then CMake's FindBoost, for a Boost without a package file; CMake 4 warns of
+# FindBoost unless its policy is set.
 find_package(Boost 1.74 CONFIG QUIET GLOBAL COMPONENTS context)
 if(NOT Boost_FOUND)
     cmake_policy(PUSH)

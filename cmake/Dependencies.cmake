@@ -1,5 +1,5 @@
-# Finds what coir needs. A target that the embedding project has made or found is taken as it is. GLOBAL, so that such a
-# project can link what coir::coir links.
+# Finds the dependencies of coir. If the embedding project already has a target of that name, it is used. The found
+# targets are GLOBAL, so that the embedding project can link what coir::coir links.
 include(PackageNames)
 
 set(coir_missing)

@@ -1,5 +1,6 @@
-# Finds libdw of elfutils, which turns addresses into file and line: LibDw::LibDw, or why not in LibDw_NOT_FOUND_MESSAGE.
-# Also installed beside coirConfig.cmake, for programs that link a libcoir.a built with symbols.
+# Finds libdw of elfutils, which translates addresses to file and line. Defines LibDw::LibDw, or sets
+# LibDw_NOT_FOUND_MESSAGE to the reason. Also installed beside coirConfig.cmake, for programs that link a libcoir.a
+# built with symbols.
 find_path(LibDw_INCLUDE_DIR elfutils/libdwfl.h)
 find_library(LibDw_LIBRARY dw)
 mark_as_advanced(LibDw_INCLUDE_DIR LibDw_LIBRARY)
@@ -7,8 +8,8 @@ set(LibDw_NOT_FOUND_MESSAGE)
 set(LibDw_archives)
 set(LibDw_parts LibDw_LIBRARY LibDw_INCLUDE_DIR)
 
-# The archive brings nothing along. What it needs depends on how elfutils was built, and Debian 13's own is incomplete:
-# only linking a program tells.
+# A static libdw does not list its dependencies; they depend on how elfutils was built, and the archive of Debian 13 is
+# incomplete. Only linking a program shows whether it works.
 if(LibDw_INCLUDE_DIR AND LibDw_LIBRARY MATCHES "\\.a$")
     set(LibDw_absent)
     foreach(part elf lzma bz2 zstd z)

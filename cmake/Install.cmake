@@ -1,5 +1,5 @@
-# Installs coir in four components: `coir`, `tls`, `asio` and `tools`. Each carries the files that make it known to CMake
-# and pkg-config, so a part that was not installed is not found. The rules of tls and tools lie in the folders of their
+# Installs coir in four components: `coir`, `tls`, `asio` and `tools`. Each has its own files for CMake and pkg-config,
+# so a component that was not installed is not found. The install rules of tls and tools are in the folders of their
 # targets.
 include(CMakePackageConfigHelpers)
 include(LinkFlags)
@@ -7,9 +7,9 @@ include(LinkFlags)
 set(coir_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/coir")
 set(coir_pc_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-# coir_install_if_built(TARGET COMPONENT OTHERWISE): goes before the install rules of a target. Where the target was not
-# built, OTHERWISE is done: `stop` the installation, or `skip` the rest of this folder's rules, unless it is the component
-# that was asked for.
+# coir_install_if_built(TARGET COMPONENT OTHERWISE): call it before the install rules of a target. If the target was not
+# built, OTHERWISE decides: `stop` ends the installation with an error; `skip` skips the following rules of this folder,
+# but also ends with an error if only this component was requested.
 function(coir_install_if_built target component otherwise)
     set(advice "'${target}' was not built: cmake --build \\\"${PROJECT_BINARY_DIR}\\\" --target ${target}")
     set(stop "message(FATAL_ERROR \"coir: ${advice}\")")
@@ -28,14 +28,15 @@ endif()"
         COMPONENT ${component})
 endfunction()
 
-# coir_install_part(TARGET COMPONENT EXPORT)
+# coir_install_part(TARGET COMPONENT EXPORT): installs a target, its headers and its export file.
 function(coir_install_part target component export)
     install(TARGETS ${target} EXPORT ${export} ARCHIVE COMPONENT ${component} FILE_SET HEADERS COMPONENT ${component})
     install(EXPORT ${export} NAMESPACE coir:: DESTINATION "${coir_cmake_dir}" COMPONENT ${component})
 endfunction()
 
-# coir_install_pc(FILE COMPONENT LIBRARY...): FILE.in, with the linker's flags for what an archive of ours needs. They are
-# public, as there is no shared library that would bring them along. A program needs no flag of those libraries to compile.
+# coir_install_pc(FILE COMPONENT LIBRARY...): configures FILE.in with the linker flags for the dependencies of a static
+# library. They are in Libs, not Libs.private, since a static library does not carry its dependencies. Compiling needs
+# no flags of these libraries.
 function(coir_install_pc file component)
     coir_link_flags(coir_pc_libs ${ARGN})
     list(JOIN coir_pc_libs " " coir_pc_libs)
@@ -43,7 +44,8 @@ function(coir_install_pc file component)
     install(FILES "${PROJECT_BINARY_DIR}/${file}" DESTINATION "${coir_pc_dir}" COMPONENT ${component})
 endfunction()
 
-# The .pc files find the prefix from where they lie, so that it can be moved; not where the folder is given as a whole.
+# The .pc files compute the prefix from their own location, so that it can be moved, unless CMAKE_INSTALL_LIBDIR is an
+# absolute path.
 set(coir_pc_prefix "${CMAKE_INSTALL_PREFIX}")
 if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
     file(RELATIVE_PATH coir_pc_prefix "/${coir_pc_dir}" "/")
@@ -52,7 +54,7 @@ endif()
 cmake_path(APPEND coir_pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 cmake_path(APPEND coir_pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 
-# An installed coir is used with what find_package finds then.
+# Projects that use an installed coir find its dependencies with find_package, so targets built here would be missing.
 set(built_here)
 foreach(needed spdlog::spdlog Boost::context ${coir_asio_needs} LibDw::LibDw OpenSSL::SSL)
     if(TARGET ${needed})
@@ -81,13 +83,13 @@ install(
     COMPONENT coir)
 coir_install_pc(coir.pc coir ${coir_needs})
 
-# ---- asio, headers alone ----
+# ---- asio, header only ----
 
 if(TARGET coir_asio)
     coir_install_part(coir_asio asio coir_asioTargets)
 endif()
 
-# ---- and out again ----
+# ---- uninstall ----
 
 if(PROJECT_IS_TOP_LEVEL)
     add_custom_target(

@@ -1,5 +1,5 @@
-# coir_link_flags(RESULT ITEM...): the linker's flags for libraries that CMake knows as targets, files or names, and for
-# all that these bring along, as a .pc file needs them: "-lspdlog -lfmt -pthread".
+# coir_link_flags(RESULT ITEM...): translates libraries (targets, files or names), with their transitive dependencies,
+# to linker flags for a .pc file: "-lspdlog -lfmt -pthread".
 function(coir_link_flags result)
     set(flags)
     foreach(item IN LISTS ARGN)
@@ -17,10 +17,10 @@ function(coir_link_flags result)
         elseif(item MATCHES [[^[A-Za-z0-9_+.-]+$]])
             list(APPEND flags -l${item})
         elseif(NOT item STREQUAL "")
-            message(WARNING "coir.pc: cannot translate '${item}' to linker flags; pkg-config's users have to add it")
+            message(WARNING "coir.pc: cannot translate '${item}' to linker flags; users of pkg-config must add it")
         endif()
     endforeach()
-    # An archive comes before what it needs: of several mentions the last one counts.
+    # A static library must precede its dependencies, so keep the last of duplicates.
     list(REVERSE flags)
     list(REMOVE_DUPLICATES flags)
     list(REVERSE flags)
@@ -49,7 +49,7 @@ function(coir_link_flags_of_file result file)
     cmake_path(GET file PARENT_PATH folder)
     cmake_path(GET file FILENAME name)
     string(REGEX REPLACE [[^lib(.+)\.(so|a)[.0-9]*$]] [[-l\1]] flag "${name}")
-    # The linker prefers a shared library to an archive of the same name.
+    # The linker prefers a shared library to a static one of the same name.
     if(name MATCHES [[^(lib.+)\.a$]] AND EXISTS "${folder}/${CMAKE_MATCH_1}.so")
         set(flag -l:${name})
     endif()

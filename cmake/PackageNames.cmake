@@ -1,4 +1,4 @@
-# What distributions call the packages that coir needs.
+# The names of coir's dependencies in several distributions.
 set(coir_of_Boost.Context "Boost.Context 1.74 or newer" libboost-context-dev boost-devel boost boost-dev)
 set(coir_of_spdlog "spdlog" libspdlog-dev spdlog-devel spdlog spdlog-dev)
 set(coir_of_libdw "libdw of elfutils" libdw-dev elfutils-devel libelf elfutils-dev)
@@ -16,8 +16,8 @@ function(coir_package_names result name)
         PARENT_SCOPE)
 endfunction()
 
-# coir_say_left_out(WHAT NAME REASON): one line for an optional part. REASON is for a package that is there but cannot be
-# used.
+# coir_say_left_out(WHAT NAME REASON): prints one line for an optional part that is left out. An empty REASON means that
+# the package NAME was not found.
 function(coir_say_left_out what name reason)
     if(NOT reason)
         coir_package_names(reason ${name})

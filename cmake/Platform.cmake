@@ -1,4 +1,4 @@
-# Ends with a clear message where coir cannot work. What it can work on is written in one place, a public header.
+# Ends with a clear message on unsupported platforms. The list of supported platforms is in one public header only.
 set(coir_platform_header "${PROJECT_SOURCE_DIR}/include/coir/detail/base/platform.hpp")
 try_compile(
     COIR_PLATFORM_IS_SUPPORTED SOURCE_FROM_CONTENT platform.cpp "#include \"${coir_platform_header}\"\nint main() {}\n"

@@ -1,4 +1,4 @@
-# Instruments everything in this build: a half-instrumented program reports races and overflows that are none.
+# Instruments everything in this build: a partly instrumented program reports false races and overflows.
 if(COIR_SANITIZE STREQUAL "address")
     set(coir_sanitizers address,undefined)
 elseif(COIR_SANITIZE STREQUAL "thread")
@@ -11,7 +11,7 @@ endif()
 
 if(COIR_SANITIZE)
     add_compile_options(-fsanitize=${coir_sanitizers} -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
-    # vptr: spdlog's and fmt's shared libraries hide the type information that it looks for.
+    # No vptr: the shared libraries of spdlog and fmt hide the type information that it needs.
     add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize=vptr>)
     add_link_options(-fsanitize=${coir_sanitizers})
 endif()

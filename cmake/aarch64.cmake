@@ -1,5 +1,5 @@
-# A toolchain file: cross-compiles for aarch64 against the packages unpacked in COIR_SYSROOT, and runs tests with qemu-user.
-# .ci/aarch64 fills the sysroot.
+# A toolchain file: cross-compiles for aarch64 against the packages unpacked in COIR_SYSROOT, and runs tests with
+# qemu-user. .ci/aarch64 fills the sysroot.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 list(APPEND CMAKE_TRY_COMPILE_PLATFORM_VARIABLES COIR_SYSROOT)

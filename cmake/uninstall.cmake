@@ -1,5 +1,5 @@
-# Removes what was installed from the build folder that this runs in, under DESTDIR if that is set, and the folders of
-# coir's own that are empty then.
+# Removes the files that were installed from the current build folder (below DESTDIR if it is set), then coir's own
+# folders that are empty.
 cmake_minimum_required(VERSION 3.25)
 
 file(GLOB manifests install_manifest*.txt)
@@ -25,7 +25,7 @@ foreach(manifest IN LISTS manifests)
     file(REMOVE "${manifest}")
 endforeach()
 
-# The deepest first.
+# Deepest folders first.
 list(SORT folders ORDER DESCENDING)
 foreach(folder IN LISTS folders)
     file(GLOB left "${folder}/*")

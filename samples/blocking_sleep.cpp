@@ -1,12 +1,12 @@
-// What happens when a fiber calls a function that blocks its thread; and how coir tells you.
+// What happens when a fiber calls a function that blocks its thread, and how coir reports it.
 //
 //     asyncio                                        coir
 //     await asyncio.sleep(1)                         coir::this_fiber::sleep_for(1s)
 //     time.sleep(1), by mistake                      std::this_thread::sleep_for(1s), by mistake
-//     debug mode: "Executing <Task> took 1.0 s"      a warning in the log, in every build: who, where, what to use instead
+//     debug mode: "Executing <Task> took 1.0 s"      a warning in every build: the fiber, the line, the replacement
 //
-// COIR_BLOCKING=off in the environment silences the warnings, COIR_BLOCKING=fail makes exceptions of them. Where
-// blocking is meant, `coir::allow_blocking permit{"why"};` says so in the code.
+// COIR_BLOCKING=off in the environment silences the warnings; COIR_BLOCKING=fail throws an exception instead. In code
+// that blocks on purpose, write `coir::allow_blocking permit{"why"};`.
 
 #include <coir/coir.hpp>
 
@@ -17,7 +17,7 @@
 
 using namespace std::chrono_literals;
 
-// Ten fibers that sleep for a second each, and how long it takes until the last one has.
+// Runs ten fibers that each sleep for a second, and prints how long it takes until all have ended.
 template <class Sleep> double seconds_for_ten(const std::string& name, Sleep sleep) {
     const auto began = coir::clock::now();
     coir::task_group group;
@@ -27,7 +27,7 @@ template <class Sleep> double seconds_for_ten(const std::string& name, Sleep sle
 }
 
 int main() {
-    std::setbuf(stdout, nullptr);  // each line at once: this takes 11 seconds
+    std::setbuf(stdout, nullptr);  // print each line at once: the program takes 11 seconds
     coir::run([] {
         const double good = seconds_for_ten("good", [] { coir::this_fiber::sleep_for(1s); });
         std::printf("10 fibers in coir::this_fiber::sleep_for(1s) took %.2f s: they sleep side by side\n", good);

@@ -1,8 +1,9 @@
-// Fibers are for waiting, not for computing: they share one thread, so they count no faster than a loop. For that there
-// are threads, by offload and parallel_for, and processes, by run_process. This program starts itself for the latter.
+// Fibers are for waiting, not for computing: they share one thread, so they compute no faster than a loop. To compute
+// on several cores, use threads (offload, parallel_for) or processes (run_process). For the processes, this program
+// starts itself.
 //
 //     asyncio                                          coir
-//     loop.run_in_executor(process_pool, f, x)         coir::offload(f, x): threads, as there is no interpreter lock
+//     loop.run_in_executor(process_pool, f, x)         coir::offload(f, x): a thread, as C++ has no interpreter lock
 //     process_pool.map(f, range(n))                    coir::parallel_for(0, n, f)
 //     await asyncio.to_thread(f, x)                    coir::offload(f, x)
 //     await asyncio.create_subprocess_exec(...)        coir::run_process({...})
@@ -30,7 +31,7 @@ bool is_prime(int n) {
     return n >= 2;
 }
 
-// Computes for some milliseconds, and never waits.
+// Computes for some milliseconds without waiting.
 long count_primes(int piece) {
     long found = 0;
     for (int n = piece * numbers_each; n < (piece + 1) * numbers_each; ++n) found += is_prime(n) ? 1 : 0;
@@ -43,7 +44,7 @@ long in_a_loop(int first = 0, int step = 1) {
     return found;
 }
 
-// So many fibers, and the sum of what `count` gives in each.
+// Runs `count(i)` in each of `fibers` fibers, and returns the sum of the results.
 long in_fibers(int fibers, const std::function<long(int)>& count) {
     std::vector<std::function<long()>> calls;
     for (int i = 0; i < fibers; ++i) calls.emplace_back([&count, i] { return count(i); });
@@ -57,7 +58,7 @@ long in_parallel() {
     return found;
 }
 
-// Of so many processes, each takes every so-manieth piece, and prints what it has found.
+// Starts `processes` processes. Process i computes the pieces i, i + processes, ..., and prints its sum.
 long in_processes(int processes) {
     return in_fibers(processes, [&](int first) {
         const auto ended = coir::run_process({"/proc/self/exe", std::to_string(first), std::to_string(processes)});
@@ -66,7 +67,7 @@ long in_processes(int processes) {
     });
 }
 
-// The best time of three, so that what else the machine does matters less.
+// Measures the best of three runs, so that other load on the machine matters less.
 double show(const char* how, const std::function<long()>& count_all) {
     double best = 1e9;
     long primes = 0;
@@ -81,8 +82,9 @@ double show(const char* how, const std::function<long()>& count_all) {
 
 int main(int argc, char** argv) {
     if (argc == 3) return std::printf("%ld\n", in_a_loop(std::stoi(argv[1]), std::stoi(argv[2]))) > 0 ? 0 : 1;
-    std::setbuf(stdout, nullptr);                                                     // each line at once
-    const double loop = show("a loop over 100 pieces:", [] { return in_a_loop(); });  // here there is nobody to hold up
+    std::setbuf(stdout, nullptr);  // print each line at once
+    // No other fiber exists yet, so the loop delays nothing.
+    const double loop = show("a loop over 100 pieces:", [] { return in_a_loop(); });
     coir::run([loop] {
         const int cores = static_cast<int>(coir::available_cores());
         const auto say_gain = [&](double took) {

@@ -1,6 +1,6 @@
-// Reads a web site from its first page on, eight pages at a time: each request has a limit in time, and what fails is
-// tried again after a pause that doubles. The site is a server that the sample starts itself; it is slow at times, and
-// busy at others. In a terminal a bar shows how far it is.
+// Crawls a web site from its first page, eight pages at a time. Each request has a timeout; a failed request is
+// repeated after a pause that doubles each time. The sample starts the server of the site itself; the server is
+// sometimes slow and sometimes busy. In a terminal, a progress bar is shown.
 //
 //     asyncio                                         coir
 //     async with semaphore(8): gather(*tasks)         coir::map_concurrent(urls, coir::limit{8}, f)
@@ -23,7 +23,8 @@ namespace {
 
 constexpr int pages_of_the_site = 60;
 
-// Page n links to the pages 2n and 2n + 1. Asked for the first time, every seventh is busy and every ninth asleep.
+// Page n links to the pages 2n and 2n + 1. On the first request, every seventh page is busy, and every ninth page does
+// not answer.
 void serve_page(coir::net::tcp_stream peer, std::set<int>& asked) {
     coir::io::buffered_reader request{peer};
     const int page = std::stoi(std::string{request.read_line().value_or("")}.substr(5));  // GET /17 HTTP/1.0
@@ -41,7 +42,7 @@ class crawler {
 public:
     explicit crawler(coir::net::endpoint site) : site_{site} {}
 
-    // Level by level: all links of the pages read so far are the next ones to read.
+    // Reads level by level: the links of the pages of one level are the pages of the next level.
     void run() {
         for (std::vector<int> level{1}; !level.empty();) {
             known_ += level.size();
@@ -73,7 +74,7 @@ private:
     std::string get(int page) {
         auto stream = coir::net::tcp_stream::connect(site_);
         stream.write_all("GET /" + std::to_string(page) + " HTTP/1.0\r\n\r\n");
-        std::string answer{coir::io::buffered_reader{stream}.read_exactly(1 << 16)};  // or to the end
+        std::string answer{coir::io::buffered_reader{stream}.read_exactly(1 << 16)};  // or less, at the end
         if (!answer.starts_with("HTTP/1.0 200")) throw std::runtime_error{answer.substr(0, answer.find('\r'))};
         return answer;
     }

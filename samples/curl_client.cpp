@@ -1,7 +1,8 @@
-// libcurl on fibers, by its multi socket interface, with an nginx that the sample starts.
+// libcurl on fibers, through its multi socket interface, with an nginx that the sample starts.
 //
-// libcurl says which sockets it waits for, and how long; a fiber waits for each, and tells it when there is news. To
-// the fibers that ask for something, `perform` is curl_easy_perform, and the thread goes on with others.
+// libcurl reports the sockets that it waits for, and its timeout. A fiber waits for each socket, and notifies libcurl
+// when the socket is ready. `perform` behaves like curl_easy_perform, but suspends the calling fiber instead of
+// blocking the thread.
 //
 //     pycurl, aiohttp                            here
 //     curl.perform()                             curl.perform(handle)
@@ -37,9 +38,9 @@ public:
     curl_on_fibers(const curl_on_fibers&) = delete;
     curl_on_fibers& operator=(const curl_on_fibers&) = delete;
 
-    // Waits until the transfer is done; a stop takes it back.
+    // Waits until the transfer is done. A stop of the calling fiber cancels the transfer.
     void perform(CURL* easy) {
-        turns_.acquire();  // libcurl looks at all that wait for a connection, each time: a few of them are enough
+        turns_.acquire();  // each time, libcurl examines all transfers that wait for a connection: keep them few
         struct turn {
             ~turn() { turns.release(); }
             coir::counting_semaphore<>& turns;
@@ -69,7 +70,7 @@ private:
         void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
     };
 
-    // libcurl calls these two from within its own functions, none of which may be called then: the fibers do so later.
+    // libcurl calls these two callbacks from within its functions. They must not call libcurl; the fibers do so later.
     static int on_socket(CURL*, curl_socket_t socket, int wants, void* self, void*) {
         static_cast<curl_on_fibers*>(self)->watch(socket, wants);
         return 0;
@@ -81,8 +82,8 @@ private:
         return 0;
     }
 
-    // A fiber for each direction in which libcurl waits for a socket. Those that are wanted no more are stopped; they
-    // end a little later, as one of them may be the caller.
+    // Starts one fiber for each direction in which libcurl waits for a socket, and stops the previous fibers of that
+    // socket. They end later, as one of them may be the caller.
     void watch(curl_socket_t socket, int wants) {
         std::erase_if(stopped_, [](const auto& each) { return each->waits.done(); });
         const auto [first, last] = watchers_.equal_range(socket);
@@ -174,7 +175,7 @@ int main() try {
     const server_folder folder{"nginx"};
     coir::run([&] {
         const std::string socket = folder.path / "socket";
-        // Paths are below the folder: only root may use nginx's own.
+        // All paths are below the temporary folder: only root may write to the default ones of nginx.
         std::string configuration = "daemon off; worker_processes 1; pid pid; events {}\nhttp { access_log off;\n";
         for (const std::string each : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"})
             configuration += each + "_temp_path " + each + ";\n";

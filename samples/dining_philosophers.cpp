@@ -1,14 +1,14 @@
-// Five philosophers, five forks, and each takes the left one first: the oldest deadlock there is. coir knows when
-// nothing can ever wake the fibers that are left: run() stops them all and throws coir::deadlock, with what each of
-// them waits for and the cycle in which they wait. (A thread in the same place just hangs.)
+// Five philosophers, five forks, and each takes the left fork first: the classic deadlock. coir detects that nothing
+// can ever wake the remaining fibers: run() stops all of them and throws coir::deadlock, which lists what each of them
+// waits for, and the cycle. (Threads in the same situation just hang.)
 //
 //     asyncio                                 coir
 //     asyncio.Lock                            coir::mutex; `async with lock` is std::lock_guard
 //     (hangs)                                 coir::deadlock
 //     (nothing of its own)                    std::scoped_lock takes several, in an order that cannot deadlock
 //
-// COIR_LOCKDEP=1 (the default where coir is built for debugging) warns already when two mutexes are taken in both
-// orders, long before the evening on which everybody is hungry at once.
+// With COIR_LOCKDEP=1 (the default in debug builds of coir), coir warns as soon as two mutexes are locked in both
+// orders, even if no deadlock occurs.
 
 #include <coir/coir.hpp>
 
@@ -35,7 +35,7 @@ struct table {
 
 void take_one_after_the_other(table& at, std::size_t seat) {
     const std::lock_guard left{at.left_of(seat)};
-    coir::this_fiber::sleep_for(1ms);  // a thought
+    coir::this_fiber::sleep_for(1ms);  // think
     const std::lock_guard right{at.right_of(seat)};
     ++at.fed;
 }

@@ -1,16 +1,16 @@
-// An echo server on every core: a scheduler for each, and all of them listen on one port.
+// An echo server on every core: each core has a scheduler, and all of them listen on one port.
 //
-//     echo_cores          starts on a free port, plays its clients too, and sends itself a Ctrl-C
+//     echo_cores          starts on a free port, runs its own clients, and sends itself a Ctrl-C
 //     echo_cores 7000     serves on 127.0.0.1:7000 until Ctrl-C
 //
 //     asyncio                                              coir
 //     one process per core, each with a loop               coir::run_on_cores(0, main): one thread per core
 //     create_server(..., reuse_port=True) in each          tcp_listener::bind(at, {.reuse_port = true}) on each
-//     os.cpu_count()                                       coir::available_cores(): less where a quota gives less
+//     os.cpu_count()                                       coir::available_cores(): respects affinity and CPU quota
 //     multiprocessing.Queue                                coir::concurrent_channel<T>
-//     loop.call_soon_threadsafe(f), from another thread    core.post(f), core being a coir::scheduler_ref
+//     loop.call_soon_threadsafe(f), from another thread    core.post(f), where core is a coir::scheduler_ref
 //
-// Fibers stay on their core, so what only one core touches needs no lock: the counts below are plain numbers.
+// Fibers stay on their core, so data that only one core uses needs no lock: the counters below are plain integers.
 
 #include <coir/coir.hpp>
 
@@ -28,7 +28,7 @@ using coir::net::endpoint;
 using coir::net::tcp_listener;
 using coir::net::tcp_stream;
 
-struct alignas(64) count {  // a cache line for each core
+struct alignas(64) count {  // one cache line per core
     long connections = 0, messages = 0;
 };
 
@@ -51,7 +51,7 @@ bool gets_its_answers(const endpoint& from) {
     return true;
 }
 
-// Four hundred clients, as fibers of one core.
+// Runs four hundred clients, as fibers of one core.
 void play_clients(const endpoint& server) {
     const std::vector<std::function<bool()>> calls(400, [&] { return gets_its_answers(server); });
     long answered = 0;
@@ -65,11 +65,11 @@ int main(int argc, char** argv) try {
     const unsigned cores = coir::available_cores();
     const endpoint wanted = endpoint::parse("127.0.0.1:" + std::string{argc > 1 ? argv[1] : "0"});
     std::vector<count> counts(cores);
-    coir::concurrent_channel<endpoint> taken{cores};  // the port, once the first core has one
+    coir::concurrent_channel<endpoint> taken{cores};  // carries the port that the first core got
     coir::concurrent_channel<unsigned> listening{cores};
 
     coir::run_on_cores(cores, [&](unsigned core) {
-        coir::signal_set interrupt{SIGINT, SIGTERM};  // each core hears it
+        coir::signal_set interrupt{SIGINT, SIGTERM};  // every core receives the signal
         auto listener = tcp_listener::bind(core == 0 ? wanted : taken.recv().value(), {.reuse_port = true});
         const auto server =
             coir::spawn([&] { listener.serve([&](tcp_stream peer) { echo(std::move(peer), counts[core]); }); });
@@ -83,7 +83,7 @@ int main(int argc, char** argv) try {
             if (argc <= 1) play_clients(at);
         }
         interrupt.wait();
-    });  // each core has ended its server, and its connections with it
+    });  // here, each core has ended its server and the server's connections
 
     count all;
     for (const count& core : counts) all.connections += core.connections, all.messages += core.messages;

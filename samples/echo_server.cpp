@@ -1,6 +1,6 @@
-// A server with a fiber for each connection, that Ctrl-C ends cleanly.
+// A server with one fiber per connection, which Ctrl-C shuts down cleanly.
 //
-//     echo_server          starts on a free port, plays its clients too (thousands), and sends itself a Ctrl-C
+//     echo_server          starts on a free port, runs thousands of clients itself, and sends itself a Ctrl-C
 //     echo_server 7000     serves on 127.0.0.1:7000 until Ctrl-C; try it with: nc 127.0.0.1 7000
 //
 //     asyncio                                         coir
@@ -25,7 +25,7 @@
 using namespace std::chrono_literals;
 using coir::net::tcp_stream;
 
-// Plain numbers: all fibers share one thread, and change places only where they wait.
+// Plain integers: all fibers share one thread, and the scheduler switches only where a fiber waits.
 struct {
     int open = 0, most = 0;
     long total = 0, messages = 0;
@@ -34,16 +34,16 @@ struct {
 void echo(tcp_stream peer) {
     struct counted {
         counted() { ++connections.total, connections.most = std::max(connections.most, ++connections.open); }
-        ~counted() { --connections.open; }  // runs however the connection ends, by a stop as well
+        ~counted() { --connections.open; }  // runs whenever the connection ends, also after a stop
     } const open;
     std::array<std::byte, 1024> buffer;
-    while (const std::size_t n = peer.read_some(buffer)) {  // 0: the client has ended the connection
+    while (const std::size_t n = peer.read_some(buffer)) {  // 0: the client has closed the connection
         peer.write_all(std::span{buffer}.first(n));
         ++connections.messages;
     }
 }
 
-// A client that gets five answers, and keeps its connection.
+// A client that receives five answers and keeps its connection open.
 tcp_stream talk(const coir::net::endpoint& to) {
     auto stream = tcp_stream::connect(to, 10s);
     std::array<char, 5> answer;
@@ -55,7 +55,7 @@ tcp_stream talk(const coir::net::endpoint& to) {
     return stream;
 }
 
-// Each connection takes a descriptor on both sides, and many shells allow a process only 1024 unless it asks for more.
+// Raises the limit of descriptors. Each connection needs one on both sides, and many shells set the soft limit to 1024.
 std::size_t clients_possible() {
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
@@ -67,7 +67,7 @@ std::size_t clients_possible() {
 int main(int argc, char** argv) try {
     coir::run([&] {
         coir::signal_set interrupt{SIGINT, SIGTERM};
-        const std::string port = argc > 1 ? argv[1] : "0";  // 0: any free one
+        const std::string port = argc > 1 ? argv[1] : "0";  // 0: any free port
         auto listener = coir::net::tcp_listener::bind(coir::net::endpoint::parse("127.0.0.1:" + port));
         auto server = coir::spawn([&] { listener.serve(echo); });
         std::cout << "echo server on " << listener.local_endpoint() << ", until Ctrl-C" << std::endl;
@@ -76,7 +76,7 @@ int main(int argc, char** argv) try {
         if (argc <= 1) {
             const auto where = listener.local_endpoint();
             const std::vector<std::function<tcp_stream()>> calls(clients_possible(), [&] { return talk(where); });
-            clients = coir::gather(calls);  // all at once
+            clients = coir::gather(calls);  // runs all clients concurrently
             std::printf("%zu clients had 5 answers each; %d connections are open at once\n", clients.size(),
                         connections.most);
             std::printf("raising SIGINT, as Ctrl-C does\n");
@@ -85,7 +85,7 @@ int main(int argc, char** argv) try {
 
         std::printf("got signal %d: the server stops\n", interrupt.wait());
         server.request_stop();
-        server.join();  // with it the fibers of all its connections
+        server.join();  // also joins the fibers of all its connections
         std::printf("the server has ended: %ld connections, %ld messages, %d still open\n", connections.total,
                     connections.messages, connections.open);
         std::array<std::byte, 1> nothing;

@@ -1,6 +1,6 @@
-// A small service with five hidden blockers: each of these calls stops the thread, and with it every other fiber. Where
-// asyncio's debug mode tells of a slow callback, `blocking-detector run -- find_the_blocker` prints the line, the fiber
-// and what to use instead for each of the five, and ends with 66: a failed job in CI.
+// A small service with five hidden blocking calls: each of them blocks the thread, and so delays every other fiber.
+// asyncio's debug mode reports a slow callback; `blocking-detector run -- find_the_blocker` prints the line, the fiber
+// and the replacement for each of the five, and exits with status 66, which fails a CI job.
 
 #include <coir/coir.hpp>
 
@@ -19,37 +19,37 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// 1: a client that came with its own retry loop.
+// 1: a client with its own retry loop.
 void charge_card() {
     std::this_thread::sleep_for(30ms);  // "back off a little"
 }
 
-// 2: a request over a socket that nobody has made non-blocking.
+// 2: a request over a blocking socket.
 std::string ask_warehouse(int connection) {
     std::array<char, 16> answer{};
     const ssize_t bytes = recv(connection, answer.data(), answer.size(), 0);
     return {answer.data(), bytes > 0 ? static_cast<std::size_t>(bytes) : 0};
 }
 
-// 3: a lock that another thread holds for long.
+// 3: a lock that another thread holds for a long time.
 std::mutex journal;
 void write_journal() {
     const std::lock_guard lock{journal};
     std::puts("journal: one more order");
 }
 
-// 4: "there is a program for that".
+// 4: an external program.
 void print_label() {
     if (std::system("sleep 0.05 && echo 'label: printed'") != 0) std::puts("label: no printer");
 }
 
-// 5: arithmetic that takes its time.
+// 5: a long computation.
 unsigned long sign(unsigned long order) {
     for (int round = 0; round < 200'000'000; ++round) order = (order ^ order >> 29) * 6364136223846793005U;
     return order;
 }
 
-// The rest of the world, on threads of its own: a warehouse that answers late, a thread that keeps the journal.
+// The environment of the service, on its own threads: a warehouse that answers late, a thread that holds the journal.
 class outside_world {
 public:
     outside_world() {
@@ -84,7 +84,7 @@ int main() {
     const outside_world world;
     coir::run([&] {
         auto heartbeat = coir::spawn({.name = "heartbeat"}, [] {
-            for (;;) coir::this_fiber::sleep_for(10ms);  // one of those who have to wait
+            for (;;) coir::this_fiber::sleep_for(10ms);  // a fiber that the blocking calls delay
         });
         coir::task_group orders;
         orders.spawn({.name = "payment"}, charge_card);

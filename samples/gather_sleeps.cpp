@@ -1,12 +1,12 @@
-// 100 fibers sleep for a second each, all at once: about one second in all.
+// 100 fibers sleep for a second each, concurrently: it takes about one second in total.
 //
 //     asyncio                                     coir
 //     await asyncio.sleep(1)                      coir::this_fiber::sleep_for(1s)
 //     await asyncio.gather(*[f(i) for i in r])    coir::gather(range_of_callables)
 //     await asyncio.gather(f(), g())              coir::gather(f, g), which returns a tuple
 //
-// asyncio.gather lets the others run on when one fails; coir::gather stops them and waits for them, as a TaskGroup
-// does.
+// When one call fails, asyncio.gather lets the others continue; coir::gather stops them and waits for them, like
+// asyncio.TaskGroup.
 
 #include <coir/coir.hpp>
 
@@ -17,7 +17,7 @@
 
 using namespace std::chrono_literals;
 
-// Stands for anything that takes its time and no processor: a query, a download.
+// Stands for any operation that takes time but no CPU, such as a query or a download.
 int slow_square(int number) {
     coir::this_fiber::sleep_for(1s);
     return number * number;

@@ -1,7 +1,7 @@
-// Requests as aiohttp makes them: a session with its connections, redirects, limits in time, TLS, and many at once.
+// HTTP requests in the style of aiohttp: a session with kept connections, redirects, timeouts, TLS and concurrency.
 //
-//     http_client            asks a small server of its own
-//     http_client URL...     asks these, all at once, http or https
+//     http_client            sends requests to a small server of its own
+//     http_client URL...     requests these URLs (http or https), all of them concurrently
 //
 //     aiohttp                                           here
 //     async with aiohttp.ClientSession() as session:    http_session session;
@@ -28,7 +28,7 @@ void show(const http_answer& response) {
               << "Body: " << response.text.substr(0, 15) << "...\n";
 }
 
-// The other side: as many requests on a connection as come.
+// The server: answers requests until the client closes the connection.
 void answer(coir::net::tcp_stream peer) try {
     coir::net::asio_stream stream{std::move(peer)};
     boost::beast::flat_buffer buffer;
@@ -45,7 +45,7 @@ void answer(coir::net::tcp_stream peer) try {
         response.prepare_payload();
         http::write(stream, response);
     }
-} catch (const boost::system::system_error&) {  // the client has ended the connection
+} catch (const boost::system::system_error&) {  // the client has closed the connection
 }
 
 void demonstrate() {

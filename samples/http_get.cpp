@@ -1,12 +1,12 @@
-// A real HTTP/1.1 request over TCP, written as if every call simply took its time.
+// A real HTTP/1.1 request over TCP, written as plain blocking code.
 //
-//     http_get                            asks a small server that the sample starts itself
-//     http_get http://host[:port]/path    asks that one
+//     http_get                            sends the request to a small server that the sample starts itself
+//     http_get http://host[:port]/path    requests that URL
 //
 //     asyncio                                        coir
 //     r, w = await asyncio.open_connection(h, p)     coir::net::tcp_stream::connect(h, p)
 //     w.write(b); await w.drain()                    stream.write_all(b)
-//     await r.read(n)                                stream.read_some(buffer): 0 at the end
+//     await r.read(n)                                stream.read_some(buffer): 0 at the end of the stream
 //     asyncio.start_server(handler, h, p)            coir::net::tcp_listener::bind({h, p}), and its serve(handler)
 
 #include <coir/coir.hpp>
@@ -32,7 +32,7 @@ bool read_more(coir::net::tcp_stream& stream, std::string& text) {
     return n > 0;
 }
 
-// The server's side of one connection; serve() runs it in a fiber of its own for each.
+// Handles one connection of the server; serve() runs it in a new fiber for each connection.
 void answer(coir::net::tcp_stream peer) {
     std::string request;
     while (request.find("\r\n\r\n") == std::string::npos) {
@@ -56,7 +56,7 @@ void get(std::string_view url) {
         if (read.ec != std::errc{}) throw std::invalid_argument{"not a port: " + std::string{text.substr(1)}};
     }
 
-    // The look-up of the name blocks a thread of coir's pool, and never this one.
+    // Name resolution blocks a thread of coir's pool, never this thread.
     auto stream = coir::net::tcp_stream::connect(host, port);
     std::cout << "connected to " << stream.remote_endpoint() << '\n';
     stream.write_all("GET " + path + " HTTP/1.1\r\nHost: " + authority + "\r\nConnection: close\r\n\r\n");
@@ -76,13 +76,13 @@ void get(std::string_view url) {
 
 int main(int argc, char** argv) try {
     coir::run([&] {
-        // One limit for all of it: the name, the connection, the request, the answer.
+        // One timeout for everything: name resolution, connection, request and answer.
         if (argc > 1) return coir::with_timeout(30s, [&] { get(argv[1]); });
 
-        auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});  // port 0: any free one
+        auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});  // port 0: any free port
         auto server = coir::spawn([&] { listener.serve(answer); });
         coir::with_timeout(30s, [&] { get("http://" + listener.local_endpoint().to_string() + "/hello?from=coir"); });
-    });  // the server is stopped and joined here, where its handle goes
+    });  // the destructor of the handle stops and joins the server here
 } catch (const std::exception& error) {
     std::cerr << "http_get: " << error.what() << '\n';
     return 1;

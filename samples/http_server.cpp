@@ -1,10 +1,11 @@
-// An HTTP/1.1 server on Boost.Beast, whose synchronous calls suspend fibers: keep-alive, pipelining, chunks, limits, files.
+// An HTTP/1.1 server on Boost.Beast, whose synchronous calls suspend fibers: keep-alive, pipelining, chunks, limits,
+// files.
 //
-//     http_server                              starts on a free port, asks itself a few things, and stops as by Ctrl-C
-//     http_server PORT [FOLDER [CHAIN KEY]]    serves until Ctrl-C: the files of FOLDER; over TLS, given a certificate
+//     http_server                              starts on a free port, sends itself some requests and a Ctrl-C
+//     http_server PORT [FOLDER [CHAIN KEY]]    serves the files of FOLDER until Ctrl-C; with a certificate, over TLS
 //
 //     /                13 bytes                       aiohttp                        coir and Beast
-//     /echo            what was sent to it            web.Request, web.Response      http::request, http::response
+//     /echo            the body of the request        web.Request, web.Response      http::request, http::response
 //     /chunks          a body in chunks               web.StreamResponse             http::make_chunk
 //     /files/PATH      a file of FOLDER               web.FileResponse               stream.sendfile
 
@@ -41,7 +42,7 @@ using error = beast::error_code;
 
 // ---- answers -----------------------------------------------------------------------------------------------------
 
-// "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
+// The current date, such as "Sun, 06 Nov 1994 08:49:37 GMT"; formatted once a second.
 const std::string& date() {
     static std::string text;
     static std::time_t made = 0;
@@ -75,7 +76,7 @@ void send_text(Stream& to, http::status status, std::string body, bool stays, ht
     send(to, made, asked_by);
 }
 
-// As a server does that does not know yet how much there will be.
+// Sends a body whose length is not known in advance.
 template <class Stream> void send_chunks(Stream& to, bool stays) {
     auto head = answer<http::empty_body>(http::status::ok, stays);
     head.chunked(true);
@@ -114,16 +115,16 @@ void send_file(Stream& to, const std::filesystem::path& path, const request& ask
     head.content_length(size);
     send(to, head);
     if (asked.method() == http::verb::head) return;
-    // By pieces, each with its limit in time: a large file may take its time, a reader that sleeps may not.
+    // Each piece has its own timeout: a large file may take long, but the client must not stop reading.
     constexpr std::uint64_t piece = 1 << 20;
     for (std::uint64_t sent = 0; sent < size;) {
         const std::uint64_t n = send_piece(to.next_layer(), file, sent, std::min(piece, size - sent));
-        if (n == 0) return to.next_layer().close();  // it is shorter now: no answer can follow such a body
+        if (n == 0) return to.next_layer().close();  // the file became shorter: close, as the body is incomplete
         sent += n;
     }
 }
 
-// FOLDER's file of that name, or nothing for a name that leads elsewhere.
+// The path of `name` in `folder`; nullopt if the name leads outside of the folder.
 std::optional<std::filesystem::path> inside(const std::filesystem::path& folder, std::string_view name) {
     const std::filesystem::path relative = std::filesystem::path{name}.lexically_normal();
     if (folder.empty() || relative.is_absolute() || relative.empty() || *relative.begin() == "..") return std::nullopt;
@@ -134,7 +135,7 @@ std::optional<std::filesystem::path> inside(const std::filesystem::path& folder,
 
 struct connection {
     net::tcp_stream& stream;
-    bool idle = false;  // between two requests
+    bool idle = false;  // waiting for the next request
 };
 
 net::tcp_stream& below(net::tcp_stream& stream) { return stream; }
@@ -146,7 +147,7 @@ struct server {
     std::list<connection*> connections{};
     bool stopping = false;
 
-    // Those that are in the middle of a request finish it; the others read the end of their stream.
+    // Connections with a request in progress finish it; idle ones read the end of the stream.
     void stop() {
         stopping = true;
         std::error_code gone;
@@ -156,7 +157,7 @@ struct server {
     }
 };
 
-// What a request that cannot be understood is told; nothing where there is nobody to tell.
+// The answer to a request that cannot be parsed; nullopt if the client is gone.
 std::optional<http::status> verdict(const error& ec) {
     if (ec == http::error::end_of_stream || ec == http::error::partial_message) return std::nullopt;
     if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
@@ -168,7 +169,7 @@ std::optional<http::status> verdict(const error& ec) {
     return is_about_http ? std::optional{http::status::bad_request} : std::nullopt;
 }
 
-// The head first: whoever expects a word before it sends the body gets it.
+// Reads the head first, and answers "100 Continue" to a client that expects it before it sends the body.
 template <class Stream>
 error read(Stream& from, beast::flat_buffer& buffer, http::request_parser<http::string_body>& parser) {
     error ec;
@@ -200,7 +201,8 @@ template <class Stream> void respond(const server& own, Stream& to, const reques
     send_text(to, http::status::not_found, "not here\n", stays, method);
 }
 
-// Whoever still sends would be answered with a reset, and might not see why: its words are heard out, but not for long.
+// Closes after an error. A client that is still sending would get a reset and might lose the answer, so its input is
+// read for a short time.
 template <class Stream> [[gnu::noinline]] void refuse(Stream& stream, http::status status) {
     send_text(stream, status, std::string{http::obsolete_reason(status)} + "\n", false);
     stream.expires_at(1s);
@@ -211,7 +213,8 @@ template <class Stream> [[gnu::noinline]] void refuse(Stream& stream, http::stat
     }
 }
 
-// One request and its answer; false where the connection is to end. What the client has sent ahead stays in the buffer.
+// Handles one request; returns false if the connection has to end. Data that the client has sent ahead stays in the
+// buffer.
 template <class Stream> bool exchange(const server& own, connection& on, Stream& stream, beast::flat_buffer& buffer) {
     error ec;
     if (buffer.size() == 0) {
@@ -253,12 +256,12 @@ void serve_connection(server& own, net::tcp_stream peer) try {
         converse(own, net::tls_stream::accept(*own.tls, std::move(peer), request_max));
     else
         converse(own, std::move(peer));
-} catch (const std::runtime_error&) {  // the peer is gone, does not read, or speaks no TLS: nobody is left to be told
+} catch (const std::runtime_error&) {  // the client is gone, does not read, or does not speak TLS
 }
 
-// ---- what it shows when nobody else asks -------------------------------------------------------------------------
+// ---- demonstration -----------------------------------------------------------------------------------------------
 
-// The answers to what is sent, as many as there should be.
+// Sends a text, and reads the expected number of answers.
 void ask(const net::endpoint& where, const std::string& what, std::string_view sent, int answers = 1) {
     auto connected = net::tcp_stream::connect(where, 10s);
     net::asio_stream<net::tcp_stream&> stream{connected};
@@ -298,7 +301,7 @@ std::filesystem::path folder_of_its_own() {
 
 int main(int argc, char** argv) try {
     rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);  // many shells allow a process 1024 descriptors unless it asks for more
+    getrlimit(RLIMIT_NOFILE, &files);  // raise the soft limit of descriptors, which is often 1024
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
 
@@ -322,7 +325,7 @@ int main(int argc, char** argv) try {
             std::raise(SIGINT);
         }
         interrupt.wait();
-        listener.close();  // no new ones, and serve() returns when those that are there have ended
+        listener.close();  // accepts no new connections; serve() returns when the existing ones have ended
         own.stop();
         const bool in_time = serving.wait_for(grace) == std::future_status::ready;
         std::cout << (in_time ? "every request was answered\n" : "some did not end in time\n");

@@ -1,11 +1,11 @@
-// The life of a fiber, shown by dump_fibers() at each stage: spawned, running, ready, parked, finished.
+// The states of a fiber, as dump_fibers() shows them: spawned, running, ready, parked, finished.
 //
 //     asyncio                          coir
-//     c = work()                       any callable: nothing runs, nothing has to be awaited
+//     c = work()                       any callable: nothing runs yet, and it need not be awaited
 //     t = asyncio.create_task(c)       auto fiber = coir::spawn(work)
 //     await asyncio.sleep(0)           coir::this_fiber::yield()
 //     t.done()                         fiber.done()
-//     await t                          fiber.get(), or fiber.join() when only its end matters
+//     await t                          fiber.get(), or fiber.join() without the result
 //     asyncio.all_tasks()              coir::dump_fibers(std::cout)
 
 #include <coir/coir.hpp>
@@ -22,8 +22,8 @@ void show(const char* what) {
 
 int main() {
     coir::run([] {
-        // A coroutine object of asyncio is already half a task, and complains when nobody awaits it. A callable is a
-        // value like any other: copy it, keep it, drop it.
+        // A coroutine object of asyncio must be awaited, or Python warns. A callable is an ordinary value: it may be
+        // copied, kept or dropped.
         const auto work = [] {
             show("3. running: the worker has the thread; main waits for its end");
             coir::this_fiber::yield();
@@ -35,7 +35,7 @@ int main() {
         auto worker = coir::spawn({.name = "worker"}, work);
         show("2. spawned: the worker begins when main first waits; until then it has no stack");
 
-        // Runs after the worker, each time that the worker lets go of the thread.
+        // Runs each time the worker yields or waits.
         auto observer = coir::spawn({.name = "observer"}, [] {
             show("4. ready: the worker has yielded, and goes on as soon as this fiber waits");
             coir::this_fiber::yield();

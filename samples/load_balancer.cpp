@@ -1,7 +1,8 @@
-// An nginx in front of three prefork servers: one of them is taken away under load, and nothing is lost.
+// An nginx in front of three prefork servers: one of them is shut down under load, and no request is lost.
 //
-// The server drains: it takes nobody any more, answers what was asked, with "Connection: close", and ends. nginx passes
-// it over, and asks the next one where a connection that it had kept open has ended just then.
+// The server drains: it accepts no new connection, answers the requests in progress with "Connection: close", and ends.
+// nginx then skips it. If a connection that nginx had kept open closes at that moment, nginx repeats the request on the
+// next server.
 //
 //     nginx in front of gunicorn                   here
 //     upstream { server ...; keepalive 16; }       the same
@@ -62,7 +63,7 @@ void demonstrate(const std::filesystem::path& folder) {
         endpoints.push_back(made.wait_for_endpoint());
         for (int i = 0; i < 2; ++i) made.wait_for("is ready");
     }
-    const auto at = coir::net::tcp_listener::bind({"127.0.0.1", 0}).local_endpoint();  // free, most likely
+    const auto at = coir::net::tcp_listener::bind({"127.0.0.1", 0}).local_endpoint();  // most likely still free
     coir::io::replace_file(folder / "nginx.conf", configuration(folder, at.port(), endpoints));
     auto nginx = start_server({"/usr/sbin/nginx", "-c", folder / "nginx.conf", "-e", "stderr"}, "nginx-light");
     wait_until_ready(nginx, [&] { get(at); });

@@ -1,14 +1,14 @@
-// Three stages on three cores: one makes pages, one works on them, one gathers what has become of them.
+// Three stages on three cores: the first produces pages, the second processes them, the third collects the results.
 //
 //     asyncio                                            coir
-//     multiprocessing.Queue(maxsize=8), and a pickle     coir::concurrent_channel<T> ch{8}: the value itself is moved
-//       for each value
-//     queue.put(x), in a thread of its own               ch.send(x): waits while the channel is full, others run
-//     None in the queue, to end                          ch.close()
+//     multiprocessing.Queue(maxsize=8), which pickles    coir::concurrent_channel<T> ch{8}: moves the value itself
+//       each value
+//     queue.put(x), in a thread of its own               ch.send(x): waits while the channel is full; others run
+//     None in the queue, as the end                      ch.close()
 //     asyncio.wait(..., FIRST_COMPLETED)                 coir::select(coir::on_recv(ch, f), coir::on_timeout(1s, g))
 //
-// A channel is all that two stages share. A fast stage is held back by a slow one: no more pages are on their way than
-// the channels have room for, however many there are in all.
+// Two stages share only a channel. A slow stage holds back a fast one: the capacity of the channels limits the number
+// of pages in progress, however many pages there are in total.
 
 #include <coir/coir.hpp>
 
@@ -30,7 +30,7 @@ struct page {
     std::string text;
     std::uint64_t sum = 0;
 };
-using page_ptr = std::unique_ptr<page>;  // what is sent has one owner at a time
+using page_ptr = std::unique_ptr<page>;  // a page has one owner at a time
 
 std::atomic<int> on_their_way{0};
 std::atomic<int> most_on_their_way{0};
@@ -43,7 +43,7 @@ void make_pages(coir::concurrent_channel<page_ptr>& out) {
     out.close();
 }
 
-// Computes, on a core of its own: nobody else's fibers are held up.
+// Computes on a core of its own, so it delays no other fibers.
 void work_on_pages(coir::concurrent_channel<page_ptr>& in, coir::concurrent_channel<page_ptr>& out) {
     for (page_ptr& each : in) {
         each->sum = 14695981039346656037u;  // FNV-1a
@@ -56,7 +56,7 @@ void work_on_pages(coir::concurrent_channel<page_ptr>& in, coir::concurrent_chan
     out.close();
 }
 
-// Gathers, and says how far it is while it does.
+// Collects the pages, and shows the progress.
 void gather_pages(coir::concurrent_channel<page_ptr>& in) {
     int done = 0;
     bool in_order = true;
@@ -81,6 +81,6 @@ int main() {
         if (core == 1) work_on_pages(made, finished);
         if (core == 2) gather_pages(finished);
     });
-    const bool bounded = most_on_their_way <= 8 + 8 + 3;  // in the channels, and one in the hands of each stage
+    const bool bounded = most_on_their_way <= 8 + 8 + 3;  // two channels of 8, and one page in each stage
     std::printf("no more than %s were on their way at once\n", bounded ? "19" : "THEY SHOULD");
 }

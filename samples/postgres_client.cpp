@@ -1,7 +1,7 @@
 // libpq, PostgreSQL's own C client, on fibers, with a server that the sample starts.
 //
-// asyncio has asyncpg, which was written for it. libpq was not written for fibers either, but it has a non-blocking
-// mode: where its manual says to wait for the socket, coir::io::wait_readable and wait_writable do.
+// asyncio needs asyncpg, a client written for it. libpq was not written for fibers, but it has a non-blocking mode:
+// where its manual says to wait for the socket, call coir::io::wait_readable or wait_writable.
 //
 //     asyncpg                                    here
 //     await asyncpg.connect(dsn)                 connect(dsn): PQconnectStart, PQconnectPoll
@@ -47,7 +47,7 @@ connection connect(const std::string& where) {
     return made;
 }
 
-// One query with one number, and its one answer. A connection is used by one fiber at a time.
+// Sends a query with one number, and returns its single result. Only one fiber may use a connection at a time.
 int query(PGconn& c, const char* sql, int number) {
     const std::string text = std::to_string(number);
     const std::array<const char*, 1> values{text.c_str()};
@@ -92,7 +92,7 @@ void show(const std::string& where) {
     std::printf("meanwhile a fiber that sleeps 10 ms at a time ran %d times\n", ticks);
 }
 
-// Where Debian puts them, the newest first; or wherever PATH leads.
+// Finds the server's programs where Debian installs them, the newest version first; otherwise through PATH.
 std::string program(const std::string& name) {
     std::string found = name;
     std::error_code none;
@@ -103,7 +103,7 @@ std::string program(const std::string& name) {
     return found;
 }
 
-// PostgreSQL does not run as root: there, as the user that its package has made.
+// PostgreSQL refuses to run as root; then it runs as the user that its package has created.
 std::vector<std::string> as_its_user(std::vector<std::string> command) {
     if (::geteuid() == 0) {
         const std::vector<std::string> become{"setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups",
@@ -131,7 +131,7 @@ int main() try {
         const std::string where = "host=" + folder.path.native() + " user=me dbname=postgres gssencmode=disable";
         wait_until_ready(server, [&] { connect(where); });
         show(where);
-        server.send_signal(SIGINT);  // by which it ends at once
+        server.send_signal(SIGINT);  // fast shutdown
         server.wait(10s);
     });
 } catch (const std::exception& error) {

@@ -1,7 +1,7 @@
-// A server of several processes, which one of them looks after: workers that die come back, and all of them are
-// replaced without a request that fails.
+// A server of several worker processes and a parent that supervises them: the parent restarts workers that die, and can
+// replace all of them without failing a request.
 //
-//     prefork_server          starts itself on a free port, kills a worker, and replaces all under the load of wrk
+//     prefork_server          starts itself on a free port, kills a worker, and replaces all workers under load
 //     prefork_server 8000     serves on 127.0.0.1:8000 until Ctrl-C; try it with: kill -HUP
 //
 //     gunicorn                                     coir
@@ -9,7 +9,7 @@
 //     --timeout, --graceful-timeout                prefork_options::start_limit, grace
 //     kill -TERM, -HUP                             the same
 //     def app(environ, start_response)             main(worker&), in each process, and self.serve(handler)
-//     (a worker that boots badly, again and again) restart_policy
+//     (a worker that keeps failing at start)       restart_policy
 
 #include <coir/coir.hpp>
 
@@ -34,7 +34,7 @@ int serve(std::uint16_t port) {
         std::clog << workers.size() << " workers, " << all.fibers_alive << " fibers" << std::endl;
     };
     const auto main = [](coir::worker& self) {
-        // What a server needs is read and opened here, by each worker, and anew after each SIGHUP.
+        // Read configuration and open resources here: each worker does so when it starts, also after a SIGHUP.
         self.serve(coir::limit{1000},
                    [&](coir::net::tcp_stream peer) { answer_requests(self, std::move(peer), "Hello, world\n"); });
     };

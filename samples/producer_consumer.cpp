@@ -1,15 +1,15 @@
-// Fibers that hand values to each other through channels.
+// Fibers that pass values to each other through channels.
 //
 //     asyncio                          coir
 //     q = asyncio.Queue(maxsize=2)     coir::channel<T> q{2}
 //     await q.put(x)                   q.send(x): waits while the channel is full
 //     await q.get()                    q.recv(): std::optional<T>, empty once closed and drained
 //     while True: x = await q.get()    for (T& x : q)
-//     a None in the queue, to end      q.close()
+//     a None in the queue, as the end  q.close()
 //     asyncio.TaskGroup()              coir::task_group
 //
-// Only fibers of one thread use such a channel, so there is no lock in it. A capacity of 0 is a rendezvous: send()
-// returns when somebody has taken the value. Here a queue of asyncio would have no limit at all.
+// Only fibers of one thread use such a channel, so it needs no lock. A capacity of 0 is a rendezvous: send() returns
+// when a receiver has taken the value. (For a queue of asyncio, maxsize 0 means unlimited.)
 
 #include <coir/coir.hpp>
 
@@ -21,7 +21,7 @@
 
 using namespace std::chrono_literals;
 
-// The producer could make thousands of values a millisecond; the channel holds it back to the consumer's pace.
+// The producer could make thousands of values per millisecond; the channel slows it down to the consumer's pace.
 void show_back_pressure() {
     std::printf("a fast producer, a channel for 2 values, a consumer that takes 10 ms for each:\n");
     coir::channel<int> numbers{2};
@@ -39,7 +39,7 @@ void show_back_pressure() {
     producer.get();
 }
 
-// Many to many: jobs go to whichever worker is free, first come, first served.
+// Many to many: each job goes to a free worker, in the order in which the workers became free.
 void show_workers() {
     constexpr int jobs_each = 1000;
     coir::channel<int> jobs{16};
@@ -50,7 +50,7 @@ void show_workers() {
     for (std::size_t me = 0; me < done.size(); ++me) {
         workers.spawn({.name = "worker " + std::to_string(me)}, [&, me] {
             for (const int job : jobs) {
-                if (job % 100 == 0) coir::this_fiber::sleep_for(1ms);  // a hard one
+                if (job % 100 == 0) coir::this_fiber::sleep_for(1ms);  // a slow job
                 results.send(2L * job);
                 ++done[me];
             }
@@ -62,7 +62,7 @@ void show_workers() {
             for (int i = 0; i < jobs_each; ++i) jobs.send(first + 3 * i);
         });
     }
-    // Who closes: the one that knows when the last value is sent. Closing lets the next stage drain and end by itself.
+    // The fiber that knows that the last value was sent closes the channel. The next stage then drains it and ends.
     auto closer = coir::spawn([&] {
         producers.wait();
         jobs.close();

@@ -1,7 +1,7 @@
 // An unmodified client library on fibers: hiredis, the C client of Redis, with a redis-server that the sample starts.
 //
-// asyncio needs a client written for it. Here any with a non-blocking mode fits: it reads and writes its descriptor
-// itself, and where it would have to wait, coir::io::wait_readable or wait_writable does. See `command`.
+// asyncio needs a client written for it. coir works with any client that has a non-blocking mode: the client reads and
+// writes its descriptor itself, and where it would wait, call coir::io::wait_readable or wait_writable. See `command`.
 
 #include <coir/coir.hpp>
 
@@ -28,12 +28,12 @@ void check(const redisContext& c, int result) {
     if (result != REDIS_OK) throw std::runtime_error{std::string{"redis: "} + c.errstr};
 }
 
-// Sends a command and waits for its reply. A connection is used by one fiber at a time.
+// Sends a command and waits for its reply. Only one fiber may use a connection at a time.
 template <class... A> auto command(redisContext& c, const char* format, A... arguments) {
     redisAppendCommand(&c, format, arguments...);
     for (int sent = 0; check(c, redisBufferWrite(&c, &sent)), sent == 0;) coir::io::wait_writable(c.fd);
     void* reply = nullptr;
-    while (check(c, redisGetReply(&c, &reply)), reply == nullptr) {  // none has arrived in full
+    while (check(c, redisGetReply(&c, &reply)), reply == nullptr) {  // no complete reply yet
         coir::io::wait_readable(c.fd);
         check(c, redisBufferRead(&c));
     }
@@ -52,17 +52,18 @@ void show(const std::string& path) {
         for (;; ++ticks) coir::this_fiber::sleep_for(10ms);
     });
 
-    // A connection for each fiber: their waits overlap, and the ticker goes on.
+    // One connection per fiber: their waits overlap, and the ticker continues.
     const auto began = coir::clock::now();
     coir::gather(std::vector(50, [&] {
         const connection own = connect(path);
-        command(*own, "BLPOP empty-list 1");  // redis waits for a second, and nothing comes
+        command(*own, "BLPOP empty-list 1");  // blocks in redis for a second, as the list stays empty
     }));
     const double took = std::chrono::duration<double>(coir::clock::now() - began).count();
     std::printf("50 fibers, each waiting 1 s for redis, took %.2f s; one after the other: 50 s\n", took);
     std::printf("meanwhile a fiber that sleeps 10 ms at a time ran %d times\n", ticks);
 
-    // Or a few for all: each fiber takes one out of a channel, and puts it back. Others wait meanwhile, and no thread.
+    // A pool of connections: each fiber receives one from a channel, and sends it back. The other fibers wait; the
+    // thread does not.
     coir::channel<connection> pool{10};
     for (int i = 0; i < 10; ++i) pool.send(connect(path));
     coir::gather(std::vector(1000, [&] {

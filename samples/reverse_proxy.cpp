@@ -1,11 +1,11 @@
-// A reverse proxy: passes each request to one of several servers and the answer back, piece by piece as they come.
+// A reverse proxy: forwards each request to one of several servers, and the answer back, piece by piece.
 //
-//     reverse_proxy                      starts two servers, itself in front of them, and a client; then stops one server
+//     reverse_proxy                      starts two servers, a proxy and a client; then stops one server
 //     reverse_proxy PORT SERVER...       serves until Ctrl-C: reverse_proxy 8000 127.0.0.1:8001 127.0.0.1:8002
 //
-// Connections stay open on both sides. A server that does not answer is passed over for a while; where none is left the
-// client reads 502, or 504 for one that is too slow. WebSockets are connected through, after which the bytes pass by in
-// the kernel.
+// Connections stay open on both sides. A server that does not answer is skipped for a while. If no server answers, the
+// client gets status 502; if a server is too slow, 504. For a WebSocket, the proxy connects both sides, and the kernel
+// forwards the bytes (splice).
 
 #include <coir/coir.hpp>
 #include <coir/net/asio.hpp>
@@ -31,16 +31,16 @@ using boost::system::system_error;
 
 constexpr auto idle_max = 60s, step_max = 30s, connect_max = 3s, rest_of_failed = 5s;
 constexpr std::size_t connections_max = 10'000;
-constexpr auto no_limit =
-    std::numeric_limits<std::uint64_t>::max();  // of what only passes by; none at all fails in Boost 1.74
+// The body limit, as the proxy does not store bodies. boost::none fails in Boost 1.74.
+constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
 
 struct connection {
     explicit connection(net::tcp_stream connected) : tcp{std::move(connected)} {}
     net::tcp_stream tcp;
     net::asio_stream<net::tcp_stream&> stream{tcp};
-    beast::flat_buffer ahead{64 << 10};  // what was read and not yet used
+    beast::flat_buffer ahead{64 << 10};  // bytes that were read and not yet parsed
 
-    // Whether the other side has neither ended it nor said something that nobody asked for.
+    // Whether the connection is still open and has no unexpected data.
     bool is_quiet() {
         std::byte unexpected;
         std::error_code ec;
@@ -68,7 +68,7 @@ struct proxy {
     std::vector<server> servers{};
     std::size_t next = 0;
 
-    // A connection to the next of them that has one to give.
+    // Returns a connection to the next server that accepts one. Skips servers that failed recently, unless all failed.
     std::pair<server*, std::unique_ptr<connection>> connect() {
         for (const bool desperate : {false, true}) {
             for (std::size_t i = 0; i < servers.size(); ++i) {
@@ -86,7 +86,7 @@ struct proxy {
     }
 };
 
-// What belongs to one connection, and not to the message (RFC 9110, section 7.6.1).
+// Removes the header fields that describe one connection and not the message (RFC 9110, section 7.6.1).
 template <class Message> void drop_hop_by_hop(Message& message) {
     for (const std::string name : {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade"})
         message.erase(name);
@@ -99,7 +99,7 @@ void answer(connection& client, http::status status) {
     http::write(client.stream, made);
 }
 
-// Passes the rest of a message on, of which the head has been read and changed.
+// Forwards a message whose head has been read and changed: writes the head, then forwards the body.
 template <bool is_request>
 void pass_on(connection& from, http::parser<is_request, http::buffer_body>& message, connection& to) {
     http::serializer<is_request, http::buffer_body> out{message.get()};
@@ -120,7 +120,7 @@ void pass_on(connection& from, http::parser<is_request, http::buffer_body>& mess
     }
 }
 
-// From now on they talk with each other, about whatever it is.
+// Forwards all bytes between the two connections, in both directions, until both ends close.
 void connect_through(connection& client, connection& upstream) {
     client.tcp.write_all(std::string{static_cast<const char*>(upstream.ahead.data().data()), upstream.ahead.size()});
     upstream.tcp.write_all(std::string{static_cast<const char*>(client.ahead.data().data()), client.ahead.size()});
@@ -136,7 +136,7 @@ void connect_through(connection& client, connection& upstream) {
 
 bool is_timeout(const system_error& failure) { return failure.code() == boost::asio::error::timed_out; }
 
-// One request and its answer; false where the client's connection is to end.
+// Handles one request; returns false if the client's connection has to end.
 bool exchange(proxy& own, connection& client) {
     http::request_parser<http::buffer_body> request;
     request.header_limit(16 << 10);
@@ -182,7 +182,7 @@ bool exchange(proxy& own, connection& client) {
     const bool switches = given.result() == http::status::switching_protocols, lasts = given.keep_alive();
     if (!switches) {
         drop_hop_by_hop(given);
-        if (given.need_eof()) given.chunked(true);  // the end of that connection is not to be the end of this one
+        if (given.need_eof()) given.chunked(true);  // the client's connection stays open after the body
         given.keep_alive(stays);
     }
     pass_on(*upstream, response, client);
@@ -195,10 +195,10 @@ void serve_connection(proxy& own, net::tcp_stream peer) try {
     connection client{std::move(peer)};
     while (exchange(own, client)) {
     }
-} catch (const std::runtime_error&) {  // one of them is gone in the middle: nobody is left to be told
+} catch (const std::runtime_error&) {  // client or server closed in the middle: no one to answer
 }
 
-// ---- what it shows when nobody else asks -------------------------------------------------------------------------
+// ---- demonstration -----------------------------------------------------------------------------------------------
 
 struct small_server {
     explicit small_server(std::string its_name) : name{std::move(its_name)} {}

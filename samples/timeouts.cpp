@@ -1,4 +1,4 @@
-// How a fiber is made to give up: by a stop, by a limit in time; and how it finishes what must be finished.
+// How to interrupt a fiber, with a stop or a timeout, and how a fiber completes work that must not be interrupted.
 //
 //     asyncio                                  coir
 //     task.cancel()                            fiber.request_stop()
@@ -6,10 +6,10 @@
 //     await asyncio.wait_for(c, 0.1)           coir::with_timeout(100ms, f), or a deadline as a call's last argument
 //     except asyncio.TimeoutError              catch (const coir::timed_out&)
 //     async with asyncio.timeout(0.1)          coir::timeout_scope scope{100ms}
-//     await asyncio.shield(c)                  coir::shield_scope: what is inside is not interrupted
+//     await asyncio.shield(c)                  coir::shield_scope: no interruption inside the scope
 //
-// coir::cancelled is no std::exception, so that `catch (const std::exception&)` does not swallow it by mistake; and a
-// stop stays: the next wait throws it again, until the fiber has ended.
+// coir::cancelled is not a std::exception, so `catch (const std::exception&)` does not swallow it by mistake. A stop is
+// permanent: each following wait throws it again, until the fiber has ended.
 
 #include <coir/coir.hpp>
 
@@ -54,7 +54,7 @@ void show_limits() {
     }
     coir::channel<int> silent;
     try {
-        silent.recv(100ms);  // the same limit, for one call
+        silent.recv(100ms);  // the same timeout for one call
     } catch (const coir::timed_out&) {
         std::printf("  channel::recv(100ms) threw coir::timed_out after %.2f s\n", seconds_since(began));
     }
@@ -67,7 +67,7 @@ void show_scope() {
     try {
         for (;; ++steps) coir::this_fiber::sleep_for(20ms);
     } catch (const coir::scope_expired&) {
-        if (!limit.expired()) throw;  // the limit of a scope around this one
+        if (!limit.expired()) throw;  // the limit of an outer scope has expired
         std::printf("  %d steps were done when the scope expired\n", steps);
     }
 }
@@ -78,10 +78,10 @@ void show_shield() {
         {
             const coir::shield_scope together;
             std::printf("  step 1: taken from one account\n");
-            coir::this_fiber::sleep_for(50ms);  // would throw, but for the shield
+            coir::this_fiber::sleep_for(50ms);  // would throw without the shield
             std::printf("  step 2: added to the other\n");
         }
-        coir::this_fiber::throw_if_stopped();  // the stop comes through at the first chance after the shield
+        coir::this_fiber::throw_if_stopped();  // the first cancellation point after the shield throws
         std::printf("  never printed\n");
     });
     coir::this_fiber::sleep_for(10ms);

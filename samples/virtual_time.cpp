@@ -1,8 +1,8 @@
-// A test of an hour's patience that takes no time. In virtual time the clock stands still while a fiber runs, and jumps
-// when all of them wait: sleeps, deadlines and time-outs are as long as ever by coir::clock, and pass at once. The code
-// under test does not know.
+// A test of an hour's timeout that takes no time. In virtual time the clock stands still while a fiber runs, and jumps
+// to the next timer when all fibers wait. By coir::clock, sleeps, deadlines and timeouts keep their length, but they
+// pass at once. The code under test needs no change.
 //
-//     asyncio, with a loop made for tests             coir
+//     asyncio, with an event loop for tests           coir
 //     looptime, or a patched loop.time()              coir::run({.clock = coir::clock_mode::virtual_time}, main)
 //     (nothing of its own)                            coir::test::explore(1000, test), COIR_SEED=n
 
@@ -14,7 +14,7 @@
 
 using namespace std::chrono_literals;
 
-// What is tested: asks again after 1 s, 2 s, 4 s, ... but gives up after an hour.
+// The code under test: repeats a request after 1 s, 2 s, 4 s, ..., and gives up after an hour.
 template <class F> int ask_with_patience(F&& ask) {
     return coir::with_timeout(1h, [&] {
         for (auto pause = 1s;; pause *= 2) {
@@ -51,14 +51,14 @@ void show_patience() {
     std::printf("by the clock on the wall: %s\n", at_once ? "no time at all" : "too long");
 }
 
-// Two customers and one seat. To look and to take are two steps, with a wait between them: in the usual order the
-// second customer comes late enough, and every test passes.
+// A race: two customers book one seat. The check and the booking are two steps, with a wait between them. In the usual
+// order the second customer comes late enough, and every test passes.
 void book_the_last_seat() {
     int seats = 1;
     const auto book = [&](int pages_read_first) {
         for (int page = 0; page < pages_read_first; ++page) coir::this_fiber::yield();
         if (seats == 0) return;
-        coir::this_fiber::yield();  // asks for the payment, and does not look again
+        coir::this_fiber::yield();  // waits for the payment, and does not check the seat again
         --seats;
     };
     coir::gather([&] { book(0); }, [&] { book(3); });
@@ -76,12 +76,12 @@ void show_search() {
         });
         std::printf("explore: nothing found in %d orders\n", runs);
     } catch (const std::logic_error& failure) {
-        std::printf("explore, order %d: %s\n", runs, failure.what());  // the log says how to see it again
+        std::printf("explore, order %d: %s\n", runs, failure.what());  // the log shows how to reproduce it
     }
 }
 
 int main() {
-    std::setbuf(stdout, nullptr);  // in order with the log, which goes to standard error
+    std::setbuf(stdout, nullptr);  // keep the order with the log, which goes to standard error
     show_patience();
     show_search();
 }

@@ -1,6 +1,6 @@
-// A chat over WebSockets, by Boost.Beast: whoever opens the page talks with all the others.
+// A chat over WebSockets, with Boost.Beast: everyone who opens the page chats with all others.
 //
-//     websocket_chat         starts on a free port, and three of its own clients talk with each other
+//     websocket_chat         starts on a free port, and runs three clients that chat with each other
 //     websocket_chat PORT    serves http://127.0.0.1:PORT/ until Ctrl-C: open it in two windows
 //
 //     aiohttp                                     coir and Beast
@@ -47,9 +47,9 @@ document.getElementById('form').onsubmit = event => {
 </script>
 )";
 
-// A connection whose writes never wait: they are kept, and a fiber sends them. So one who does not read holds up nobody
-// else, and what is written for the chat does not get into the middle of an answer to a ping. Who reads too little for
-// too long is out.
+// A connection whose writes never wait: they go to a buffer, and a fiber sends the buffer. So a client that does not
+// read delays no other client, and a chat message is never written into the middle of the answer to a ping. A client
+// that reads too slowly is disconnected.
 class buffered_stream {
 public:
     explicit buffered_stream(net::tcp_stream stream) : stream_{std::move(stream)} {}
@@ -74,7 +74,7 @@ public:
         news_.set();
     }
 
-    // Until all is sent, or the peer has had its time.
+    // Waits until everything is sent, or for ten seconds.
     void finish() {
         std::error_code ec;
         shutdown(net::shut::write, ec);
@@ -111,7 +111,7 @@ struct room {
     std::set<chat_socket*> sockets{};
 
     void say(const std::string& text) {
-        beast::error_code gone;  // its own fiber will see
+        beast::error_code gone;  // ignored: the fiber of that socket gets the error too
         for (chat_socket* each : sockets) each->write(boost::asio::buffer(text), gone);
     }
 };
@@ -163,14 +163,14 @@ void serve_connection(room& all, net::tcp_stream peer) try {
         http::write(adapted, response);
     }
     stream.finish();
-} catch (const boost::system::system_error&) {  // the peer is gone
+} catch (const boost::system::system_error&) {  // the client is gone
 }
 
-// ---- three of its own --------------------------------------------------------------------------------------------
+// ---- demonstration: three clients --------------------------------------------------------------------------------
 
 struct guest {
     std::string name;
-    int lines;  // that it reads before it goes
+    int lines;  // number of lines that the client reads before it leaves
     coir::event is_here{};
 };
 

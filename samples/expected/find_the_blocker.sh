@@ -1,4 +1,4 @@
-# The sample under the tool, and which of its five blockers that has found.
+# Runs the sample under blocking-detector, and prints which of its five blocking calls the tool found.
 program=$1
 detector=$(dirname "$program")/../tools/blocking-detector/blocking-detector
 [ -x "$detector" ] || { echo "$detector is not built"; exit 1; }

@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 
-/// "4\r\nWiki\r\n0\r\n\r\n" is "Wiki": the form in which a server sends a body whose length it does not know beforehand
-/// (RFC 9112, section 7.1). Trailers are passed over. Throws `std::runtime_error` where it is not of that form, or not
-/// whole.
+/// Decodes a chunked body, the form for bodies whose length is not known in advance (RFC 9112, section 7.1):
+/// "4\r\nWiki\r\n0\r\n\r\n" is "Wiki". Ignores trailers. Throws `std::runtime_error` if the body is malformed or
+/// incomplete.
 inline std::string join_chunks(std::string_view rest) {
     std::string body;
     for (;;) {

@@ -20,14 +20,14 @@
 #include <variant>
 #include <vector>
 
-/// A connection, plain or by TLS.
+/// A connection, plain or with TLS.
 class http_connection {
 public:
     http_connection(const url& to, const coir::net::tls_context& tls, coir::deadline until)
         : stream_{to.is_secure ? either{coir::net::tls_stream::connect(tls, to.host, to.port, until)}
                                : either{coir::net::tcp_stream::connect(to.host, to.port, until)}} {}
 
-    // What an `asio_stream` asks for.
+    // The operations that `asio_stream` requires.
     template <class Places> std::size_t read_some(Places into, coir::deadline until, std::error_code& ec) {
         return std::visit([&](auto& stream) { return stream.read_some(into, until, ec); }, stream_);
     }
@@ -35,7 +35,7 @@ public:
         return std::visit([&](auto& stream) { return stream.write_some(from, until, ec); }, stream_);
     }
 
-    /// Whether the server has neither ended it nor said something that nobody asked for.
+    /// Whether the connection is still open and has no unexpected data.
     [[nodiscard]] bool is_quiet() {
         std::error_code ec;
         std::byte unexpected;
@@ -48,7 +48,7 @@ private:
     either stream_;
 };
 
-/// What a server has answered, in the end.
+/// The final answer of a server.
 struct http_answer {
     int status = 0;
     boost::beast::http::fields headers{};
@@ -56,24 +56,24 @@ struct http_answer {
     url from{};  // after redirects
 };
 
-/// What aiohttp calls a ClientSession: requests on connections that are kept and shared, with redirects, limits and
-/// TLS. For any number of fibers of one scheduler.
+/// The counterpart of aiohttp's ClientSession: sends requests over kept and shared connections, with redirects,
+/// timeouts and TLS. Any number of fibers of one scheduler may use it.
 class http_session {
 public:
     struct options {
-        std::ptrdiff_t connections_per_server = 10;  // requests beyond wait for their turn
+        std::ptrdiff_t connections_per_server = 10;  // further requests wait
         std::uint64_t body_max = 10 << 20;
         int redirects_max = 10;
-        std::optional<coir::net::tls_context> tls{};  // none: the system's authorities
+        std::optional<coir::net::tls_context> tls{};  // default: trusts the certificate authorities of the system
     };
 
     http_session() : http_session{options{}} {}
     explicit http_session(options chosen)
         : options_{std::move(chosen)}, tls_{options_.tls ? *options_.tls : coir::net::tls_context::client()} {}
 
-    /// All of it within `until`: the turn, the name, the connection, redirects, the answer. Throws `coir::timed_out`,
-    /// `std::system_error` and `boost::system::system_error`, `std::invalid_argument` for what is no URL, and
-    /// `std::runtime_error` for too many redirects.
+    /// `until` limits the whole request: waiting for a free connection, name resolution, connecting, redirects and the
+    /// answer. Throws `coir::timed_out`, `std::system_error` and `boost::system::system_error`, `std::invalid_argument`
+    /// if the URL is malformed, and `std::runtime_error` after too many redirects.
     http_answer get(std::string_view where, coir::deadline until = std::chrono::seconds{30}) {
         return ask(boost::beast::http::verb::get, where, {}, until);
     }
@@ -90,7 +90,7 @@ private:
     struct server {
         explicit server(std::ptrdiff_t most) noexcept : turns{most} {}
         coir::counting_semaphore<> turns;
-        std::vector<connection> idle;  // the last used one last
+        std::vector<connection> idle;  // the most recently used one is the last
     };
 
     http_answer ask(verb method, std::string_view where, std::string body, coir::deadline until) {
@@ -116,7 +116,7 @@ private:
         } const ours{of.turns};
 
         while (connection kept = take(of)) {
-            // The server may end it just now: then nothing was done, and it is asked anew.
+            // The server may close a kept connection at any time; then the request was not handled, and is sent again.
             if (auto answer = exchange(std::move(kept), of, method, to, body, until)) return *std::move(answer);
         }
         auto made = std::make_unique<http_connection>(to, tls_, until);
@@ -136,7 +136,7 @@ private:
         return nullptr;
     }
 
-    /// Nothing where the server has ended the connection before it said anything.
+    /// Returns nullopt if the server closed the connection before it answered.
     std::optional<http_answer> exchange(connection by, server& of, verb method, const url& to, const std::string& body,
                                         coir::deadline until) {
         namespace http = boost::beast::http;

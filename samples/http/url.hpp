@@ -6,18 +6,17 @@
 #include <string>
 #include <string_view>
 
-/// "https://host:port/path?query", taken apart (RFC 3986). What a client needs of it, and no more: no user, no
-/// fragment.
+/// A parsed URL "https://host:port/path?query" (RFC 3986). Only the parts that a client needs: no user, no fragment.
 struct url {
     bool is_secure = false;
-    std::string host;  // an IPv6 address without its brackets
+    std::string host;  // for an IPv6 address: without brackets
     std::uint16_t port = 80;
-    std::string target = "/";  // path and query, as a request has them
+    std::string target = "/";  // path and query, as sent in a request
 
-    /// Throws `std::invalid_argument` with the text for what is no http or https URL.
+    /// Throws `std::invalid_argument`, which contains the text, if it is not an http or https URL.
     static url parse(std::string_view text);
 
-    /// What a `Location` in the answer to this one leads to: another URL, or another path of the same server.
+    /// Resolves a `Location` header in the answer to this URL: another URL, or another path of the same server.
     [[nodiscard]] url follow(std::string_view location) const;
 
     [[nodiscard]] std::string host_and_port() const {
@@ -85,7 +84,7 @@ inline url url::follow(std::string_view location) const {
     const std::string_view path = std::string_view{target}.substr(0, target.find('?'));
     if (location.empty()) return *this;
     if (location.starts_with('?')) return parse(origin() + std::string{path} + std::string{location});
-    // Relative to the folder, of which ".." is the one above.
+    // Relative to the folder of this path; ".." is its parent.
     std::string folder{path.substr(0, path.rfind('/') + 1)};
     while (location.starts_with("../") || location.starts_with("./")) {
         const bool is_above = location.starts_with("../");

@@ -13,8 +13,8 @@
 
 // ---- in a worker -------------------------------------------------------------------------------------------------
 
-/// HTTP/1.1 at its smallest: each request, which has no body, is answered with the text. The connection stays open
-/// until the worker drains: then the next answer says that it is the last one. Who has not asked for a while is gone.
+/// A minimal HTTP/1.1 handler: answers each request with the text; requests have no body. The connection stays open
+/// until the worker drains: then the next answer has "Connection: close", and an idle connection is closed.
 inline void answer_requests(const coir::worker& self, coir::net::tcp_stream peer, const std::string& text) {
     using namespace std::chrono_literals;
     coir::io::buffered_reader from{peer};
@@ -31,9 +31,9 @@ inline void answer_requests(const coir::worker& self, coir::net::tcp_stream peer
     }
 }
 
-// ---- who looks at it from outside --------------------------------------------------------------------------------
+// ---- outside: the demonstration ----------------------------------------------------------------------------------
 
-/// This program once more, as a prefork server. What it logs is shown, up to what is waited for.
+/// Another process of this program, as a prefork server. Prints the server's log up to the line that is waited for.
 class prefork_process {
 public:
     prefork_process(std::string name, const std::string& argument)
@@ -43,10 +43,10 @@ public:
     prefork_process(const prefork_process&) = delete;
     prefork_process& operator=(const prefork_process&) = delete;
 
-    /// Until a line has `text` in it; what stands behind that.
+    /// Waits for a log line that contains `text`; returns the rest of that line.
     std::string wait_for(const std::string& text) {
         while (const auto line = log_.read_line(std::chrono::seconds{30})) {
-            // The time, the level and the library's name stand before.
+            // Strip the time, the level and the name of the library.
             const auto from = line->find("coir: ");
             std::printf("  %s: %s\n", name_.c_str(),
                         std::string{line->substr(from == line->npos ? 0 : from + 6)}.c_str());
@@ -58,7 +58,7 @@ public:
 
     coir::net::endpoint wait_for_endpoint() { return coir::net::endpoint::parse(wait_for("listening on ")); }
 
-    /// Its number: "worker 0 (pid 123) is ready".
+    /// Waits for a line such as "worker 0 (pid 123) is ready"; returns the pid.
     pid_t wait_for_worker() { return std::stoi(wait_for(" (pid ")); }
 
     void send_signal(int signal) { process_.send_signal(signal); }
@@ -79,7 +79,7 @@ struct load_result {
     long answered = 0, failed = 0;
 };
 
-/// The body of the answer.
+/// Sends a GET request; returns the body of the answer.
 inline std::string get(const coir::net::endpoint& at) {
     using namespace std::chrono_literals;
     auto stream = coir::net::tcp_stream::connect(at, 10s);
@@ -95,8 +95,8 @@ inline std::string get(const coir::net::endpoint& at) {
     return body;
 }
 
-/// Asks without a pause, from eight connections, by wrk; where there is none by fibers, with a connection for each
-/// request.
+/// Sends requests for `length` without pause, with wrk over eight connections. If wrk is not installed, eight fibers
+/// send them, with a new connection for each request.
 inline load_result put_under_load(const coir::net::endpoint& at, std::chrono::seconds length) try {
     const auto wrk = coir::run_process({"wrk", "-t1", "-c8", "-d" + std::to_string(length.count()), "--timeout", "10",
                                         "http://" + at.to_string() + "/"});
@@ -105,7 +105,7 @@ inline load_result put_under_load(const coir::net::endpoint& at, std::chrono::se
         return found == wrk.output.npos ? 0 : std::stol(wrk.output.substr(found + before.size()));
     };
     load_result made;
-    // "  12345 requests in 2.00s, 1.23MB read"; the others only where there are some.
+    // wrk prints "  12345 requests in 2.00s, 1.23MB read"; it prints the error lines only if there are errors.
     if (const auto found = wrk.output.find(" requests in "); found != wrk.output.npos)
         made.answered = std::stol(wrk.output.substr(wrk.output.rfind('\n', found) + 1));
     for (const char* each : {"connect ", "read ", "write ", "timeout "})

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-/// A folder under /tmp for a server's files, which goes with it. Made and removed before and after fibers run: a disk
-/// takes its time.
+/// A temporary folder for the files of a server; the destructor removes it. Construct it before and destroy it after
+/// fibers run, since disk access blocks the thread.
 struct server_folder {
     explicit server_folder(const std::string& name)
         : path{std::filesystem::temp_directory_path() / ("coir-" + name + "-" + std::to_string(::getpid()))} {
@@ -24,7 +24,7 @@ struct server_folder {
     std::filesystem::path path;
 };
 
-/// Starts a server's program; says which package it comes from where there is none.
+/// Starts the program of a server. If it is not installed, the error names its Debian package.
 inline coir::process start_server(std::vector<std::string> arguments, const std::string& package) try {
     return coir::process::spawn(std::move(arguments), {.standard_output = coir::redirection::null(),
                                                        .standard_error = coir::redirection::null()});
@@ -32,7 +32,7 @@ inline coir::process start_server(std::vector<std::string> arguments, const std:
     throw std::runtime_error{std::string{failure.what()} + "; on Debian: apt install " + package};
 }
 
-/// Until `connects` does not throw any more, or the server has ended instead.
+/// Repeats `connects` until it does not throw. Throws if the server has ended.
 template <class F> void wait_until_ready(coir::process& server, F connects) {
     for (int attempts = 0;; ++attempts) {
         try {

@@ -17,7 +17,7 @@ using coir::detail::cgroup_quota;
 
 namespace {
 
-/// The files of /proc and of cgroups that a process sees.
+/// A stand-in for the files of /proc and of cgroups that a process sees.
 class made_up_machine {
 public:
     made_up_machine& file(const std::string& path, const std::string& text) {
@@ -32,7 +32,7 @@ private:
     coir::test::temporary_folder folder_;
 };
 
-/// Of version 2, the process in `group`.
+/// Files of cgroup version 2, with the process in `group`.
 made_up_machine& unified(made_up_machine& made, const std::string& group, const std::string& top = "/") {
     return made.file("/proc/self/cgroup", "0::" + group + "\n")
         .file("/proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
@@ -42,12 +42,12 @@ made_up_machine& unified(made_up_machine& made, const std::string& group, const 
 
 }  // namespace
 
-TEST_CASE("available_cores: at least one, and no more than the process may run on") {
+TEST_CASE("available_cores: is at least one, and at most the size of the affinity mask") {
     CHECK(coir::available_cores() >= 1);
     CHECK(coir::available_cores() <= coir::detail::affinity::of_process().count());
 }
 
-TEST_CASE("available_cores: is of the process, whatever the calling thread is pinned to") {
+TEST_CASE("available_cores: counts for the process, even if the calling thread is pinned") {
     const unsigned before = coir::available_cores();
     std::thread{[&] {
         cpu_set_t one;
@@ -63,13 +63,13 @@ TEST_CASE("available_cores: is of the process, whatever the calling thread is pi
     }}.join();
 }
 
-TEST_CASE("cgroup_quota: without files there is none") {
+TEST_CASE("cgroup_quota: is absent without files") {
     CHECK_FALSE(made_up_machine{}.quota());
     made_up_machine no_quota;
     CHECK_FALSE(unified(no_quota, "/user.slice").quota());
 }
 
-TEST_CASE("cgroup_quota: version 2, in whole processors, rounded up, one at least") {
+TEST_CASE("cgroup_quota: version 2 gives whole processors, rounded up, at least one") {
     made_up_machine made;
     unified(made, "/service");
     const auto quota_of = [&](const std::string& text) {
@@ -85,7 +85,7 @@ TEST_CASE("cgroup_quota: version 2, in whole processors, rounded up, one at leas
     CHECK_FALSE(quota_of("nonsense\n"));
 }
 
-TEST_CASE("cgroup_quota: the groups above limit as well") {
+TEST_CASE("cgroup_quota: the limits of parent groups apply as well") {
     made_up_machine made;
     unified(made, "/a/b/c")
         .file("/sys/fs/cgroup/a/b/c/cpu.max", "400000 100000\n")
@@ -96,12 +96,12 @@ TEST_CASE("cgroup_quota: the groups above limit as well") {
     CHECK(made.quota() == 1);
 }
 
-TEST_CASE("cgroup_quota: in a container with a namespace of its own, the group is what is mounted") {
+TEST_CASE("cgroup_quota: in a container with its own namespace, the mounted directory is the group") {
     made_up_machine made;
     CHECK(unified(made, "/").file("/sys/fs/cgroup/cpu.max", "250000 100000\n").quota() == 3);
 }
 
-TEST_CASE("cgroup_quota: in a container without one, the mount says which part of the group's path it begins with") {
+TEST_CASE("cgroup_quota: in a container without its own namespace, the mount names the prefix of the group's path") {
     made_up_machine made;
     unified(made, "/docker/0123/inner", "/docker/0123").file("/sys/fs/cgroup/inner/cpu.max", "200000 100000\n");
     CHECK(made.quota() == 2);
@@ -109,7 +109,7 @@ TEST_CASE("cgroup_quota: in a container without one, the mount says which part o
     CHECK(made.quota() == 1);
 }
 
-TEST_CASE("cgroup_quota: a group that is not below the mount is not looked for elsewhere") {
+TEST_CASE("cgroup_quota: a group that is not below the mount has no quota") {
     made_up_machine other_top;
     unified(other_top, "/docker/01234", "/docker/0123").file("/sys/fs/cgroup/cpu.max", "100000 100000\n");
     CHECK_FALSE(other_top.quota());
@@ -118,7 +118,7 @@ TEST_CASE("cgroup_quota: a group that is not below the mount is not looked for e
     CHECK_FALSE(moved_out.quota());
 }
 
-TEST_CASE("cgroup_quota: version 1, whose hierarchies are mounted one by one") {
+TEST_CASE("cgroup_quota: version 1, with one mount per hierarchy") {
     made_up_machine made;
     made.file("/proc/self/cgroup", "9:name=systemd:/elsewhere\n4:cpuset:/\n3:cpu,cpuacct:/jobs/7\n0::/unified\n")
         .file("/proc/self/mountinfo",
@@ -134,7 +134,7 @@ TEST_CASE("cgroup_quota: version 1, whose hierarchies are mounted one by one") {
     CHECK(made.quota() == 1);
 }
 
-TEST_CASE("cgroup_quota: a path with colons") {
+TEST_CASE("cgroup_quota: a path may contain colons") {
     made_up_machine made;
     CHECK(unified(made, "/a:b/c").file("/sys/fs/cgroup/a:b/cpu.max", "100000 100000\n").quota() == 1);
 }

@@ -18,7 +18,7 @@ std::int64_t now() { return coir::clock::now().time_since_epoch().count(); }
 
 }  // namespace
 
-TEST_CASE("deadline: by default there is no limit") {
+TEST_CASE("deadline: by default there is no deadline") {
     CHECK(deadline{}.is_never());
     CHECK(coir::never.is_never());
     CHECK_FALSE(coir::never.has_passed());
@@ -36,7 +36,7 @@ TEST_CASE("deadline: a duration counts from now") {
     CHECK(deadline{20s} > soon);
 }
 
-TEST_CASE("deadline: a duration too long to count means forever") {
+TEST_CASE("deadline: a duration too long to represent means forever") {
     CHECK(deadline{std::chrono::hours::max()}.is_never());
     CHECK(deadline{std::chrono::nanoseconds::max()}.is_never());
     CHECK(deadline{std::chrono::nanoseconds::max() - 1ns}.is_never());
@@ -60,12 +60,12 @@ TEST_CASE("deadline: a negative duration means now, however negative") {
     passes(std::chrono::duration<double>{-0.5});
 }
 
-TEST_CASE("deadline: a duration that is not a number means forever") {
+TEST_CASE("deadline: NaN means forever") {
     CHECK(deadline{std::chrono::duration<double>{std::numeric_limits<double>::quiet_NaN()}}.is_never());
     CHECK(deadline{std::chrono::duration<float, std::milli>{std::numeric_limits<float>::quiet_NaN()}}.is_never());
 }
 
-TEST_CASE("deadline: what is finer than a nanosecond is rounded up, so that a wait never ends early") {
+TEST_CASE("deadline: a fraction of a nanosecond is rounded up, so that a wait never ends early") {
     using steady = std::chrono::steady_clock;
     using picoseconds = std::chrono::duration<std::int64_t, std::pico>;
     using pico_point = std::chrono::time_point<steady, picoseconds>;
@@ -82,21 +82,21 @@ TEST_CASE("deadline: what is finer than a nanosecond is rounded up, so that a wa
     CHECK(deadline{picoseconds{1}}.nanoseconds() >= before + 1);
 }
 
-TEST_CASE("deadline: floating durations count") {
+TEST_CASE("deadline: floating-point durations are supported") {
     const auto before = now();
     const deadline half = std::chrono::duration<double>{0.5};
     CHECK(half.nanoseconds() >= before + 500'000'000);
     CHECK(half.nanoseconds() <= now() + 500'000'000);
 }
 
-TEST_CASE("deadline: coarse integers count, also where their own type could not hold the nanoseconds") {
+TEST_CASE("deadline: coarse integer durations are supported, even if their type cannot represent the nanoseconds") {
     const auto before = now();
     const deadline minutes = std::chrono::duration<std::int8_t, std::ratio<60>>{100};
     CHECK(minutes.nanoseconds() >= before + 6'000'000'000'000);
     CHECK(minutes.nanoseconds() <= now() + 6'000'000'000'000);
 }
 
-TEST_CASE("deadline: a point of either clock is taken as it is") {
+TEST_CASE("deadline: a time point of either clock is not converted") {
     const auto steady = std::chrono::steady_clock::now() + 5s;
     CHECK(deadline{steady}.nanoseconds() == steady.time_since_epoch().count());
     const auto point = coir::clock::now() + 5s;
@@ -107,7 +107,7 @@ TEST_CASE("deadline: a point of either clock is taken as it is") {
     CHECK(deadline{in_seconds}.nanoseconds() == std::chrono::nanoseconds{in_seconds.time_since_epoch()}.count());
 }
 
-TEST_CASE("deadline: a point in the past has passed, and the last one means forever") {
+TEST_CASE("deadline: a time point in the past has passed, and the maximum means forever") {
     CHECK(deadline{std::chrono::steady_clock::now() - 1ns}.has_passed());
     CHECK(deadline{std::chrono::steady_clock::time_point{}}.has_passed());
     CHECK(deadline{std::chrono::steady_clock::time_point::min()}.has_passed());
@@ -117,7 +117,7 @@ TEST_CASE("deadline: a point in the past has passed, and the last one means fore
     CHECK(deadline{far::max()}.is_never());
 }
 
-TEST_CASE("deadline: clock goes with steady_clock") {
+TEST_CASE("deadline: clock converts to and from steady_clock") {
     const auto before = std::chrono::steady_clock::now().time_since_epoch();
     const auto between = coir::clock::now().time_since_epoch();
     const auto after = std::chrono::steady_clock::now().time_since_epoch();

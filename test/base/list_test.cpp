@@ -21,7 +21,7 @@ std::vector<int> values(const items& of) {
 
 }  // namespace
 
-TEST_CASE("list: a new one is empty and has no front") {
+TEST_CASE("list: a new list is empty and has no front") {
     items all;
     CHECK(all.empty());
     CHECK_FALSE(all.has_one());
@@ -29,7 +29,7 @@ TEST_CASE("list: a new one is empty and has no front") {
     CHECK(all.pop_front() == nullptr);
 }
 
-TEST_CASE("list: objects come out in the order they went in") {
+TEST_CASE("list: objects come out in the order of insertion") {
     item one{1}, two{2}, three{3};
     items all;
     for (item* each : {&one, &two, &three}) all.push_back(*each);
@@ -41,7 +41,7 @@ TEST_CASE("list: objects come out in the order they went in") {
     CHECK(all.empty());
 }
 
-TEST_CASE("list: an object leaves from the middle without knowing its list") {
+TEST_CASE("list: an object in the middle can unlink itself without a reference to the list") {
     item one{1}, two{2}, three{3};
     items all;
     for (item* each : {&one, &two, &three}) all.push_back(*each);
@@ -54,7 +54,7 @@ TEST_CASE("list: an object leaves from the middle without knowing its list") {
     CHECK(all.empty());
 }
 
-TEST_CASE("list: an object that left may enter again, at the end") {
+TEST_CASE("list: an unlinked object can be inserted again, at the end") {
     item one{1}, two{2};
     items all;
     all.push_back(one);
@@ -66,7 +66,7 @@ TEST_CASE("list: an object that left may enter again, at the end") {
     CHECK(all.pop_front() == &one);
 }
 
-TEST_CASE("list: for_each may unlink the object that it is at") {
+TEST_CASE("list: for_each may unlink the current object") {
     item one{1}, two{2}, three{3};
     items all;
     for (item* each : {&one, &two, &three}) all.push_back(*each);
@@ -79,7 +79,7 @@ TEST_CASE("list: for_each may unlink the object that it is at") {
     CHECK(all.empty());
 }
 
-TEST_CASE("list: an object that enters at the front is the first") {
+TEST_CASE("list: an object pushed to the front comes first") {
     item one{1}, two{2}, three{3};
     items all;
     all.push_front(one);

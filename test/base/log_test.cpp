@@ -41,7 +41,7 @@ struct printed {
     coir::test::ending how;
 };
 
-/// What a child process prints while it runs `body`.
+/// Returns what a child process prints while it runs `body`.
 printed printed_by(const std::function<void()>& body) {
     const coir::test::temporary_folder folder;
     const std::string error = folder.file("error");
@@ -59,7 +59,7 @@ printed printed_by(const std::function<void()>& body) {
 
 bool ends_with_line(const std::string& text, const std::string& line) { return text.ends_with(line + '\n'); }
 
-/// The program's own logger, whose lines come here.
+/// A logger of the program that collects the lines.
 class own_logger {
 public:
     explicit own_logger(const char* name)
@@ -77,7 +77,7 @@ public:
 
 bool says_goodbye = false;
 
-/// Made before spdlog's registry, and destroyed after it.
+/// Constructed before spdlog's registry, and destroyed after it.
 const struct last_object {
     ~last_object() {
         if (says_goodbye) coir::log::info("goodbye");
@@ -86,7 +86,7 @@ const struct last_object {
 
 }  // namespace
 
-TEST_CASE("log: a function of the program gets the level and the text") {
+TEST_CASE("log: a function set by the program gets the level and the text") {
     std::vector<std::pair<log_level, std::string>> got;
     set_log([&](log_level level, std::string_view text) { got.emplace_back(level, text); });
     coir::log::info("one");
@@ -121,7 +121,7 @@ TEST_CASE("log: an empty function restores the default") {
     }
 }
 
-TEST_CASE("log: a logger named coir in spdlog's registry gets the messages, in its pattern and from its level on") {
+TEST_CASE("log: a logger named coir in spdlog's registry gets the messages, with its own pattern and level") {
     const auto all = printed_by([] {
         coir::log::info("before");
         const own_logger own{"coir"};
@@ -142,7 +142,7 @@ TEST_CASE("log: a logger named coir in spdlog's registry gets the messages, in i
     CHECK(all.to_error.find("worse") == std::string::npos);
 }
 
-TEST_CASE("log: spdlog's default logger, its level and its pattern are the program's own") {
+TEST_CASE("log: does not change spdlog's default logger, its level and its pattern") {
     const auto all = printed_by([] {
         const own_logger own{"server"};
         spdlog::set_default_logger(own.logger);
@@ -159,7 +159,7 @@ TEST_CASE("log: spdlog's default logger, its level and its pattern are the progr
     CHECK(ends_with_line(all.to_error, "[info] coir: to standard error"));
 }
 
-TEST_CASE("log: levels have colours on a terminal") {
+TEST_CASE("log: levels are coloured on a terminal") {
     const auto child = in_child([] {
         const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
         must(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0, "no pseudo terminal");
@@ -176,7 +176,7 @@ TEST_CASE("log: levels have colours on a terminal") {
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE("log: a closed or full standard error loses the message and nothing else") {
+TEST_CASE("log: a closed or full standard error only loses the message") {
     SUBCASE("closed") {
         const auto child = in_child([] {
             ::close(STDERR_FILENO);
@@ -198,14 +198,14 @@ TEST_CASE("log: a closed or full standard error loses the message and nothing el
             must(::pipe(ends) == 0, "pipe");
             ::dup2(ends[1], STDERR_FILENO);
             ::close(ends[0]);
-            coir::log::error("lost");  // no SIGPIPE
+            coir::log::error("lost");  // raises no SIGPIPE
             sigset_t pending;
             ::sigpending(&pending);
             must(::sigismember(&pending, SIGPIPE) == 0, "SIGPIPE is left over");
         });
         CHECK_FALSE(child.died());
     }
-    SUBCASE("a non-blocking pipe that nobody empties") {
+    SUBCASE("a full non-blocking pipe") {
         const auto child = in_child([] {
             int ends[2];
             must(::pipe2(ends, O_NONBLOCK) == 0, "pipe2");
@@ -218,7 +218,7 @@ TEST_CASE("log: a closed or full standard error loses the message and nothing el
     }
 }
 
-TEST_CASE("log: errno stays as it is") {
+TEST_CASE("log: errno does not change") {
     set_log([](log_level, std::string_view) { errno = EIO; });
     errno = ENOENT;
     coir::log::info("text");
@@ -227,7 +227,7 @@ TEST_CASE("log: errno stays as it is") {
     CHECK(after == ENOENT);
 }
 
-TEST_CASE("log: what the function throws is dropped, and the message goes where it goes by default") {
+TEST_CASE("log: an exception of the function is dropped, and the message goes to the default log") {
     const auto all = printed_by([] {
         set_log([](log_level, std::string_view text) {
             if (text == "odd") throw 42;
@@ -241,7 +241,7 @@ TEST_CASE("log: what the function throws is dropped, and the message goes where 
     CHECK(ends_with_line(all.to_error, "[info] coir: odd"));
 }
 
-TEST_CASE("log: a message that the function causes goes to standard error") {
+TEST_CASE("log: a message logged from within the function goes to standard error") {
     const auto all = printed_by([] {
         set_log([](log_level, std::string_view text) { coir::log::info(std::string{text} + " again"); });
         coir::log::info("once");
@@ -270,7 +270,7 @@ TEST_CASE("log: the function may replace itself") {
     CHECK(second == 1);
 }
 
-TEST_CASE("log: set_log returns when the replaced function runs no more and is destroyed") {
+TEST_CASE("log: set_log returns when the replaced function no longer runs and is destroyed") {
     set_log([](log_level, std::string_view) {});
     std::atomic<bool> ends{false};
     std::vector<std::thread> threads;
@@ -300,7 +300,7 @@ TEST_CASE("log: set_log returns when the replaced function runs no more and is d
     set_log(nullptr);
 }
 
-TEST_CASE("log: lines of several threads do not mix") {
+TEST_CASE("log: lines of several threads are not interleaved") {
     const auto all = printed_by([] {
         std::vector<std::thread> threads;
         for (int i = 0; i < 4; ++i) {
@@ -320,7 +320,7 @@ TEST_CASE("log: lines of several threads do not mix") {
     CHECK(count == 200);
 }
 
-TEST_CASE("log: a forked process logs, whatever the parent's threads were about") {
+TEST_CASE("log: a forked process can log, whatever the parent's threads were doing") {
     const auto all = printed_by([] {
         spdlog::register_logger(own_logger{"other"}.logger);
         std::atomic<bool> ends{false};
@@ -348,7 +348,7 @@ TEST_CASE("log: a forked process logs, whatever the parent's threads were about"
     CHECK_FALSE(all.how.died());
 }
 
-TEST_CASE("log: a forked process does not wait for calls of the parent's threads") {
+TEST_CASE("log: a forked process does not wait for running log calls of the parent's threads") {
     const auto child = in_child([] {
         std::promise<void> begun;
         std::promise<void> end;
@@ -375,8 +375,8 @@ TEST_CASE("log: a forked process does not wait for calls of the parent's threads
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE(
-    "log: what is said while static objects are destroyed goes to standard error once spdlog's registry is gone") {
+TEST_CASE("log: a message from the destructor of a static object goes to standard error after spdlog's registry "
+          "is destroyed") {
     const auto all = printed_by([] {
         const own_logger own{"coir"};
         spdlog::register_logger(own.logger);

@@ -12,7 +12,7 @@ using coir::detail::fork_count;
 using coir::detail::per_process;
 using coir::test::in_child;
 
-TEST_CASE("per_process: a process has one") {
+TEST_CASE("per_process: a process has one object") {
     static constinit per_process<int> number;
     CHECK(number.find() == nullptr);
     number.get() = 42;
@@ -25,7 +25,7 @@ TEST_CASE("per_process: a process has one") {
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE("per_process: a forked process has another one, whatever the parent holds locked") {
+TEST_CASE("per_process: a forked process gets a new object, even if the parent holds locks") {
     static constinit per_process<std::mutex> mutex;
     const std::lock_guard lock{mutex.get()};
     const auto child = in_child([] {
@@ -42,7 +42,7 @@ TEST_CASE("per_process: a forked process has another one, whatever the parent ho
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE("fork_count: another number in a forked process, and the same here") {
+TEST_CASE("fork_count: changes in a forked process, and stays the same in the parent") {
     const unsigned here = fork_count();
     const auto child = in_child([here] {
         if (fork_count() == here) throw std::runtime_error{"the same"};

@@ -4,7 +4,7 @@
 
 #include <sys/mman.h>
 
-TEST_CASE("read_memory: what is there is copied, and what is not there is no fault") {
+TEST_CASE("read_memory: copies readable memory, and does not fault on unmapped memory") {
     void* const page = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     REQUIRE(page != MAP_FAILED);
     *static_cast<int*>(page) = 42;

@@ -21,7 +21,7 @@ std::string after(const std::string& text, char mark) { return text.substr(text.
 
 }  // namespace
 
-TEST_CASE("symbols: a return address gives the module, the offset in it and the function") {
+TEST_CASE("symbols: a return address gives the module, the offset in it, and the function") {
     const std::vector<symbol> found = symbolise(where());
     REQUIRE_FALSE(found.empty());
     CHECK(found.back().module.starts_with("coir_test_base"));
@@ -29,7 +29,7 @@ TEST_CASE("symbols: a return address gives the module, the offset in it and the 
     CHECK_FALSE(found.back().function.empty());
 }
 
-TEST_CASE("symbols: with debug information, the line of the call") {
+TEST_CASE("symbols: with debug information, a return address gives the line of the call") {
     const void* const here = where();
     const int line = __LINE__;
     const std::string location = describe_call_site(here);
@@ -40,7 +40,7 @@ TEST_CASE("symbols: with debug information, the line of the call") {
     }
 }
 
-TEST_CASE("symbols: a call that the standard library's templates make for the user is placed in the user's code") {
+TEST_CASE("symbols: a call made by a standard library template is attributed to the calling user code") {
     const void* here = nullptr;
     const std::function<void()> indirect = [&] { here = where(); };
     indirect();
@@ -54,12 +54,12 @@ TEST_CASE("symbols: a function of a shared library has its name") {
                               [](const symbol& each) { return each.function.find("qsort") != each.function.npos; }));
 }
 
-TEST_CASE("symbols: an address that lies nowhere is described all the same") {
+TEST_CASE("symbols: an address outside of all modules is still described") {
     CHECK(describe_call_site(nullptr) == "unknown");
     CHECK(symbolise(nullptr).size() == 1);
 }
 
-TEST_CASE("symbols: may be asked from several threads") {
+TEST_CASE("symbols: can be used by several threads") {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 4; ++i) {
         threads.emplace_back([] {

@@ -52,7 +52,7 @@ unique_fd epoll_for(int fd, std::uint32_t events) {
 
 }  // namespace
 
-TEST_CASE("sys: a call that fails returns -errno and leaves errno as it was") {
+TEST_CASE("sys: a failing call returns -errno and does not change errno") {
     errno = ELOOP;
     char byte = 0;
     CHECK(sys::read(-1, &byte, 1) == -EBADF);
@@ -71,7 +71,7 @@ TEST_CASE("sys: a call that fails returns -errno and leaves errno as it was") {
     CHECK(errno == ELOOP);
 }
 
-TEST_CASE("sys: what is written is read, and an empty pipe says EAGAIN") {
+TEST_CASE("sys: written bytes are read back, and an empty pipe returns EAGAIN") {
     const pipe_ends pipe;
     errno = ELOOP;
     std::array<char, 8> buffer{};
@@ -82,7 +82,7 @@ TEST_CASE("sys: what is written is read, and an empty pipe says EAGAIN") {
     CHECK(errno == ELOOP);
 }
 
-TEST_CASE("sys: vectors and socket calls carry their arguments") {
+TEST_CASE("sys: vectored and socket calls pass their arguments") {
     int fds[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
     const unique_fd one{fds[0]}, two{fds[1]};
@@ -100,7 +100,7 @@ TEST_CASE("sys: vectors and socket calls carry their arguments") {
     CHECK(sys::recv(one.get(), head.data(), head.size(), 0) == 2);
 }
 
-TEST_CASE("sys: connect and accept4 meet") {
+TEST_CASE("sys: connect and accept4 make a connection") {
     const unique_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -122,7 +122,7 @@ TEST_CASE("sys: connect and accept4 meet") {
     CHECK((::fcntl(server.get(), F_GETFL) & O_NONBLOCK) != 0);
 }
 
-TEST_CASE("sys: poll_now tells what holds and does not wait") {
+TEST_CASE("sys: poll_now returns the current state without waiting") {
     const pipe_ends pipe;
     CHECK(sys::poll_now(pipe.read.get(), POLLIN) == 0);
     CHECK(sys::poll_now(pipe.write.get(), POLLOUT) == POLLOUT);
@@ -132,7 +132,7 @@ TEST_CASE("sys: poll_now tells what holds and does not wait") {
     CHECK((sys::poll_now(123'456, POLLIN) & POLLNVAL) != 0);
 }
 
-TEST_CASE("sys: epoll_wait with no time left looks and returns") {
+TEST_CASE("sys: epoll_wait with a timeout of zero polls and returns") {
     const pipe_ends pipe;
     const unique_fd epoll = epoll_for(pipe.read.get(), EPOLLIN);
     epoll_event event{};
@@ -142,7 +142,7 @@ TEST_CASE("sys: epoll_wait with no time left looks and returns") {
     CHECK(int{event.data.fd} == pipe.read.get());
 }
 
-TEST_CASE("sys: epoll_wait without a limit waits for an event") {
+TEST_CASE("sys: epoll_wait without a timeout waits for an event") {
     const pipe_ends pipe;
     const unique_fd epoll = epoll_for(pipe.read.get(), EPOLLIN);
     REQUIRE(sys::write(pipe.write.get(), "x", 1) == 1);
@@ -150,7 +150,7 @@ TEST_CASE("sys: epoll_wait without a limit waits for an event") {
     CHECK(sys::epoll_wait(epoll.get(), &event, 1, -1) == 1);
 }
 
-TEST_CASE("sys: epoll_wait waits for no less than it was told, also for less than a millisecond") {
+TEST_CASE("sys: epoll_wait never returns early, also for less than a millisecond") {
     const pipe_ends pipe;
     const unique_fd epoll = epoll_for(pipe.read.get(), EPOLLIN);
     for (const std::chrono::nanoseconds limit : {std::chrono::nanoseconds{1}, 300'000ns, 2'500'000ns}) {
@@ -161,14 +161,14 @@ TEST_CASE("sys: epoll_wait waits for no less than it was told, also for less tha
     }
 }
 
-TEST_CASE("sys: epoll_wait that a signal cuts short says EINTR") {
+TEST_CASE("sys: epoll_wait interrupted by a signal returns EINTR") {
     const pipe_ends pipe;
     const unique_fd epoll = epoll_for(pipe.read.get(), EPOLLIN);
     struct sigaction quiet {};
     struct sigaction before {};
     quiet.sa_handler = [](int) {};
     REQUIRE(::sigaction(SIGUSR1, &quiet, &before) == 0);
-    // Sent by a timer of this thread's own process, while it waits: there is no other thread to be in time.
+    // A timer of this process sends the signal during the wait, so no other thread has to be scheduled in time.
     sigevent event{};
     event.sigev_notify = SIGEV_SIGNAL;
     event.sigev_signo = SIGUSR1;
@@ -182,8 +182,8 @@ TEST_CASE("sys: epoll_wait that a signal cuts short says EINTR") {
     ::sigaction(SIGUSR1, &before, nullptr);
 }
 
-// Not where ThreadSanitizer's own epoll_wait is used.
-TEST_CASE("sys: epoll_wait waits without epoll_pwait2, whatever a filter answers to that" *
+// Skipped where ThreadSanitizer intercepts epoll_wait.
+TEST_CASE("sys: epoll_wait waits without epoll_pwait2, whatever error a filter returns for it" *
           doctest::skip(coir::test::thread_sanitized)) {
     for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
         CAPTURE(error);
@@ -203,7 +203,7 @@ TEST_CASE("sys: epoll_wait waits without epoll_pwait2, whatever a filter answers
     }
 }
 
-TEST_CASE("sys: epoll_pwait2 is used again after a wait that failed for its arguments" *
+TEST_CASE("sys: epoll_pwait2 is used again after a wait that failed due to its arguments" *
           doctest::skip(coir::test::thread_sanitized)) {
     const auto child = coir::test::in_child([] {
         const pipe_ends pipe;

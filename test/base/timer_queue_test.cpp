@@ -30,7 +30,7 @@ std::vector<int> numbers_until(timer_queue& queue, std::int64_t now) {
     return popped;
 }
 
-/// The queue as anyone would write it: by time, in order of arrival within one.
+/// The straightforward reference implementation: ordered by time, then by insertion.
 class model {
 public:
     void push(timer& added) { by_time_.emplace(added.at, &added); }
@@ -62,13 +62,13 @@ private:
 
 }  // namespace
 
-TEST_CASE("timer_queue: a new one is empty") {
+TEST_CASE("timer_queue: a new queue is empty") {
     timer_queue queue;
     CHECK(queue.empty());
     CHECK(queue.pop(end_of_time) == nullptr);
 }
 
-TEST_CASE("timer_queue: timers come out in the order of their time, whatever the order they came in") {
+TEST_CASE("timer_queue: timers expire in the order of their time, whatever the order of insertion") {
     timer_queue queue;
     timer late{3'000'000'000, 3}, early{1, 1}, middle{1'000'000, 2}, never_soon{end_of_time - 1, 4};
     for (timer* each : {&late, &early, &never_soon, &middle}) queue.push(*each);
@@ -76,7 +76,7 @@ TEST_CASE("timer_queue: timers come out in the order of their time, whatever the
     CHECK(queue.empty());
 }
 
-TEST_CASE("timer_queue: timers of one time come out in the order they came in") {
+TEST_CASE("timer_queue: timers with the same time expire in the order of insertion") {
     timer_queue queue;
     std::deque<timer> crowd;
     std::vector<int> expected;
@@ -87,7 +87,7 @@ TEST_CASE("timer_queue: timers of one time come out in the order they came in") 
     CHECK(numbers_until(queue, 123'456'789) == expected);
 }
 
-TEST_CASE("timer_queue: a timer is not taken out before its time") {
+TEST_CASE("timer_queue: a timer is not popped before its time") {
     timer_queue queue;
     timer only{1'000'000, 1};
     queue.push(only);
@@ -95,7 +95,7 @@ TEST_CASE("timer_queue: a timer is not taken out before its time") {
     CHECK(queue.pop(1'000'000) == &only);
 }
 
-TEST_CASE("timer_queue: a timer that was removed does not come out, and its neighbours do") {
+TEST_CASE("timer_queue: a removed timer does not expire, the other timers do") {
     timer_queue queue;
     timer before{100, 1}, gone{100, 2}, after{100, 3}, alone{5'000, 4};
     for (timer* each : {&before, &gone, &after, &alone}) queue.push(*each);
@@ -118,7 +118,7 @@ TEST_CASE("timer_queue: the only timer may be removed and pushed again") {
     CHECK(queue.pop(200) == &only);
 }
 
-TEST_CASE("timer_queue: a time that is already past comes next, behind those that are due") {
+TEST_CASE("timer_queue: a timer with a time in the past comes next, after those that are already due") {
     timer_queue queue;
     timer reached{1'000, 1};
     queue.push(reached);
@@ -131,7 +131,7 @@ TEST_CASE("timer_queue: a time that is already past comes next, behind those tha
     CHECK(numbers_until(queue, 1'001) == std::vector{5});
 }
 
-TEST_CASE("timer_queue: next_look names the time of a timer that is alone, also the last there can be") {
+TEST_CASE("timer_queue: next_look returns the time of the only timer, also for the maximum time") {
     timer_queue queue;
     for (const std::int64_t at :
          {std::int64_t{1}, std::int64_t{63}, std::int64_t{64}, std::int64_t{1} << 40, end_of_time}) {
@@ -142,7 +142,7 @@ TEST_CASE("timer_queue: next_look names the time of a timer that is alone, also 
     }
 }
 
-TEST_CASE("timer_queue: does what a multimap does, over random operations") {
+TEST_CASE("timer_queue: behaves like a multimap under random operations") {
     const auto seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937_64 random{seed};
@@ -155,7 +155,7 @@ TEST_CASE("timer_queue: does what a multimap does, over random operations") {
     for (int step = 0; step < 10 * coir::test::model_steps; ++step) {
         const auto choice = below(10);
         if (choice < 5 && expected.size() < 300) {
-            // All magnitudes alike: from this nanosecond to years ahead, and often the same.
+            // Delays of all magnitudes, from this nanosecond to years ahead, with many duplicates.
             const auto ahead = static_cast<std::int64_t>(below(std::uint64_t{1} << below(56)));
             const auto at = choice == 0 ? (now / 1024 + 1) * 1024 : now + ahead;
             timer& added = *made.emplace_back(std::make_unique<timer>(at, step));
@@ -180,8 +180,8 @@ TEST_CASE("timer_queue: does what a multimap does, over random operations") {
     CHECK(queue.empty());
 }
 
-TEST_CASE(
-    "timer_queue: timers pushed for the past come out at the next pop, all of them and before any that is not due") {
+TEST_CASE("timer_queue: timers with a time in the past all expire at the next pop, before any timer that "
+          "is not due") {
     const auto seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937_64 random{seed};
@@ -202,7 +202,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("timer_queue: looking again whenever next_look says so finds every timer in time, in a few looks") {
+TEST_CASE("timer_queue: polling whenever next_look says so finds every timer in time, with few polls") {
     const auto seed = std::random_device{}();
     INFO("seed ", seed);
     std::mt19937_64 random{seed};
@@ -224,7 +224,7 @@ TEST_CASE("timer_queue: looking again whenever next_look says so finds every tim
     CHECK(looks < 3 * all.size());
 }
 
-TEST_CASE("timer_queue: holds a million timers, of which every other one is removed") {
+TEST_CASE("timer_queue: holds a million timers, and removes every other one") {
     constexpr std::size_t million = 1'000'000;
     const auto seed = std::random_device{}();
     INFO("seed ", seed);

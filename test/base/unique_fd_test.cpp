@@ -16,13 +16,13 @@ bool is_open(int fd) { return ::fcntl(fd, F_GETFD) != -1; }
 
 }  // namespace
 
-TEST_CASE("unique_fd: by default owns none") {
+TEST_CASE("unique_fd: by default owns no descriptor") {
     const unique_fd none;
     CHECK_FALSE(none);
     CHECK(none.get() == -1);
 }
 
-TEST_CASE("unique_fd: closes what it owns") {
+TEST_CASE("unique_fd: closes its descriptor") {
     const int fd = open_something();
     {
         const unique_fd owner{fd};
@@ -33,7 +33,7 @@ TEST_CASE("unique_fd: closes what it owns") {
     CHECK_FALSE(is_open(fd));
 }
 
-TEST_CASE("unique_fd: a descriptor that is moved has one owner") {
+TEST_CASE("unique_fd: a moved descriptor has one owner") {
     const int fd = open_something();
     unique_fd first{fd};
     {
@@ -44,7 +44,7 @@ TEST_CASE("unique_fd: a descriptor that is moved has one owner") {
     CHECK_FALSE(is_open(fd));
 }
 
-TEST_CASE("unique_fd: assigning closes what was owned before") {
+TEST_CASE("unique_fd: assignment closes the previous descriptor") {
     const int one = open_something();
     const int two = open_something();
     unique_fd owner{one};
@@ -56,7 +56,7 @@ TEST_CASE("unique_fd: assigning closes what was owned before") {
     CHECK_FALSE(is_open(two));
 }
 
-TEST_CASE("unique_fd: assigning to itself keeps the descriptor") {
+TEST_CASE("unique_fd: self-assignment keeps the descriptor") {
     const int fd = open_something();
     unique_fd owner{fd};
     unique_fd& same = owner;
@@ -65,7 +65,7 @@ TEST_CASE("unique_fd: assigning to itself keeps the descriptor") {
     CHECK(is_open(fd));
 }
 
-TEST_CASE("unique_fd: release lets go without closing") {
+TEST_CASE("unique_fd: release does not close") {
     const int fd = open_something();
     {
         unique_fd owner{fd};

@@ -1,5 +1,5 @@
-# Shared by the scripts here, which ctest calls with SOURCE, BUILD (where coir was built), FOLDER (to work in), GENERATOR and
-# CXX. Each configuration takes a second or two; nothing of coir is compiled again.
+# Shared by the scripts of this folder. ctest calls them with SOURCE, BUILD (the build folder of coir), FOLDER (a work
+# folder), GENERATOR and CXX. Each configuration takes a second or two; coir is not compiled again.
 source=$1 build=$2 folder=$3 generator=$4 compiler=$5
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -8,7 +8,7 @@ export CXX=$compiler
 
 fail() { echo "FAILED: $*"; if [ -e "$said" ]; then cat "$said"; fi; exit 1; }
 passes() { echo "+ $*"; "$@" >"$said" 2>&1 || fail "should have passed: $*"; }
-# fails_with WORDS COMMAND...: fails, and says WORDS, wherever CMake has wrapped them.
+# fails_with WORDS COMMAND...: expects COMMAND to fail and its output to contain WORDS, however CMake wraps them.
 fails_with() {
     local words=$1
     shift
@@ -20,7 +20,7 @@ says() { tr -s ' \n' '  ' <"$said" | grep -qF -- "$1" || fail "should have said:
 is_there() { local file; for file; do [ -e "$file" ] || fail "$file is missing"; done; }
 is_not_there() { local file; for file; do [ ! -e "$file" ] || fail "$file is there"; done; }
 
-# configure FOLDER OPTION...: coir alone, and its libraries as if they were built there.
+# configure FOLDER OPTION...: configures coir only. The caller copies the built libraries to FOLDER.
 configure() {
     cmake -G "$generator" -S "$source" -B "$@" -DCMAKE_BUILD_TYPE=Release -DCOIR_BUILD_TESTS=OFF -DCOIR_BUILD_SAMPLES=OFF \
         -DCOIR_BUILD_BENCH=OFF

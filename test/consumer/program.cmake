@@ -1,9 +1,9 @@
-# What all consumers that use CMake have in common.
+# Shared by all consumers that use CMake.
 add_executable(program "${CMAKE_CURRENT_LIST_DIR}/program.cpp")
 target_link_libraries(program PRIVATE coir::coir)
 add_test(NAME program COMMAND program)
 
-# Our warnings and our way of building are ours.
+# coir's warnings and build settings must not reach its users.
 foreach(property INTERFACE_COMPILE_OPTIONS INTERFACE_LINK_OPTIONS INTERFACE_COMPILE_DEFINITIONS)
     get_target_property(imposed coir::coir ${property})
     if(imposed)

@@ -1,4 +1,4 @@
-// What every way of using coir has to give: fibers that run, and a warning where one of them blocks its thread.
+// Works with every way of using coir: fibers run, and coir warns of a fiber that blocks its thread.
 #include <coir/coir.hpp>
 
 #include <atomic>
@@ -20,7 +20,7 @@ int main() {
             coir::this_fiber::sleep_for(1ms);
             return 42;
         });
-        std::this_thread::sleep_for(20ms);  // the mistake that is looked for
+        std::this_thread::sleep_for(20ms);  // the blocking call that coir must report
         return fiber.get();
     });
 

@@ -23,7 +23,7 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// Whether a suspension throws `cancelled`.
+/// Whether `suspend` throws `cancelled`.
 bool is_cancelled(auto suspend) {
     try {
         suspend();
@@ -37,7 +37,7 @@ void yield() { coir::this_fiber::yield(); }
 
 }  // namespace
 
-TEST_CASE("cancellation: a fiber stopped before its first run still begins, and throws at its first suspension") {
+TEST_CASE("cancellation: a fiber stopped before its first run still starts, and its first suspension throws") {
     in_scheduler([] {
         std::string did;
         auto fiber = coir::spawn([&] {
@@ -50,19 +50,19 @@ TEST_CASE("cancellation: a fiber stopped before its first run still begins, and 
     });
 }
 
-TEST_CASE("cancellation: a stop ends a wait at once") {
+TEST_CASE("cancellation: a stop ends a wait immediately") {
     in_scheduler([] {
         bool cancelled = false;
         auto fiber = coir::spawn([&] { cancelled = is_cancelled([] { coir::this_fiber::sleep_for(1h); }); });
         coir::this_fiber::yield();
         fiber.request_stop();
-        CHECK_FALSE(cancelled);  // the stop is heard when the fiber next runs
+        CHECK_FALSE(cancelled);  // the stop is delivered when the fiber runs next
         fiber.join();
         CHECK(cancelled);
     });
 }
 
-TEST_CASE("cancellation: every suspension is told of it, until the fiber ends") {
+TEST_CASE("cancellation: every suspension throws, until the fiber ends") {
     in_scheduler([] {
         int told = 0;
         auto fiber = coir::spawn([&] {
@@ -89,7 +89,7 @@ TEST_CASE("cancellation: every suspension is told of it, until the fiber ends") 
     });
 }
 
-TEST_CASE("cancellation: an ended fiber can be joined also by one that is to stop") {
+TEST_CASE("cancellation: a fiber that is being stopped can still join an ended fiber") {
     in_scheduler([] {
         auto ended = coir::spawn([] { return 1; });
         ended.join();
@@ -106,7 +106,7 @@ TEST_CASE("cancellation: an ended fiber can be joined also by one that is to sto
     });
 }
 
-TEST_CASE("cancellation: handlers of std::exception do not swallow a stop") {
+TEST_CASE("cancellation: handlers of std::exception do not catch a stop") {
     in_scheduler([] {
         bool swallowed = false;
         auto fiber = coir::spawn([&] {
@@ -123,7 +123,7 @@ TEST_CASE("cancellation: handlers of std::exception do not swallow a stop") {
     });
 }
 
-TEST_CASE("cancellation: a loop that swallows stops does not keep the thread for itself, and is named in the log") {
+TEST_CASE("cancellation: a loop that catches every stop does not starve other fibers, and is named in the log") {
     const coir::test::captured_log log;
     in_scheduler([] {
         bool over = false;
@@ -172,7 +172,7 @@ TEST_CASE("cancellation: input streams swallow a stop, and the next suspension t
     });
 }
 
-TEST_CASE("cancellation: a stop is held back while the stack unwinds, and delivered afterwards") {
+TEST_CASE("cancellation: a stop is held back during stack unwinding, and delivered afterwards") {
     in_scheduler([] {
         struct suspends_when_destroyed {
             ~suspends_when_destroyed() {
@@ -200,7 +200,7 @@ TEST_CASE("cancellation: a stop is held back while the stack unwinds, and delive
     });
 }
 
-TEST_CASE("cancellation: a stop that comes during an unwinding wait does not cut it short") {
+TEST_CASE("cancellation: a stop that arrives during a wait in unwinding does not interrupt it") {
     in_scheduler([] {
         struct waits_when_destroyed {
             ~waits_when_destroyed() {
@@ -228,7 +228,7 @@ TEST_CASE("cancellation: a stop that comes during an unwinding wait does not cut
     });
 }
 
-TEST_CASE("cancellation: a handler may suspend no more than any other code, as the stop has been caught") {
+TEST_CASE("cancellation: a suspension in a handler throws like any other, as the stop was caught") {
     in_scheduler([] {
         bool told_in_handler = false;
         auto fiber = coir::spawn([&] {
@@ -246,7 +246,7 @@ TEST_CASE("cancellation: a handler may suspend no more than any other code, as t
     });
 }
 
-TEST_CASE("cancellation: throw_if_stopped does nothing while there is no stop, and lets others run when there is") {
+TEST_CASE("cancellation: throw_if_stopped does nothing without a stop, and lets other fibers run with one") {
     in_scheduler([] {
         coir::this_fiber::throw_if_stopped();
         bool other_ran = false, ran_before_throw = false;
@@ -273,7 +273,7 @@ TEST_CASE("cancellation: a fiber may request its own stop") {
     });
 }
 
-TEST_CASE("cancellation: stop_token tells of the stop, whenever it was asked for") {
+TEST_CASE("cancellation: stop_token reports a stop requested before or after it was obtained") {
     in_scheduler([] {
         auto early = coir::spawn([] {
             const std::stop_token token = coir::this_fiber::stop_token();
@@ -305,7 +305,7 @@ TEST_CASE("cancellation: a stop_token outlives its fiber") {
     CHECK(token->stop_requested());
 }
 
-TEST_CASE("cancellation: a stop callback runs in the fiber that requests the stop, once") {
+TEST_CASE("cancellation: a stop callback runs once, in the fiber that requests the stop") {
     in_scheduler([] {
         std::vector<std::uint64_t> ran_in;
         auto fiber = coir::spawn([&] {
@@ -318,7 +318,7 @@ TEST_CASE("cancellation: a stop callback runs in the fiber that requests the sto
         fiber.request_stop();
         CHECK(ran_in == std::vector{coir::this_fiber::id()});
         fiber.join();
-        CHECK_FALSE(is_cancelled(yield));  // the requester is as before
+        CHECK_FALSE(is_cancelled(yield));  // the requester itself is not stopped
     });
 }
 
@@ -358,6 +358,6 @@ TEST_CASE("cancellation: suspending in a stop callback aborts") {
     CHECK(how.says("a stop callback suspends"));
 }
 
-TEST_CASE("cancellation: a program may throw cancelled itself, and has stopped then") {
+TEST_CASE("cancellation: a fiber that throws cancelled itself counts as stopped") {
     in_scheduler([] { CHECK_THROWS_AS(coir::spawn([] { throw coir::cancelled{}; }).get(), coir::fiber_stopped); });
 }

@@ -16,11 +16,11 @@
 
 using coir::test::in_scheduler;
 
-// All of it goes through fibers: the one entry of a new stack is the scheduler's.
+// All tests use fibers, since only the scheduler can enter a new stack.
 
 #if defined(__x86_64__)
-// bool keeps_registers(void (*suspend)(), long seed): fills the callee-saved registers with numbers that depend on
-// `seed`, calls, and says whether each is as it was.
+// bool keeps_registers(void (*suspend)(), long seed): fills the callee-saved registers with numbers derived from
+// `seed`, calls `suspend`, and returns whether all of them are unchanged.
 extern "C" bool coir_test_keeps_registers(void (*suspend)(), long seed);
 __asm__(R"(
     .text
@@ -71,7 +71,7 @@ coir_test_keeps_registers:
     .size coir_test_keeps_registers, .-coir_test_keeps_registers
 )");
 
-TEST_CASE("context: the callee-saved registers are kept across a switch") {
+TEST_CASE("context: a switch preserves the callee-saved registers") {
     in_scheduler([] {
         std::vector<coir::fiber<bool>> fibers;
         for (long seed = 1; seed <= 3; ++seed) {
@@ -95,7 +95,7 @@ namespace {
 [[gnu::noinline]] std::vector<void*> frames_below(int depth) {
     if (depth > 0) {
         auto frames = frames_below(depth - 1);
-        frames.shrink_to_fit();  // something to do after the call, or it is no frame
+        frames.shrink_to_fit();  // prevents a tail call, which would leave no frame
         return frames;
     }
     coir::this_fiber::yield();
@@ -106,7 +106,7 @@ namespace {
 
 }  // namespace
 
-TEST_CASE("context: the chain of frames ends at the fiber's entry") {
+TEST_CASE("context: the chain of frames ends at the entry of the fiber") {
     in_scheduler([] {
         auto deep = coir::spawn(frames_below, 20);
         const auto frames = deep.get();
@@ -121,7 +121,7 @@ TEST_CASE("context: the chain of frames ends at the fiber's entry") {
 
 namespace {
 
-/// Whether the compiler's assumption about the stack holds: instructions that need an aligned operand rely on it.
+/// Whether the stack has the alignment that the compiler assumes; instructions with aligned operands need it.
 [[gnu::noinline]] bool stack_is_aligned() {
     alignas(16) volatile char local = 0;
     const auto frame = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
@@ -130,7 +130,7 @@ namespace {
 
 }  // namespace
 
-TEST_CASE("context: a new stack is aligned, and so is one that is taken over") {
+TEST_CASE("context: a new stack is aligned, and so is a reused one") {
     in_scheduler([] {
         for (const std::size_t bytes : {0U, 65'536U, 100'000U}) {
             std::vector<coir::fiber<bool>> fibers;
@@ -145,7 +145,7 @@ TEST_CASE("context: a new stack is aligned, and so is one that is taken over") {
     });
 }
 
-TEST_CASE("context: an exception is thrown and caught within a fiber, also across a suspension") {
+TEST_CASE("context: an exception is thrown and caught in a fiber, also across a suspension") {
     in_scheduler([] {
         const auto throws_after_yield = [](int number) {
             coir::this_fiber::yield();
@@ -163,7 +163,7 @@ TEST_CASE("context: an exception is thrown and caught within a fiber, also acros
     });
 }
 
-TEST_CASE("context: fibers that suspend inside of handlers rethrow each its own exception") {
+TEST_CASE("context: fibers that suspend inside handlers each rethrow their own exception") {
     in_scheduler([] {
         const auto body = [](int number) {
             try {
@@ -184,7 +184,7 @@ TEST_CASE("context: fibers that suspend inside of handlers rethrow each its own 
     });
 }
 
-TEST_CASE("context: handlers nest across suspensions") {
+TEST_CASE("context: handlers can be nested across suspensions") {
     in_scheduler([] {
         const auto body = [](int number) {
             std::vector<int> seen;
@@ -235,7 +235,7 @@ struct yields_when_destroyed {
 
 }  // namespace
 
-TEST_CASE("context: uncaught_exceptions counts those of the fiber that asks") {
+TEST_CASE("context: uncaught_exceptions counts those of the calling fiber") {
     in_scheduler([] {
         int seen_while_unwinding = -1;
         auto unwinds = coir::spawn([&] {
@@ -260,7 +260,8 @@ TEST_CASE("context: uncaught_exceptions counts those of the fiber that asks") {
     });
 }
 
-TEST_CASE("context: a fiber begins with no exception, whatever its spawner or the one before on its stack handles") {
+TEST_CASE("context: a fiber starts without an exception, even if its spawner or the previous fiber on its stack is "
+          "handling one") {
     in_scheduler([] {
         try {
             throw std::runtime_error{"the spawner's"};
@@ -284,7 +285,7 @@ TEST_CASE("context: a fiber begins with no exception, whatever its spawner or th
     });
 }
 
-TEST_CASE("context: the thread's own exception is the same after run") {
+TEST_CASE("context: run does not change the exception state of the thread") {
     try {
         throw std::runtime_error{"outside"};
     } catch (const std::runtime_error&) {
@@ -296,7 +297,7 @@ TEST_CASE("context: the thread's own exception is the same after run") {
     }
 }
 
-TEST_CASE("context: an exception passes through many frames of a fiber and runs their destructors") {
+TEST_CASE("context: an exception unwinds many frames of a fiber and runs their destructors") {
     in_scheduler([] {
         struct counted {
             explicit counted(int& of) : count{of} { ++count; }

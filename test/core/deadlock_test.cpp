@@ -50,7 +50,7 @@ std::string address_of(const auto& object) {
     return text.str();
 }
 
-/// The lines about cycles.
+/// The lines of the report that describe cycles.
 std::string cycles_in(const std::string& report) {
     std::istringstream lines{report};
     std::string found;
@@ -60,7 +60,7 @@ std::string cycles_in(const std::string& report) {
     return found;
 }
 
-/// A fiber that takes one after the other.
+/// Spawns a fiber that locks `first`, then `second`.
 auto takes(const char* name, auto& first, auto& then) {
     return coir::spawn({.name = name}, [&] {
         const std::scoped_lock held{first};
@@ -71,7 +71,7 @@ auto takes(const char* name, auto& first, auto& then) {
 
 }  // namespace
 
-TEST_CASE("deadlock: when nothing can wake the fibers that are left, run throws, with a line for each") {
+TEST_CASE("deadlock: when nothing can wake the remaining fibers, run throws an exception with one line for each") {
     wait_queue queue{"a thing that never comes"};
     const std::string what = deadlock_of([&] {
         auto one = coir::spawn({.name = "one"}, [&] { static_cast<void>(queue.wait("test")); });
@@ -84,7 +84,7 @@ TEST_CASE("deadlock: when nothing can wake the fibers that are left, run throws,
     CHECK(contains(what, "fiber #3 \"two\": parked on sleep"));
 }
 
-TEST_CASE("deadlock: all fibers are stopped and have ended before it is thrown") {
+TEST_CASE("deadlock: all fibers have been stopped and have ended before it is thrown") {
     int ended = 0;
     const std::string what = deadlock_of([&] {
         const auto waits = [&] {
@@ -103,7 +103,7 @@ TEST_CASE("deadlock: all fibers are stopped and have ended before it is thrown")
     CHECK(ended == 3);
 }
 
-TEST_CASE("deadlock: is thrown also when the fibers catch their stop and return") {
+TEST_CASE("deadlock: is thrown even if the fibers catch their stop and return") {
     const std::string what = deadlock_of([] {
         try {
             coir::this_fiber::sleep_until(coir::never);
@@ -113,7 +113,7 @@ TEST_CASE("deadlock: is thrown also when the fibers catch their stop and return"
     CHECK(contains(what, "deadlock"));
 }
 
-TEST_CASE("deadlock: a fiber that sleeps, or one that is ready, is none") {
+TEST_CASE("deadlock: a sleeping or ready fiber prevents it") {
     const std::string what = deadlock_of([] {
         wait_queue queue{"the test"};
         auto waits = coir::spawn([&] { return queue.wait("test"); });
@@ -124,7 +124,7 @@ TEST_CASE("deadlock: a fiber that sleeps, or one that is ready, is none") {
     CHECK(what == "no deadlock");
 }
 
-TEST_CASE("deadlock: a wake that another thread owes is waited for") {
+TEST_CASE("deadlock: waits for a wake that another thread still has to send") {
     const std::string what = deadlock_of([] {
         struct call : coir::detail::message {
             explicit call(waiter& who)
@@ -145,7 +145,7 @@ TEST_CASE("deadlock: a wake that another thread owes is waited for") {
     CHECK(what == "no deadlock");
 }
 
-TEST_CASE("deadlock: a stop callback may run, in a fiber") {
+TEST_CASE("deadlock: stop callbacks run in a fiber") {
     bool in_fiber = false;
     const std::string what = deadlock_of([&] {
         const std::stop_callback callback{coir::this_fiber::stop_token(),
@@ -156,13 +156,14 @@ TEST_CASE("deadlock: a stop callback may run, in a fiber") {
     CHECK(in_fiber);
 }
 
-TEST_CASE("deadlock: a scheduler that had one can be followed by another") {
+TEST_CASE("deadlock: after a deadlock, another scheduler can run") {
     CHECK(contains(deadlock_of([] { coir::this_fiber::sleep_until(coir::never); }), "deadlock"));
     CHECK(in_scheduler([] { return 1; }) == 1);
 }
 
-TEST_CASE("deadlock: the report has the cycle of two fibers that wait for each other's mutex, by name and address") {
-    const coir::test::captured_log quiet;  // the check of the order of locks has something to say as well
+TEST_CASE(
+    "deadlock: the report names the cycle of two fibers that wait for each other's mutex, with name and address") {
+    const coir::test::captured_log quiet;  // the lock order check logs a warning as well
     coir::mutex one;
     coir::mutex two;
     const std::string what = deadlock_of([&] {
@@ -177,7 +178,7 @@ TEST_CASE("deadlock: the report has the cycle of two fibers that wait for each o
                                  address_of(one) + ") that fiber #2 \"a\" holds\n");
 }
 
-TEST_CASE("deadlock: a cycle may lead through the ends of fibers, a recursive_mutex, a shared_mutex and call_once") {
+TEST_CASE("deadlock: a cycle may include joins, a recursive_mutex, a shared_mutex and call_once") {
     const coir::test::captured_log quiet;
     coir::recursive_mutex recursive;
     coir::shared_mutex shared;
@@ -222,7 +223,7 @@ TEST_CASE("deadlock: fibers that join each other are a cycle") {
           "  cycle:\n    fiber #2 waits for the end of fiber #3\n    fiber #3 waits for the end of fiber #2\n");
 }
 
-TEST_CASE("deadlock: each cycle is named once, and a chain that leads into it is none") {
+TEST_CASE("deadlock: each cycle is reported once, and a chain that leads into it is not a cycle") {
     const coir::test::captured_log quiet;
     coir::mutex mutexes[4];
     const std::string what = deadlock_of([&] {
@@ -243,7 +244,7 @@ TEST_CASE("deadlock: each cycle is named once, and a chain that leads into it is
     CHECK_FALSE(contains(cycles, "#2"));
 }
 
-TEST_CASE("deadlock: of a mutex whose holder has ended with it, the report says so, and looks at no freed record") {
+TEST_CASE("deadlock: the report says that the holder of a mutex has ended, and does not access its freed record") {
     coir::mutex abandoned;
     const std::string what = deadlock_of([&] {
         coir::spawn({.name = "leaver"}, [&] { abandoned.lock(); }).detach();
@@ -254,7 +255,7 @@ TEST_CASE("deadlock: of a mutex whose holder has ended with it, the report says 
     CHECK(cycles_in(what).empty());
 }
 
-TEST_CASE("deadlock: a shared_mutex that readers hold names no holder") {
+TEST_CASE("deadlock: no holder is named for a shared_mutex held by readers") {
     coir::shared_mutex mutex;
     const std::string what = deadlock_of([&] {
         auto reader = coir::spawn([&] {

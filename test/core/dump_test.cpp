@@ -32,7 +32,7 @@ bool begins(const std::string& line, const std::string& with) { return line.rfin
 
 }  // namespace
 
-TEST_CASE("dump: a line for each fiber, in the order of spawning, with its state and what it waits for") {
+TEST_CASE("dump: has one line per fiber, in the order of spawning, with its state and what it waits for") {
     in_scheduler([] {
         auto sleeps = coir::spawn({.name = "sleeper"}, [] { coir::this_fiber::sleep_for(1h); });
         auto joins = coir::spawn({.name = "joiner"}, [&] { sleeps.join(); });
@@ -52,7 +52,7 @@ TEST_CASE("dump: a line for each fiber, in the order of spawning, with its state
     });
 }
 
-TEST_CASE("dump: says who asked is running, and who is to stop") {
+TEST_CASE("dump: marks the calling fiber as running, and stopped fibers as stopping") {
     in_scheduler([] {
         auto asks = coir::spawn({.name = "asker"}, [] { return dump(); });
         auto stops = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
@@ -65,7 +65,7 @@ TEST_CASE("dump: says who asked is running, and who is to stop") {
     });
 }
 
-TEST_CASE("dump: ended fibers are not in it") {
+TEST_CASE("dump: does not contain ended fibers") {
     in_scheduler([] {
         auto ended = coir::spawn([] {});
         coir::this_fiber::yield();
@@ -73,7 +73,7 @@ TEST_CASE("dump: ended fibers are not in it") {
     });
 }
 
-TEST_CASE("dump: names the line that spawned, where the program has debug information and coir reads it") {
+TEST_CASE("dump: names the line of the spawn, if debug information is available and coir can read it") {
     in_scheduler([] {
         auto fiber = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
         const std::string expected = "dump_test.cpp:" + std::to_string(__LINE__ - 1);
@@ -84,12 +84,12 @@ TEST_CASE("dump: names the line that spawned, where the program has debug inform
     });
 }
 
-TEST_CASE("dump: a test case that hangs prints where each fiber stands, and ends") {
+TEST_CASE("dump: a test case that hangs prints the state of each fiber, and ends") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             auto fiber = coir::spawn({.name = "culprit"}, [] { coir::this_fiber::sleep_for(1h); });
             coir::this_fiber::yield();
-            std::raise(SIGALRM);  // as the alarm of main.cpp does in time
+            std::raise(SIGALRM);  // like the alarm of main.cpp
         });
     });
     CHECK(how.signal == SIGABRT);

@@ -21,7 +21,7 @@ namespace {
 coir::fiber_local<int> number;
 coir::fiber_local<std::string> text{"initial"};
 
-/// Calls when it is destroyed.
+/// Calls a function when it is destroyed.
 struct at_end {
     ~at_end() {
         if (call) call();
@@ -35,7 +35,7 @@ coir::fiber_local<std::unique_ptr<int>> only_moves;
 
 }  // namespace
 
-TEST_CASE("fiber_local: each fiber begins with the initial value and keeps its own") {
+TEST_CASE("fiber_local: each fiber starts with the initial value and has its own value") {
     in_scheduler([] {
         CHECK(*number == 0);
         CHECK(*text == "initial");
@@ -57,7 +57,7 @@ TEST_CASE("fiber_local: each fiber begins with the initial value and keeps its o
     });
 }
 
-TEST_CASE("fiber_local: a fiber that takes over the stack of another finds none of its values") {
+TEST_CASE("fiber_local: a fiber that reuses the stack of another does not see its values") {
     in_scheduler([] {
         for (int i = 0; i < 3; ++i) {
             CHECK(coir::spawn([] { return ++*number; }).get() == 1);
@@ -65,7 +65,7 @@ TEST_CASE("fiber_local: a fiber that takes over the stack of another finds none 
     });
 }
 
-TEST_CASE("fiber_local: a value that only moves may be kept, and is destroyed with its fiber") {
+TEST_CASE("fiber_local: a move-only value works, and is destroyed with its fiber") {
     in_scheduler([] {
         CHECK(*only_moves == nullptr);
         *only_moves = std::make_unique<int>(4);
@@ -74,7 +74,7 @@ TEST_CASE("fiber_local: a value that only moves may be kept, and is destroyed wi
     in_scheduler([] { CHECK(*only_moves == nullptr); });
 }
 
-TEST_CASE("fiber_local: values are destroyed in their fiber when it ends, the last made first") {
+TEST_CASE("fiber_local: values are destroyed in their fiber when it ends, in reverse order of construction") {
     in_scheduler([] {
         std::string order;
         std::uint64_t destroyed_in = 0;
@@ -93,7 +93,7 @@ TEST_CASE("fiber_local: values are destroyed in their fiber when it ends, the la
     });
 }
 
-TEST_CASE("fiber_local: values are destroyed also when the fiber fails, and their destructors may suspend") {
+TEST_CASE("fiber_local: values are destroyed also if the fiber throws, and their destructors may suspend") {
     in_scheduler([] {
         bool destroyed = false;
         auto fiber = coir::spawn([&] {
@@ -108,7 +108,7 @@ TEST_CASE("fiber_local: values are destroyed also when the fiber fails, and thei
     });
 }
 
-TEST_CASE("fiber_local: a destructor that touches a variable makes it anew, and that one is destroyed too") {
+TEST_CASE("fiber_local: a destructor that accesses a variable creates it again, and this value is destroyed too") {
     in_scheduler([] {
         std::string order;
         auto fiber = coir::spawn([&] {
@@ -122,7 +122,7 @@ TEST_CASE("fiber_local: a destructor that touches a variable makes it anew, and 
     });
 }
 
-TEST_CASE("fiber_local: values that on_unhandled_exception touches are destroyed too") {
+TEST_CASE("fiber_local: values that on_unhandled_exception accesses are destroyed too") {
     bool destroyed = false;
     coir::run_options options;
     options.on_unhandled_exception = [&](const std::exception_ptr&, std::string_view) {
@@ -135,7 +135,7 @@ TEST_CASE("fiber_local: values that on_unhandled_exception touches are destroyed
     CHECK(destroyed);
 }
 
-TEST_CASE("fiber_local: a value that cannot be made leaves the fiber as it was") {
+TEST_CASE("fiber_local: an exception from the initialiser leaves the fiber unchanged") {
     struct fails {
         fails() { throw std::runtime_error{"no"}; }
     };

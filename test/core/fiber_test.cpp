@@ -39,16 +39,16 @@ std::error_code code_of(const std::function<void()>& call) {
     return {};
 }
 
-/// Never ends but by a stop.
+/// Runs until it is stopped.
 void wait_for_stop() { coir::this_fiber::sleep_until(coir::never); }
 
-/// Asked of the address alone: of an object, the compiler would take it for granted.
+/// Takes a plain address, since the compiler may assume that an object is aligned.
 bool is_aligned(const void* at, std::size_t to) {
     const void* volatile address = at;
     return reinterpret_cast<std::uintptr_t>(address) % to == 0;
 }
 
-/// A scheduler whose unhandled exceptions are collected.
+/// Collects the unhandled exceptions of a run with `options()`.
 struct collected {
     std::vector<std::string> all;  // "name: what"
     coir::run_options options() {
@@ -79,7 +79,7 @@ TEST_CASE("fiber: get waits for the end and moves the result out") {
     });
 }
 
-TEST_CASE("fiber: a result may be nothing, a reference, or something that only moves") {
+TEST_CASE("fiber: a result may be void, a reference, or a move-only type") {
     in_scheduler([] {
         bool ran = false;
         coir::fiber<void> nothing = coir::spawn([&] { ran = true; });
@@ -95,7 +95,7 @@ TEST_CASE("fiber: a result may be nothing, a reference, or something that only m
     });
 }
 
-TEST_CASE("fiber: what it throws comes out of get, with its type") {
+TEST_CASE("fiber: get throws the exception of the fiber, with its type") {
     in_scheduler([] {
         auto fails = coir::spawn([]() -> int { throw std::out_of_range{"too far"}; });
         CHECK_THROWS_WITH_AS(fails.get(), "too far", std::out_of_range);
@@ -104,7 +104,7 @@ TEST_CASE("fiber: what it throws comes out of get, with its type") {
     });
 }
 
-TEST_CASE("fiber: an exception thrown while the result is made comes out of get") {
+TEST_CASE("fiber: get throws an exception from constructing the result") {
     struct fails_to_move {
         fails_to_move() = default;
         fails_to_move(fails_to_move&&) { throw std::logic_error{"stays here"}; }
@@ -112,14 +112,14 @@ TEST_CASE("fiber: an exception thrown while the result is made comes out of get"
     in_scheduler([] {
         auto fails = coir::spawn([] {
             fails_to_move made;
-            fails_to_move& moved = made;  // not elided
+            fails_to_move& moved = made;  // prevents copy elision
             return fails_to_move{std::move(moved)};
         });
         CHECK_THROWS_WITH_AS(fails.get(), "stays here", std::logic_error);
     });
 }
 
-TEST_CASE("fiber: callable and arguments are decayed and moved in, as std::thread does") {
+TEST_CASE("fiber: decays and moves callable and arguments, like std::thread") {
     in_scheduler([] {
         std::string text = "before";
         auto copy = coir::spawn([](const std::string& mine) { return mine; }, text);
@@ -142,7 +142,7 @@ TEST_CASE("fiber: callable and arguments are decayed and moved in, as std::threa
     });
 }
 
-TEST_CASE("fiber: a callable that can be called once is called once, as an rvalue") {
+TEST_CASE("fiber: a callable that can be called only once is called once, as an rvalue") {
     struct once {
         int operator()() && { return *value; }
         std::unique_ptr<int> value = std::make_unique<int>(5);
@@ -150,7 +150,7 @@ TEST_CASE("fiber: a callable that can be called once is called once, as an rvalu
     in_scheduler([] { CHECK(coir::spawn(once{}).get() == 5); });
 }
 
-TEST_CASE("fiber: an exception out of a copy of the arguments comes out of spawn, and no fiber is made") {
+TEST_CASE("fiber: an exception from copying the arguments is thrown by spawn, and no fiber is created") {
     struct fails_to_copy {
         fails_to_copy() = default;
         fails_to_copy(const fails_to_copy&) { throw std::logic_error{"one of a kind"}; }
@@ -163,7 +163,7 @@ TEST_CASE("fiber: an exception out of a copy of the arguments comes out of spawn
     });
 }
 
-TEST_CASE("fiber: closures of any size and alignment") {
+TEST_CASE("fiber: supports closures of any size and alignment") {
     in_scheduler([] {
         const auto check = [](auto closure) {
             using type = decltype(closure);
@@ -174,7 +174,7 @@ TEST_CASE("fiber: closures of any size and alignment") {
         };
         const auto with = [&](auto made) {
             made.bytes.back() = 9;
-            // Several, so that none is aligned by luck.
+            // Several fibers, so that none is aligned by chance.
             for (int i = 0; i < 3; ++i) check(made);
         };
         struct alignas(64) line {
@@ -196,7 +196,7 @@ TEST_CASE("fiber: closures of any size and alignment") {
     });
 }
 
-TEST_CASE("fiber: a closure of megabytes lies beside the stack, not on it") {
+TEST_CASE("fiber: a closure of megabytes is stored outside of the stack") {
     struct megabytes {
         std::array<char, 3'000'000> bytes{};
     };
@@ -208,14 +208,14 @@ TEST_CASE("fiber: a closure of megabytes lies beside the stack, not on it") {
     });
 }
 
-TEST_CASE("fiber: its closure is destroyed in the fiber, before the joiner learns of the end") {
+TEST_CASE("fiber: its closure is destroyed in the fiber, before the joiner is woken") {
     in_scheduler([] {
         struct tells {
             explicit tells(std::uint64_t& where) : in{&where} {}
             tells(tells&& other) noexcept : in{std::exchange(other.in, nullptr)} {}
             ~tells() {
                 if (in == nullptr) return;
-                coir::this_fiber::yield();  // it may even suspend
+                coir::this_fiber::yield();  // may even suspend
                 *in = coir::this_fiber::id();
             }
             std::uint64_t* in;
@@ -228,7 +228,7 @@ TEST_CASE("fiber: its closure is destroyed in the fiber, before the joiner learn
     });
 }
 
-TEST_CASE("fiber: the result lives until it is asked for, or the handle goes") {
+TEST_CASE("fiber: the result lives until get or until the handle is destroyed") {
     in_scheduler([] {
         auto shared = std::make_shared<int>(1);
         {
@@ -257,7 +257,7 @@ TEST_CASE("fiber: ids count from 1 in the order of spawning, in each run") {
     }
 }
 
-TEST_CASE("fiber: its name is a copy of what was given, of 255 bytes at most") {
+TEST_CASE("fiber: its name is a copy of the given name, of at most 255 bytes") {
     in_scheduler([] {
         std::string given = "worker";
         auto named = coir::spawn({.name = given}, [] { return std::string{coir::this_fiber::name()}; });
@@ -275,7 +275,7 @@ TEST_CASE("fiber: its name is a copy of what was given, of 255 bytes at most") {
     });
 }
 
-TEST_CASE("fiber: its stack has the size asked for") {
+TEST_CASE("fiber: its stack has the requested size") {
     in_scheduler([] {
         const auto remaining = [] { return coir::this_fiber::stack_remaining(); };
         const auto usual = coir::spawn(remaining).get();
@@ -289,7 +289,7 @@ TEST_CASE("fiber: its stack has the size asked for") {
     });
 }
 
-TEST_CASE("fiber: a stack size beyond all measure is refused, and not taken for a small one") {
+TEST_CASE("fiber: a huge stack size is refused, without overflow to a small one") {
     in_scheduler([] {
         for (const int bits : {41, 46, 63}) {
             auto fails = coir::spawn({.stack_size = std::size_t{1} << bits}, [] {});
@@ -300,7 +300,7 @@ TEST_CASE("fiber: a stack size beyond all measure is refused, and not taken for 
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("fiber: join waits only, and the result stays for get") {
+TEST_CASE("fiber: join waits only, and get still returns the result") {
     in_scheduler([] {
         auto value = coir::spawn([] { return 5; });
         value.join();
@@ -319,7 +319,7 @@ TEST_CASE("fiber: join does not throw what the fiber threw") {
     });
 }
 
-TEST_CASE("fiber: done says whether it has ended, without waiting") {
+TEST_CASE("fiber: done reports whether it has ended, without waiting") {
     in_scheduler([] {
         auto quick = coir::spawn([] {});
         CHECK_FALSE(quick.done());
@@ -329,7 +329,7 @@ TEST_CASE("fiber: done says whether it has ended, without waiting") {
     });
 }
 
-TEST_CASE("fiber: wait_for and wait_until say whether it ended in time") {
+TEST_CASE("fiber: wait_for and wait_until report whether it ended in time") {
     in_scheduler([] {
         auto slow = coir::spawn(wait_for_stop);
         const auto before = std::chrono::steady_clock::now();
@@ -347,7 +347,7 @@ TEST_CASE("fiber: wait_for and wait_until say whether it ended in time") {
     });
 }
 
-TEST_CASE("fiber: join and get throw timed_out at their deadline, and may be tried again") {
+TEST_CASE("fiber: join and get throw timed_out at their deadline, and may be called again") {
     in_scheduler([] {
         bool go_on = false;
         auto slow = coir::spawn([&] {
@@ -362,7 +362,7 @@ TEST_CASE("fiber: join and get throw timed_out at their deadline, and may be tri
     });
 }
 
-TEST_CASE("fiber: waiting for no fiber is invalid_argument") {
+TEST_CASE("fiber: waiting with an empty handle throws invalid_argument") {
     in_scheduler([] {
         coir::fiber<int> none;
         for (const auto& call : std::vector<std::function<void()>>{
@@ -380,7 +380,7 @@ TEST_CASE("fiber: waiting for no fiber is invalid_argument") {
     });
 }
 
-TEST_CASE("fiber: waiting for oneself is resource_deadlock_would_occur") {
+TEST_CASE("fiber: a fiber that waits for itself gets resource_deadlock_would_occur") {
     in_scheduler([] {
         coir::fiber<void> self;
         std::error_code joined, waited;
@@ -394,7 +394,7 @@ TEST_CASE("fiber: waiting for oneself is resource_deadlock_would_occur") {
     });
 }
 
-TEST_CASE("fiber: a second joiner is operation_not_permitted, until the first has given up") {
+TEST_CASE("fiber: a second joiner gets operation_not_permitted, until the first has given up") {
     in_scheduler([] {
         bool go_on = false;
         auto awaited = coir::spawn([&] {
@@ -410,7 +410,7 @@ TEST_CASE("fiber: a second joiner is operation_not_permitted, until the first ha
     });
 }
 
-TEST_CASE("fiber: a joiner that is stopped takes itself off, and another may join") {
+TEST_CASE("fiber: a stopped joiner no longer waits, and another fiber may join") {
     in_scheduler([] {
         bool go_on = false;
         auto awaited = coir::spawn([&] {
@@ -426,7 +426,7 @@ TEST_CASE("fiber: a joiner that is stopped takes itself off, and another may joi
     });
 }
 
-TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from here") {
+TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from this one") {
     in_scheduler([] {
         auto mine = coir::spawn(wait_for_stop);
         coir::this_fiber::yield();
@@ -440,7 +440,7 @@ TEST_CASE("fiber: a fiber of another scheduler cannot be joined or stopped from 
     });
 }
 
-TEST_CASE("fiber: a plain thread can neither join nor stop one that runs") {
+TEST_CASE("fiber: a plain thread can neither join nor stop a running fiber") {
     in_scheduler([] {
         auto mine = coir::spawn(wait_for_stop);
         const other_thread other{[&] {
@@ -454,7 +454,7 @@ TEST_CASE("fiber: a plain thread can neither join nor stop one that runs") {
 
 // ---- ownership ---------------------------------------------------------------------------------------------------
 
-TEST_CASE("fiber: a handle that is moved from has no fiber") {
+TEST_CASE("fiber: a moved-from handle is empty") {
     in_scheduler([] {
         auto one = coir::spawn([] { return 1; });
         coir::fiber<int> two = std::move(one);
@@ -464,7 +464,7 @@ TEST_CASE("fiber: a handle that is moved from has no fiber") {
     });
 }
 
-TEST_CASE("fiber: destroying the handle requests stop and joins") {
+TEST_CASE("fiber: destroying the handle requests a stop and joins") {
     in_scheduler([] {
         bool began = false, stopped = false;
         {
@@ -484,7 +484,7 @@ TEST_CASE("fiber: destroying the handle requests stop and joins") {
     });
 }
 
-TEST_CASE("fiber: assigning to a handle stops and joins the fiber that it had") {
+TEST_CASE("fiber: assigning to a handle stops and joins its previous fiber") {
     in_scheduler([] {
         bool stopped = false;
         auto handle = coir::spawn([&] {
@@ -504,7 +504,7 @@ TEST_CASE("fiber: assigning to a handle stops and joins the fiber that it had") 
     });
 }
 
-TEST_CASE("fiber: the destructor waits also in a fiber that is itself to stop") {
+TEST_CASE("fiber: the destructor waits even in a fiber that is being stopped") {
     in_scheduler([] {
         bool inner_ended = false;
         auto outer = coir::spawn([&] {
@@ -525,7 +525,7 @@ TEST_CASE("fiber: the destructor waits also in a fiber that is itself to stop") 
     });
 }
 
-TEST_CASE("fiber: the destructor waits while an exception unwinds") {
+TEST_CASE("fiber: the destructor waits during stack unwinding") {
     in_scheduler([] {
         bool ended = false;
         CHECK_THROWS_AS(
@@ -546,7 +546,7 @@ TEST_CASE("fiber: the destructor waits while an exception unwinds") {
     });
 }
 
-TEST_CASE("fiber: destroying one's own handle aborts") {
+TEST_CASE("fiber: a fiber that destroys its own handle aborts") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             auto handle = std::make_unique<coir::fiber<void>>();
@@ -571,14 +571,14 @@ TEST_CASE("fiber: destroying a handle while another fiber waits for its end abor
     CHECK(how.says("destroyed while another fiber waits for its end"));
 }
 
-TEST_CASE("fiber: a detached one goes on alone, and run waits for it") {
+TEST_CASE("fiber: a detached fiber continues, and run waits for it") {
     bool ended = false;
     in_scheduler([&] {
         auto fiber = coir::spawn([&] {
             for (int i = 0; i < 5; ++i) {
                 try {
                     coir::this_fiber::yield();
-                } catch (const coir::cancelled&) {  // run ends, and waits all the same
+                } catch (const coir::cancelled&) {  // run ends, but waits for this fiber
                 }
             }
             ended = true;
@@ -589,7 +589,7 @@ TEST_CASE("fiber: a detached one goes on alone, and run waits for it") {
     CHECK(ended);
 }
 
-TEST_CASE("fiber: detaching one that has ended lets go of its result") {
+TEST_CASE("fiber: detaching an ended fiber destroys its result") {
     in_scheduler([] {
         auto shared = std::make_shared<int>(1);
         auto holds = coir::spawn([shared] { return shared; });
@@ -600,7 +600,7 @@ TEST_CASE("fiber: detaching one that has ended lets go of its result") {
     });
 }
 
-TEST_CASE("fiber: a handle may outlive run, and still has the result") {
+TEST_CASE("fiber: a handle may outlive run, and get still returns the result") {
     coir::fiber<std::string> value;
     coir::fiber<void> failure, stopped;
     in_scheduler([&] {
@@ -618,7 +618,7 @@ TEST_CASE("fiber: a handle may outlive run, and still has the result") {
     CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
 }
 
-TEST_CASE("fiber: a handle that outlives run may be destroyed or detached unasked") {
+TEST_CASE("fiber: a handle that outlives run may be destroyed or detached without get") {
     const coir::test::captured_log log;
     {
         coir::fiber<std::string> value, detached;
@@ -634,9 +634,9 @@ TEST_CASE("fiber: a handle that outlives run may be destroyed or detached unaske
     CHECK(log.count("\"late\"") == 1);
 }
 
-// ---- failures that nobody asks for -------------------------------------------------------------------------------
+// ---- unhandled exceptions -----------------------------------------------------------------------------------------
 
-TEST_CASE("fiber: what a detached one throws reaches on_unhandled_exception, once, with its name") {
+TEST_CASE("fiber: on_unhandled_exception gets the exception of a detached fiber, once, with the fiber's name") {
     collected failures;
     in_scheduler(failures.options(), [] {
         coir::spawn({.name = "early"}, [] { throw std::runtime_error{"one"}; }).detach();
@@ -649,7 +649,7 @@ TEST_CASE("fiber: what a detached one throws reaches on_unhandled_exception, onc
     CHECK(failures.all == std::vector<std::string>{"early: one", ": not a std::exception", "late: three"});
 }
 
-TEST_CASE("fiber: what one throws whose handle is destroyed reaches on_unhandled_exception, once") {
+TEST_CASE("fiber: on_unhandled_exception gets the exception of a fiber whose handle is destroyed, once") {
     collected failures;
     in_scheduler(failures.options(), [] {
         {
@@ -669,7 +669,7 @@ TEST_CASE("fiber: what one throws whose handle is destroyed reaches on_unhandled
     CHECK(failures.all == std::vector<std::string>{"ended: one", "stopped: two"});
 }
 
-TEST_CASE("fiber: a failure that was asked for, and a stop, are not reported") {
+TEST_CASE("fiber: an exception thrown by get, and a stop, are not reported as unhandled") {
     collected failures;
     in_scheduler(failures.options(), [] {
         CHECK_THROWS_AS(coir::spawn([] { throw std::runtime_error{"seen"}; }).get(), std::runtime_error);
@@ -679,7 +679,7 @@ TEST_CASE("fiber: a failure that was asked for, and a stop, are not reported") {
     CHECK(failures.all.empty());
 }
 
-TEST_CASE("fiber: on_unhandled_exception runs in the ending fiber, and may suspend") {
+TEST_CASE("fiber: on_unhandled_exception runs in the fiber that ends, and may suspend") {
     std::uint64_t ran_in = 0, expected = 0;
     bool other_ran = false;
     coir::run_options options;
@@ -699,7 +699,7 @@ TEST_CASE("fiber: on_unhandled_exception runs in the ending fiber, and may suspe
     CHECK(ran_in == expected);
 }
 
-TEST_CASE("fiber: by default a failure that nobody asked for is logged as an error, with the fiber's name") {
+TEST_CASE("fiber: by default an unhandled exception is logged as an error, with the fiber's name") {
     const coir::test::captured_log log;
     in_scheduler([] {
         coir::spawn({.name = "worker"}, [] { throw std::runtime_error{"no more paper"}; }).detach();
@@ -708,7 +708,7 @@ TEST_CASE("fiber: by default a failure that nobody asked for is logged as an err
     CHECK(log.count("[error] fiber #2 \"worker\" failed and its result was never retrieved: no more paper") == 1);
 }
 
-TEST_CASE("fiber: an on_unhandled_exception that throws is logged, and the fibers go on") {
+TEST_CASE("fiber: an exception from on_unhandled_exception is logged, and other fibers continue") {
     const coir::test::captured_log log;
     coir::run_options options;
     options.on_unhandled_exception = [](const std::exception_ptr& failure, std::string_view) {
@@ -725,7 +725,7 @@ TEST_CASE("fiber: an on_unhandled_exception that throws is logged, and the fiber
 
 // ---- stops, as the handle sees them ------------------------------------------------------------------------------
 
-TEST_CASE("fiber: one that ended by a stop has no result: get throws fiber_stopped") {
+TEST_CASE("fiber: get of a fiber that ended with a stop throws fiber_stopped") {
     in_scheduler([] {
         auto fiber = coir::spawn([] {
             wait_for_stop();
@@ -739,7 +739,7 @@ TEST_CASE("fiber: one that ended by a stop has no result: get throws fiber_stopp
     });
 }
 
-TEST_CASE("fiber: one that was asked to stop and returns nevertheless has its result") {
+TEST_CASE("fiber: a fiber that returns in spite of a stop has a result") {
     in_scheduler([] {
         auto fiber = coir::spawn([] {
             try {
@@ -754,7 +754,7 @@ TEST_CASE("fiber: one that was asked to stop and returns nevertheless has its re
     });
 }
 
-TEST_CASE("fiber: requesting the stop of one that has ended does nothing") {
+TEST_CASE("fiber: requesting the stop of an ended fiber does nothing") {
     in_scheduler([] {
         auto fiber = coir::spawn([] { return 5; });
         coir::this_fiber::yield();
@@ -763,7 +763,7 @@ TEST_CASE("fiber: requesting the stop of one that has ended does nothing") {
     });
 }
 
-TEST_CASE("fiber: no memory for the stack of a fiber comes out of its get, and the others go on") {
+TEST_CASE("fiber: get throws if there is no memory for the fiber's stack, and other fibers continue") {
     struct refuses {
         boost::context::stack_context allocate() {
             throw std::system_error{ENOMEM, std::generic_category(), "no stack"};

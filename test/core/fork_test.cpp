@@ -1,4 +1,4 @@
-// What a process finds that was forked in a fiber.
+// A process that was forked within a fiber.
 #include <coir/coir.hpp>
 
 #include "base/sanitizers.hpp"
@@ -32,14 +32,14 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
+/// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options alone{.blocking = {.policy = coir::blocking_policy::off}};
 
 void demand(bool holds, const std::string& what) {
     if (!holds) throw std::runtime_error{what};
 }
 
-/// Whether that throws `not_in_fiber`, and says what to do.
+/// Whether `operation` throws `not_in_fiber` with a message that says what to do.
 bool is_refused(const std::function<void()>& operation) {
     try {
         operation();
@@ -50,7 +50,7 @@ bool is_refused(const std::function<void()>& operation) {
     return false;
 }
 
-/// What wait(2) tells of a process, which then is no more.
+/// Waits for a process, and returns its wait(2) status.
 int status_of_process(pid_t process) {
     int status = 0;
     while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
@@ -60,18 +60,18 @@ int status_of_process(pid_t process) {
 
 constinit int exit_code = 0;
 
-/// exit(3).
+/// Calls exit(3).
 [[noreturn]] void end_process(int code) {
     exit_code = code;
     std::exit(code);
 }
 
-/// Has `body` run as a fiber of a process of its own, which forks in it; all that both of them write.
+/// Runs `body` as a fiber in a new process; `body` forks. Returns the output of both processes.
 ending in_forking_process(const std::function<void()>& body) {
     return in_child([&] {
 #if defined(COIR_ASAN)
-        // What only the stacks of suspended fibers refer to is lost to LeakSanitizer, which would have its look after
-        // this.
+        // LeakSanitizer would check after this; memory that is only referenced from suspended fibers' stacks counts as
+        // leaked.
         std::atexit([] { ::_exit(exit_code); });
 #endif
         in_scheduler(alone, body);
@@ -95,7 +95,7 @@ struct pipe_reader {
 
 // ---- without a scheduler -------------------------------------------------------------------------------------------
 
-TEST_CASE("fork: in a process that was forked in a fiber, what needs one throws at once and says what to do") {
+TEST_CASE("fork: in a process forked in a fiber, calls that need a fiber throw at once and say what to do") {
     in_scheduler(alone, [] {
         coir::mutex mutex;
         coir::event event;
@@ -121,7 +121,7 @@ TEST_CASE("fork: in a process that was forked in a fiber, what needs one throws 
     });
 }
 
-TEST_CASE("fork: what such a process unwinds lets go of the parent's fibers, and of the locks that it has a copy of") {
+TEST_CASE("fork: unwinding in such a process releases its handles of the parent's fibers, and its copies of locks") {
     const ending all = in_forking_process([] {
         coir::mutex mutex;
         coir::recursive_mutex recursive;
@@ -154,7 +154,7 @@ TEST_CASE("fork: what such a process unwinds lets go of the parent's fibers, and
 
 // ---- its end -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("fork: a process that comes to the end of the fiber ends there with a message, and runs no other fiber") {
+TEST_CASE("fork: a process that reaches the end of the fiber ends with a message, and runs no other fiber") {
     const auto end_by = [](const std::function<void()>& last) {
         return in_forking_process([&] {
             const pid_t parent = ::getpid();
@@ -162,7 +162,7 @@ TEST_CASE("fork: a process that comes to the end of the fiber ends there with a 
                 if (::getpid() != parent) std::puts("another fiber runs");
             });
             pid_t child = -1;
-            // In a fiber that nobody owns: nobody hears of its failure.
+            // In a detached fiber, so no handle receives its exception.
             coir::spawn({.name = "forks"}, [&] {
                 child = ::fork();
                 if (child == 0) last();
@@ -185,7 +185,7 @@ TEST_CASE("fork: a process that comes to the end of the fiber ends there with a 
     CHECK(end_by([] { throw std::runtime_error{"a mishap"}; }).says("by an exception (a mishap)"));
 }
 
-TEST_CASE("fork: so does one whose first fiber comes to its end, and stops nobody") {
+TEST_CASE("fork: a process that reaches the end of the first fiber ends the same way, and stops no fiber") {
     const ending all = in_forking_process([] {
         auto other = coir::spawn([parent = ::getpid()] {
             try {
@@ -206,7 +206,7 @@ TEST_CASE("fork: so does one whose first fiber comes to its end, and stops nobod
     CHECK_FALSE(all.says("another fiber runs"));
 }
 
-TEST_CASE("fork: a suspension that asks for nothing ends the process with a message, in any order of fibers") {
+TEST_CASE("fork: a suspension without an effect ends the process with a message, with any schedule order") {
     for (const auto seed : {std::optional<std::uint64_t>{}, std::optional<std::uint64_t>{1}}) {
         const ending all = in_child([&] {
             coir::run_options options = alone;
@@ -228,7 +228,7 @@ TEST_CASE("fork: a suspension that asks for nothing ends the process with a mess
     }
 }
 
-TEST_CASE("fork: a process that runs another program, or ends by itself, does it silently") {
+TEST_CASE("fork: a process that calls exec or exits prints no message") {
     const ending all = in_forking_process([] {
         coir::mutex mutex;
         coir::this_fiber::yield();
@@ -252,7 +252,7 @@ TEST_CASE("fork: a process that runs another program, or ends by itself, does it
     CHECK(all.output.empty());
 }
 
-TEST_CASE("fork: the parent goes on unharmed when static objects end with the child") {
+TEST_CASE("fork: the parent is not affected if the child destroys static objects") {
     const ending all = in_forking_process([] {
         static struct {
             std::optional<pipe_reader> reader;
@@ -301,7 +301,7 @@ TEST_CASE("fork: the parent goes on unharmed when static objects end with the ch
 
 // ---- a scheduler of its own ----------------------------------------------------------------------------------------
 
-TEST_CASE("fork: such a process may run fibers of its own, and the parent's do not hear of it") {
+TEST_CASE("fork: such a process may run its own fibers, and the parent's fibers are not affected") {
     in_scheduler(alone, [] {
         pipe_reader reader;
         coir::this_fiber::yield();
@@ -317,7 +317,7 @@ TEST_CASE("fork: such a process may run fibers of its own, and the parent's do n
             });
             demand(result == 'y', "another byte");
             demand(is_refused([] { coir::this_fiber::yield(); }), "yield");
-            // And another one, as often as it likes.
+            // It may do so repeatedly.
             coir::run(alone, [] { coir::this_fiber::yield(); });
         });
         INFO(child.output);
@@ -329,7 +329,7 @@ TEST_CASE("fork: such a process may run fibers of its own, and the parent's do n
     });
 }
 
-TEST_CASE("fork: a failure comes out of the forked process's run, and a deadlock is found in it") {
+TEST_CASE("fork: run in the forked process throws the exception of its first fiber, and detects a deadlock") {
     in_scheduler(alone, [] {
         const ending child = in_child([] {
             try {
@@ -347,7 +347,7 @@ TEST_CASE("fork: a failure comes out of the forked process's run, and a deadlock
     });
 }
 
-TEST_CASE("fork: time is real in the child of a fiber for which it was not") {
+TEST_CASE("fork: time is real in the child of a fiber with virtual time") {
     coir::run_options options = alone;
     options.clock = coir::clock_mode::virtual_time;
     coir::run(options, [] {
@@ -365,7 +365,7 @@ TEST_CASE("fork: time is real in the child of a fiber for which it was not") {
     });
 }
 
-TEST_CASE("fork: a process that was forked by a thread without fibers runs them, whoever runs them in the parent") {
+TEST_CASE("fork: a process forked by a thread without fibers can run fibers, even if the parent does") {
     const ending child = in_child([] {
         demand(!coir::this_fiber::in_fiber(), "in a fiber");
         coir::run(alone, [] { coir::this_fiber::yield(); });
@@ -374,7 +374,7 @@ TEST_CASE("fork: a process that was forked by a thread without fibers runs them,
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE("fork: a forked process forks in a fiber as any other") {
+TEST_CASE("fork: a forked process can fork in a fiber") {
     in_scheduler(alone, [] {
         const ending child = in_child([] {
             coir::run(alone, [] {
@@ -391,10 +391,9 @@ TEST_CASE("fork: a forked process forks in a fiber as any other") {
     });
 }
 
-// ---- what belonged to the parent's scheduler
-// -------------------------------------------------------------------------
+// ---- objects of the parent's scheduler -----------------------------------------------------------------------------
 
-TEST_CASE("fork: what fibers of the parent hold and wait for is free, and belongs to who first uses it") {
+TEST_CASE("fork: locks and waits of the parent's fibers are free, and belong to the first user") {
     in_scheduler(alone, [] {
         coir::mutex mutex;
         coir::event event;
@@ -430,7 +429,7 @@ TEST_CASE("fork: what fibers of the parent hold and wait for is free, and belong
         });
         INFO(child.output);
         CHECK_FALSE(child.died());
-        // Here nothing has changed.
+        // In the parent, nothing has changed.
         CHECK_FALSE(queue.empty());
         lock.unlock();
         event.set();
@@ -440,7 +439,7 @@ TEST_CASE("fork: what fibers of the parent hold and wait for is free, and belong
     });
 }
 
-TEST_CASE("fork: what never suspends is done to the child's own copy, also when it runs no scheduler") {
+TEST_CASE("fork: calls that never suspend act on the child's own copy, even without a scheduler") {
     in_scheduler(alone, [] {
         coir::event event;
         coir::counting_semaphore<> semaphore{0};

@@ -27,7 +27,7 @@ bool is_told(const inbox& box) {
 
 }  // namespace
 
-TEST_CASE("gate: what is let in arrives, and once it is closed nothing is let in") {
+TEST_CASE("gate: messages admitted before close arrive, and none is admitted after it") {
     inbox box;
     auto* const entry = new gate{box};
     test_message first;
@@ -45,7 +45,7 @@ TEST_CASE("gate: what is let in arrives, and once it is closed nothing is let in
     entry->let_go();
 }
 
-TEST_CASE("gate: when it is closed, whoever was let in has put his message into the box") {
+TEST_CASE("gate: close returns after every admitted message is in the inbox") {
     for (int round = 0; round < 200; ++round) {
         inbox box;
         auto* const entry = new gate{box};
@@ -70,7 +70,7 @@ TEST_CASE("gate: when it is closed, whoever was let in has put his message into 
     }
 }
 
-TEST_CASE("gate: the last one in another thread that lets go of it rings, and outlives the scheduler without harm") {
+TEST_CASE("gate: the last holder in another thread wakes the hub, and may outlive the scheduler") {
     inbox box;
     auto* const entry = new gate{box};
     CHECK_FALSE(entry->is_known());
@@ -84,6 +84,6 @@ TEST_CASE("gate: the last one in another thread that lets go of it rings, and ou
 
     entry->refer();
     entry->close();
-    entry->let_go();  // the scheduler's
+    entry->let_go();  // the scheduler's reference
     std::jthread{[&] { entry->let_go(); }}.join();
 }

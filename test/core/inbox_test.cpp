@@ -50,7 +50,7 @@ TEST_CASE("inbox: messages arrive in the order of posting, once") {
     CHECK(arrived.size() == 3);
 }
 
-TEST_CASE("inbox: a message may be posted again, also by its own arrival") {
+TEST_CASE("inbox: a message may be posted again, also when it arrives") {
     inbox box;
     struct again : message {
         explicit again(inbox& to)
@@ -67,7 +67,7 @@ TEST_CASE("inbox: a message may be posted again, also by its own arrival") {
     CHECK(repeated.count == 3);
 }
 
-TEST_CASE("inbox: the wakeup descriptor is written only for a hub that sleeps") {
+TEST_CASE("inbox: the wakeup descriptor is written only while the hub sleeps") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived}, two{2, arrived};
@@ -82,7 +82,7 @@ TEST_CASE("inbox: the wakeup descriptor is written only for a hub that sleeps") 
     CHECK(arrived == std::vector{1, 2});
 }
 
-TEST_CASE("inbox: a hub with a message in the box must not sleep") {
+TEST_CASE("inbox: a hub with a message in the inbox must not sleep") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived};
@@ -94,7 +94,7 @@ TEST_CASE("inbox: a hub with a message in the box must not sleep") {
     box.awake();
 }
 
-TEST_CASE("inbox: the hub can be woken without a message, and keeps errno") {
+TEST_CASE("inbox: the hub can be woken without a message, and errno does not change") {
     const inbox box;
     errno = ELOOP;
     box.ring();
@@ -102,7 +102,7 @@ TEST_CASE("inbox: the hub can be woken without a message, and keeps errno") {
     CHECK(has_rung(box));
 }
 
-TEST_CASE("inbox: knows whether someone owes it a wake") {
+TEST_CASE("inbox: knows whether another thread still has to send a wake") {
     inbox box;
     CHECK_FALSE(box.expects());
     box.expect();
@@ -113,7 +113,7 @@ TEST_CASE("inbox: knows whether someone owes it a wake") {
     CHECK_FALSE(box.expects());
 }
 
-TEST_CASE("inbox: nothing that threads post is lost, and each thread's messages keep their order") {
+TEST_CASE("inbox: no posted message is lost, and the messages of each thread keep their order") {
     constexpr int threads = 4, each = 5'000;
     inbox box;
     std::vector<int> arrived;
@@ -125,7 +125,7 @@ TEST_CASE("inbox: nothing that threads post is lost, and each thread's messages 
             for (int i = 0; i < each; ++i) box.post(messages[static_cast<std::size_t>(t * each + i)]);
         });
     }
-    // As the hub does: sleeps on the wakeup descriptor, which says that something has come.
+    // As in the hub: sleep on the wakeup descriptor until it is readable.
     while (arrived.size() < messages.size()) {
         if (box.may_sleep()) {
             pollfd wakeup{box.wakeup_descriptor(), POLLIN, 0};

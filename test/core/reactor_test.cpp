@@ -58,7 +58,7 @@ socket_pair make_sockets() {
 
 reactor& this_reactor() { return scheduler::get("test").reactor(); }
 
-/// Watches a descriptor for as long as it lives.
+/// Watches a descriptor during its lifetime.
 struct watched {
     explicit watched(const unique_fd& of) : fd{of.get()} { this_reactor().add(fd); }
     ~watched() { this_reactor().remove(fd); }
@@ -124,7 +124,7 @@ TEST_CASE("reactor: a fiber waits for an owned descriptor while others run") {
     });
 }
 
-TEST_CASE("reactor: a descriptor of ours counts as ready both ways until a call says otherwise") {
+TEST_CASE("reactor: an owned descriptor counts as ready in both directions until a call returns EAGAIN") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const watched both{pipe.read};
@@ -134,7 +134,7 @@ TEST_CASE("reactor: a descriptor of ours counts as ready both ways until a call 
     });
 }
 
-TEST_CASE("reactor: an event marks the descriptor readable, also when nobody waits") {
+TEST_CASE("reactor: an event marks the descriptor readable, even if no fiber waits") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const auto other_pipe = make_pipe();
@@ -147,7 +147,7 @@ TEST_CASE("reactor: an event marks the descriptor readable, also when nobody wai
     });
 }
 
-TEST_CASE("reactor: writability is waited for from the first wait on, and was not missed before") {
+TEST_CASE("reactor: writability is watched from the first wait on, and an earlier event is not missed") {
     in_scheduler([] {
         const auto sockets = make_sockets();
         const watched ours{sockets.one};
@@ -158,7 +158,7 @@ TEST_CASE("reactor: writability is waited for from the first wait on, and was no
         drain(sockets.two);
         CHECK(writer.get() == outcome::woken);
 
-        // Drained before the wait begins.
+        // Drained before the wait starts.
         fill(sockets.one);
         drain(sockets.two);
         CHECK(wait(sockets.one.get(), direction::write) == outcome::woken);
@@ -181,7 +181,7 @@ TEST_CASE("reactor: two fibers wait for the two directions of one descriptor") {
     });
 }
 
-TEST_CASE("reactor: the peer's end of writing makes readable, never writable") {
+TEST_CASE("reactor: the end of the peer's output makes a descriptor readable, not writable") {
     in_scheduler([] {
         const auto sockets = make_sockets();
         const watched ours{sockets.one};
@@ -196,7 +196,7 @@ TEST_CASE("reactor: the peer's end of writing makes readable, never writable") {
     });
 }
 
-TEST_CASE("reactor: a hang-up wakes both directions, and from then on only EAGAIN says empty") {
+TEST_CASE("reactor: a hang-up wakes both directions, and afterwards only EAGAIN clears readiness") {
     in_scheduler([] {
         auto sockets = make_sockets();
         const watched ours{sockets.one};
@@ -211,7 +211,7 @@ TEST_CASE("reactor: a hang-up wakes both directions, and from then on only EAGAI
     });
 }
 
-TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
+TEST_CASE("reactor: removing a descriptor ends the waits on it with the outcome closed") {
     in_scheduler([] {
         const auto sockets = make_sockets();
         this_reactor().add(sockets.one.get());
@@ -225,12 +225,12 @@ TEST_CASE("reactor: removing a descriptor ends the waits on it as closed") {
     });
 }
 
-TEST_CASE("reactor: an event of a descriptor that was closed does not reach the next one of its number") {
+TEST_CASE("reactor: an event of a closed descriptor does not reach the next descriptor with the same number") {
     in_scheduler([] {
         auto old_pipe = make_pipe();
         const int number = old_pipe.read.get();
         this_reactor().add(number);
-        write_byte(old_pipe.write);  // on its way, for nobody
+        write_byte(old_pipe.write);  // an event that no fiber waits for
         this_reactor().remove(number);
         const auto new_pipe = make_pipe();
         REQUIRE(::dup3(new_pipe.read.get(), number, O_CLOEXEC) == number);
@@ -242,7 +242,7 @@ TEST_CASE("reactor: an event of a descriptor that was closed does not reach the 
     });
 }
 
-TEST_CASE("reactor: what epoll cannot watch is refused, naming the descriptor, and may be closed as it is") {
+TEST_CASE("reactor: a descriptor that epoll cannot watch is refused with an error that names it, and can be closed") {
     in_scheduler([] {
         char name[] = "/tmp/coir-test-XXXXXX";
         const unique_fd file{::mkstemp(name)};
@@ -271,7 +271,7 @@ TEST_CASE("reactor: adding a descriptor twice aborts") {
     CHECK(how.says("a descriptor is added twice"));
 }
 
-TEST_CASE("reactor: descriptors of large numbers are like others") {
+TEST_CASE("reactor: large descriptor numbers work") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const unique_fd large{::fcntl(pipe.read.get(), F_DUPFD_CLOEXEC, 900)};
@@ -282,7 +282,7 @@ TEST_CASE("reactor: descriptors of large numbers are like others") {
     });
 }
 
-TEST_CASE("reactor: a wait that timed out is gone, and its event wakes the next one") {
+TEST_CASE("reactor: a wait that timed out is removed, and its event wakes the next wait") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const watched ours{pipe.read};
@@ -294,7 +294,7 @@ TEST_CASE("reactor: a wait that timed out is gone, and its event wakes the next 
     });
 }
 
-TEST_CASE("reactor: borrowed descriptors are waited for as they are, ready or not yet") {
+TEST_CASE("reactor: waits for borrowed descriptors return at once if ready, and otherwise wait") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         CHECK(wait_borrowed(pipe.write.get(), direction::write) == outcome::woken);
@@ -303,12 +303,12 @@ TEST_CASE("reactor: borrowed descriptors are waited for as they are, ready or no
         coir::this_fiber::yield();
         write_byte(pipe.write);
         CHECK(reader.get() == outcome::woken);
-        // Still readable: a wait is about what holds, not about what changes.
+        // Still readable: waits are level-triggered.
         CHECK(wait_borrowed(pipe.read.get(), direction::read) == outcome::woken);
     });
 }
 
-TEST_CASE("reactor: all who wait for a borrowed descriptor are woken, each for its own direction") {
+TEST_CASE("reactor: all fibers that wait for a borrowed descriptor are woken, each for its own direction") {
     in_scheduler([] {
         const auto sockets = make_sockets();
         fill(sockets.one);
@@ -326,7 +326,7 @@ TEST_CASE("reactor: all who wait for a borrowed descriptor are woken, each for i
     });
 }
 
-TEST_CASE("reactor: one of two who wait for a borrowed descriptor gives up, and the other is still woken") {
+TEST_CASE("reactor: if one of two waits for a borrowed descriptor ends early, the other is still woken") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         auto patient = coir::spawn([fd = pipe.read.get()] { return wait_borrowed(fd, direction::read); });
@@ -337,7 +337,7 @@ TEST_CASE("reactor: one of two who wait for a borrowed descriptor gives up, and 
     });
 }
 
-TEST_CASE("reactor: a borrowed number that was closed and given to another file behind our back is found") {
+TEST_CASE("reactor: detects that the program closed a borrowed descriptor and its number names another file") {
     in_scheduler([] {
         auto old_pipe = make_pipe();
         const int number = old_pipe.read.get();
@@ -350,7 +350,7 @@ TEST_CASE("reactor: a borrowed number that was closed and given to another file 
     });
 }
 
-TEST_CASE("reactor: a regular file is always ready, and a closed or negative number is an error") {
+TEST_CASE("reactor: a regular file is always ready, and a closed or negative descriptor is an error") {
     in_scheduler([] {
         char name[] = "/tmp/coir-test-XXXXXX";
         const unique_fd file{::mkstemp(name)};
@@ -368,7 +368,7 @@ TEST_CASE("reactor: a regular file is always ready, and a closed or negative num
     });
 }
 
-TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
+TEST_CASE("reactor: a write in another thread wakes a sleeping scheduler") {
     in_scheduler([] {
         const auto pipe = make_pipe();
         const watched ours{pipe.read};
@@ -380,7 +380,7 @@ TEST_CASE("reactor: another thread's write wakes a scheduler that sleeps") {
     });
 }
 
-TEST_CASE("reactor: more descriptors become ready at once than one look takes") {
+TEST_CASE("reactor: more descriptors may become ready at once than one poll returns") {
     in_scheduler([] {
         constexpr int many = 400;
         std::vector<pipe_ends> pipes;

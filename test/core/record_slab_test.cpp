@@ -12,7 +12,7 @@ using coir::detail::record_slab;
 
 namespace {
 
-/// A slab ends by being abandoned.
+/// A slab that is abandoned at the end of its scope.
 struct owned_slab {
     ~owned_slab() { slab->abandon(); }
     record_slab* operator->() const { return slab; }
@@ -21,7 +21,7 @@ struct owned_slab {
 
 }  // namespace
 
-TEST_CASE("record_slab: records of every size are aligned to a cache line and can be written from end to end") {
+TEST_CASE("record_slab: records of every size are aligned to a cache line and fully writable") {
     const owned_slab slab;
     std::vector<std::pair<void*, std::size_t>> all;
     for (const std::size_t bytes :
@@ -34,13 +34,13 @@ TEST_CASE("record_slab: records of every size are aligned to a cache line and ca
     for (const auto& [memory, bytes] : all) slab->deallocate(memory, bytes);
 }
 
-TEST_CASE("record_slab: what was freed is used again, for records of its size") {
+TEST_CASE("record_slab: freed records are reused for the same size class") {
     const owned_slab slab;
     void* const first = slab->allocate(300);
     slab->deallocate(first, 300);
     void* const other = slab->allocate(1000);
     CHECK(other != first);
-    void* const same = slab->allocate(290);  // of one class with 300
+    void* const same = slab->allocate(290);  // same size class as 300
     CHECK(same == first);
     void* const fresh = slab->allocate(300);
     CHECK(fresh != first);
@@ -86,7 +86,7 @@ TEST_CASE("record_slab: records do not overlap, over random operations") {
     }
 }
 
-TEST_CASE("record_slab: an abandoned slab lives as long as a record in it") {
+TEST_CASE("record_slab: an abandoned slab lives until its last record is freed") {
     record_slab* const slab = record_slab::create();
     auto* const one = static_cast<char*>(slab->allocate(100));
     auto* const two = static_cast<char*>(slab->allocate(5'000'000));

@@ -14,7 +14,7 @@ using coir::detail::task;
 
 namespace {
 
-/// Tasks with the ids 1 to `count`, ready in that order.
+/// Tasks with the ids 1 to `count`, ready in this order.
 class crowd {
 public:
     explicit crowd(std::uint64_t count) {
@@ -47,7 +47,7 @@ void bring(crowd& of, std::uint64_t id) {
 
 }  // namespace
 
-TEST_CASE("ready_list: any of them can be brought to the front, the others keep their order") {
+TEST_CASE("ready_list: any element can be moved to the front, and the others keep their order") {
     crowd four{4};
     CHECK(four.ready.count() == 4);
     bring(four, 3);
@@ -57,11 +57,11 @@ TEST_CASE("ready_list: any of them can be brought to the front, the others keep 
     bring(four, 4);
     CHECK(four.ids() == std::vector<std::uint64_t>{4, 3, 1, 2});
     task* const first = four.ready.pop();
-    four.ready.push(*first);  // behind the last one, which is another one now
+    four.ready.push(*first);  // goes behind the last task, which has changed
     CHECK(four.ids() == std::vector<std::uint64_t>{3, 1, 2, 4});
 }
 
-TEST_CASE("schedule_order: every ready task is chosen by some seed, and none is lost") {
+TEST_CASE("schedule_order: every ready task is chosen with some seed, and none is lost") {
     std::array<int, 5> chosen{};
     for (std::uint64_t seed = 0; seed < 200; ++seed) {
         schedule_order order{seed};
@@ -73,7 +73,7 @@ TEST_CASE("schedule_order: every ready task is chosen by some seed, and none is 
     for (std::size_t id = 1; id <= 4; ++id) CHECK(chosen.at(id) > 20);
 }
 
-TEST_CASE("schedule_order: simultaneous timers come in every order") {
+TEST_CASE("schedule_order: simultaneous timers fire in every order") {
     std::array<coir::detail::timer_node, 3> timers{};
     std::array<int, 3> first{};
     for (std::uint64_t seed = 0; seed < 300; ++seed) {

@@ -37,14 +37,14 @@ namespace {
 
 scheduler& here() { return scheduler::get("test"); }
 
-/// Wakes its waiter when it arrives.
+/// Wakes its waiter on arrival.
 struct call : message {
     explicit call(waiter& who)
         : message{[](message& self) noexcept { static_cast<call&>(self).me.wake(outcome::woken); }}, me{who} {}
     waiter& me;
 };
 
-/// Parks until another thread has posted a message, after `delay`.
+/// Parks until another thread posts a message, after `delay`.
 void wait_for_other_thread(std::chrono::milliseconds delay) {
     waiter me{here().running(), "another thread"};
     call sent{me};
@@ -64,7 +64,7 @@ void spin_for(std::chrono::nanoseconds length) {
     }
 }
 
-/// Three fibers that yield and nothing else until told otherwise.
+/// Three fibers that only yield, during the lifetime of this object.
 struct storm {
     storm() {
         for (int i = 0; i < 3; ++i) {
@@ -81,7 +81,7 @@ struct storm {
 
 }  // namespace
 
-TEST_CASE("scheduler: a fiber begins at the next suspension of its spawner, in the order of spawning") {
+TEST_CASE("scheduler: a fiber starts at the next suspension of its spawner, in the order of spawning") {
     in_scheduler([] {
         std::string order;
         auto a = coir::spawn([&] { order += 'a'; });
@@ -93,7 +93,7 @@ TEST_CASE("scheduler: a fiber begins at the next suspension of its spawner, in t
     });
 }
 
-TEST_CASE("scheduler: fibers that are ready run first come, first served") {
+TEST_CASE("scheduler: ready fibers run first come, first served") {
     in_scheduler([] {
         std::string order;
         std::vector<coir::fiber<void>> fibers;
@@ -125,14 +125,14 @@ TEST_CASE("scheduler: a fiber spawned by a fiber runs behind those already ready
     });
 }
 
-TEST_CASE("scheduler: a yield with nobody else ready comes back") {
+TEST_CASE("scheduler: a yield without other ready fibers returns") {
     in_scheduler([] {
         for (int i = 0; i < 1000; ++i) coir::this_fiber::yield();
         CHECK(coir::this_fiber::in_fiber());
     });
 }
 
-TEST_CASE("scheduler: more fibers run at once than the hub lets through between two looks") {
+TEST_CASE("scheduler: more fibers are ready than the hub resumes between two polls") {
     in_scheduler([] {
         int alive = 0, most = 0;
         std::vector<coir::fiber<void>> fibers;
@@ -154,7 +154,7 @@ TEST_CASE("scheduler: a storm of yields does not starve timers") {
         const storm others;
         coir::this_fiber::sleep_for(1ms);
         coir::this_fiber::sleep_for(1ms);
-        CHECK(true);  // or the test hangs
+        CHECK(true);  // without it the test hangs
     });
 }
 
@@ -179,22 +179,22 @@ TEST_CASE("scheduler: a storm of yields does not starve descriptors") {
     });
 }
 
-TEST_CASE("scheduler: a storm of yields does not starve what other threads post") {
+TEST_CASE("scheduler: a storm of yields does not starve posts of other threads") {
     in_scheduler([] {
         const storm others;
         wait_for_other_thread(1ms);
-        CHECK(true);  // or the test hangs
+        CHECK(true);  // without it the test hangs
     });
 }
 
-TEST_CASE("scheduler: what another thread posts wakes a hub that sleeps") {
+TEST_CASE("scheduler: a post of another thread wakes a sleeping hub") {
     in_scheduler([] {
         for (int i = 0; i < 20; ++i) wait_for_other_thread(std::chrono::milliseconds{i % 3});
-        CHECK(true);  // or the test hangs
+        CHECK(true);  // without it the test hangs
     });
 }
 
-TEST_CASE("scheduler: where slices are long, the hub looks after fewer of them") {
+TEST_CASE("scheduler: the hub polls after fewer slices if they are long") {
     in_scheduler([] {
         using time = std::chrono::steady_clock::time_point;
         bool over = false;
@@ -209,17 +209,17 @@ TEST_CASE("scheduler: where slices are long, the hub looks after fewer of them")
                 }
             }));
         }
-        coir::this_fiber::sleep_for(1ms);  // a round of the full length: now the hub knows
+        coir::this_fiber::sleep_for(1ms);  // after a full round of long slices, the hub has measured them
         const time due = std::chrono::steady_clock::now() + 5ms;
         coir::this_fiber::sleep_until(due);
         over = true;
         const auto too_many = std::count_if(slices.begin(), slices.end(), [&](time each) { return each > due; });
-        // One look's worth and a turn of the ten, not the 256 of a full round.
+        // At most one poll interval and one turn of the ten fibers, not a full round of 256.
         CHECK(too_many < 40);
     });
 }
 
-TEST_CASE("scheduler: sleepers wake in the order of their time, and at one time in the order they came") {
+TEST_CASE("scheduler: sleepers wake in the order of their deadlines, equal deadlines in the order of their calls") {
     in_scheduler([] {
         std::string order;
         const auto begin = std::chrono::steady_clock::now();
@@ -256,7 +256,7 @@ TEST_CASE("scheduler: many fibers sleep at once, and none wakes early") {
     });
 }
 
-TEST_CASE("scheduler: a burst of short fibers uses a handful of stacks") {
+TEST_CASE("scheduler: a burst of short fibers uses only a few stacks") {
     in_scheduler([] {
         std::set<const void*> stacks;
         std::vector<coir::fiber<void>> fibers;
@@ -268,7 +268,7 @@ TEST_CASE("scheduler: a burst of short fibers uses a handful of stacks") {
     });
 }
 
-TEST_CASE("scheduler: an ended fiber that nobody joined has no stack") {
+TEST_CASE("scheduler: an ended fiber that was not joined has no stack") {
     in_scheduler([] {
         std::set<const void*> stacks;
         std::vector<coir::fiber<void>> ended;
@@ -281,7 +281,7 @@ TEST_CASE("scheduler: an ended fiber that nobody joined has no stack") {
     });
 }
 
-TEST_CASE("scheduler: fibers of different stack sizes share a burst") {
+TEST_CASE("scheduler: fibers of different stack sizes run in one burst") {
     in_scheduler([] {
         std::vector<coir::fiber<std::size_t>> fibers;
         for (std::size_t i = 0; i < 300; ++i) {
@@ -299,8 +299,8 @@ TEST_CASE("scheduler: fibers of different stack sizes share a burst") {
     });
 }
 
-// Not with a sanitizer: its shadow memory is in the figure, and stays.
-TEST_CASE("scheduler: the memory of a burst is given back while the scheduler idles" *
+// Skipped with sanitizers: the figure would include their shadow memory, which is not freed.
+TEST_CASE("scheduler: the memory of a burst is released while the scheduler idles" *
           doctest::skip(coir::test::sanitized)) {
     const auto pages_in_memory = [] {
         std::ifstream statm{"/proc/self/statm"};
@@ -324,7 +324,7 @@ TEST_CASE("scheduler: the memory of a burst is given back while the scheduler id
         }
         const std::size_t burst = pages_in_memory() - before;
         CHECK(burst > 2'000 * 20);
-        // Half of what is too much goes each second that does not need it.
+        // Each second that does not need the surplus releases half of it.
         for (int seconds = 0; seconds < 20 && pages_in_memory() > before + burst / 2; ++seconds) {
             coir::this_fiber::sleep_for(500ms);
         }
@@ -332,7 +332,7 @@ TEST_CASE("scheduler: the memory of a burst is given back while the scheduler id
     });
 }
 
-TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
+TEST_CASE("scheduler: publishes the running task, and that a fiber runs") {
     CHECK(coir::detail::this_thread_status() == nullptr);
     in_scheduler([] {
         scheduler_status* const seen = coir::detail::this_thread_status();
@@ -352,7 +352,7 @@ TEST_CASE("scheduler: publishes which task runs, and that a fiber does") {
     CHECK(coir::detail::this_thread_status() == nullptr);
 }
 
-TEST_CASE("scheduler: what a detector asks for is called once at the next suspension, and may throw there") {
+TEST_CASE("scheduler: a request of a detector runs once at the next suspension, and may throw there") {
     in_scheduler([] {
         scheduler_status& thread = here().status();
         thread.on_pending = [](scheduler_status& of) {
@@ -367,7 +367,7 @@ TEST_CASE("scheduler: what a detector asks for is called once at the next suspen
     });
 }
 
-TEST_CASE("scheduler: what a detector asks for waits until the unwinding, or a destructor that joins, is over") {
+TEST_CASE("scheduler: a request of a detector is deferred during unwinding and in a destructor that joins") {
     in_scheduler([] {
         struct yields_when_destroyed {
             ~yields_when_destroyed() { coir::this_fiber::yield(); }
@@ -394,7 +394,7 @@ TEST_CASE("scheduler: what a detector asks for waits until the unwinding, or a d
 
 TEST_CASE("scheduler: the selector says that no fiber runs while the hub sleeps") {
     in_scheduler([] {
-        // Seen from a message's arrival, which the hub calls.
+        // Observed in a message's arrive(), which the hub calls.
         struct looks : call {
             looks(waiter& who, const scheduler_status& at) : call{who}, thread{at} {
                 arrive = [](message& self) noexcept {
@@ -414,7 +414,7 @@ TEST_CASE("scheduler: the selector says that no fiber runs while the hub sleeps"
     });
 }
 
-TEST_CASE("scheduler: each has a serial number of its own, which is alive while it runs") {
+TEST_CASE("scheduler: each scheduler has its own serial number, which is alive while it runs") {
     std::uint64_t first = 0, second = 0;
     in_scheduler([&] {
         first = here().serial();

@@ -24,7 +24,7 @@ void require(bool holds, const char* what) {
     if (!holds) throw std::runtime_error{what};
 }
 
-/// Two pages, with a guard in the lower one.
+/// Checks a guard in the lower one of two pages.
 void check_guard(stack_guards& guards) {
     void* const memory = ::mmap(nullptr, 2 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     require(memory != MAP_FAILED, "mmap");
@@ -37,7 +37,7 @@ void check_guard(stack_guards& guards) {
     require(::munmap(memory, 2 * page_size()) == 0, "munmap");
 }
 
-/// What guards are made of where a filter gives `answer` to every madvise.
+/// Makes guards in a child process in which a filter returns `answer` for every madvise.
 coir::test::ending with_madvise_answered(unsigned answer) {
     return coir::test::in_child([=] {
         coir::test::filter_system_call(SYS_madvise, -1, SECCOMP_RET_ERRNO | answer);
@@ -56,13 +56,13 @@ std::size_t count(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("stack_guards: a guard can be neither read nor written, and what is above it can") {
+TEST_CASE("stack_guards: a guard can be neither read nor written, but the memory above it can") {
     stack_guards guards;
     check_guard(guards);
     check_guard(guards);
 }
 
-TEST_CASE("stack_guards: where madvise is refused, mprotect guards, and the log says so once") {
+TEST_CASE("stack_guards: where madvise is refused, guards are made with mprotect, and the log says so once") {
     for (const unsigned error : {EINVAL, EPERM, ENOSYS}) {
         CAPTURE(error);
         const auto child = with_madvise_answered(error);
@@ -73,7 +73,7 @@ TEST_CASE("stack_guards: where madvise is refused, mprotect guards, and the log 
     }
 }
 
-TEST_CASE("stack_guards: a madvise that answers 0 and guards nothing is found out, and the log says so once") {
+TEST_CASE("stack_guards: a madvise that answers 0 without making a guard is detected, and the log says so once") {
     const auto child = with_madvise_answered(0);
     INFO(child.output);
     CHECK_FALSE(child.died());
@@ -81,8 +81,8 @@ TEST_CASE("stack_guards: a madvise that answers 0 and guards nothing is found ou
     CHECK(count(child.output, "MADV_GUARD_INSTALL succeeds but guards nothing here") == 1);
 }
 
-TEST_CASE("stack_guards: locked memory is guarded by mprotect, and the log says so" *
-          doctest::skip(coir::test::sanitized)) {  // a sanitizer ignores mlockall
+TEST_CASE("stack_guards: guards in locked memory are made with mprotect, and the log says so" *
+          doctest::skip(coir::test::sanitized)) {  // sanitizers ignore mlockall
     const auto child = coir::test::in_child([] {
         if (::mlockall(MCL_FUTURE) != 0) {
             std::puts("not permitted");

@@ -16,11 +16,11 @@ stack_layout layout_of(std::size_t bytes, std::size_t page) {
 
 }  // namespace
 
-TEST_CASE("stack_layout: the page size is the kernel's") {
+TEST_CASE("stack_layout: the page size is that of the kernel") {
     CHECK(coir::detail::page_size() == static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)));
 }
 
-TEST_CASE("stack_layout: a size is rounded up to whole pages, and to 16 KiB at least") {
+TEST_CASE("stack_layout: a size is rounded up to whole pages, and is at least 16 KiB") {
     CHECK(stack_layout::round_up(0, 4 * kib) == 16 * kib);
     CHECK(stack_layout::round_up(16 * kib + 1, 4 * kib) == 20 * kib);
     CHECK(stack_layout::round_up(16 * kib + 1, 16 * kib) == 32 * kib);
@@ -28,7 +28,7 @@ TEST_CASE("stack_layout: a size is rounded up to whole pages, and to 16 KiB at l
     CHECK(stack_layout::round_up(256 * kib, 64 * kib) == 256 * kib);
 }
 
-TEST_CASE("stack_layout: whatever the page, guard and room are whole pages, and neither is empty") {
+TEST_CASE("stack_layout: with every page size, guard and usable part are whole pages, and neither is empty") {
     for (const std::size_t page : pages) {
         CAPTURE(page);
         for (std::size_t asked = 0; asked <= 2 * mib; asked += 1000) {
@@ -42,7 +42,8 @@ TEST_CASE("stack_layout: whatever the page, guard and room are whole pages, and 
     }
 }
 
-TEST_CASE("stack_layout: whatever the page, a fiber has three quarters of what it asked for, or all but 64 KiB") {
+TEST_CASE("stack_layout: with every page size, the usable part is at least three quarters of the requested size, or "
+          "all but 64 KiB") {
     for (const std::size_t page : pages) {
         CAPTURE(page);
         for (std::size_t asked = 16 * kib; asked <= 2 * mib; asked += 1000) {
@@ -53,7 +54,7 @@ TEST_CASE("stack_layout: whatever the page, a fiber has three quarters of what i
     }
 }
 
-TEST_CASE("stack_layout: with pages of 4 KiB, and from 256 KiB on with all, a stack takes no more than was asked for") {
+TEST_CASE("stack_layout: with pages of 4 KiB, or from 256 KiB on, a stack is no larger than requested") {
     for (std::size_t asked = 16 * kib; asked <= 2 * mib; asked += 4 * kib) {
         REQUIRE(layout_of(asked, 4 * kib).bytes() == asked);
     }
@@ -64,7 +65,7 @@ TEST_CASE("stack_layout: with pages of 4 KiB, and from 256 KiB on with all, a st
     }
 }
 
-TEST_CASE("stack_layout: small stacks on large pages have a page of guard and a page of room") {
+TEST_CASE("stack_layout: small stacks on large pages have one guard page and one usable page") {
     const stack_layout smallest = layout_of(0, 64 * kib);
     CHECK(smallest.guard == 64 * kib);
     CHECK(smallest.room == 64 * kib);

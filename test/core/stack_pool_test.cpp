@@ -38,7 +38,7 @@ constexpr std::size_t default_bytes = std::size_t{256} << 10;
 
 std::byte* bottom_of(const stack_context& stack) { return static_cast<std::byte*>(stack.sp) - stack.size; }
 
-/// Whether the byte can be read, asked of the kernel, which reports a fault instead of raising it.
+/// Whether the byte is readable; the kernel checks it, so this does not fault.
 bool is_mapped(const std::byte* at) {
     int fds[2];
     REQUIRE(::pipe(fds) == 0);
@@ -46,12 +46,12 @@ bool is_mapped(const std::byte* at) {
     return coir::detail::sys::write(write.get(), at, 1) == 1;
 }
 
-/// Pages of the usable part that have memory behind them.
+/// Number of resident pages in the usable part.
 std::size_t pages_in_memory(const stack_context& stack) {
     const auto begin = (reinterpret_cast<std::uintptr_t>(bottom_of(stack)) + page - 1) / page * page;
     const auto end = (reinterpret_cast<std::uintptr_t>(stack.sp) + page - 1) / page * page;
     std::vector<unsigned char> there((end - begin) / page);
-    if (::mincore(reinterpret_cast<void*>(begin), end - begin, there.data()) != 0) return 0;  // not even mapped
+    if (::mincore(reinterpret_cast<void*>(begin), end - begin, there.data()) != 0) return 0;  // not mapped
     return static_cast<std::size_t>(
         std::count_if(there.begin(), there.end(), [](auto each) { return (each & 1) != 0; }));
 }
@@ -81,7 +81,7 @@ void deallocate(stack_pool& pool, std::vector<stack_context>& all) {
     for (auto& each : all) pool.deallocate(each);
 }
 
-/// As many idle periods as it takes.
+/// Simulates idle periods until nothing is left to release.
 void let_periods_pass(stack_pool& pool) {
     for (int i = 0; i < 50; ++i) {
         pool.begin_period();
@@ -92,7 +92,7 @@ void let_periods_pass(stack_pool& pool) {
 
 }  // namespace
 
-TEST_CASE("stack_pool: a stack has the size asked for, guard included, and can be written from end to end") {
+TEST_CASE("stack_pool: a stack has the requested size, guard included, and is fully writable") {
     stack_pool pool;
     for (const std::size_t bytes :
          {std::size_t{1}, 5 * page, std::size_t{65'536}, default_bytes, std::size_t{8} << 20}) {
@@ -105,7 +105,7 @@ TEST_CASE("stack_pool: a stack has the size asked for, guard included, and can b
     }
 }
 
-TEST_CASE("stack_pool: stacks of all sizes lie apart from each other") {
+TEST_CASE("stack_pool: stacks of all sizes do not overlap") {
     stack_pool pool;
     std::vector<stack_context> all;
     for (const std::size_t bytes : {std::size_t{1}, 5 * page, default_bytes}) {
@@ -116,7 +116,7 @@ TEST_CASE("stack_pool: stacks of all sizes lie apart from each other") {
     deallocate(pool, all);
 }
 
-TEST_CASE("stack_pool: every page below a stack is a guard, of 64 KiB or a quarter of the stack") {
+TEST_CASE("stack_pool: the pages below a stack are a guard of 64 KiB or a quarter of the stack") {
     stack_pool pool;
     for (const std::size_t bytes : {4 * page, 16 * page, default_bytes, std::size_t{8} << 20}) {
         stack_context stack = pool.allocate(bytes);
@@ -129,7 +129,7 @@ TEST_CASE("stack_pool: every page below a stack is a guard, of 64 KiB or a quart
     }
 }
 
-TEST_CASE("stack_pool: guards are still there after a stack went cold and came back") {
+TEST_CASE("stack_pool: guards still exist after a stack was released and reused") {
     stack_pool pool;
     auto all = allocate(pool, 300);
     deallocate(pool, all);
@@ -142,7 +142,7 @@ TEST_CASE("stack_pool: guards are still there after a stack went cold and came b
     deallocate(pool, all);
 }
 
-TEST_CASE("stack_pool: the tops of stacks differ in the sets of the cache that they use") {
+TEST_CASE("stack_pool: the tops of stacks map to different cache sets") {
     stack_pool pool;
     auto all = allocate(pool, 16);
     std::set<std::uintptr_t> offsets;
@@ -151,7 +151,7 @@ TEST_CASE("stack_pool: the tops of stacks differ in the sets of the cache that t
     deallocate(pool, all);
 }
 
-TEST_CASE("stack_pool: counts what is in use and what lies warm") {
+TEST_CASE("stack_pool: counts stacks in use and warm stacks") {
     stack_pool pool;
     CHECK(pool.in_use() == 0);
     auto all = allocate(pool, 3);
@@ -168,7 +168,7 @@ TEST_CASE("stack_pool: counts what is in use and what lies warm") {
     CHECK(pool.pooled() == 3);
 }
 
-TEST_CASE("stack_pool: the stack given back last is given out first, and not to another size") {
+TEST_CASE("stack_pool: the last returned stack is reused first, and only for its own size") {
     stack_pool pool;
     auto all = allocate(pool, 3);
     void* const last = all[2].sp;
@@ -181,7 +181,7 @@ TEST_CASE("stack_pool: the stack given back last is given out first, and not to 
     pool.deallocate(same);
 }
 
-TEST_CASE("stack_pool: a stack that is given back keeps what is on it until it is given out again") {
+TEST_CASE("stack_pool: a returned stack keeps its content until it is reused") {
     stack_pool pool;
     stack_context stack = pool.allocate(default_bytes);
     auto* const word = reinterpret_cast<std::uint64_t*>(bottom_of(stack));
@@ -190,7 +190,7 @@ TEST_CASE("stack_pool: a stack that is given back keeps what is on it until it i
     CHECK(*word == 42);
 }
 
-TEST_CASE("stack_pool: address space that is not touched is not memory") {
+TEST_CASE("stack_pool: untouched address space uses no memory") {
     stack_pool pool;
     stack_context stack = pool.allocate(std::size_t{8} << 20);
     CHECK(pages_in_memory(stack) <= 2);
@@ -199,7 +199,7 @@ TEST_CASE("stack_pool: address space that is not touched is not memory") {
     pool.deallocate(stack);
 }
 
-TEST_CASE("stack_pool: the memory of a burst is given back in its wake, and a few stacks stay warm") {
+TEST_CASE("stack_pool: the memory of a burst is released after it, and a few stacks stay warm") {
     constexpr std::size_t burst = 1000;
     stack_pool pool;
     const std::size_t space_before = address_space_pages();
@@ -222,11 +222,11 @@ TEST_CASE("stack_pool: the memory of a burst is given back in its wake, and a fe
     CHECK(pool.pooled() <= 64);
     CHECK(in_memory() <= pool.pooled() * default_bytes / page);
 
-    // The slabs that hold no warm stack are unmapped.
+    // Slabs without a warm stack are unmapped.
     if (!coir::test::sanitized) CHECK(address_space_pages() - space_before < burst * default_bytes / page);
 }
 
-TEST_CASE("stack_pool: what a period needed is not given back at its end") {
+TEST_CASE("stack_pool: stacks needed in a period are not released at its end") {
     stack_pool pool;
     for (int period = 0; period < 10; ++period) {
         pool.begin_period();
@@ -238,7 +238,7 @@ TEST_CASE("stack_pool: what a period needed is not given back at its end") {
     }
 }
 
-TEST_CASE("stack_pool: trim returns no more than it was told, and says whether there is more") {
+TEST_CASE("stack_pool: trim releases at most the given number, and returns whether there is more") {
     stack_pool pool;
     auto all = allocate(pool, 1000);
     deallocate(pool, all);
@@ -253,7 +253,7 @@ TEST_CASE("stack_pool: trim returns no more than it was told, and says whether t
     CHECK(pool.pooled() > 400);
 }
 
-TEST_CASE("stack_pool: guards by madvise leave a slab one mapping") {
+TEST_CASE("stack_pool: guards made with madvise leave a slab as one mapping") {
     stack_pool pool;
     auto first = allocate(pool, 1);
     if (stack_pool::guard() == guard_kind::madvise) {
@@ -265,7 +265,7 @@ TEST_CASE("stack_pool: guards by madvise leave a slab one mapping") {
     deallocate(pool, first);
 }
 
-TEST_CASE("stack_pool: a pool that ends gives all of its address space back") {
+TEST_CASE("stack_pool: a destroyed pool releases all of its address space") {
     std::vector<const std::byte*> bottoms;
     {
         stack_pool pool;
@@ -279,7 +279,7 @@ TEST_CASE("stack_pool: a pool that ends gives all of its address space back") {
     CHECK(std::none_of(bottoms.begin(), bottoms.end(), is_mapped));
 }
 
-TEST_CASE("stack_pool: ending with a stack in use aborts") {
+TEST_CASE("stack_pool: destroying the pool with a stack in use aborts") {
     const auto how = coir::test::in_child([] {
         stack_pool pool;
         static_cast<void>(pool.allocate(default_bytes));
@@ -296,7 +296,7 @@ namespace {
     return depth == 0 ? 0 : recurse(depth - 1) + frame[0];
 }
 
-/// A frame larger than a page, written at its far end first: without a probe it jumps over a guard of one page.
+/// A frame larger than a page that writes its far end first: without stack probes it would skip a guard of one page.
 [[gnu::noinline]] void one_big_frame() {
     volatile char frame[160 << 10];
     coir::test::escape(frame);
@@ -312,15 +312,15 @@ TEST_CASE("stack_pool: a fiber that overflows its stack faults") {
     if (!coir::test::sanitized) CHECK(how.signal == SIGSEGV);
 }
 
-TEST_CASE("stack_pool: a frame of many pages does not jump over the guard") {
+TEST_CASE("stack_pool: a frame of many pages does not skip the guard") {
     const auto how = coir::test::in_child([] {
         coir::run([] {
             coir::spawn({.stack_size = 256 << 10}, [] {
-                // Down to a few pages above the guard, which is 64 KiB.
+                // Recurse down to a few pages above the guard, which is 64 KiB.
                 while (true) {
                     if (coir::this_fiber::stack_remaining() < 32 * page) {
                         one_big_frame();
-                        coir::test::escape(nullptr);  // no tail call, which would free the room first
+                        coir::test::escape(nullptr);  // prevents a tail call, which would free the frame first
                         break;
                     }
                     const auto step = coir::this_fiber::stack_remaining() - 32 * page;
@@ -334,10 +334,8 @@ TEST_CASE("stack_pool: a frame of many pages does not jump over the guard") {
     if (!coir::test::sanitized) CHECK(how.signal == SIGSEGV);
 }
 
-// Not with a sanitizer: its own mappings would meet the limit first.
-
-TEST_CASE("stack_pool: no memory for a stack is an error that names the limits" *
-          doctest::skip(coir::test::sanitized)) {
+// Skipped with sanitizers: their own mappings would reach the limit first.
+TEST_CASE("stack_pool: without memory for a stack, the error names the limits" * doctest::skip(coir::test::sanitized)) {
     const auto how = coir::test::in_child([] {
         stack_pool pool;
         const std::size_t bytes = address_space_pages() * page + (std::size_t{64} << 20);
@@ -359,7 +357,8 @@ TEST_CASE("stack_pool: no memory for a stack is an error that names the limits" 
     CHECK(how.says("vm.overcommit_memory"));
 }
 
-TEST_CASE("stack_pool: a pool that met the limit goes on with what it has" * doctest::skip(coir::test::sanitized)) {
+TEST_CASE("stack_pool: a pool that reached the limit continues with its existing stacks" *
+          doctest::skip(coir::test::sanitized)) {
     const auto how = coir::test::in_child([] {
         stack_pool pool;
         const std::size_t bytes = address_space_pages() * page + (std::size_t{64} << 20);

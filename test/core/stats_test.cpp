@@ -19,7 +19,7 @@ using coir::test::in_scheduler;
 
 static_assert(std::is_trivially_copyable_v<scheduler_stats>);
 
-TEST_CASE("stats: fibers are alive, and ready or parked or the one that asks") {
+TEST_CASE("stats: alive fibers are ready, parked, or the calling one") {
     in_scheduler([] {
         auto sleeps = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
         auto ends = coir::spawn([] {});
@@ -36,7 +36,7 @@ TEST_CASE("stats: fibers are alive, and ready or parked or the one that asks") {
     });
 }
 
-TEST_CASE("stats: each suspension is a switch, also of a fiber that is alone") {
+TEST_CASE("stats: each suspension is a switch, even if a fiber is alone") {
     in_scheduler([] {
         const scheduler_stats before = coir::stats();
         for (int i = 0; i < 1000; ++i) coir::this_fiber::yield();
@@ -44,7 +44,7 @@ TEST_CASE("stats: each suspension is a switch, also of a fiber that is alone") {
     });
 }
 
-TEST_CASE("stats: a scheduler that has nothing to run looks at epoll") {
+TEST_CASE("stats: a scheduler without ready fibers polls epoll") {
     in_scheduler([] {
         const scheduler_stats before = coir::stats();
         coir::this_fiber::sleep_for(1ms);
@@ -52,7 +52,7 @@ TEST_CASE("stats: a scheduler that has nothing to run looks at epoll") {
     });
 }
 
-TEST_CASE("stats: stacks are in use by fibers that have run and not ended, and pooled after that") {
+TEST_CASE("stats: stacks are in use by started fibers that have not ended, and pooled afterwards") {
     in_scheduler([] {
         const scheduler_stats before = coir::stats();
         CHECK(before.stacks_in_use == 1);
@@ -70,7 +70,7 @@ TEST_CASE("stats: stacks are in use by fibers that have run and not ended, and p
     });
 }
 
-TEST_CASE("stats: the longest round is that of a fiber that held the thread, while it holds it and later") {
+TEST_CASE("stats: the longest round is that of a fiber that held the thread, during the round and later") {
     in_scheduler([] {
         coir::test::compute_for(20ms);
         CHECK(coir::stats().longest_round >= 20ms);
@@ -80,7 +80,7 @@ TEST_CASE("stats: the longest round is that of a fiber that held the thread, whi
     });
 }
 
-TEST_CASE("stats: a jump of virtual time is no round") {
+TEST_CASE("stats: a jump of virtual time does not count as a round") {
     in_scheduler(coir::test::virtual_time, [] {
         coir::this_fiber::sleep_for(1h);
         coir::this_fiber::yield();
@@ -88,7 +88,7 @@ TEST_CASE("stats: a jump of virtual time is no round") {
     });
 }
 
-TEST_CASE("stats: those of several schedulers are added up, and the longest round is that of all") {
+TEST_CASE("stats: several schedulers are added up, and the longest round is the maximum") {
     scheduler_stats all{1, 2, 3, 4, 5, 6, 7, 8ns};
     all += scheduler_stats{10, 20, 30, 40, 50, 60, 70, 4ns};
     all += scheduler_stats{100, 200, 300, 400, 500, 600, 700, 9ns};
@@ -102,6 +102,6 @@ TEST_CASE("stats: those of several schedulers are added up, and the longest roun
     CHECK(all.longest_round == 9ns);
 }
 
-TEST_CASE("stats: outside a fiber there is nothing to ask") {
+TEST_CASE("stats: outside a fiber the call throws") {
     CHECK_THROWS_AS(static_cast<void>(coir::stats()), coir::not_in_fiber);
 }

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using coir::test::in_scheduler;
 namespace this_fiber = coir::this_fiber;
 
-TEST_CASE("this_fiber: in_fiber tells the inside of run from the outside") {
+TEST_CASE("this_fiber: in_fiber is true inside run and false outside") {
     CHECK_FALSE(this_fiber::in_fiber());
     in_scheduler([] {
         CHECK(this_fiber::in_fiber());
@@ -51,7 +51,7 @@ TEST_CASE("this_fiber: a sleep never ends early, however short") {
     });
 }
 
-TEST_CASE("this_fiber: a sleep of no length, or until the past, lets others run once") {
+TEST_CASE("this_fiber: a sleep of zero length, or until a past time, lets other fibers run once") {
     in_scheduler([] {
         int rounds = 0;
         bool over = false;
@@ -71,7 +71,7 @@ TEST_CASE("this_fiber: a sleep of no length, or until the past, lets others run 
     });
 }
 
-TEST_CASE("this_fiber: a hundred sleeps of one length take one length") {
+TEST_CASE("this_fiber: a hundred concurrent sleeps take as long as one") {
     in_scheduler([] {
         const auto before = std::chrono::steady_clock::now();
         std::vector<coir::fiber<void>> fibers;
@@ -79,14 +79,15 @@ TEST_CASE("this_fiber: a hundred sleeps of one length take one length") {
         for (auto& each : fibers) each.join();
         const auto took = std::chrono::steady_clock::now() - before;
         CHECK(took >= 50ms);
-        CHECK(took < 2500ms);  // half of what one after the other would take
+        CHECK(took < 2500ms);  // half of the sum
     });
 }
 
-TEST_CASE("this_fiber: stack_remaining shrinks with what is on the stack") {
+TEST_CASE("this_fiber: stack_remaining shrinks as the stack grows") {
     in_scheduler([] {
         const std::size_t before = this_fiber::stack_remaining();
-        volatile std::size_t bytes = 10'000;  // a constant would be part of the frame from its beginning
+        // With a constant, the array would be part of the frame from the beginning.
+        volatile std::size_t bytes = 10'000;
         volatile auto* const room = static_cast<volatile char*>(__builtin_alloca(bytes));
         room[0] = 1;
         const std::size_t after = this_fiber::stack_remaining();
@@ -95,14 +96,14 @@ TEST_CASE("this_fiber: stack_remaining shrinks with what is on the stack") {
     });
 }
 
-TEST_CASE("this_fiber: the first fiber has the stack of the options, eight megabytes by default") {
+TEST_CASE("this_fiber: the first fiber has the stack size of the options, 8 MiB by default") {
     CHECK(in_scheduler([] { return this_fiber::stack_remaining(); }) > std::size_t{7} << 20);
     coir::run_options options;
     options.main_stack_size = std::size_t{1} << 20;
     CHECK(in_scheduler(options, [] { return this_fiber::stack_remaining(); }) < std::size_t{1} << 20);
 }
 
-TEST_CASE("this_fiber: each call that needs a fiber throws not_in_fiber outside, naming itself") {
+TEST_CASE("this_fiber: outside a fiber, each call that needs one throws not_in_fiber with its own name") {
     coir::fiber_local<int> local;
     std::ostringstream out;
     const std::vector<std::pair<std::string, std::function<void()>>> calls{

@@ -25,7 +25,7 @@ bool wake_one(wait_queue& queue) { return static_cast<bool>(queue.wake_one()); }
 
 }  // namespace
 
-TEST_CASE("wait_queue: fibers are woken in the order they came") {
+TEST_CASE("wait_queue: fibers are woken in the order in which they started to wait") {
     in_scheduler([] {
         wait_queue queue{"the test"};
         std::string order;
@@ -48,7 +48,7 @@ TEST_CASE("wait_queue: fibers are woken in the order they came") {
     });
 }
 
-TEST_CASE("wait_queue: nobody waits, nobody is woken") {
+TEST_CASE("wait_queue: waking an empty queue wakes no fiber") {
     in_scheduler([] {
         wait_queue queue{"the test"};
         CHECK(queue.empty());
@@ -57,7 +57,7 @@ TEST_CASE("wait_queue: nobody waits, nobody is woken") {
     });
 }
 
-TEST_CASE("wait_queue: a waiter that gave up is passed over") {
+TEST_CASE("wait_queue: a waiter that gave up is skipped") {
     in_scheduler([] {
         wait_queue queue{"the test"};
         bool served = false;
@@ -71,7 +71,7 @@ TEST_CASE("wait_queue: a waiter that gave up is passed over") {
     });
 }
 
-TEST_CASE("wait_queue: a deadline that has passed lets others run, and then gives up") {
+TEST_CASE("wait_queue: a wait with a passed deadline lets other fibers run, and then times out") {
     in_scheduler([] {
         wait_queue queue{"the test"};
         bool ran = false;
@@ -82,19 +82,19 @@ TEST_CASE("wait_queue: a deadline that has passed lets others run, and then give
     });
 }
 
-TEST_CASE("wait_queue: waiting outside a fiber throws, naming the call") {
+TEST_CASE("wait_queue: waiting outside a fiber throws an error that names the call") {
     wait_queue queue{"the test"};
     CHECK_THROWS_WITH_AS(static_cast<void>(queue.wait("mutex::lock")),
                          "mutex::lock was called outside a fiber: call it within coir::run", coir::not_in_fiber);
 }
 
-TEST_CASE("wait_queue: belongs to the scheduler that first used it, while that runs") {
+TEST_CASE("wait_queue: belongs to the scheduler that first used it, while that scheduler runs") {
     in_scheduler([] {
         wait_queue queue{"the test"};
         queue.bind_owner("test");
         {
             const other_thread other{[&] {
-                CHECK_THROWS_AS(queue.bind_owner("test"), coir::wrong_scheduler);  // a plain thread
+                CHECK_THROWS_AS(queue.bind_owner("test"), coir::wrong_scheduler);  // called in a plain thread
                 in_scheduler([&] { CHECK_THROWS_AS(static_cast<void>(queue.wait("test")), coir::wrong_scheduler); });
             }};
         }
@@ -102,7 +102,7 @@ TEST_CASE("wait_queue: belongs to the scheduler that first used it, while that r
     });
 }
 
-TEST_CASE("wait_queue: is adopted by the next scheduler when its own has ended") {
+TEST_CASE("wait_queue: is adopted by the next scheduler after its own has ended") {
     wait_queue queue{"the test"};
     for (int round = 0; round < 3; ++round) {
         in_scheduler([&] {
@@ -115,7 +115,7 @@ TEST_CASE("wait_queue: is adopted by the next scheduler when its own has ended")
     const other_thread other{[&] { in_scheduler([&] { CHECK_FALSE(queue.wait("test", 1ms)); }); }};
 }
 
-TEST_CASE("wait_queue: destroying it with fibers in it aborts") {
+TEST_CASE("wait_queue: destroying it while fibers wait aborts") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             coir::fiber<bool> waits;

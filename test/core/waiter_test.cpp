@@ -20,7 +20,7 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// Parks the calling fiber and shows its waiter to the test.
+/// Parks the calling fiber and passes its waiter to the test.
 outcome park(waiter*& shown, coir::deadline until = coir::never) {
     scheduler& here = scheduler::enter("test");
     waiter me{here.running(), "the test"};
@@ -30,7 +30,7 @@ outcome park(waiter*& shown, coir::deadline until = coir::never) {
 
 }  // namespace
 
-TEST_CASE("waiter: the first wake wins, and a later one is told so") {
+TEST_CASE("waiter: the first wake wins, and later ones return false") {
     in_scheduler([] {
         waiter* waits = nullptr;
         auto parked = coir::spawn([&] { return park(waits); });
@@ -42,7 +42,7 @@ TEST_CASE("waiter: the first wake wins, and a later one is told so") {
     });
 }
 
-TEST_CASE("waiter: a wake after the deadline is told that it came late") {
+TEST_CASE("waiter: a wake after the deadline returns false") {
     in_scheduler([] {
         waiter* waits = nullptr;
         bool late_wake = true;
@@ -51,7 +51,7 @@ TEST_CASE("waiter: a wake after the deadline is told that it came late") {
             return how;
         });
         coir::this_fiber::yield();
-        // Ready since the deadline passed, but not run yet: this fiber runs in between.
+        // The fiber is ready since its deadline passed, but has not run yet; this fiber runs in between.
         while (waits->result == outcome::waiting) coir::this_fiber::yield();
         late_wake = waits->wake(outcome::woken);
         CHECK(parked.get() == outcome::timed_out);
@@ -59,7 +59,7 @@ TEST_CASE("waiter: a wake after the deadline is told that it came late") {
     });
 }
 
-TEST_CASE("waiter: a fiber that was woken before it was stopped has what it was given") {
+TEST_CASE("waiter: a fiber that was woken before it was stopped keeps the value it was given") {
     in_scheduler([] {
         waiter* waits = nullptr;
         bool thrown_later = false;
@@ -80,7 +80,7 @@ TEST_CASE("waiter: a fiber that was woken before it was stopped has what it was 
     });
 }
 
-TEST_CASE("waiter: a fiber that was stopped before it was woken leaves the wake to the next") {
+TEST_CASE("waiter: a fiber that was stopped before it was woken leaves the wake to the next waiter") {
     in_scheduler([] {
         waiter* waits = nullptr;
         auto parked = coir::spawn([&] { return park(waits); });
@@ -91,7 +91,7 @@ TEST_CASE("waiter: a fiber that was stopped before it was woken leaves the wake 
     });
 }
 
-TEST_CASE("waiter: waking a task that does not wait aborts") {
+TEST_CASE("waiter: waking a task that is not parked aborts") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             waiter mine{scheduler::get("test").running(), "nothing"};

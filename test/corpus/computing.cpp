@@ -14,10 +14,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Of the watchdog's looks, 25 ms apart, a busy machine lets some come late.
+// The watchdog samples every 25 ms; on a busy machine some samples are late.
 constexpr auto long_time = 250ms;
 
-/// By the clock of the thread: beside a rival it takes longer.
+/// Measured with the clock of the thread: with a rival it takes longer.
 std::chrono::nanoseconds computed() {
     timespec now{};
     ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -66,7 +66,7 @@ table computing() {
             }),
         hog("waiting by sched_yield",
             [] {
-                // By the wall clock: beside a rival it hardly computes.
+                // Measured with the wall clock: with a rival it hardly computes.
                 const auto end = std::chrono::steady_clock::now() + long_time;
                 while (std::chrono::steady_clock::now() < end) ::sched_yield();
             }),

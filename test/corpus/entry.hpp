@@ -14,36 +14,36 @@
 
 namespace coir::test {
 
-/// What has to be said of a call.
+/// The expected verdict on a call.
 enum class verdict {
-    blocked,            // it holds the thread for 20 ms and more
-    blocked_often,      // the same, in several waits of one place
-    blocked_or_latent,  // whether it sleeps is for the machine to say
-    hog,                // computes, or spins: reported as a hog, or as a call that slept
+    blocked,            // holds the thread for 20 ms and more
+    blocked_often,      // the same, in several waits at one location
+    blocked_or_latent,  // whether it sleeps depends on the machine
+    hog,                // computes or spins: reported as a hog, or as a blocked call
     latent,
-    unseen,       // not a word
-    not_blocked,  // it did not sleep; that it might have can be said
-    anything,     // the machine's moods alone: of its class, if it is reported
+    unseen,       // not reported
+    not_blocked,  // it did not sleep; it may be reported as latent
+    anything,     // depends on the machine alone; if reported, with the right class
 };
 
-/// The function of the corpus that has to be found on the stack. It stays there: no tail call.
+/// The function of the corpus that must be found on the stack. It makes no tail call, so that its frame remains.
 template <class Call> [[gnu::noinline]] void users_line(Call& call) {
     call();
     asm volatile("");
 }
 
-/// A call in a fiber, and what has to be said of it.
+/// A call in a fiber, and the expected verdict.
 struct entry {
     std::string name;
     verdict expected;
     blocking_class category;
-    std::vector<std::string> calls;                    // what a report may name; empty: not judged
-    std::function<std::function<void()>(stage&)> set;  // makes the stage and gives the call
+    std::vector<std::string> calls;                    // names that a report may contain; empty: not checked
+    std::function<std::function<void()>(stage&)> set;  // prepares the stage and returns the call
 };
 
 using table = std::vector<entry>;
 
-/// `play` is the call, or a function that sets the stage and returns the call.
+/// `play` is the call, or a function that prepares the stage and returns the call.
 template <class Play>
 entry make_entry(std::string_view name, verdict expected, blocking_class category,
                  std::initializer_list<std::string_view> calls, Play play) {

@@ -101,7 +101,7 @@ table harmless_library() {
                        std::array<char, 64> text{};
                        std::ignore = std::strftime(text.data(), text.size(), "%c %Z", &fields);
                    };
-                   tell();  // the first time it reads a file
+                   tell();  // the first call reads a file
                    return tell;
                }),
         unseen("std::filesystem::exists, file_size and a directory's entries",

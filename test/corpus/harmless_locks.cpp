@@ -21,7 +21,7 @@ namespace coir::test {
 
 namespace {
 
-/// Another thread has it as long as the stage stands.
+/// A mutex that another thread holds as long as the stage exists.
 template <class Mutex> Mutex& taken(stage& on) {
     auto& mutex = on.keep<Mutex>();
     auto& end = on.keep<std::promise<void>>();

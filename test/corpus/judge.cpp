@@ -71,12 +71,12 @@ void check_words(const entry& each, const blocking_report& report) {
     CHECK(detail::to_string(report.category) == detail::to_string(each.category));
     if (!each.calls.empty()) CHECK_MESSAGE(std::ranges::find(each.calls, report.call) != each.calls.end(), report.call);
     CHECK(report.fiber_name == each.name);
-    // Without debug information a function that no other file sees has no name.
+    // Without debug information, a function with internal linkage has no name.
     const bool has_stack = hogs_have_stacks || report.kind != blocking_kind::hog;
     if (detail::has_source_lines() && has_stack) CHECK(std::ranges::any_of(report.stack, is_users_line));
 }
 
-/// The wait itself is reported once. What leads to it may sleep as well.
+/// The wait itself is reported once. Calls that lead to it may sleep as well.
 void check_blocked(const entry& each, const all_reports& reports) {
     const all_reports blocked = of_kind(reports, blocking_kind::blocked);
     for (const blocking_report& report : blocked) check_words(each, report);
@@ -85,7 +85,7 @@ void check_blocked(const entry& each, const all_reports& reports) {
     if (each.expected == verdict::blocked) CHECK(std::ranges::find_if(blocked, holds)->count == 1);
 }
 
-/// libstdc++ begins to wait by giving the thread's time away; then that is what is seen, or the watchdog sees a hog.
+/// libstdc++ first spins with sched_yield; then this call is reported, or the watchdog reports a hog.
 void check_hog(const entry& each, const all_reports& reports) {
     const all_reports hogs = of_kind(reports, blocking_kind::hog);
     REQUIRE_FALSE(hogs.empty());
@@ -114,7 +114,7 @@ void check(const entry& each, const all_reports& reports) {
     }
 }
 
-/// Hooks know less of what a call will do, and may call it latent.
+/// Hooks cannot predict the behaviour of a call as precisely, and may report it as latent.
 void check_without_traps(const entry& each, const all_reports& reports) {
     const bool sleeps = each.expected != verdict::unseen && each.expected != verdict::not_blocked;
     for (const blocking_report& report : reports) {
@@ -145,8 +145,8 @@ void judge_each(const table& entries) {
 }  // namespace
 
 void judge(const table& entries) {
-    SUBCASE("alone") { judge_each(entries); }
-    SUBCASE("beside a process that wants the same core") {
+    SUBCASE("alone on the core") { judge_each(entries); }
+    SUBCASE("with a process that competes for the core") {
         const rival other;
         judge_each(entries);
     }

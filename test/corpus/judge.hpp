@@ -4,8 +4,9 @@
 
 namespace coir::test {
 
-/// Plays each entry in a run of its own, alone on its core and then beside a process that never sleeps, and checks what
-/// the engine `trap` says of it. Where there are no traps the other engines may miss it, but not say what is wrong.
+/// Runs each entry in a separate run, once alone on its core and once with a process that never sleeps on the same
+/// core, and checks the verdict of the engine `trap`. Without traps, other engines may miss the call, but must not
+/// report a wrong one.
 void judge(const table& entries);
 
 }  // namespace coir::test

@@ -18,12 +18,12 @@ namespace {
 constexpr auto disk = blocking_class::disk;
 constexpr std::size_t page = 4096;
 
-/// With content that is not on the disk yet.
+/// A file whose content is not yet on the disk.
 int fresh_file(stage& on) { return on.keep<unique_fd>(nameless_file()).get(); }
 
 }  // namespace
 
-// How long a disk takes is not for a test to say, and whether it sleeps at all neither.
+// A test cannot know how long a disk takes, nor whether the call sleeps at all.
 table on_disks() {
     return {
         blocked_or_latent("fsync", disk, {"fsync"}, [](stage& on) { return [fd = fresh_file(on)] { ::fsync(fd); }; }),

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 constexpr auto of_lock = blocking_class::lock;
 constexpr auto of_initialiser = waits_for_initialisers ? verdict::anything : verdict::blocked;
 
-/// Another thread has it until the fiber has waited for it.
+/// A mutex that another thread holds until the fiber has waited for it.
 template <class Mutex> Mutex& taken(stage& on) {
     auto& mutex = on.keep<Mutex>();
     on.elsewhere([&] { mutex.lock(); }, [&] { mutex.unlock(); });
@@ -52,7 +52,7 @@ struct bell {
     bool rung = false;
 };
 
-/// It ends when the fiber has waited for it.
+/// A thread that ends after the fiber has waited for it.
 template <class Thread> Thread& ending_thread(stage& on) {
     auto& end = on.keep<std::promise<void>>();
     on.later([&] { end.set_value(); });
@@ -65,7 +65,7 @@ int initialised_late(std::atomic<bool>& begun, std::future<void>& may_end) {
     return 1;
 }
 
-/// One instantiation for each stage that it is played on, as a static variable is initialised once in a process.
+/// One instantiation per stage, as a static variable is initialised only once in a process.
 template <int Which> int initialised_once(std::atomic<bool>& begun, std::future<void>& may_end) {
     static const int value = initialised_late(begun, may_end);
     return value;
@@ -229,7 +229,7 @@ table on_locks() {
                    }),
         make_entry("a static variable that another thread initialises", of_initialiser, of_lock, {"futex"},
                    [](stage& on) {
-                       static int times_played = 0;  // alone, and beside a rival
+                       static int times_played = 0;  // once alone, and once with a rival
                        return times_played++ == 0 ? std::function<void()>{waiting_for_initialisation<0>(on)}
                                                   : std::function<void()>{waiting_for_initialisation<1>(on)};
                    }),

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr auto dns = blocking_class::dns;
 
-/// A name server that takes its time, and knows nobody. The calling thread asks it and no other while this lives.
+/// A slow name server that knows no names. During its lifetime the calling thread asks only this server.
 class slow_name_server {
 public:
     slow_name_server() {
@@ -31,7 +31,7 @@ public:
     }
     ~slow_name_server() {
         ::res_init();
-        ::shutdown(socket_.fd.get(), SHUT_RD);  // ends the thread's recvfrom, although it says ENOTCONN
+        ::shutdown(socket_.fd.get(), SHUT_RD);  // ends the thread's recvfrom, although it returns ENOTCONN
         thread_.join();
     }
 
@@ -45,7 +45,7 @@ private:
                                             reinterpret_cast<sockaddr*>(&from), &length);
             if (size < NS_HFIXEDSZ) return;
             std::this_thread::sleep_for(40ms);
-            packet[2] |= 0x80;  // it is an answer
+            packet[2] |= 0x80;  // marks it as an answer
             packet[3] = 0x80 | ns_r_nxdomain;
             ::sendto(socket_.fd.get(), packet.data(), static_cast<std::size_t>(size), 0,
                      reinterpret_cast<sockaddr*>(&from), length);
@@ -68,7 +68,7 @@ void look_up(const char* host, int flags) {
 
 table on_names() {
     return {
-        // What is in a file is found at once, and the look-up might have slept all the same.
+        // An entry in a file is found at once, but the lookup could have blocked.
         blocked_or_latent("getaddrinfo of localhost", dns, {"getaddrinfo"}, [] { look_up("localhost", 0); }),
         anything("gethostbyname of localhost", dns, [] { ::gethostbyname("localhost"); }),
         anything("getnameinfo of localhost", dns,
@@ -83,7 +83,7 @@ table on_names() {
                     on.keep<slow_name_server>();
                     return [] { look_up("nobody.invalid", 0); };
                 }),
-        // Without a hook: each of the calls that such a function makes counts, and on a busy machine others sleep too.
+        // Without a hook, each internal call of such a function counts, and on a busy machine others sleep too.
         blocked_often("gethostbyname", dns, {"gethostbyname"},
                       [](stage& on) {
                           on.keep<slow_name_server>();
@@ -93,7 +93,7 @@ table on_names() {
                       [](stage& on) {
                           on.keep<slow_name_server>();
                           return [] {
-                              const in_addr who{htonl(0xC0000201)};  // of a network that is for documentation
+                              const in_addr who{htonl(0xC0000201)};  // of a network reserved for documentation
                               ::gethostbyaddr(&who, sizeof who, AF_INET);
                           };
                       }),

@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto other = blocking_class::other;
 
-/// Somebody opens it for both directions when the fiber has waited for its other end.
+/// A FIFO whose other end another thread opens after the fiber has waited for it.
 std::string lonely_fifo(stage& on) {
     auto& place = on.keep<folder>();
     const std::string name = place.file("fifo");
@@ -25,7 +25,7 @@ std::string lonely_fifo(stage& on) {
     return name;
 }
 
-/// Who opens or truncates it waits until its holder has put it down, which it does when asked.
+/// A file with a lease: opening or truncating it waits until the holder releases the lease, which it does on request.
 std::string leased_file(stage& on) {
     auto& place = on.keep<folder>();
     const std::string name = place.file("leased");
@@ -37,7 +37,7 @@ std::string leased_file(stage& on) {
     return name;
 }
 
-/// With bytes under way that the peer does not take until the fiber has waited.
+/// A socket with unsent bytes that the peer does not receive until the fiber has waited.
 int lingering_socket(stage& on) {
     auto& server = on.keep<listener>();
     auto& ends = on.keep<two_ends>(two_ends{unique_fd{must(::socket(AF_INET, SOCK_STREAM, 0))}, unique_fd{}});

@@ -68,7 +68,7 @@ table on_pipes() {
                 [](stage& on) {
                     return [fd = late(on)] {
                         const iovec part{bytes.data(), bytes.size()};
-                        std::ignore = ::preadv2(fd, &part, 1, -1, RWF_HIPRI);  // without flags it were a readv
+                        std::ignore = ::preadv2(fd, &part, 1, -1, RWF_HIPRI);  // without flags it would be a readv
                     };
                 }),
         blocked("read until the end of a pipe", pipe, {"read"},

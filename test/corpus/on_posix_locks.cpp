@@ -52,7 +52,7 @@ struct mutex_of_kind {
     pthread_mutex_t mutex;
 };
 
-/// A mutex of that kind which another thread has until the fiber has waited.
+/// A mutex of this kind that another thread holds until the fiber has waited.
 template <class Set> pthread_mutex_t* taken(stage& on, Set set) {
     pthread_mutex_t* const mutex = &on.keep<mutex_of_kind>(set).mutex;
     on.elsewhere([mutex] { ::pthread_mutex_lock(mutex); }, [mutex] { ::pthread_mutex_unlock(mutex); });
@@ -92,7 +92,7 @@ struct message_queue {
     mqd_t fd;
 };
 
-/// Of System V; gone with its maker.
+/// A System V object; the destructor removes it.
 struct mailbox {
     ~mailbox() { ::msgctl(id, IPC_RMID, nullptr); }
     int id = must(::msgget(IPC_PRIVATE, 0600));
@@ -124,7 +124,7 @@ struct flock whole_file() {
     return asked;
 }
 
-/// Another process has it locked, and ends when the fiber has waited. Answers with the fiber's opening.
+/// Another process locks the file, and ends after the fiber has waited. Returns the fiber's descriptor.
 int locked_by_a_process(stage& on) {
     auto& file = on.keep<two_openings>();
     auto& told = on.keep<two_ends>(pipe_to_read());
@@ -327,7 +327,7 @@ table on_posix_locks() {
                 [](stage& on) { return [fd = locked_by_a_process(on)] { std::ignore = ::lockf(fd, F_LOCK, 0); }; }),
     };
 
-    // Kernels are built without it, and containers have none.
+    // Some kernels are built without it, and containers may not have it.
     mq_attr limits{};
     limits.mq_maxmsg = 1;
     limits.mq_msgsize = 8;

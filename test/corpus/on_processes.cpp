@@ -21,7 +21,7 @@ namespace {
 
 constexpr auto process = blocking_class::process;
 
-/// It ends when the fiber has waited for it.
+/// A process that ends after the fiber has waited for it.
 pid_t mortal(stage& on) {
     const pid_t made = child();
     on.later([made] { ::kill(made, SIGKILL); });
@@ -39,8 +39,7 @@ pid_t spawn() {
     return made;
 }
 
-/// vfork(2) lasts until its child is another program: this one takes its time. Hooks would take its sleep for the
-/// fiber's.
+/// vfork(2) lasts until the child calls exec, and this child is slow. Hooks would attribute its sleep to the fiber.
 pid_t vfork_slowly() {
     const pid_t made = ::vfork();
     if (made == 0) {

@@ -17,7 +17,7 @@ sigset_t only(int signal) {
     return one;
 }
 
-/// It is blocked, so that it is waited for and not handled.
+/// A signal that arrives later. It is blocked, so that it is waited for and not handled.
 sigset_t blocked_and_late(stage& on) {
     const sigset_t one = only(SIGUSR1);
     sigset_t before;

@@ -18,14 +18,14 @@ namespace {
 constexpr auto network = blocking_class::network;
 constexpr timeval limit{0, 30'000};
 
-/// Empty, and written to when the fiber has waited.
+/// An empty socket that is written to after the fiber has waited.
 int late(stage& on, int type = SOCK_STREAM) {
     auto& ends = on.keep<two_ends>(sockets(type));
     on.later([&] { put(ends.theirs.get()); });
     return ends.ours.get();
 }
 
-/// Without room, until the fiber has waited.
+/// A socket whose buffer is full until the fiber has waited.
 int full(stage& on) {
     auto& ends = on.keep<two_ends>(sockets());
     fill(ends.ours.get());
@@ -33,7 +33,7 @@ int full(stage& on) {
     return ends.ours.get();
 }
 
-/// Nobody has called yet.
+/// A listener without a pending connection.
 int deserted_listener(stage& on) {
     auto& server = on.keep<listener>();
     auto& client = on.keep<unique_fd>(must(::socket(AF_INET, SOCK_STREAM, 0)));

@@ -17,7 +17,7 @@ constexpr auto asked = blocking_class::poll;
 constexpr timespec length{0, 30'000'000};
 constexpr timespec a_minute{60, 0};
 
-/// Written to when the fiber has waited for it.
+/// A pipe that is written to after the fiber has waited for it.
 int late_pipe(stage& on) {
     auto& ends = on.keep<two_ends>(pipe_to_read());
     on.later([&] { put(ends.theirs.get()); });
@@ -122,7 +122,7 @@ table polling() {
                 }),
     };
 
-    // Calls that not every kernel has, or allows.
+    // Calls that some kernels do not have or do not permit.
     epoll_event found;
     if (::syscall(SYS_epoll_pwait2, -1, &found, 1, &length, nullptr, 8) < 0 && errno != ENOSYS) {
         all.push_back(blocked("epoll_pwait2", asked, {"epoll_pwait2"}, [](stage& on) {

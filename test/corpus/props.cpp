@@ -108,7 +108,7 @@ unique_fd nameless_file() {
 pid_t child() {
     const pid_t made = must(::fork());
     if (made == 0) {
-        ::alarm(60);  // also when nobody is left to end it
+        ::alarm(60);  // ends it even if its parent has died
         for (;;) ::pause();
     }
     return made;

@@ -11,10 +11,10 @@ namespace coir::test {
 
 using detail::unique_fd;
 
-/// A result of a system call that made what a test needs. Throws where it failed.
+/// Returns the result of a system call that prepares a test. Throws if it failed.
 int must(int result);
 
-/// Two ends of a pipe or a pair of sockets: the fiber's, and the other.
+/// The two ends of a pipe or a socket pair: the fiber's, and the other.
 struct two_ends {
     unique_fd ours;
     unique_fd theirs;
@@ -27,13 +27,13 @@ two_ends pipe_to_write();
 two_ends terminal();
 
 void put(int fd, std::string_view text = "x");
-/// Until there is no room. The descriptor is blocking again in the end.
+/// Writes until there is no space. Afterwards the descriptor is blocking again.
 void fill(int fd);
-/// All that is there, without waiting.
+/// Reads all available data, without waiting.
 void drain(int fd);
 void set_nonblocking(int fd, bool on = true);
 
-/// Of the loopback, at a free port.
+/// A listening socket on the loopback interface, with a free port.
 struct listener {
     explicit listener(int backlog = 8, int type = SOCK_STREAM);
 
@@ -45,10 +45,10 @@ struct listener {
     unique_fd fd;
 };
 
-/// Accepts who has called, reads what was said and answers. Nothing to say: closes the connection.
+/// Accepts the pending connection, reads the request and answers. With an empty answer, closes the connection.
 void answer(const listener& server, std::string_view text, unique_fd& connection);
 
-/// A folder that goes with all that is in it.
+/// A folder; the destructor removes it with its content.
 struct folder {
     folder();
     ~folder();
@@ -60,13 +60,13 @@ struct folder {
     std::filesystem::path path;
 };
 
-/// A file of 64 KiB that has no name.
+/// A file of 64 KiB without a name.
 unique_fd nameless_file();
 
-/// A child that ends when it is killed. Somebody has to wait for it.
+/// A child process that runs until it is killed. The test must wait for it.
 pid_t child();
 
-/// Standard input comes from elsewhere while this lives.
+/// Replaces standard input during its lifetime.
 class other_input {
 public:
     explicit other_input(int fd);

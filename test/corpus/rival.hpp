@@ -8,7 +8,8 @@
 
 namespace coir::test {
 
-/// While it lives, a process that never sleeps has the same core as the calling thread and those that it begins.
+/// During its lifetime, a process that never sleeps shares the core of the calling thread and of the threads that it
+/// starts.
 class rival {
 public:
     rival() {
@@ -35,7 +36,7 @@ public:
 
 private:
     [[noreturn]] static void compete() {
-        ::alarm(300);  // also when nobody is left to end it
+        ::alarm(300);  // ends it even if its parent has died
         for (;;) asm volatile("");
     }
 

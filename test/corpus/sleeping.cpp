@@ -54,7 +54,7 @@ table sleeping() {
         blocked("usleep", asleep, {"usleep", "clock_nanosleep"}, [] { ::usleep(30'000); }),
         blocked("sleep", asleep, {"sleep", "clock_nanosleep"},
                 [](stage& on) {
-                    on.signal_later(SIGUSR1);  // a second is long
+                    on.signal_later(SIGUSR1);  // so that it does not take a full second
                     return [] { ::sleep(1); };
                 }),
         blocked("thrd_sleep", asleep, {"clock_nanosleep"}, [] { ::thrd_sleep(&length, nullptr); }),

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// By the state message in /proc, the third field after a name in parentheses: true in a sleep that began long before.
+/// Reads the state from /proc: the third field, after a name in parentheses. Also true for a sleep that began earlier.
 bool is_asleep(pid_t thread) {
     std::ifstream file{"/proc/self/task/" + std::to_string(thread) + "/stat"};
     std::string line;
@@ -26,7 +26,7 @@ bool is_asleep(pid_t thread) {
 }  // namespace
 
 stage::~stage() {
-    begin();  // nobody waits for a fiber that has never begun
+    begin();  // otherwise it would wait for a fiber that has never begun
     for (std::thread& helper : helpers_) helper.join();
     for (; !undos_.empty(); undos_.pop_back()) undos_.back()();
 }
@@ -56,7 +56,7 @@ void stage::signal_later(int signal) {
     later([signal, target = ::pthread_self()] { ::pthread_kill(target, signal); });
 }
 
-// A fiber that does not sleep but spins is given up on after a while.
+// Gives up after a while on a fiber that spins and does not sleep.
 void stage::wait_until_fiber_sleeps() const {
     while (!begun_) std::this_thread::sleep_for(1ms);
     int times_asleep = 0;

@@ -18,10 +18,10 @@ table on_signals();
 table on_other_things();
 table computing();
 
-/// Calls that can hold the thread, and do not.
+/// Potentially blocking calls that do not block.
 table lucky();
 
-// What looks like it, and is not.
+// Calls that must not be reported.
 table harmless_calls();
 table harmless_locks();
 table harmless_library();

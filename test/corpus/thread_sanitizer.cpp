@@ -2,8 +2,8 @@
 
 extern "C" const char* __tsan_default_suppressions();
 
-/// GCC 12's runtime knows no pthread_mutex_clocklock(3), which std::timed_mutex is made of as well: it sees the
-/// unlocking and not the locking.
+/// The runtime of GCC 12 does not support pthread_mutex_clocklock(3), which std::timed_mutex uses too: it sees the
+/// unlock but not the lock.
 extern "C" const char* __tsan_default_suppressions() {
     return "mutex:test/corpus/on_locks.cpp\n"
            "mutex:test/corpus/on_posix_locks.cpp\n";

@@ -20,7 +20,7 @@ blocking_event at(const void* frame, std::chrono::nanoseconds held) {
 
 }  // namespace
 
-TEST_CASE("events: the same stack is one entry that counts, adds up and keeps the longest") {
+TEST_CASE("events: equal stacks are one entry with a count, the total and the longest duration") {
     coir::detail::record_file record{""};
     blocking_event_table table{record.memory()};
     CHECK(table.record(at(&table, 2ms)).is_new);
@@ -34,7 +34,7 @@ TEST_CASE("events: the same stack is one entry that counts, adds up and keeps th
     CHECK(merged.longest == 5ms);
 }
 
-TEST_CASE("events: what lasts longer than was said is lengthened, and not counted again") {
+TEST_CASE("events: an event that lasts longer than recorded is extended, and not counted again") {
     coir::detail::record_file record{""};
     blocking_event_table table{record.memory()};
     const int index = table.record(at(&table, 2ms)).index;
@@ -47,7 +47,7 @@ TEST_CASE("events: what lasts longer than was said is lengthened, and not counte
     CHECK(merged.longest == 9ms);
 }
 
-TEST_CASE("events: a full table counts what it leaves out") {
+TEST_CASE("events: a full table counts the events that it drops") {
     coir::detail::record_file record{""};
     blocking_event_table table{record.memory()};
     for (std::uintptr_t i = 1; i <= blocking_event_table::capacity + 3; ++i) {
@@ -58,7 +58,7 @@ TEST_CASE("events: a full table counts what it leaves out") {
     CHECK(table.record(at(reinterpret_cast<const void*>(1), 1ms)).index == 0);
 }
 
-TEST_CASE("events: of a stack that is not known, the index where the fiber was spawned tells one from the other") {
+TEST_CASE("events: events without a stack are distinguished by the index of the fiber's spawn site") {
     coir::detail::record_file record{""};
     blocking_event_table table{record.memory()};
     blocking_event made;

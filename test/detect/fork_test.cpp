@@ -1,7 +1,7 @@
-// The detector, in a process that was forked in a fiber.
+// The detector in a process that was forked in a fiber.
 #include "base/sanitizers.hpp"
 
-#if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
+#if !defined(COIR_TSAN)  // ThreadSanitizer does not support threads in the child of a multi-threaded process
 
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
@@ -42,7 +42,7 @@ reports reports_of_a_sleep(blocking_engine engine) {
 
 }  // namespace
 
-TEST_CASE("fork: nobody looks at a forked process, until it runs fibers of its own with a detector of their own") {
+TEST_CASE("fork: detection is off in a forked process, until it runs fibers with its own detector") {
     for (const blocking_engine engine : {blocking_engine::watch, blocking_engine::hooks, blocking_engine::trap}) {
         CAPTURE(static_cast<int>(engine));
         const ending parent = in_child([&] {
@@ -67,7 +67,7 @@ TEST_CASE("fork: nobody looks at a forked process, until it runs fibers of its o
     }
 }
 
-TEST_CASE("fork: a process that was forked in a fiber with traps comes to its end with a message") {
+TEST_CASE("fork: a process forked in a fiber with traps ends with a message at the end of the fiber") {
     const ending parent = in_child([] {
         reports seen{{.engine = blocking_engine::trap}};
         coir::run(seen.options(), [] {

@@ -42,7 +42,7 @@ struct socket_pair {
     coir::detail::unique_fd there;
 };
 
-/// Runs `body` as a fiber and returns what was reported of it.
+/// Runs `body` as a fiber and returns the reports.
 reports reports_of(const std::function<void()>& body) {
     const coir::test::captured_log quiet;
     reports seen;
@@ -54,8 +54,7 @@ std::string file_name(const std::string& path) { return path.substr(path.rfind('
 
 }  // namespace
 
-TEST_CASE(
-    "hooks: a fiber that sleeps with std::this_thread::sleep_for is reported with the call, the line and the fiber") {
+TEST_CASE("hooks: std::this_thread::sleep_for in a fiber is reported with the call, the line and the fiber") {
     const coir::test::captured_log log;
     reports seen;
     int line = 0;
@@ -114,7 +113,7 @@ TEST_CASE("hooks: different lines are different reports") {
     CHECK(seen.blocked("usleep").size() == 2);
 }
 
-TEST_CASE("hooks: coir's own sleep, yield and offload are never reported") {
+TEST_CASE("hooks: coir's own sleep, yield and offload are not reported") {
     const reports seen = reports_of([] {
         coir::this_fiber::sleep_for(5ms);
         coir::this_fiber::yield();
@@ -123,7 +122,7 @@ TEST_CASE("hooks: coir's own sleep, yield and offload are never reported") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("hooks: outside of a run nothing is reported, and a call does what it always did") {
+TEST_CASE("hooks: outside of a run nothing is reported, and calls work as usual") {
     const coir::test::captured_log log;
     const auto before = std::chrono::steady_clock::now();
     std::this_thread::sleep_for(2ms);
@@ -131,7 +130,7 @@ TEST_CASE("hooks: outside of a run nothing is reported, and a call does what it 
     CHECK(log.text().empty());
 }
 
-TEST_CASE("hooks: a receive that waits for its peer is reported, with what to use instead") {
+TEST_CASE("hooks: a receive that waits for its peer is reported, with the replacement to use") {
     const socket_pair pair;
     const coir::test::captured_log log;
     reports seen;
@@ -166,7 +165,7 @@ TEST_CASE("hooks: a receive from a non-blocking socket, or with MSG_DONTWAIT, is
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("hooks: a call that could have slept and did not is latent, and not logged") {
+TEST_CASE("hooks: a potentially blocking call that did not block is latent, and not logged") {
     const socket_pair pair;
     REQUIRE(::send(pair.there.get(), "x", 1, 0) == 1);
     const coir::test::captured_log log;
@@ -180,7 +179,7 @@ TEST_CASE("hooks: a call that could have slept and did not is latent, and not lo
     CHECK(log.text().empty());
 }
 
-TEST_CASE("hooks: poll with a limit of zero is a question and not a wait") {
+TEST_CASE("hooks: poll with a timeout of zero does not count as a wait") {
     const reports seen = reports_of([] {
         CHECK(::poll(nullptr, 0, 0) == 0);
         CHECK(::poll(nullptr, 0, 5) == 0);
@@ -189,7 +188,7 @@ TEST_CASE("hooks: poll with a limit of zero is a question and not a wait") {
     CHECK(seen.blocked("poll").front().category == coir::blocking_class::sleep);
 }
 
-TEST_CASE("hooks: reading a regular file is not reported, an eventfd that nobody has written is") {
+TEST_CASE("hooks: reading a regular file is not reported, waiting for an eventfd is") {
     const coir::test::temporary_file file{"content"};
     const reports seen = reports_of([&] {
         const coir::detail::unique_fd fd{::open(file.path().c_str(), O_RDONLY)};
@@ -211,7 +210,7 @@ TEST_CASE("hooks: reading a regular file is not reported, an eventfd that nobody
     CHECK(seen.blocked("read").front().category == coir::blocking_class::pipe);
 }
 
-TEST_CASE("hooks: commands, children, threads and semaphores that are waited for are reported by name") {
+TEST_CASE("hooks: waits for commands, child processes, threads and semaphores are reported by name") {
     const reports seen = reports_of([] {
         CHECK(std::system("sleep 0.02") == 0);
 
@@ -246,7 +245,7 @@ TEST_CASE("hooks: commands, children, threads and semaphores that are waited for
     CHECK(seen.blocked("sem_wait").front().category == coir::blocking_class::lock);
 }
 
-TEST_CASE("hooks: a lock on a file that another holds is reported, one that is free is not") {
+TEST_CASE("hooks: waiting for a file lock is reported, taking a free one is not") {
     const coir::test::temporary_file file;
     const coir::detail::unique_fd mine{::open(file.path().c_str(), O_RDWR)};
     const coir::detail::unique_fd other{::open(file.path().c_str(), O_RDWR)};
@@ -267,8 +266,7 @@ TEST_CASE("hooks: a lock on a file that another holds is reported, one that is f
     CHECK(seen.all().size() == 1);
 }
 
-TEST_CASE(
-    "hooks: a name that is looked up in a fiber is seen, and what the C library does for it is not reported as well") {
+TEST_CASE("hooks: a name lookup in a fiber is reported, without the C library's internal calls") {
     const reports seen = reports_of([] {
         addrinfo* found = nullptr;
         REQUIRE(::getaddrinfo("localhost", "80", nullptr, &found) == 0);
@@ -279,7 +277,7 @@ TEST_CASE(
     CHECK(seen.all().front().category == coir::blocking_class::dns);
 }
 
-TEST_CASE("hooks: allow_blocking permits what its fiber does, and no one else") {
+TEST_CASE("hooks: allow_blocking permits blocking calls of its fiber, but not of others") {
     const reports seen = reports_of([] {
         auto permitted = coir::spawn([] {
             const coir::allow_blocking outer{"a test"};
@@ -298,7 +296,7 @@ TEST_CASE("hooks: allow_blocking permits what its fiber does, and no one else") 
     CHECK(seen.all().front().fiber_name == "other");
 }
 
-TEST_CASE("hooks: errno is the call's own") {
+TEST_CASE("hooks: errno is that of the call") {
     const socket_pair pair;
     const reports seen = reports_of([&] {
         errno = ENOTTY;
@@ -311,7 +309,7 @@ TEST_CASE("hooks: errno is the call's own") {
     CHECK(seen.blocked("usleep").size() == 1);
 }
 
-TEST_CASE("hooks: the engine watch has none") {
+TEST_CASE("hooks: the engine watch has no hooks") {
     const coir::test::captured_log log;
     reports seen{{.engine = coir::blocking_engine::watch}};
     coir::run(seen.options(), [] {
@@ -322,7 +320,7 @@ TEST_CASE("hooks: the engine watch has none") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("hooks: are what a run has by default") {
+TEST_CASE("hooks: are the default engine") {
     const coir::test::captured_log log;
     CHECK_FALSE(coir::active_engine().on);
     coir::run([] {

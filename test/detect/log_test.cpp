@@ -29,7 +29,7 @@ namespace {
 std::atomic<bool> was_called{false};
 bool exit_waits_for_a_message = false;
 
-/// Destroyed when most others are.
+/// Destroyed after most other static objects.
 const struct last_object {
     ~last_object() {
         while (exit_waits_for_a_message && !was_called) std::this_thread::yield();
@@ -38,7 +38,7 @@ const struct last_object {
 
 }  // namespace
 
-TEST_CASE("log: a message of a fiber is no finding, even if it waits for the reader of standard error") {
+TEST_CASE("log: a log message of a fiber is not a finding, even if it waits for the reader of standard error") {
     for (const auto engine : {coir::blocking_engine::hooks, coir::blocking_engine::trap}) {
         const auto child = in_child([&] {
             int ends[2];
@@ -66,7 +66,7 @@ TEST_CASE("log: a message of a fiber is no finding, even if it waits for the rea
     }
 }
 
-TEST_CASE("log: a function that suspends its fiber does not hold up set_log on that thread") {
+TEST_CASE("log: a log function that suspends its fiber does not block set_log on that thread") {
     int calls = 0;
     coir::run([&] {
         coir::set_log([&](coir::log_level, std::string_view) {

@@ -39,7 +39,7 @@ bool has_watchdog() {
 
 }  // namespace
 
-TEST_CASE("policy fail: blocking_call is thrown at the fiber's next suspension, after it was logged, and once") {
+TEST_CASE("policy fail: blocking_call is thrown at the fiber's next suspension, once, after it was logged") {
     const coir::test::captured_log log;
     reports seen{{.policy = blocking_policy::fail}};
     std::string thrown;
@@ -68,7 +68,7 @@ TEST_CASE("policy fail: blocking_call is thrown at the fiber's next suspension, 
     CHECK(seen.blocked("usleep").size() == 1);
 }
 
-TEST_CASE("policy fail: a hog fails as well, and what nobody catches comes out of get") {
+TEST_CASE("policy fail: a hog fails as well, and get throws the exception if the fiber does not catch it") {
     const coir::test::captured_log log;
     reports seen{{.policy = blocking_policy::fail, .stall_threshold = 20ms}};
     coir::run(seen.options(), [] {
@@ -80,7 +80,7 @@ TEST_CASE("policy fail: a hog fails as well, and what nobody catches comes out o
     });
 }
 
-TEST_CASE("policy fail: what is suppressed or permitted or latent does not fail") {
+TEST_CASE("policy fail: suppressed, permitted and latent findings do not fail") {
     const coir::test::temporary_file rules{"function-name-matches:^usleep$\n"};
     const coir::test::captured_log log;
     reports seen{{.policy = blocking_policy::fail, .suppressions = rules.path()}};
@@ -95,7 +95,7 @@ TEST_CASE("policy fail: what is suppressed or permitted or latent does not fail"
     CHECK(log.text().empty());
 }
 
-TEST_CASE("policy abort: it is logged and written down, then the program ends") {
+TEST_CASE("policy abort: a finding is logged and recorded, then the program ends") {
     const coir::test::temporary_file lines;
     const coir::test::ending child = coir::test::in_child([&] {
         const variable report{"COIR_BLOCKING_REPORT", lines.path()};
@@ -110,7 +110,7 @@ TEST_CASE("policy abort: it is logged and written down, then the program ends") 
     CHECK(lines.content().find("\"call\":\"usleep\"") != std::string::npos);
 }
 
-TEST_CASE("policy off: nobody looks, and no thread is started for it") {
+TEST_CASE("policy off: detection is off, and no thread is started") {
     const coir::test::captured_log log;
     reports seen{{.policy = blocking_policy::off}};
     coir::run(seen.options(), [] {
@@ -122,7 +122,7 @@ TEST_CASE("policy off: nobody looks, and no thread is started for it") {
     CHECK(log.text().empty());
 }
 
-TEST_CASE("policy: the watchdog's thread lives as long as a run") {
+TEST_CASE("policy: the watchdog thread lives as long as a run") {
     CHECK_FALSE(has_watchdog());
     coir::run([] {
         for (int i = 0; i < 1000 && !has_watchdog(); ++i) coir::this_fiber::sleep_for(1ms);
@@ -131,7 +131,7 @@ TEST_CASE("policy: the watchdog's thread lives as long as a run") {
     CHECK_FALSE(has_watchdog());
 }
 
-TEST_CASE("policy: on_report is called on a thread of its own before run returns, and may throw") {
+TEST_CASE("policy: on_report is called on a separate thread before run returns, and may throw") {
     const coir::test::captured_log log;
     const std::thread::id here = std::this_thread::get_id();
     std::thread::id there = here;
@@ -145,7 +145,7 @@ TEST_CASE("policy: on_report is called on a thread of its own before run returns
     CHECK(log.count("on_report threw an exception: no more paper") == 1);
 }
 
-TEST_CASE("policy: classes that are not asked for are not reported") {
+TEST_CASE("policy: classes that are not selected are not reported") {
     const coir::test::captured_log log;
     reports seen{{.stall_threshold = 20ms, .classes = {coir::blocking_class::poll}}};
     coir::run(seen.options(), [] {
@@ -155,7 +155,7 @@ TEST_CASE("policy: classes that are not asked for are not reported") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("environment: COIR_BLOCKING=off silences a program that asks for more") {
+TEST_CASE("environment: COIR_BLOCKING=off overrides the program") {
     const variable off{"COIR_BLOCKING", "off"};
     const coir::test::captured_log log;
     reports seen{{.policy = blocking_policy::abort}};
@@ -164,7 +164,7 @@ TEST_CASE("environment: COIR_BLOCKING=off silences a program that asks for more"
     CHECK(log.text().empty());
 }
 
-TEST_CASE("environment: the engine, the threshold and the classes of a program are overruled") {
+TEST_CASE("environment: overrides the engine, the threshold and the classes of the program") {
     const coir::test::captured_log log;
     {
         const variable engine{"COIR_BLOCKING_ENGINE", "watch"};
@@ -184,7 +184,7 @@ TEST_CASE("environment: the engine, the threshold and the classes of a program a
     }
 }
 
-TEST_CASE("environment: a malformed variable is an error that names it and what it may be") {
+TEST_CASE("environment: a malformed variable is an error that names it and the permitted values") {
     const auto error_of = [](const char* name, const char* value) -> std::string {
         const variable malformed{name, value};
         try {
@@ -207,7 +207,7 @@ TEST_CASE("environment: a malformed variable is an error that names it and what 
     CHECK(error_of("COIR_BLOCKING", "") == "none");
 }
 
-TEST_CASE("environment: files that cannot be opened are an error that names them") {
+TEST_CASE("environment: the error for a file that cannot be opened names the file") {
     {
         const variable path{"COIR_BLOCKING_REPORT", "/nowhere/at/all"};
         CHECK_THROWS_WITH_AS(coir::run([] {}), "COIR_BLOCKING_REPORT: /nowhere/at/all: No such file or directory",
@@ -217,7 +217,7 @@ TEST_CASE("environment: files that cannot be opened are an error that names them
     CHECK_THROWS_AS(coir::run([] {}), std::system_error);
 }
 
-TEST_CASE("environment: COIR_BLOCKING_REPORT gets a line of JSON for each report") {
+TEST_CASE("environment: COIR_BLOCKING_REPORT gets one line of JSON for each report") {
     const coir::test::temporary_file lines;
     const variable path{"COIR_BLOCKING_REPORT", lines.path()};
     const coir::test::captured_log log;

@@ -11,14 +11,14 @@
 
 namespace coir::test {
 
-/// Collects the reports of runs. They have all come when `run` returns.
+/// Collects the reports of runs. All of them have arrived when `run` returns.
 class reports {
 public:
     explicit reports(blocking_options how = {}) : how_{std::move(how)} {
         how_.on_report = [this](const blocking_report& report) { all_.push_back(report); };
     }
 
-    /// Options of a run that reports here.
+    /// Options of a run that reports to this object.
     [[nodiscard]] run_options options() const {
         run_options made;
         made.blocking = how_;
@@ -27,7 +27,7 @@ public:
 
     [[nodiscard]] const std::vector<blocking_report>& all() const noexcept { return all_; }
 
-    /// Of that kind, made by that call.
+    /// The reports of a kind, for a call.
     [[nodiscard]] std::vector<blocking_report> of(blocking_kind kind, const std::string& call) const {
         std::vector<blocking_report> found;
         std::ranges::copy_if(all_, std::back_inserter(found),
@@ -44,7 +44,7 @@ private:
     std::vector<blocking_report> all_;
 };
 
-/// Computes until the calling thread has spent that much time on a processor.
+/// Computes until the calling thread has used this much processor time.
 [[gnu::noinline]] inline void burn(std::chrono::nanoseconds length) {
     const auto spent = [] {
         timespec now{};
@@ -58,7 +58,7 @@ private:
     }
 }
 
-/// A variable of the environment while this lives.
+/// Sets an environment variable during its lifetime.
 class variable {
 public:
     variable(const char* name, const std::string& value) : name_{name} { ::setenv(name, value.c_str(), 1); }
@@ -70,7 +70,7 @@ private:
     const char* name_;
 };
 
-/// A file with that content while this lives.
+/// A file with the given content; the destructor removes it.
 class temporary_file {
 public:
     explicit temporary_file(const std::string& content = {});

@@ -31,7 +31,7 @@ blocking_report sample() {
 
 }  // namespace
 
-TEST_CASE("suppressions: a star stands for anything, also nothing") {
+TEST_CASE("suppressions: a star matches any text, also empty text") {
     CHECK(glob_matches("", ""));
     CHECK(glob_matches("*", ""));
     CHECK(glob_matches("a*c", "ac"));
@@ -41,7 +41,7 @@ TEST_CASE("suppressions: a star stands for anything, also nothing") {
     CHECK_FALSE(glob_matches("", "a"));
 }
 
-TEST_CASE("suppressions: each kind of rule looks at its part of the report") {
+TEST_CASE("suppressions: each kind of rule matches its part of the report") {
     CHECK(suppressed("call-stack-contains:legacy::*", sample()));
     CHECK_FALSE(suppressed("call-stack-contains:modern::*", sample()));
     CHECK(suppressed("function-name-matches:sync", sample()));
@@ -54,14 +54,14 @@ TEST_CASE("suppressions: each kind of rule looks at its part of the report") {
     CHECK_FALSE(suppressed("fiber:^writer$", sample()));
 }
 
-TEST_CASE("suppressions: rules joined by && must all hold, lines are alternatives") {
+TEST_CASE("suppressions: rules joined by && must all match, lines are alternatives") {
     CHECK(suppressed("class:disk && fiber:writer-*", sample()));
     CHECK_FALSE(suppressed("class:disk && fiber:reader-*", sample()));
     CHECK(suppressed("# what we know of\n\nclass:sleep\n  class:disk  \n", sample()));
     CHECK_FALSE(suppressed("# class:disk\n", sample()));
 }
 
-TEST_CASE("suppressions: a rule counts up to its date, and its reason is no part of it") {
+TEST_CASE("suppressions: a rule is valid up to its date, and its reason is not part of it") {
     CHECK(suppressed("class:disk until=2999-12-31", sample()));
     CHECK_FALSE(suppressed("class:disk until=2001-12-31", sample()));
     CHECK(suppressed("class:disk reason=it is && meant until=2999-12-31", sample()));
@@ -74,14 +74,14 @@ TEST_CASE("suppressions: a rule counts up to its date, and its reason is no part
     CHECK_FALSE(rules.rules()[0].is_over());
 }
 
-TEST_CASE("suppressions: the first rule that holds is told") {
+TEST_CASE("suppressions: the first matching rule is returned") {
     coir::detail::suppressions rules;
     rules.add("class:sleep\nclass:disk\nfiber:writer", "file");
     REQUIRE(rules.match(sample()) != nullptr);
     CHECK(rules.match(sample())->place == "file:2");
 }
 
-TEST_CASE("suppressions: a date that is none, a rule without a pattern and a folder are errors") {
+TEST_CASE("suppressions: an invalid date, a rule without a pattern and a folder are errors") {
     for (const char* wrong : {"class:disk until=soon", "class:disk until=2026-02-30", "class:disk until=2026-1-1",
                               "class:disk until=", "src:", "class:disk &&"}) {
         CAPTURE(wrong);
@@ -91,7 +91,7 @@ TEST_CASE("suppressions: a date that is none, a rule without a pattern and a fol
     CHECK_THROWS_AS(coir::detail::suppressions{"/"}, std::system_error);
 }
 
-TEST_CASE("suppressions: a line that is no rule is an error that names the file and the line") {
+TEST_CASE("suppressions: an invalid line is an error that names the file and the line") {
     const coir::test::temporary_file file{"class:disk\nclas:disk\n"};
     CHECK_THROWS_WITH_AS(coir::detail::suppressions{file.path()},
                          (file.path() + ":2: 'clas:disk' is not a rule; a rule begins with call-stack-contains:, "

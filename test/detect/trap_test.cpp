@@ -43,7 +43,7 @@ using coir::test::filter_system_call;
 using coir::test::in_child;
 using coir::test::reports;
 
-// A process that gets a trap wrong dies of it: most of these run in a child.
+// An error in trap handling kills the process, so most of these tests run in a child process.
 
 namespace {
 
@@ -63,7 +63,7 @@ void require(bool holds, const std::string& what) {
     if (!holds) throw std::runtime_error{what};
 }
 
-/// Runs `body` as a fiber with traps, and returns what was reported.
+/// Runs `body` as a fiber with traps, and returns the reports.
 reports trapped(const std::function<void()>& body) {
     reports seen{{.engine = coir::blocking_engine::trap}};
     coir::run(seen.options(), body);
@@ -75,7 +75,7 @@ void require_traps() {
     require(now.engine == coir::blocking_engine::trap, "no traps: " + now.missing);
 }
 
-/// The same in a child process, which must live and have `body` return.
+/// The same in a child process, which must not crash and in which `body` must return.
 void survives(const std::function<void()>& body) {
     if (!traps_are_here()) return;
     const coir::test::ending end = in_child([&] {
@@ -94,7 +94,7 @@ constexpr timespec moment{0, 1'000'000};
 
 [[gnu::noinline]] void sleep_by_number() {
     ::syscall(SYS_nanosleep, &moment, nullptr);
-    __asm__ volatile("");  // no tail call
+    __asm__ volatile("");  // prevents a tail call
 }
 
 #if defined(__x86_64__)
@@ -110,7 +110,7 @@ constexpr timespec moment{0, 1'000'000};
         sleep_deeply(depth - 1);
     else
         sleep_by_number();
-    __asm__ volatile("");  // no tail call
+    __asm__ volatile("");  // prevents a tail call
 }
 
 bool is_on(const coir::blocking_report& report, const std::string& function) {
@@ -162,9 +162,9 @@ int status_of(pid_t child) {
 
 }  // namespace
 
-// ---- what is found -----------------------------------------------------------------------------------------------
+// ---- detection ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("trap: a system call that nobody has a hook on is reported, with the user's function on the stack") {
+TEST_CASE("trap: a system call without a hook is reported, with the user's function on the stack") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] { sleep_by_number(); });
@@ -176,7 +176,7 @@ TEST_CASE("trap: a system call that nobody has a hook on is reported, with the u
 }
 
 #if defined(__x86_64__)
-TEST_CASE("trap: so is one made by inline assembly") {
+TEST_CASE("trap: a system call from inline assembly is reported") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] { CHECK(sleep_by_instruction() == 0); });
@@ -185,7 +185,7 @@ TEST_CASE("trap: so is one made by inline assembly") {
 }
 #endif
 
-TEST_CASE("trap: a fiber that was suspended is looked at again when it goes on") {
+TEST_CASE("trap: a fiber is still trapped after a suspension") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] {
@@ -197,7 +197,7 @@ TEST_CASE("trap: a fiber that was suspended is looked at again when it goes on")
     CHECK(seen.blocked("nanosleep").size() == 1);
 }
 
-TEST_CASE("trap: a stack is followed from the system call to where the fiber began") {
+TEST_CASE("trap: the stack is complete, from the system call to the start of the fiber") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] { sleep_deeply(80); });
@@ -210,7 +210,7 @@ TEST_CASE("trap: a stack is followed from the system call to where the fiber beg
     CHECK(is_on(report, "coir_context_main"));
 }
 
-TEST_CASE("trap: what the library itself does for a fiber is not looked at") {
+TEST_CASE("trap: the library's own calls for a fiber are not reported") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] {
@@ -220,7 +220,7 @@ TEST_CASE("trap: what the library itself does for a fiber is not looked at") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("trap: a call that is permitted, or of a class that is not looked for, is not reported") {
+TEST_CASE("trap: a permitted call, and one of a class that is not selected, are not reported") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     CHECK(trapped([] {
@@ -234,7 +234,7 @@ TEST_CASE("trap: a call that is permitted, or of a class that is not looked for,
     CHECK(no_sleep.all().empty());
 }
 
-TEST_CASE("trap: under policy fail the next suspension throws") {
+TEST_CASE("trap: with policy fail, the next suspension throws") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen{{.policy = coir::blocking_policy::fail, .engine = coir::blocking_engine::trap}};
@@ -245,7 +245,7 @@ TEST_CASE("trap: under policy fail the next suspension throws") {
     });
 }
 
-TEST_CASE("trap: a thread that a fiber starts is not looked at") {
+TEST_CASE("trap: a thread started by a fiber is not trapped") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] {
@@ -261,7 +261,7 @@ TEST_CASE("trap: a thread that a fiber starts is not looked at") {
     CHECK(seen.blocked("pthread_join").size() == 1);
 }
 
-TEST_CASE("trap: a wait that is spent in sched_yield is a hog when it holds the thread for long") {
+TEST_CASE("trap: a wait with sched_yield is a hog if it holds the thread for a long time") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] {
@@ -272,7 +272,7 @@ TEST_CASE("trap: a wait that is spent in sched_yield is a hog when it holds the 
     CHECK(trapped([] { std::this_thread::yield(); }).all().empty());
 }
 
-TEST_CASE("trap: two threads can have traps, and one end before the other") {
+TEST_CASE("trap: two threads can have traps, and end in any order") {
     survives([] {
         std::thread other{[] { trapped([] { sleep_by_number(); }); }};
         other.join();
@@ -282,7 +282,7 @@ TEST_CASE("trap: two threads can have traps, and one end before the other") {
     });
 }
 
-TEST_CASE("trap: after the run, SIGSYS is as it was before") {
+TEST_CASE("trap: after the run, the disposition of SIGSYS is restored") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     struct sigaction before {};
@@ -295,9 +295,9 @@ TEST_CASE("trap: after the run, SIGSYS is as it was before") {
     CHECK(::syscall(SYS_getppid) == ::getppid());
 }
 
-// ---- what it must not break ----------------------------------------------------------------------------------------
+// ---- transparency -------------------------------------------------------------------------------------------------
 
-TEST_CASE("trap: errno is the program's") {
+TEST_CASE("trap: errno is that of the program's calls") {
     survives([] {
         errno = 1234;
         ::syscall(SYS_getppid);
@@ -317,7 +317,7 @@ TEST_CASE("trap: a forked child works, and is not trapped") {
     });
 }
 
-TEST_CASE("trap: vfork, and a program in the child") {
+TEST_CASE("trap: vfork, and exec in the child, work") {
     survives([] {
         const pid_t child = ::vfork();
         if (child == 0) {
@@ -328,7 +328,7 @@ TEST_CASE("trap: vfork, and a program in the child") {
     });
 }
 
-TEST_CASE("trap: posix_spawn starts a program, and says that there is none") {
+TEST_CASE("trap: posix_spawn starts a program, and reports a missing one") {
     survives([] {
         pid_t child = -1;
         std::array<char*, 4> arguments{const_cast<char*>("sh"), const_cast<char*>("-c"), const_cast<char*>("exit 7"),
@@ -339,7 +339,7 @@ TEST_CASE("trap: posix_spawn starts a program, and says that there is none") {
     });
 }
 
-TEST_CASE("trap: posix_spawn is reported by its name") {
+TEST_CASE("trap: posix_spawn is reported with its name") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     const reports seen = trapped([] {
@@ -354,7 +354,7 @@ TEST_CASE("trap: posix_spawn is reported by its name") {
     CHECK(seen.all().size() == 1);
 }
 
-TEST_CASE("trap: system and popen") {
+TEST_CASE("trap: system and popen work") {
     survives([] {
         require(WEXITSTATUS(::system("exit 4")) == 4, "system");
         FILE* const output = ::popen("echo x", "r");
@@ -362,11 +362,11 @@ TEST_CASE("trap: system and popen") {
     });
 }
 
-TEST_CASE("trap: a fiber may become another program") {
+TEST_CASE("trap: a fiber may call exec") {
     survives([] { ::execl("/bin/sh", "sh", "-c", "exit 0", nullptr); });
 }
 
-TEST_CASE("trap: a fiber that blocks all signals goes on being trapped, and gets its mask back") {
+TEST_CASE("trap: a fiber that blocks all signals is still trapped, and gets its mask back") {
     survives([] {
         const sigset_t all = all_signals();
         const sigset_t before = mask_now();
@@ -381,7 +381,7 @@ TEST_CASE("trap: a fiber that blocks all signals goes on being trapped, and gets
     });
 }
 
-TEST_CASE("trap: waits with a mask of all signals") {
+TEST_CASE("trap: waits with a full signal mask work") {
     survives([] {
         const sigset_t all = all_signals();
         require(::ppoll(nullptr, 0, &moment, &all) == 0, "ppoll");
@@ -396,7 +396,7 @@ TEST_CASE("trap: waits with a mask of all signals") {
     });
 }
 
-TEST_CASE("trap: handlers that block all signals, set before the run, in it, or by another thread") {
+TEST_CASE("trap: handlers that block all signals work: set before the run, in it, or by another thread") {
     if (!traps_are_here()) return;
     const coir::test::ending end = in_child([] {
         const coir::test::captured_log quiet;
@@ -415,7 +415,7 @@ TEST_CASE("trap: handlers that block all signals, set before the run, in it, or 
     CHECK(end.exit_code == 0);
 }
 
-TEST_CASE("trap: a sleep that a signal cuts short says how much was left") {
+TEST_CASE("trap: a sleep interrupted by a signal returns the remaining time") {
     survives([] {
         handle(SIGALRM, count_signal);
         alarm_after(5ms, 5ms);
@@ -471,7 +471,7 @@ void jump_back(int) { ::siglongjmp(back, 1); }
 
 }  // namespace
 
-TEST_CASE("trap: siglongjmp out of a call that waits, and detection goes on from the next suspension" *
+TEST_CASE("trap: siglongjmp out of a waiting call works, and detection continues from the next suspension" *
           doctest::skip(coir::test::defers_signals || coir::test::marks_fibers_stacks)) {
     if (!traps_are_here()) return;
     const coir::test::ending end = in_child([] {
@@ -483,7 +483,7 @@ TEST_CASE("trap: siglongjmp out of a call that waits, and detection goes on from
                 sleep_by_number();
             }
         });
-        std::size_t found = 0;  // in one report, or two where the compiler has unrolled the loop
+        std::size_t found = 0;  // in one report, or in two if the compiler has unrolled the loop
         for (const auto& report : seen.blocked("nanosleep")) found += report.count;
         require(found == 2, "found after the jump, both times");
     });
@@ -525,7 +525,7 @@ TEST_CASE("trap: exceptions are thrown and caught between and around traps") {
     });
 }
 
-TEST_CASE("trap: a program's own handler of SIGSYS is kept for it, and called when the signal is no trap") {
+TEST_CASE("trap: the program's own handler of SIGSYS is kept, and called if the signal is not a trap") {
     survives([] {
         handle(SIGSYS, count_signal);
         struct sigaction known {};
@@ -541,7 +541,7 @@ TEST_CASE("trap: a program's own handler of SIGSYS is kept for it, and called wh
     });
 }
 
-TEST_CASE("trap: a small stack is enough, as the handler has one of its own") {
+TEST_CASE("trap: a small stack is sufficient, as the handler has its own stack") {
     survives([] {
         constexpr std::size_t bytes = coir::test::sanitized ? 128 << 10 : 16 << 10;
         coir::spawn({.stack_size = bytes}, [] {
@@ -551,7 +551,7 @@ TEST_CASE("trap: a small stack is enough, as the handler has one of its own") {
     });
 }
 
-// ---- where there are none ------------------------------------------------------------------------------------------
+// ---- without traps ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -563,7 +563,7 @@ coir::engine_status status_with_traps() {
 
 }  // namespace
 
-TEST_CASE("trap: where a seccomp filter refuses it, hooks look, and that is said once") {
+TEST_CASE("trap: if a seccomp filter refuses traps, hooks are used, and this is logged once") {
     if (!traps_are_here()) return;
     const coir::test::ending end = in_child([] {
         constexpr long set_dispatch = 59;  // PR_SET_SYSCALL_USER_DISPATCH
@@ -580,7 +580,7 @@ TEST_CASE("trap: where a seccomp filter refuses it, hooks look, and that is said
     CHECK_FALSE(end.died());
 }
 
-TEST_CASE("trap: a seccomp filter's own SIGSYS reaches the program") {
+TEST_CASE("trap: a SIGSYS from a seccomp filter reaches the program") {
     survives([] {
         struct sigaction action {};
         action.sa_flags = SA_SIGINFO;
@@ -594,7 +594,7 @@ TEST_CASE("trap: a seccomp filter's own SIGSYS reaches the program") {
     });
 }
 
-TEST_CASE("trap: under valgrind and rr, which do not know it, hooks look") {
+TEST_CASE("trap: under valgrind and rr, which do not support traps, hooks are used") {
     if (!traps_are_here()) return;
     const coir::test::captured_log quiet;
     {
@@ -606,11 +606,11 @@ TEST_CASE("trap: under valgrind and rr, which do not know it, hooks look") {
     CHECK(status_with_traps().missing == "valgrind does not support Syscall User Dispatch");
 }
 
-// ---- what is left behind -------------------------------------------------------------------------------------------
+// ---- record files -------------------------------------------------------------------------------------------------
 
 namespace {
 
-/// What a child has left in its record file, however it ended.
+/// The record file that a child process leaves behind, however it ends.
 std::unique_ptr<coir::detail::blocking_event_memory> record_of_child(const std::function<void()>& body) {
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / ("coir-" + std::to_string(::getpid()));
@@ -635,7 +635,7 @@ std::unique_ptr<coir::detail::blocking_event_memory> record_of_child(const std::
 
 }  // namespace
 
-TEST_CASE("trap: the record of a process outlives it, whichever way it ends") {
+TEST_CASE("trap: the record of a process remains, however it ends") {
     if (!traps_are_here()) return;
     const std::function<void()> ways[]{[] { ::_exit(0); }, [] { std::abort(); }, [] { ::kill(::getpid(), SIGKILL); }};
     for (const auto& end : ways) {
@@ -651,7 +651,7 @@ TEST_CASE("trap: the record of a process outlives it, whichever way it ends") {
     }
 }
 
-TEST_CASE("trap: of a process that was killed in a call, the record has the call") {
+TEST_CASE("trap: if a process is killed in a call, the record contains the call") {
     if (!traps_are_here()) return;
     const auto left = record_of_child([] {
         std::thread{[] {

@@ -29,7 +29,7 @@ namespace {
 
 const coir::blocking_options alert{.engine = coir::blocking_engine::watch, .stall_threshold = 20ms};
 
-/// How many tests run at once on this machine is not known: long enough to be seen.
+/// Other tests may run on this machine at the same time: long enough to be detected anyway.
 constexpr auto long_time = 400ms;
 
 int signals_blocked_and_pending() {
@@ -54,7 +54,7 @@ TEST_CASE("watch: a fiber that computes for longer than the threshold is reporte
     CHECK(hog.count == 1);
     CHECK(log.count("\"busy\" has held its thread for ") == 1);
     CHECK(log.count("computing; use coir::offload, or coir::this_fiber::yield now and then") == 1);
-#if !defined(__SANITIZE_THREAD__)  // which delivers signals when it sees fit, not where the thread is
+#if !defined(__SANITIZE_THREAD__)  // ThreadSanitizer delays signals, so they do not interrupt the thread where it is
     if (!coir::test::sanitized) {
         CHECK(std::ranges::any_of(
             hog.stack, [](const coir::stack_frame& each) { return each.function.find("burn") != std::string::npos; }));
@@ -78,8 +78,8 @@ TEST_CASE("watch: a fiber that yields often enough is not reported") {
     CHECK(seen.hogs().empty());
 }
 
-TEST_CASE("watch: on a busy machine a fiber that only waits for its processor is not reported") {
-    // Before the run: a child that competes for the one processor that both may use.
+TEST_CASE("watch: on a busy machine, a fiber that only waits for a processor is not reported") {
+    // Started before the run: a child that competes for the only processor that both may use.
     cpu_set_t before;
     REQUIRE(::sched_getaffinity(0, sizeof before, &before) == 0);
     cpu_set_t one;
@@ -89,7 +89,7 @@ TEST_CASE("watch: on a busy machine a fiber that only waits for its processor is
     CPU_SET(first, &one);
     REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
     const pid_t rival = ::fork();
-    REQUIRE(rival >= 0);  // it is killed by its number in the end, and -1 is everyone
+    REQUIRE(rival >= 0);  // a rival of -1 would make the kill at the end signal all processes
     if (rival == 0) {
         ::alarm(30);
         burn(1h);
@@ -111,7 +111,8 @@ TEST_CASE("watch: on a busy machine a fiber that only waits for its processor is
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("watch: a fiber asleep on a mutex of another thread is reported as blocked, and its sleep not disturbed") {
+TEST_CASE(
+    "watch: a fiber asleep on a mutex of another thread is reported as blocked, and its sleep is not interrupted") {
     const coir::test::captured_log log;
     reports seen{alert};
     coir::run(seen.options(), [] {
@@ -137,7 +138,7 @@ TEST_CASE("watch: a fiber asleep on a mutex of another thread is reported as blo
     CHECK(log.count("use coir::mutex") >= 1);
 }
 
-TEST_CASE("watch: a sleep that nobody hooked lasts its full time, and is reported by its system call") {
+TEST_CASE("watch: a sleep without a hook lasts its full time, and is reported with its system call") {
     const coir::test::captured_log log;
     reports seen{alert};
     bool interrupted = false;
@@ -152,12 +153,12 @@ TEST_CASE("watch: a sleep that nobody hooked lasts its full time, and is reporte
     CHECK(seen.all().front().category == coir::blocking_class::sleep);
 }
 
-TEST_CASE(
-    "watch: a fiber that waits for a mutex of a fiber of its own thread is said to wait for itself, while it does") {
+TEST_CASE("watch: a fiber that waits for a mutex held by a fiber of its own thread is reported as waiting for "
+          "itself, meanwhile") {
     const coir::test::ending child = coir::test::in_child([] {
         std::thread{[] {
             std::this_thread::sleep_for(coir::test::sanitized ? 5s : 2s);
-            ::_exit(0);  // nothing else ends this
+            ::_exit(0);  // nothing else ends this process
         }}.detach();
         coir::run(reports{alert}.options(), [] {
             std::mutex held;
@@ -175,7 +176,7 @@ TEST_CASE(
     CHECK(child.says("deadlock, because a fiber of this thread holds the mutex"));
 }
 
-TEST_CASE("watch: a hooked call that does not come back is reported while it lasts, and counted once") {
+TEST_CASE("watch: a hooked call that does not return is reported while it lasts, and counted once") {
     const coir::test::captured_log log;
     reports seen{{.stall_threshold = 10ms}};
     coir::run(seen.options(), [] { std::this_thread::sleep_for(700ms); });
@@ -186,7 +187,7 @@ TEST_CASE("watch: a hooked call that does not come back is reported while it las
     CHECK(log.count("so far, asleep in nanosleep") == 1);
 }
 
-TEST_CASE("watch: finds a hog again after the scheduler was idle for long") {
+TEST_CASE("watch: detects a hog after the scheduler was idle for a long time") {
     const coir::test::captured_log log;
     reports seen{alert};
     coir::run(seen.options(), [] {
@@ -196,7 +197,7 @@ TEST_CASE("watch: finds a hog again after the scheduler was idle for long") {
     CHECK(seen.hogs().size() == 1);
 }
 
-TEST_CASE("watch: a hog that is permitted is not reported") {
+TEST_CASE("watch: a permitted hog is not reported") {
     const coir::test::captured_log log;
     reports seen{alert};
     coir::run(seen.options(), [] {
@@ -206,7 +207,7 @@ TEST_CASE("watch: a hog that is permitted is not reported") {
     CHECK(seen.all().empty());
 }
 
-TEST_CASE("watch: schedulers of several threads are watched at once") {
+TEST_CASE("watch: schedulers of several threads are watched at the same time") {
     const coir::test::captured_log log;
     reports first{alert};
     reports second{alert};
@@ -229,7 +230,7 @@ TEST_CASE("watch: leaves no signal, handler or thread behind") {
     sigset_t all;
     sigset_t mask;
     ::sigfillset(&all);
-    // Its signal cannot get through, and is still on its way when the run ends.
+    // Its signal is blocked, and still pending when the run ends.
     coir::run(reports{alert}.options(), [&] {
         ::pthread_sigmask(SIG_BLOCK, &all, &mask);
         burn(long_time);
@@ -241,7 +242,7 @@ TEST_CASE("watch: leaves no signal, handler or thread behind") {
     CHECK((after.sa_handler == before.sa_handler));
 }
 
-TEST_CASE("watch: many short runs in a row, and runs without a fiber to report") {
+TEST_CASE("watch: many consecutive short runs, and runs without reports, work") {
     const coir::test::captured_log log;
     reports seen;
     for (int i = 0; i < 100; ++i) coir::run(seen.options(), [] { coir::this_fiber::yield(); });

@@ -1,4 +1,4 @@
-// Any bytes, in pieces of any sizes: the lines that are read are those that there are.
+// Input: any bytes, in pieces of any sizes. The lines that buffered_reader returns must be the lines of the input.
 #include <coir/io/buffered_reader.hpp>
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace {
 
-/// Gives what it has, a piece at a time; the bytes themselves say how large the pieces are.
+/// A stream that returns the input in pieces; the bytes themselves determine the sizes of the pieces.
 struct pieces {
     std::string_view rest;
     std::size_t read_some(std::span<std::byte> into, coir::deadline) {

@@ -1,4 +1,4 @@
-// Any bytes as a body in chunks: refused or joined; and any bytes cut into chunks are joined to what they were.
+// Input: any bytes. As a chunked body they are refused or decoded; split into chunks, they decode to the same bytes.
 #include "http/chunks.hpp"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Any text: refused, or an endpoint that is written as it is read.
+// Input: any text. It is refused, or parsed to an endpoint whose text parses to the same endpoint.
 #include <coir/net/endpoint.hpp>
 
 #include <cstdlib>

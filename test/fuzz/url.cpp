@@ -1,4 +1,5 @@
-// Any text: refused, or a URL that is written as it is read; and any text as what a redirect leads to.
+// Input: any text. It is refused, or parsed to a URL whose text parses to the same URL. Any text is also tried as the
+// target of a redirect.
 #include "http/url.hpp"
 
 #include <cstdlib>

@@ -17,7 +17,7 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// A stream that comes in these pieces; an empty one stands for a time-out.
+/// A stream that returns the given pieces; an empty piece stands for a timeout.
 class pieces {
 public:
     explicit pieces(std::deque<std::string> all) : left_{std::move(all)} {}
@@ -50,23 +50,25 @@ using texts = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("buffered_reader: lines come without their ends, the last one may have none, an empty one is a line") {
+TEST_CASE(
+    "buffered_reader: read_line returns lines without their ends, the last one may have none, and lines may be empty") {
     pieces stream{{"one\ntw", "o\r", "\n\n", "four"}};
     buffered_reader reader{stream};
     CHECK(lines_of(reader) == texts{"one", "two", "", "four"});
     CHECK_FALSE(reader.read_line().has_value());
 }
 
-TEST_CASE("buffered_reader: read_until finds a delimiter that comes in two pieces, and gives it with what is before") {
+TEST_CASE(
+    "buffered_reader: read_until finds a delimiter split over two pieces, and returns it with the text before it") {
     pieces stream{{"head\r\n\r", "\nbody"}};
     buffered_reader reader{stream};
     CHECK(reader.read_until("\r\n\r\n") == "head\r\n\r\n");
     CHECK(reader.buffered() == 4);
-    CHECK(reader.read_until("\r\n\r\n") == "body");  // the end comes first
+    CHECK(reader.read_until("\r\n\r\n") == "body");  // returns the rest at the end of the stream
     CHECK(reader.read_until("\r\n\r\n").empty());
 }
 
-TEST_CASE("buffered_reader: read_exactly takes so many bytes, and less at the end alone") {
+TEST_CASE("buffered_reader: read_exactly returns the requested number of bytes, and less only at the end") {
     pieces stream{{"abc", "defg"}};
     buffered_reader reader{stream};
     CHECK(reader.read_exactly(5) == "abcde");
@@ -75,7 +77,7 @@ TEST_CASE("buffered_reader: read_exactly takes so many bytes, and less at the en
     CHECK(reader.read_exactly(5).empty());
 }
 
-TEST_CASE("buffered_reader: read_some gives what is held first, and then what the stream gives") {
+TEST_CASE("buffered_reader: read_some first returns buffered bytes, then those of the stream") {
     pieces stream{{"a\nbc", "d"}};
     buffered_reader reader{stream};
     CHECK(reader.read_line() == "a");
@@ -90,7 +92,7 @@ TEST_CASE("buffered_reader: read_some gives what is held first, and then what th
     CHECK(reader.read_some(bytes) == 0);
 }
 
-TEST_CASE("buffered_reader: a call that is cut short loses nothing") {
+TEST_CASE("buffered_reader: an interrupted call loses nothing") {
     pieces stream{{"beg", "", "in\nre", "", "st"}};
     buffered_reader reader{stream};
     CHECK_THROWS_AS(static_cast<void>(reader.read_line()), coir::timed_out);
@@ -99,7 +101,8 @@ TEST_CASE("buffered_reader: a call that is cut short loses nothing") {
     CHECK(reader.read_exactly(4) == "rest");
 }
 
-TEST_CASE("buffered_reader: what does not fit is refused with the limit, and is not taken") {
+TEST_CASE("buffered_reader: a line longer than the limit is refused with an error that names the limit, and is not "
+          "consumed") {
     pieces stream{{"0123456789abcdef", "\nnext"}};
     buffered_reader reader{stream, 16};
     try {
@@ -115,7 +118,7 @@ TEST_CASE("buffered_reader: what does not fit is refused with the limit, and is 
     CHECK(reader.read_line() == "next");
 }
 
-TEST_CASE("buffered_reader: what is as large as the limit fits, also a last line that has no end") {
+TEST_CASE("buffered_reader: a line as long as the limit fits, also a last line without an end") {
     pieces stream{{"1234567\nabcdefgh"}};
     buffered_reader reader{stream, 8};
     CHECK(reader.read_line() == "1234567");
@@ -123,7 +126,7 @@ TEST_CASE("buffered_reader: what is as large as the limit fits, also a last line
     CHECK_FALSE(reader.read_line());
 }
 
-TEST_CASE("buffered_reader: a stop of a fiber that reads a line leaves the line to the next one") {
+TEST_CASE("buffered_reader: if a fiber is stopped while it reads a line, the next call returns the line") {
     in_scheduler([] {
         auto ends = coir::test::connection::make();
         buffered_reader reader{ends.far};
@@ -138,7 +141,7 @@ TEST_CASE("buffered_reader: a stop of a fiber that reads a line leaves the line 
     });
 }
 
-TEST_CASE("buffered_reader: however a text is cut to pieces, it comes out whole") {
+TEST_CASE("buffered_reader: a text split at any positions is returned completely") {
     coir::detail::random_numbers random{1};
     for (int round = 0; round < 2'000; ++round) {
         CAPTURE(round);

@@ -20,7 +20,7 @@ using kind = coir::io::directory_change::kind;
 
 namespace {
 
-/// The next change that is of this kind, whatever comes before.
+/// Returns the next change of this kind, and skips others.
 directory_change next_of(directory_watch& watch, kind what) {
     for (;;) {
         directory_change change = watch.next(5s);
@@ -32,7 +32,7 @@ void put(const std::string& path) { std::ofstream{path} << "text"; }
 
 }  // namespace
 
-TEST_CASE("directory_watch: tells of what is made, written, moved and removed, by name") {
+TEST_CASE("directory_watch: reports created, written, moved and removed files by name") {
     in_scheduler([] {
         const temporary_folder here;
         directory_watch watch{here.path()};
@@ -56,7 +56,7 @@ TEST_CASE("directory_watch: tells of what is made, written, moved and removed, b
     });
 }
 
-TEST_CASE("directory_watch: waits, and other fibers run meanwhile") {
+TEST_CASE("directory_watch: waits, and meanwhile other fibers run") {
     in_scheduler([] {
         const temporary_folder here;
         directory_watch watch{here.path()};
@@ -68,7 +68,7 @@ TEST_CASE("directory_watch: waits, and other fibers run meanwhile") {
     });
 }
 
-TEST_CASE("directory_watch: a wait that is cut short loses nothing, and close ends one") {
+TEST_CASE("directory_watch: an interrupted wait loses nothing, and close ends a wait") {
     in_scheduler([] {
         const temporary_folder here;
         directory_watch watch{here.path()};
@@ -91,7 +91,7 @@ TEST_CASE("directory_watch: a wait that is cut short loses nothing, and close en
     });
 }
 
-TEST_CASE("directory_watch: ends when the directory is gone, again and again") {
+TEST_CASE("directory_watch: after the directory was removed, every call reports the end") {
     in_scheduler([] {
         const temporary_folder here;
         std::filesystem::create_directory(here.file("folder"));
@@ -102,7 +102,7 @@ TEST_CASE("directory_watch: ends when the directory is gone, again and again") {
     });
 }
 
-TEST_CASE("directory_watch: more than the system keeps is told as lost") {
+TEST_CASE("directory_watch: reports lost events if the kernel's queue overflows") {
     in_scheduler([] {
         const temporary_folder here;
         directory_watch watch{here.path()};
@@ -111,14 +111,14 @@ TEST_CASE("directory_watch: more than the system keeps is told as lost") {
         REQUIRE(kept > 0);
         const std::string one = here.file("one"), other = here.file("other");
         put(one);
-        for (std::size_t i = 0; i < kept; ++i) {  // two events each
+        for (std::size_t i = 0; i < kept; ++i) {  // two events per iteration
             REQUIRE(std::rename((i % 2 == 0 ? one : other).c_str(), (i % 2 == 0 ? other : one).c_str()) == 0);
         }
         CHECK(next_of(watch, kind::lost).name.empty());
     });
 }
 
-TEST_CASE("directory_watch: what is no directory, or not there, is refused and named") {
+TEST_CASE("directory_watch: refuses files and missing directories, and names them") {
     const temporary_folder here;
     put(here.file("a"));
     CHECK(error_of([&] { directory_watch{here.file("a")}; }) == std::errc::not_a_directory);

@@ -35,7 +35,7 @@ std::size_t entries(const temporary_folder& of) {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator{of.path()}, {}));
 }
 
-/// No file grows beyond so many bytes while it lives, as if the disk were full.
+/// Limits the size of files during its lifetime, as if the disk were full.
 class small_disk {
 public:
     explicit small_disk(rlim_t bytes) {
@@ -60,7 +60,7 @@ private:
 
 // ---- reading and writing -----------------------------------------------------------------------------------------
 
-TEST_CASE("file: reads and writes at offsets, and position stays") {
+TEST_CASE("file: reads and writes at offsets do not change the position") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -77,7 +77,7 @@ TEST_CASE("file: reads and writes at offsets, and position stays") {
     });
 }
 
-TEST_CASE("file: reads and writes one after the other from its position on") {
+TEST_CASE("file: sequential reads and writes start at the position") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -94,7 +94,7 @@ TEST_CASE("file: reads and writes one after the other from its position on") {
     });
 }
 
-TEST_CASE("file: megabytes go in and come out as they were") {
+TEST_CASE("file: megabytes are read back unchanged") {
     in_scheduler([] {
         const temporary_folder here;
         std::string much;
@@ -108,7 +108,7 @@ TEST_CASE("file: megabytes go in and come out as they were") {
     });
 }
 
-TEST_CASE("file: open reads, create empties, append writes behind what is there") {
+TEST_CASE("file: open reads, create truncates, append writes at the end") {
     in_scheduler([] {
         const temporary_folder here;
         put(here.file("a"), "old");
@@ -126,7 +126,7 @@ TEST_CASE("file: open reads, create empties, append writes behind what is there"
     });
 }
 
-TEST_CASE("file: is resized, and synchronised") {
+TEST_CASE("file: can be resized and synchronised") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -143,7 +143,7 @@ TEST_CASE("file: is resized, and synchronised") {
     });
 }
 
-TEST_CASE("file: while one fiber is at a file, others run, at the same one too") {
+TEST_CASE("file: while one fiber accesses a file, others run, and may access the same file") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -164,9 +164,9 @@ TEST_CASE("file: while one fiber is at a file, others run, at the same one too")
     });
 }
 
-// ---- what can go wrong -------------------------------------------------------------------------------------------
+// ---- errors -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("file: what cannot be opened is named, with the reason") {
+TEST_CASE("file: an error of open names the file and the reason") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string missing = here.file("no/such/file");
@@ -184,7 +184,7 @@ TEST_CASE("file: what cannot be opened is named, with the reason") {
     });
 }
 
-TEST_CASE("file: the calls of a closed one say so") {
+TEST_CASE("file: calls on a closed file report that it is closed") {
     in_scheduler([] {
         file closed;
         std::array<std::byte, 1> place;
@@ -199,7 +199,7 @@ TEST_CASE("file: the calls of a closed one say so") {
     });
 }
 
-TEST_CASE("file: a full disk is an error that names the file, and says how much was written") {
+TEST_CASE("file: on a full disk, the error names the file, and the number of written bytes is reported") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -212,7 +212,7 @@ TEST_CASE("file: a full disk is an error that names the file, and says how much 
     });
 }
 
-TEST_CASE("file: calls outside a fiber throw, a closed descriptor is closed in a program that is started") {
+TEST_CASE("file: calls outside a fiber throw, and descriptors are closed on exec") {
     CHECK_THROWS_AS(file::open("/dev/null"), coir::not_in_fiber);
     in_scheduler([] {
         const auto f = file::open("/dev/null");
@@ -220,7 +220,7 @@ TEST_CASE("file: calls outside a fiber throw, a closed descriptor is closed in a
     });
 }
 
-TEST_CASE("file: a call that is cut short ends at once, and its thread touches nothing of the caller's") {
+TEST_CASE("file: an interrupted call ends at once, and its thread does not access the caller's memory") {
     in_scheduler([] {
         const temporary_folder here;
         auto f = file::create(here.file("a"));
@@ -244,7 +244,7 @@ TEST_CASE("file: a call that is cut short ends at once, and its thread touches n
 
 // ---- whole files -------------------------------------------------------------------------------------------------
 
-TEST_CASE("read_file: all of it, of what has no size as well") {
+TEST_CASE("read_file: reads the whole file, also if it reports no size") {
     in_scheduler([] {
         const temporary_folder here;
         put(here.file("empty"), "");
@@ -258,7 +258,7 @@ TEST_CASE("read_file: all of it, of what has no size as well") {
     });
 }
 
-TEST_CASE("replace_file: the old content until the new one is there, with the same permissions") {
+TEST_CASE("replace_file: the file has the old content until the new one is complete, and keeps its permissions") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("a");
@@ -282,8 +282,8 @@ TEST_CASE("replace_file: the old content until the new one is there, with the sa
     });
 }
 
-TEST_CASE(
-    "replace_file: on a full disk, and where it may not write, the old content stays and nothing is left behind") {
+TEST_CASE("replace_file: on a full disk or without permission, the old content remains and no temporary "
+          "file is left") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("a");
@@ -301,7 +301,7 @@ TEST_CASE(
     });
 }
 
-TEST_CASE("replace_file: a symbolic link stays one, and what it stands for is replaced") {
+TEST_CASE("replace_file: a symbolic link remains, and its target is replaced") {
     in_scheduler([] {
         const temporary_folder here;
         put(here.file("target"), "old");
@@ -312,7 +312,7 @@ TEST_CASE("replace_file: a symbolic link stays one, and what it stands for is re
     });
 }
 
-TEST_CASE("replace_file: readers see the one or the other content, whole") {
+TEST_CASE("replace_file: readers see either the old or the new content, complete") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("a");

@@ -47,7 +47,7 @@ std::string next_text(int fd) {
     return {buffer.data(), io::read_some(fd, std::as_writable_bytes(std::span{buffer}))};
 }
 
-/// A descriptor's number with nothing behind it.
+/// A number that is no open descriptor.
 int closed_number() {
     const int fd = ::dup(0);
     ::close(fd);
@@ -58,7 +58,7 @@ int closed_number() {
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("io: wait_readable ends when there is something to read") {
+TEST_CASE("io: wait_readable returns when there is data") {
     in_scheduler([] {
         const pipe_ends pipe;
         auto reader = coir::spawn([&] { io::wait_readable(pipe.out.get()); });
@@ -66,7 +66,7 @@ TEST_CASE("io: wait_readable ends when there is something to read") {
         CHECK_FALSE(reader.done());
         REQUIRE(::write(pipe.in.get(), "x", 1) == 1);
         reader.get();
-        io::wait_readable(pipe.out.get());  // it has not been read: still there
+        io::wait_readable(pipe.out.get());  // the data was not read: still readable
     });
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("io: wait_readable ends at the end of the stream") {
     });
 }
 
-TEST_CASE("io: wait_writable ends when there is room, or nobody reads any more") {
+TEST_CASE("io: wait_writable returns when there is space, or when the reader is gone") {
     in_scheduler([] {
         pipe_ends pipe;
         io::wait_writable(pipe.in.get());
@@ -109,7 +109,7 @@ TEST_CASE("io: a regular file and /dev/null are always ready") {
     });
 }
 
-TEST_CASE("io: a fiber that waits for what is always ready lets the others run") {
+TEST_CASE("io: a fiber that waits for an always ready descriptor lets others run") {
     in_scheduler([] {
         const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
         bool stop = false;
@@ -121,7 +121,7 @@ TEST_CASE("io: a fiber that waits for what is always ready lets the others run")
     });
 }
 
-TEST_CASE("io: a closed or negative descriptor is refused by name") {
+TEST_CASE("io: a closed or negative descriptor is refused, and named") {
     in_scheduler([] {
         const int closed = closed_number();
         for (const int fd : {-1, -7, closed, 1 << 20}) {
@@ -146,7 +146,7 @@ TEST_CASE("io: outside a fiber the calls throw not_in_fiber") {
     CHECK_THROWS_AS(io::write_all(1, "x"), coir::not_in_fiber);
 }
 
-TEST_CASE("io: a wait gives up at its deadline, or when the fiber is to stop") {
+TEST_CASE("io: a wait ends at its deadline, or with a stop") {
     in_scheduler([] {
         const pipe_ends pipe;
         CHECK_THROWS_AS(io::wait_readable(pipe.out.get(), 1ms), coir::timed_out);
@@ -160,7 +160,7 @@ TEST_CASE("io: a wait gives up at its deadline, or when the fiber is to stop") {
     });
 }
 
-TEST_CASE("io: a read_exactly cut short leaves what it has read, and the next read goes on behind it") {
+TEST_CASE("io: an interrupted read_exactly keeps the bytes it has read, and the next read continues after them") {
     in_scheduler([] {
         const pipe_ends pipe;
         std::array<char, 8> into{};
@@ -195,7 +195,7 @@ TEST_CASE("io: several fibers may wait for one descriptor, in both directions") 
     });
 }
 
-TEST_CASE("io: a number that was closed and used again is found anew") {
+TEST_CASE("io: a descriptor number that was closed and reused is detected") {
     in_scheduler([] {
         pipe_ends pipe;
         const int number = pipe.out.get();
@@ -211,7 +211,7 @@ TEST_CASE("io: a number that was closed and used again is found anew") {
     });
 }
 
-TEST_CASE("io: a stream's descriptor can be waited for, also when its data came long ago") {
+TEST_CASE("io: the descriptor of a stream can be waited for, also if its data arrived long before") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -233,7 +233,7 @@ TEST_CASE("io: a stream's descriptor can be waited for, also when its data came 
 
 // ---- transfers ---------------------------------------------------------------------------------------------------
 
-TEST_CASE("io: reads wait for what is written, and see the end") {
+TEST_CASE("io: reads wait for data, and return 0 at the end") {
     in_scheduler([] {
         pipe_ends pipe;
         auto reader = coir::spawn([&] { return next_text(pipe.out.get()); });
@@ -245,7 +245,7 @@ TEST_CASE("io: reads wait for what is written, and see the end") {
     });
 }
 
-TEST_CASE("io: write_all and read_exactly move more than the pipe holds") {
+TEST_CASE("io: write_all and read_exactly transfer more than the capacity of the pipe") {
     in_scheduler([] {
         pipe_ends pipe;
         const std::vector<std::byte> sent(3 << 20, std::byte{42});
@@ -261,7 +261,7 @@ TEST_CASE("io: write_all and read_exactly move more than the pipe holds") {
     });
 }
 
-TEST_CASE("io: a transfer gives up at its deadline and tells how far it came") {
+TEST_CASE("io: a transfer ends at its deadline, and reports the number of bytes") {
     in_scheduler([] {
         const pipe_ends pipe;
         std::error_code ec;
@@ -275,7 +275,7 @@ TEST_CASE("io: a transfer gives up at its deadline and tells how far it came") {
     });
 }
 
-TEST_CASE("io: a blocking descriptor is refused by name") {
+TEST_CASE("io: a blocking descriptor is refused, and named") {
     in_scheduler([] {
         const pipe_ends pipe{0};
         std::array<std::byte, 1> byte;
@@ -286,7 +286,7 @@ TEST_CASE("io: a blocking descriptor is refused by name") {
     });
 }
 
-TEST_CASE("io: a write that nobody reads is an error, and never the signal") {
+TEST_CASE("io: a write without a reader is an error, and raises no SIGPIPE") {
     std::signal(SIGPIPE, SIG_DFL);
     in_scheduler([] {
         pipe_ends pipe;
@@ -303,7 +303,7 @@ TEST_CASE("io: a write that nobody reads is an error, and never the signal") {
     });
 }
 
-TEST_CASE("io: a regular file is read and written by the pool, where its offset stands") {
+TEST_CASE("io: a regular file is read and written by the pool, at its current offset") {
     in_scheduler([] {
         const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::tmpfile(), &std::fclose};
         const int fd = ::fileno(file.get());

@@ -21,7 +21,7 @@ namespace io = coir::io;
 
 namespace {
 
-/// What blocks: the two ends of a pipe, or of a pair of sockets.
+/// A pipe or a socket pair: its two ends.
 std::pair<io::reader, io::writer> blocking_pipe() {
     int ends[2];
     REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
@@ -34,7 +34,7 @@ std::pair<io::reader, io::writer> blocking_sockets() {
     return {io::reader{ends[0]}, io::writer{ends[1]}};
 }
 
-/// Each kind of pipe under the same test.
+/// Runs the same test with each kind of pipe.
 template <class F> void for_each_kind(F&& test) {
     for (const auto make : {&io::pipe, &blocking_pipe, &blocking_sockets}) {
         in_scheduler([&] {
@@ -46,7 +46,7 @@ template <class F> void for_each_kind(F&& test) {
 
 }  // namespace
 
-TEST_CASE("pipe: what goes in comes out, and the stream ends once its writer is closed") {
+TEST_CASE("pipe: written bytes are read, and the stream ends after the writer is closed") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         writer.write_all("hello");
         CHECK(read_text(reader) == "hello");
@@ -56,7 +56,7 @@ TEST_CASE("pipe: what goes in comes out, and the stream ends once its writer is 
     });
 }
 
-TEST_CASE("pipe: a read waits for data, a write for room, and other fibers run meanwhile") {
+TEST_CASE("pipe: a read waits for data, a write for space, and meanwhile other fibers run") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         constexpr std::size_t bytes = 3 << 20;
         std::string content(bytes, ' ');
@@ -75,7 +75,7 @@ TEST_CASE("pipe: a read waits for data, a write for room, and other fibers run m
     });
 }
 
-TEST_CASE("pipe: calls give up at their deadline and lose nothing") {
+TEST_CASE("pipe: calls time out and lose nothing") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         CHECK_THROWS_AS(read_text(reader, 1ms), coir::timed_out);
         const std::string much(1 << 20, 'x');
@@ -90,7 +90,7 @@ TEST_CASE("pipe: calls give up at their deadline and lose nothing") {
     });
 }
 
-TEST_CASE("pipe: a read that waits is stopped, and ended by close") {
+TEST_CASE("pipe: a stop or close ends a waiting read") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         auto stopped = coir::spawn([&] { read_text(reader); });
         coir::this_fiber::yield();
@@ -107,7 +107,7 @@ TEST_CASE("pipe: a read that waits is stopped, and ended by close") {
     });
 }
 
-TEST_CASE("pipe: a write that nobody will read is a broken pipe, and never the signal") {
+TEST_CASE("pipe: a write without a reader throws broken_pipe, and raises no SIGPIPE") {
     for_each_kind([](io::reader& reader, io::writer& writer) {
         reader.close();
         CHECK(error_of([&] { writer.write_all("lost"); }) == std::errc::broken_pipe);
@@ -131,7 +131,7 @@ TEST_CASE("pipe: several buffers are read and written in order") {
     });
 }
 
-TEST_CASE("pipe: a released end is the caller's, open") {
+TEST_CASE("pipe: a released end belongs to the caller and is open") {
     in_scheduler([] {
         auto [reader, writer] = io::pipe();
         const unique_fd taken{writer.release()};
@@ -141,7 +141,7 @@ TEST_CASE("pipe: a released end is the caller's, open") {
     });
 }
 
-TEST_CASE("pipe: its descriptors are closed in a program that is started, and the calls need a fiber") {
+TEST_CASE("pipe: its descriptors are closed on exec, and its calls need a fiber") {
     auto [reader, writer] = io::pipe();
     CHECK((::fcntl(reader.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
     CHECK((::fcntl(writer.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
@@ -149,7 +149,7 @@ TEST_CASE("pipe: its descriptors are closed in a program that is started, and th
     CHECK_THROWS_AS(in.write_all("x"), coir::not_in_fiber);
 }
 
-TEST_CASE("reader and writer: a regular file is read and written where its offset stands") {
+TEST_CASE("reader and writer: a regular file is read and written at its current offset") {
     in_scheduler([] {
         const temporary_folder here;
         io::writer out{::open(here.file("text").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
@@ -163,7 +163,7 @@ TEST_CASE("reader and writer: a regular file is read and written where its offse
     });
 }
 
-TEST_CASE("reader and writer: devices that are always ready") {
+TEST_CASE("reader and writer: work with devices that are always ready") {
     in_scheduler([] {
         io::reader null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
         CHECK(read_text(null).empty());
@@ -177,7 +177,7 @@ TEST_CASE("reader and writer: devices that are always ready") {
     });
 }
 
-TEST_CASE("reader and writer: a FIFO of the file system") {
+TEST_CASE("reader and writer: work with a named FIFO") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("fifo");
@@ -191,7 +191,7 @@ TEST_CASE("reader and writer: a FIFO of the file system") {
     });
 }
 
-TEST_CASE("reader and writer: what is no descriptor is refused, and named") {
+TEST_CASE("reader and writer: refuse an invalid descriptor, and name it") {
     CHECK_THROWS_WITH_AS(io::reader{-1}, doctest::Contains("-1"), std::system_error);
     CHECK_THROWS_WITH_AS(io::writer{999'999}, doctest::Contains("999999"), std::system_error);
     io::reader closed;

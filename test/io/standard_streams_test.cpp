@@ -25,7 +25,7 @@ namespace io = coir::io;
 
 namespace {
 
-/// A child in whose fiber 0 and 1 stand for these files.
+/// A child process whose standard input and output are these files; it runs `body` in a fiber.
 ending with(int input, int output, const std::function<void()>& body) {
     return in_child([&] {
         ::dup2(input, 0);
@@ -34,8 +34,8 @@ ending with(int input, int output, const std::function<void()>& body) {
     });
 }
 
-/// What every kind of standard stream has to do: answers a line, which is typed once another fiber has run while this
-/// one waited for it. One that blocks its thread waits for ever.
+/// The test for every kind of standard stream: reads a line and answers it. The line is typed only after another fiber
+/// has run while this one waited; a stream that blocks its thread waits forever.
 void answer_a_line(int ready) {
     auto in = io::standard_input();
     auto out = io::standard_output();
@@ -75,7 +75,7 @@ two_ends sockets_for_child() {
     return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
-/// A user, who types a line into `to` when told that it is waited for.
+/// A user, who types a line into `to` when the program waits for it.
 class typist {
 public:
     explicit typist(int to) : told_{pipe_for_child()}, process_{::fork()} {
@@ -95,7 +95,7 @@ private:
     pid_t process_;
 };
 
-/// The user's side of a terminal, and the program's.
+/// The two sides of a terminal: the user's and the program's.
 two_ends terminal() {
     unique_fd user{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
     REQUIRE(user);
@@ -110,7 +110,7 @@ bool is_blocking(int fd) { return (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
 
 }  // namespace
 
-TEST_CASE("standard streams: a terminal is waited for, and stays as it was for the shell") {
+TEST_CASE("standard streams: reads from a terminal wait, and the shell's terminal settings do not change") {
     const two_ends at = terminal();
     const typist user{at.near.get()};
     const ending how = with(at.far.get(), at.far.get(), [&] { answer_a_line(user.ready()); });
@@ -124,7 +124,7 @@ TEST_CASE("standard streams: a terminal is waited for, and stays as it was for t
     CHECK(is_blocking(at.far.get()));
 }
 
-TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
+TEST_CASE("standard streams: reads from pipes wait, and the pipes' flags do not change") {
     const two_ends in = pipe_for_child(), out = pipe_for_child();
     const typist user{in.far.get()};
     const ending how = with(in.near.get(), out.far.get(), [&] { answer_a_line(user.ready()); });
@@ -134,7 +134,7 @@ TEST_CASE("standard streams: pipes are waited for, and stay as they were") {
     CHECK(is_blocking(out.far.get()));
 }
 
-TEST_CASE("standard streams: sockets are waited for, and stay as they were") {
+TEST_CASE("standard streams: reads from sockets wait, and the sockets' flags do not change") {
     const two_ends at = sockets_for_child();
     const typist user{at.near.get()};
     const ending how = with(at.far.get(), at.far.get(), [&] { answer_a_line(user.ready()); });
@@ -143,7 +143,7 @@ TEST_CASE("standard streams: sockets are waited for, and stay as they were") {
     CHECK(is_blocking(at.far.get()));
 }
 
-TEST_CASE("standard streams: regular files, from where the shell's offset stands on") {
+TEST_CASE("standard streams: regular files are accessed from the shell's offset on") {
     const temporary_folder here;
     const unique_fd in{::open(here.file("in").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600)};
     REQUIRE(::write(in.get(), "skipped text", 12) == 12);
@@ -156,13 +156,13 @@ TEST_CASE("standard streams: regular files, from where the shell's offset stands
     CHECK(read_now(out.get()) == "before got text");
 }
 
-TEST_CASE("standard streams: /dev/null has nothing to read, and takes all") {
+TEST_CASE("standard streams: /dev/null is empty, and accepts everything") {
     const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
     const ending how = with(null.get(), null.get(), answer_at_once);
     CHECK_MESSAGE(!how.died(), how.output);
 }
 
-TEST_CASE("standard streams: nobody reads the output any more: a broken pipe, and never the signal") {
+TEST_CASE("standard streams: output without a reader throws broken_pipe, and raises no SIGPIPE") {
     two_ends out = pipe_for_child();
     out.near = unique_fd{};
     const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
@@ -173,7 +173,7 @@ TEST_CASE("standard streams: nobody reads the output any more: a broken pipe, an
     CHECK_MESSAGE(!how.died(), how.output);
 }
 
-TEST_CASE("standard streams: one that the program was started without is refused, and named") {
+TEST_CASE("standard streams: a stream that the program was started without is refused, and named") {
     const ending how = in_child([] {
         ::close(0);
         try {
@@ -187,7 +187,7 @@ TEST_CASE("standard streams: one that the program was started without is refused
     CHECK_MESSAGE(!how.died(), how.output);
 }
 
-TEST_CASE("standard streams: standard_error is the program's, and closing ours does not close it") {
+TEST_CASE("standard streams: closing standard_error does not close the descriptor of the program") {
     const two_ends out = pipe_for_child();
     const ending how = in_child([&] {
         ::dup2(out.far.get(), 2);

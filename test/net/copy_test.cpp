@@ -28,7 +28,7 @@ template <class Stream> std::string read_all(Stream& from) {
     return all;
 }
 
-/// No descriptor can be had while it lives.
+/// Uses up all descriptors during its lifetime.
 class no_more_descriptors {
 public:
     no_more_descriptors() {
@@ -46,7 +46,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("copy: from a connection to another one") {
+TEST_CASE("copy: from one connection to another") {
     in_scheduler([] {
         const std::string content = text(3 << 20);
         auto in = connection::make();
@@ -63,7 +63,7 @@ TEST_CASE("copy: from a connection to another one") {
     });
 }
 
-TEST_CASE("copy: from a connection to another one where there is no descriptor left for a pipe") {
+TEST_CASE("copy: from one connection to another without a free descriptor for a pipe") {
     in_scheduler([] {
         const std::string content = text(100'000);
         auto in = connection::make();
@@ -84,7 +84,7 @@ TEST_CASE("copy: from a connection to another one where there is no descriptor l
     });
 }
 
-TEST_CASE("copy: from a file to a connection, from where the file stands") {
+TEST_CASE("copy: from a file to a connection, from the file's position on") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string content = text(3 << 20);
@@ -100,7 +100,7 @@ TEST_CASE("copy: from a file to a connection, from where the file stands") {
     });
 }
 
-TEST_CASE("copy: through anything else, by way of the program") {
+TEST_CASE("copy: through a buffer of the program for other streams") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string content = text(1 << 20);
@@ -118,7 +118,7 @@ TEST_CASE("copy: through anything else, by way of the program") {
     });
 }
 
-TEST_CASE("copy: gives up at its deadline") {
+TEST_CASE("copy: ends at its deadline") {
     in_scheduler([] {
         auto [out, in] = io::pipe();
         auto ends = connection::make();

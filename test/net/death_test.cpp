@@ -1,4 +1,4 @@
-// Named so as to come first: these fork, which is sound only while this process has no other thread.
+// The file name sorts first: these tests fork, which is safe only while this process has no other threads.
 #include <coir/coir.hpp>
 
 #include "net/loopback.hpp"
@@ -12,7 +12,7 @@
 using namespace coir::test;
 using coir::net::tcp_stream;
 
-TEST_CASE("tcp_stream: destroyed or moved while a fiber is inside, it aborts with a message") {
+TEST_CASE("tcp_stream: destroying or moving it while a fiber uses it aborts with a message") {
     const auto with_a_reader_inside = [](auto&& end_of) {
         return in_child([&] {
             in_scheduler([&] {

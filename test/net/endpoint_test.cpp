@@ -8,7 +8,7 @@
 
 using coir::net::endpoint;
 
-TEST_CASE("endpoint: an IPv4 address and a port, and back to text") {
+TEST_CASE("endpoint: an IPv4 address and port, and its text") {
     const endpoint at{"192.168.1.20", 8080};
     CHECK(at.is_v4());
     CHECK(at.address() == "192.168.1.20");
@@ -17,7 +17,7 @@ TEST_CASE("endpoint: an IPv4 address and a port, and back to text") {
     CHECK(endpoint::parse(at.to_string()) == at);
 }
 
-TEST_CASE("endpoint: an IPv6 address stands in brackets beside its port") {
+TEST_CASE("endpoint: an IPv6 address is in brackets before the port") {
     const endpoint at{"2001:db8:0:0::1", 443};
     CHECK(at.is_v6());
     CHECK(at.address() == "2001:db8::1");
@@ -25,7 +25,7 @@ TEST_CASE("endpoint: an IPv6 address stands in brackets beside its port") {
     CHECK(endpoint::parse("[2001:db8::1]:443") == at);
 }
 
-TEST_CASE("endpoint: the interface of a link-local address is kept") {
+TEST_CASE("endpoint: keeps the interface of a link-local address") {
     const auto at = endpoint::parse("[fe80::1%1]:22");
     CHECK(at.to_string() == "[fe80::1%1]:22");
     CHECK(endpoint{"fe80::1%lo", 22}.is_v6());
@@ -34,7 +34,7 @@ TEST_CASE("endpoint: the interface of a link-local address is kept") {
 
 TEST_CASE("endpoint: the default is any address and any port") { CHECK(endpoint{}.to_string() == "0.0.0.0:0"); }
 
-TEST_CASE("endpoint: text that is no endpoint is refused, and named") {
+TEST_CASE("endpoint: text that is not an endpoint is refused, and quoted") {
     for (const char* text : {"", ":", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
                              "127.0.0.1:8o", "127.0.0.1 :80", "localhost:80", "::1:80", "[::1]80", "[127.0.0.1]:80",
                              "[::1:80", "[fe80::1%nowhere]:1", "1.2.3.4%lo:80", "127.0.0.1:80 "}) {
@@ -53,7 +53,7 @@ TEST_CASE("endpoint: text that is no endpoint is refused, and named") {
     CHECK_THROWS_AS((endpoint{std::string_view{"127.0.0.1\0.2", 12}, 80}), std::system_error);
 }
 
-TEST_CASE("endpoint: what a system call returned, unless it is of another family") {
+TEST_CASE("endpoint: converts the address of a system call, and refuses other families") {
     const endpoint v4{"127.0.0.1", 1};
     const endpoint v6{"::1", 2};
     CHECK(endpoint{v4.data(), v4.size()} == v4);
@@ -67,7 +67,7 @@ TEST_CASE("endpoint: what a system call returned, unless it is of another family
     CHECK_THROWS_AS((endpoint{v4.data(), 4}), std::system_error);
 }
 
-TEST_CASE("endpoint: a Unix socket has a path, a name in the abstract namespace, or none") {
+TEST_CASE("endpoint: a Unix socket has a path, an abstract name, or no name") {
     for (const char* const path : {"/run/service", "relative", "@service", "@", ""}) {
         CAPTURE(path);
         const endpoint at = endpoint::local(path);
@@ -81,7 +81,7 @@ TEST_CASE("endpoint: a Unix socket has a path, a name in the abstract namespace,
     }
 }
 
-TEST_CASE("endpoint: a path that is too long, or has a zero byte in it, is refused, and named") {
+TEST_CASE("endpoint: a path that is too long or contains a zero byte is refused, and quoted") {
     const std::string longest(107, 'x');
     CHECK(endpoint::local(longest).address() == longest);
     CHECK_THROWS_WITH_AS(endpoint::local(longest + "y"), doctest::Contains((longest + "y").c_str()), std::system_error);
@@ -91,7 +91,7 @@ TEST_CASE("endpoint: a path that is too long, or has a zero byte in it, is refus
     CHECK(ec == std::errc::filename_too_long);
 }
 
-TEST_CASE("endpoint: ordered by family, address and port") {
+TEST_CASE("endpoint: endpoints are ordered by family, address and port") {
     const std::set<endpoint> all{{"::1", 1},      {"10.0.0.2", 1},      {"10.0.0.1", 300},   {"10.0.0.1", 2},
                                  {"10.0.0.1", 2}, endpoint::local("b"), endpoint::local("a")};
     std::ostringstream text;

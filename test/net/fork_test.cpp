@@ -1,4 +1,4 @@
-// Sockets, in a process that was forked in a fiber.
+// Sockets in a process that was forked in a fiber.
 #include <coir/coir.hpp>
 
 #include "net/loopback.hpp"
@@ -22,7 +22,7 @@ using coir::net::tcp_stream;
 
 namespace {
 
-/// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
+/// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
 
 void wait_for_process(pid_t process) {
@@ -32,7 +32,7 @@ void wait_for_process(pid_t process) {
 
 }  // namespace
 
-TEST_CASE("fork: a forked process may go on with sockets of its parent, also where fibers of that one wait") {
+TEST_CASE("fork: a forked process may use sockets of its parent, even if fibers of the parent wait on them") {
     coir::run(run_without_detector, [] {
         auto listener = listen_on_loopback();
         auto accepting = coir::spawn([&] { return listener.accept(); });
@@ -63,7 +63,7 @@ TEST_CASE("fork: a forked process may go on with sockets of its parent, also whe
     });
 }
 
-TEST_CASE("fork: what a handler of serve has forked ends with a message, and the server goes on") {
+TEST_CASE("fork: a process forked in a handler of serve ends with a message, and the server continues") {
     const auto served = [](const std::function<void()>& in_child_process) {
         return in_child([&] {
             coir::run(run_without_detector, [&] {
@@ -97,7 +97,7 @@ TEST_CASE("fork: what a handler of serve has forked ends with a message, and the
     CHECK(failed.says("all are served"));
 }
 
-TEST_CASE("fork: the file of a Unix listener is that of the process which has made it") {
+TEST_CASE("fork: only the process that bound a Unix listener removes its file") {
     coir::run(run_without_detector, [] {
         const temporary_folder here;
         std::optional listener = coir::net::unix_listener::bind(here.file("socket"));

@@ -28,7 +28,7 @@ endpoint v6(std::uint16_t port) { return {"::1", port}; }
 
 std::chrono::nanoseconds since(coir::clock::time_point began) { return coir::clock::now() - began; }
 
-/// A listener whose queue is full: connections to it wait for long.
+/// A listener whose backlog is full: connecting to it waits for a long time.
 struct full_listener {
     full_listener() {
         std::error_code ec;
@@ -41,14 +41,14 @@ struct full_listener {
 
 }  // namespace
 
-TEST_CASE("happy eyeballs: families take turns, beginning with the first one's") {
+TEST_CASE("happy eyeballs: address families alternate, starting with that of the first address") {
     CHECK(interleaved(endpoints{v6(1), v6(2), v4(3), v4(4)}) == endpoints{v6(1), v4(3), v6(2), v4(4)});
     CHECK(interleaved(endpoints{v4(1), v4(2), v4(3), v6(4)}) == endpoints{v4(1), v6(4), v4(2), v4(3)});
     CHECK(interleaved(endpoints{v4(1)}) == endpoints{v4(1)});
     CHECK(interleaved(endpoints{}).empty());
 }
 
-TEST_CASE("happy eyeballs: an attempt begins 250 ms after the one before, and the first to succeed ends the others") {
+TEST_CASE("happy eyeballs: an attempt starts 250 ms after the previous one, and the first success ends the others") {
     coir::run({.clock = clock_mode::virtual_time}, [] {
         const auto began = coir::clock::now();
         std::vector<std::chrono::nanoseconds> begun;
@@ -71,7 +71,7 @@ TEST_CASE("happy eyeballs: an attempt begins 250 ms after the one before, and th
     });
 }
 
-TEST_CASE("happy eyeballs: a failure begins the next attempt at once, and the last one's is what the race fails with") {
+TEST_CASE("happy eyeballs: a failure starts the next attempt at once, and the race fails with the last error") {
     coir::run({.clock = clock_mode::virtual_time}, [] {
         const auto began = coir::clock::now();
         const endpoints all{v4(1), v4(2)};
@@ -85,14 +85,14 @@ TEST_CASE("happy eyeballs: a failure begins the next attempt at once, and the la
     });
 }
 
-TEST_CASE("happy eyeballs: without a candidate no address is available") {
+TEST_CASE("happy eyeballs: without candidates the error is address_not_available") {
     in_scheduler([] {
         CHECK(race({}, coir::never, [](const endpoint&) { return std::error_code{}; }) ==
               std::errc::address_not_available);
     });
 }
 
-TEST_CASE("happy eyeballs: a stop of the one who races ends all attempts") {
+TEST_CASE("happy eyeballs: a stop of the calling fiber ends all attempts") {
     coir::run({.clock = clock_mode::virtual_time}, [] {
         int stopped = 0;
         auto racer = coir::spawn([&] {
@@ -114,7 +114,7 @@ TEST_CASE("happy eyeballs: a stop of the one who races ends all attempts") {
     });
 }
 
-TEST_CASE("happy eyeballs: what an attempt throws comes out of the race") {
+TEST_CASE("happy eyeballs: an exception of an attempt is thrown") {
     in_scheduler([] {
         const endpoints one{v4(1)};
         CHECK_THROWS_AS(race(one, coir::never, [](const endpoint&) -> std::error_code { throw std::bad_alloc{}; }),
@@ -122,7 +122,7 @@ TEST_CASE("happy eyeballs: what an attempt throws comes out of the race") {
     });
 }
 
-TEST_CASE("tcp_stream: connect to several passes by the one that does not answer") {
+TEST_CASE("tcp_stream: connecting to several addresses skips one that does not answer") {
     coir::run({.clock = clock_mode::virtual_time_past_io}, [] {
         const full_listener silent;
         auto listener = coir::test::listen_on_loopback();
@@ -137,7 +137,7 @@ TEST_CASE("tcp_stream: connect to several passes by the one that does not answer
     });
 }
 
-TEST_CASE("tcp_stream: connect to several fails with its deadline, or as the last one failed") {
+TEST_CASE("tcp_stream: connecting to several addresses fails at its deadline, or with the last error") {
     in_scheduler([] {
         const full_listener silent;
         std::error_code ec;

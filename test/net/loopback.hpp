@@ -14,7 +14,7 @@ inline net::tcp_listener listen_on_loopback() { return net::tcp_listener::bind({
 struct connection {
     static connection make() {
         auto listener = listen_on_loopback();
-        // The system completes a connection before it is accepted.
+        // The kernel completes a connection before it is accepted.
         auto near = net::tcp_stream::connect(listener.local_endpoint());
         auto far = listener.accept();
         return {std::move(near), std::move(far)};
@@ -24,10 +24,10 @@ struct connection {
     net::tcp_stream far;
 };
 
-/// A port of the loopback interface that nobody listens on.
+/// A port of the loopback interface on which no process listens.
 inline net::endpoint deserted() { return listen_on_loopback().local_endpoint(); }
 
-/// The peer of a stream closed so reads that its connection was reset.
+/// Closes a stream so that its peer gets a connection reset.
 inline void reset(net::tcp_stream& stream) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

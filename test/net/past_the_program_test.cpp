@@ -1,4 +1,4 @@
-// sendfile and splice.
+// Tests of sendfile and splice.
 #include <coir/coir.hpp>
 
 #include "base/unique_fd.hpp"
@@ -20,7 +20,7 @@ using coir::net::tcp_stream;
 
 namespace {
 
-/// Bytes that tell where they stand.
+/// Bytes whose values depend on their position.
 std::string numbered(std::size_t bytes) {
     std::string text;
     for (std::size_t i = 0; text.size() < bytes; ++i) text += std::to_string(i) + " ";
@@ -48,7 +48,7 @@ std::string read_all(tcp_stream& from) {
 
 }  // namespace
 
-TEST_CASE("sendfile: sends a part of a file, and leaves the file's offset alone") {
+TEST_CASE("sendfile: sends a part of a file, and does not change the file's offset") {
     in_scheduler([] {
         const temporary_file file{"0123456789"};
         const auto before = ::lseek(file.fd(), 0, SEEK_CUR);
@@ -59,7 +59,7 @@ TEST_CASE("sendfile: sends a part of a file, and leaves the file's offset alone"
     });
 }
 
-TEST_CASE("sendfile: sends less where the file ends before, and nothing from behind its end") {
+TEST_CASE("sendfile: sends less if the file ends earlier") {
     in_scheduler([] {
         const temporary_file file{"0123456789"};
         auto ends = connection::make();
@@ -70,7 +70,7 @@ TEST_CASE("sendfile: sends less where the file ends before, and nothing from beh
     });
 }
 
-TEST_CASE("sendfile: megabytes wait for a slow reader, and all arrives in order") {
+TEST_CASE("sendfile: megabytes wait for a slow reader, and arrive in order") {
     in_scheduler([] {
         const std::string content = numbered(20 << 20);
         const temporary_file file{content};
@@ -86,7 +86,7 @@ TEST_CASE("sendfile: megabytes wait for a slow reader, and all arrives in order"
     });
 }
 
-TEST_CASE("sendfile: gives up at its deadline, and tells how much it has sent") {
+TEST_CASE("sendfile: ends at its deadline, and reports the number of bytes sent") {
     in_scheduler([] {
         const std::string content(20 << 20, 'x');
         const temporary_file file{content};
@@ -99,7 +99,7 @@ TEST_CASE("sendfile: gives up at its deadline, and tells how much it has sent") 
     });
 }
 
-TEST_CASE("sendfile: is cancelled while it waits for a reader, and can be followed by other writes") {
+TEST_CASE("sendfile: is cancelled while it waits for a reader, and later writes may follow") {
     in_scheduler([] {
         const std::string content(20 << 20, 'x');
         const temporary_file file{content};
@@ -117,7 +117,7 @@ TEST_CASE("sendfile: is cancelled while it waits for a reader, and can be follow
     });
 }
 
-TEST_CASE("sendfile: a closed stream, a peer that is gone, and what is no file are refused") {
+TEST_CASE("sendfile: refuses a closed stream, a disconnected peer, and a descriptor that is not a file") {
     in_scheduler([] {
         const temporary_file file{"text"};
         auto ends = connection::make();
@@ -136,7 +136,7 @@ TEST_CASE("sendfile: a closed stream, a peer that is gone, and what is no file a
     });
 }
 
-TEST_CASE("sendfile: close ends one that is under way, whatever its thread does") {
+TEST_CASE("sendfile: close ends a running call, whatever its thread is doing") {
     in_scheduler([] {
         const std::string content(20 << 20, 'x');
         const temporary_file file{content};
@@ -150,7 +150,7 @@ TEST_CASE("sendfile: close ends one that is under way, whatever its thread does"
 
 // ---- splice ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("splice_to: moves all that comes to another stream, to the end") {
+TEST_CASE("splice_to: forwards all bytes of a stream to another, up to the end") {
     in_scheduler([] {
         const std::string content = numbered(20 << 20);
         auto in = connection::make();
@@ -170,7 +170,7 @@ TEST_CASE("splice_to: moves all that comes to another stream, to the end") {
     });
 }
 
-TEST_CASE("splice_to: both directions at once, as a proxy has it") {
+TEST_CASE("splice_to: works in both directions at the same time, as in a proxy") {
     in_scheduler([] {
         auto client = connection::make();
         auto server = connection::make();
@@ -189,7 +189,7 @@ TEST_CASE("splice_to: both directions at once, as a proxy has it") {
     });
 }
 
-TEST_CASE("splice_to: gives up at its deadline, is cancelled, and tells how much was delivered") {
+TEST_CASE("splice_to: ends at its deadline or with a stop, and reports the number of bytes delivered") {
     in_scheduler([] {
         auto in = connection::make();
         auto out = connection::make();
@@ -202,12 +202,12 @@ TEST_CASE("splice_to: gives up at its deadline, is cancelled, and tells how much
         coir::this_fiber::yield();
         stopped.request_stop();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
-        in.near.write_all("more");  // nothing was on its way: the stream can be used on
+        in.near.write_all("more");  // no bytes were in transit, so the stream can still be used
         CHECK(read_text(in.far) == "more");
     });
 }
 
-TEST_CASE("splice_to: a target that is gone or closed ends it") {
+TEST_CASE("splice_to: a disconnected or closed target ends it") {
     in_scheduler([] {
         auto in = connection::make();
         auto out = connection::make();

@@ -15,19 +15,19 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// Of a form that the resolver refuses by itself, without asking anyone.
+/// A name whose form the resolver rejects without a query.
 const std::string no_name = std::string(64, 'x') + ".invalid";
 
 }  // namespace
 
-TEST_CASE("resolve: numbers are understood as they are") {
+TEST_CASE("resolve: numeric addresses need no lookup") {
     in_scheduler([] {
         CHECK(resolve("192.0.2.1", "80") == std::vector{endpoint{"192.0.2.1", 80}});
         CHECK(resolve("2001:db8::1", "443") == std::vector{endpoint{"2001:db8::1", 443}});
     });
 }
 
-TEST_CASE("resolve: a name of this machine, each address once") {
+TEST_CASE("resolve: a local name gives each address once") {
     in_scheduler([] {
         const auto found = resolve("localhost", "80");
         REQUIRE_FALSE(found.empty());
@@ -39,11 +39,11 @@ TEST_CASE("resolve: a name of this machine, each address once") {
     });
 }
 
-TEST_CASE("resolve: the service may be a name as well") {
+TEST_CASE("resolve: the service may be a name") {
     in_scheduler([] {
         std::error_code ec;
         const auto found = resolve("127.0.0.1", "http", coir::never, ec);
-        // Where there is no /etc/services nobody knows it.
+        // Without /etc/services the name is unknown.
         if (ec)
             CHECK(ec == std::error_code(EAI_SERVICE, coir::net::resolve_category()));
         else
@@ -61,7 +61,7 @@ TEST_CASE("resolve: other fibers run meanwhile") {
     });
 }
 
-TEST_CASE("resolve: a name that does not resolve is an error of its own category that names it") {
+TEST_CASE("resolve: an unknown name gives an error of its own category, which names it") {
     in_scheduler([] {
         try {
             static_cast<void>(resolve(no_name, "80"));
@@ -84,7 +84,7 @@ TEST_CASE("resolve: outside a fiber it throws not_in_fiber") {
     CHECK_THROWS_AS(static_cast<void>(resolve("127.0.0.1", "80")), coir::not_in_fiber);
 }
 
-TEST_CASE("resolve: left at its deadline or by a stop, at any moment, the look-up harms nobody") {
+TEST_CASE("resolve: a lookup abandoned at its deadline or by a stop, at any moment, is safe") {
     for (int round = 0; round < 50; ++round) {
         in_scheduler([&] {
             std::error_code ec;

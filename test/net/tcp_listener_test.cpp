@@ -28,7 +28,7 @@ void echo(tcp_stream peer) {
     while (const std::size_t n = peer.read_some(buffer)) peer.write_all(std::span{buffer}.first(n));
 }
 
-/// Leaves the process with no descriptor to spare.
+/// Uses up all free descriptors of the process.
 class no_descriptors {
 public:
     no_descriptors() {
@@ -49,7 +49,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("tcp_listener: port 0 is a free one, which local_endpoint tells") {
+TEST_CASE("tcp_listener: port 0 selects a free port, which local_endpoint returns") {
     const auto listener = tcp_listener::bind({"127.0.0.1", 0});
     CHECK(listener.local_endpoint().address() == "127.0.0.1");
     CHECK(listener.local_endpoint().port() != 0);
@@ -75,7 +75,7 @@ TEST_CASE("tcp_listener: a port can be shared on request") {
     CHECK(tcp_listener::bind(first.local_endpoint(), {.reuse_port = true}).is_open());
 }
 
-TEST_CASE("tcp_listener: a port is free again at once when its listener has ended, connections or not") {
+TEST_CASE("tcp_listener: a port is free again at once when its listener is closed, with or without connections") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         const auto at = listener.local_endpoint();
@@ -88,7 +88,7 @@ TEST_CASE("tcp_listener: a port is free again at once when its listener has ende
     });
 }
 
-TEST_CASE("tcp_listener: IPv6") {
+TEST_CASE("tcp_listener: supports IPv6") {
     in_scheduler([] {
         auto listener = tcp_listener::bind({"::1", 0});
         auto near = tcp_stream::connect(listener.local_endpoint());
@@ -109,7 +109,7 @@ TEST_CASE("tcp_listener: accept waits for a connection") {
     });
 }
 
-TEST_CASE("tcp_listener: several fibers may accept, each its own connection") {
+TEST_CASE("tcp_listener: several fibers may accept, each gets its own connection") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         int accepted = 0;
@@ -128,7 +128,7 @@ TEST_CASE("tcp_listener: several fibers may accept, each its own connection") {
     });
 }
 
-TEST_CASE("tcp_listener: accept gives up at its deadline, is cancelled, and ended by close") {
+TEST_CASE("tcp_listener: accept ends at its deadline, with a stop, and with close") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         CHECK_THROWS_AS(static_cast<void>(listener.accept(1ms)), coir::timed_out);
@@ -149,7 +149,7 @@ TEST_CASE("tcp_listener: accept gives up at its deadline, is cancelled, and ende
     });
 }
 
-TEST_CASE("tcp_listener: without a descriptor accept says so, and works again later") {
+TEST_CASE("tcp_listener: without a free descriptor accept reports it, and works again later") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         auto near = tcp_stream::connect(listener.local_endpoint());
@@ -166,7 +166,7 @@ TEST_CASE("tcp_listener: without a descriptor accept says so, and works again la
 
 // ---- serve -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("serve: a hundred connections at once, each in a fiber of its own") {
+TEST_CASE("serve: a hundred concurrent connections, each in its own fiber") {
     in_scheduler([] {
         constexpr int connections = 100;
         constexpr int requests = 20;
@@ -191,7 +191,7 @@ TEST_CASE("serve: a hundred connections at once, each in a fiber of its own") {
     });
 }
 
-TEST_CASE("serve: stopped, it stops its connections and waits for them") {
+TEST_CASE("serve: when stopped, it stops its connections and waits for them") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         int ended = 0;
@@ -217,7 +217,7 @@ TEST_CASE("serve: stopped, it stops its connections and waits for them") {
     });
 }
 
-TEST_CASE("serve: when its listener is closed it lets the connections end, and returns") {
+TEST_CASE("serve: when its listener is closed, it waits until the connections have ended, and returns") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         auto server = coir::spawn([&] { listener.serve(echo); });
@@ -233,7 +233,7 @@ TEST_CASE("serve: when its listener is closed it lets the connections end, and r
     });
 }
 
-TEST_CASE("serve: on a listener that is closed from the start it throws, and at its deadline") {
+TEST_CASE("serve: throws on a closed listener, and at its deadline") {
     in_scheduler([] {
         tcp_listener closed;
         CHECK_THROWS_AS(closed.serve(echo), std::system_error);
@@ -242,7 +242,7 @@ TEST_CASE("serve: on a listener that is closed from the start it throws, and at 
     });
 }
 
-TEST_CASE("serve: a handler that throws ends its own connection, and is reported") {
+TEST_CASE("serve: an exception of a handler ends its own connection, and is reported") {
     std::vector<std::string> reported;
     coir::run_options options;
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
@@ -288,7 +288,7 @@ TEST_CASE("serve: names each fiber after its peer") {
     });
 }
 
-TEST_CASE("serve: without descriptors it waits by timer, says so once, and goes on") {
+TEST_CASE("serve: without descriptors it retries with a timer, logs it once, and continues") {
     const captured_log log;
     in_scheduler([] {
         auto listener = listen_on_loopback();
@@ -305,7 +305,7 @@ TEST_CASE("serve: without descriptors it waits by timer, says so once, and goes 
     CHECK(log.count("[warning]") == 1);
 }
 
-TEST_CASE("serve: no more connections at a time than it is told, and the next one's turn comes") {
+TEST_CASE("serve: the number of concurrent connections is limited, and further ones are accepted later") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         auto server = coir::spawn([&] { listener.serve(coir::limit{2}, echo); });
@@ -316,7 +316,7 @@ TEST_CASE("serve: no more connections at a time than it is told, and the next on
             served.back().write_all("a");
             CHECK(read_text(served.back()) == "a");
         }
-        auto third = tcp_stream::connect(at);  // by the system: nobody has accepted it
+        auto third = tcp_stream::connect(at);  // completed by the kernel, not yet accepted
         third.write_all("b");
         CHECK_THROWS_AS(read_text(third, 20ms), coir::timed_out);
         served.pop_back();
@@ -325,7 +325,7 @@ TEST_CASE("serve: no more connections at a time than it is told, and the next on
     });
 }
 
-TEST_CASE("serve: at its limit it gives up at its deadline, and is stopped") {
+TEST_CASE("serve: at its limit, it ends at its deadline and with a stop") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         auto server = coir::spawn([&] { listener.serve(coir::limit{1}, echo, 50ms); });
@@ -346,7 +346,7 @@ TEST_CASE("serve: at its limit it gives up at its deadline, and is stopped") {
 
 // ---- shared with other processes ---------------------------------------------------------------------------------
 
-TEST_CASE("tcp_listener: adopts what another one has released, or a process has handed over") {
+TEST_CASE("tcp_listener: adopts a socket that another listener released, or that was passed by another process") {
     in_scheduler([] {
         auto bound = listen_on_loopback();
         const auto at = bound.local_endpoint();
@@ -365,7 +365,7 @@ TEST_CASE("tcp_listener: adopts what another one has released, or a process has 
     });
 }
 
-TEST_CASE("tcp_listener: an adopted socket becomes non-blocking and closed on exec") {
+TEST_CASE("tcp_listener: an adopted socket becomes non-blocking and close-on-exec") {
     const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
     REQUIRE(::listen(fd, 1) == 0);
     const auto adopted = tcp_listener::adopt(fd);
@@ -373,7 +373,7 @@ TEST_CASE("tcp_listener: an adopted socket becomes non-blocking and closed on ex
     CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
 }
 
-TEST_CASE("tcp_listener: what is no listening TCP socket is not adopted, and the error names it") {
+TEST_CASE("tcp_listener: a descriptor that is no listening TCP socket is not adopted, and the error names it") {
     const int closed = ::dup(0);
     ::close(closed);
     CHECK_THROWS_AS(static_cast<void>(tcp_listener::adopt(closed)), std::system_error);
@@ -392,7 +392,7 @@ TEST_CASE("tcp_listener: what is no listening TCP socket is not adopted, and the
     }
 }
 
-TEST_CASE("tcp_listener: waits on an adopted socket end by stop, deadline and close, and it may be waited for again") {
+TEST_CASE("tcp_listener: waits on an adopted socket end with a stop, a deadline and close, and can be repeated") {
     in_scheduler([] {
         auto listener = tcp_listener::adopt(listen_on_loopback().release());
         auto stopped = coir::spawn([&] { static_cast<void>(listener.accept()); });
@@ -410,7 +410,7 @@ TEST_CASE("tcp_listener: waits on an adopted socket end by stop, deadline and cl
     });
 }
 
-TEST_CASE("tcp_listener: an adopted socket may be waited for by wait_readable") {
+TEST_CASE("tcp_listener: wait_readable works with an adopted socket") {
     in_scheduler([] {
         auto listener = tcp_listener::adopt(listen_on_loopback().release());
         CHECK_THROWS_AS(static_cast<void>(listener.accept(1ms)), coir::timed_out);
@@ -422,7 +422,7 @@ TEST_CASE("tcp_listener: an adopted socket may be waited for by wait_readable") 
     });
 }
 
-TEST_CASE("serve: of two that share a socket, the one at its limit leaves connections to the other") {
+TEST_CASE("serve: of two servers on one socket, the one at its limit leaves connections to the other") {
     in_scheduler([] {
         auto bound = listen_on_loopback();
         const auto at = bound.local_endpoint();
@@ -471,7 +471,7 @@ TEST_CASE("serve: schedulers that share a socket take turns") {
         });
     }
     in_scheduler([&] {
-        // One that is over before the next begins: were it always the same that is woken, it would get all of them.
+        // Connects one after the other: if always the same scheduler were woken, it would get all of them.
         while (served[0] == 0 || served[1] == 0) {
             auto stream = tcp_stream::connect(at);
             CHECK(read_text(stream) == "a");
@@ -480,7 +480,7 @@ TEST_CASE("serve: schedulers that share a socket take turns") {
             auto stream = tcp_stream::connect(at);
             CHECK(read_text(stream) == "a");
             stream.write_all("z");
-            // The other one is asked when this one is gone.
+            // Wait until this scheduler has closed its listener, so that the next connection goes to the other one.
             std::array<std::byte, 1> end;
             CHECK(stream.read_some(end) == 0);
         }
@@ -488,8 +488,8 @@ TEST_CASE("serve: schedulers that share a socket take turns") {
     for (auto& each : threads) each.join();
 }
 
-TEST_CASE(
-    "serve: drained, it serves those who wait in the queue, closes the listener, and returns when they have ended") {
+TEST_CASE("serve: drain accepts the connections in the backlog, closes the listener, and returns when they have "
+          "ended") {
     in_scheduler([] {
         for (const bool is_shared : {false, true}) {
             auto listener = is_shared ? tcp_listener::adopt(listen_on_loopback().release()) : listen_on_loopback();
@@ -498,7 +498,7 @@ TEST_CASE(
             coir::this_fiber::yield();
             auto first = tcp_stream::connect(at);
             auto second = tcp_stream::connect(at);
-            listener.drain();  // before it has heard of them
+            listener.drain();  // before serve has accepted them
             first.write_all("a");
             CHECK(read_text(first) == "a");
             CHECK_FALSE(listener.is_open());
@@ -515,7 +515,7 @@ TEST_CASE(
     });
 }
 
-TEST_CASE("serve: drained at its limit, it takes no more than it has room for") {
+TEST_CASE("serve: at its limit, drain accepts only as many as the limit allows") {
     in_scheduler([] {
         auto listener = listen_on_loopback();
         const auto at = listener.local_endpoint();

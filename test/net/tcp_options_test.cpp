@@ -13,7 +13,7 @@ using namespace coir::test;
 using coir::net::tcp_listener;
 using coir::net::tcp_stream;
 
-TEST_CASE("tcp_stream: its options are those of the socket") {
+TEST_CASE("tcp_stream: sets the options of the socket") {
     in_scheduler([] {
         auto ends = connection::make();
         tcp_stream& stream = ends.near;
@@ -44,7 +44,7 @@ TEST_CASE("tcp_stream: its options are those of the socket") {
     });
 }
 
-TEST_CASE("tcp_stream: while the cork is in, what is no full segment waits for the rest") {
+TEST_CASE("tcp_stream: with the cork set, a partial segment waits for more data") {
     in_scheduler([] {
         auto ends = connection::make();
         ends.near.set_cork(true);
@@ -55,7 +55,7 @@ TEST_CASE("tcp_stream: while the cork is in, what is no full segment waits for t
     });
 }
 
-TEST_CASE("tcp_stream: a close that resets throws away what is unread, and the peer is told") {
+TEST_CASE("tcp_stream: close with a reset discards unread data, and the peer gets an error") {
     in_scheduler([] {
         auto ends = connection::make();
         ends.near.set_reset_on_close(true);
@@ -68,7 +68,7 @@ TEST_CASE("tcp_stream: a close that resets throws away what is unread, and the p
     });
 }
 
-TEST_CASE("tcp_stream: options of a closed one say so, and name themselves") {
+TEST_CASE("tcp_stream: options of a closed stream throw an error that names the call") {
     tcp_stream closed;
     CHECK_THROWS_WITH_AS(closed.set_no_delay(true), doctest::Contains("tcp_stream::set_no_delay"), std::system_error);
     CHECK_THROWS_WITH_AS(closed.set_keep_alive(std::nullopt), doctest::Contains("set_keep_alive"), std::system_error);
@@ -77,7 +77,7 @@ TEST_CASE("tcp_stream: options of a closed one say so, and name themselves") {
     CHECK_THROWS_WITH_AS(closed.set_send_buffer(1), doctest::Contains("stream::set_send_buffer"), std::system_error);
 }
 
-TEST_CASE("tcp_listener: on [::] it takes IPv4 as well, unless told not to") {
+TEST_CASE("tcp_listener: on [::] it also accepts IPv4, unless v6_only is set") {
     in_scheduler([] {
         auto both = tcp_listener::bind({"::", 0});
         CHECK(tcp_stream::connect({"127.0.0.1", both.local_endpoint().port()}).is_open());

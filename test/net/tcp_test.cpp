@@ -20,7 +20,7 @@ using coir::net::tcp_stream;
 
 namespace {
 
-/// The code of what `f` throws.
+/// The error code of the exception that `f` throws.
 template <class F> std::error_code failure_of(F&& f) {
     try {
         f();
@@ -30,7 +30,7 @@ template <class F> std::error_code failure_of(F&& f) {
     return {};
 }
 
-/// Sends what the peer does not read, until the system takes no more.
+/// Sends data that the peer does not read, until the socket buffers are full.
 void fill(tcp_stream& stream) {
     const std::vector<std::byte> plenty(1 << 20);
     std::error_code ec;
@@ -54,7 +54,7 @@ TEST_CASE("tcp_stream: what one end writes the other end reads, in both directio
     });
 }
 
-TEST_CASE("tcp_stream: a read waits for data, and the other fibers run meanwhile") {
+TEST_CASE("tcp_stream: a read waits for data, and meanwhile other fibers run") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -67,7 +67,7 @@ TEST_CASE("tcp_stream: a read waits for data, and the other fibers run meanwhile
     });
 }
 
-TEST_CASE("tcp_stream: read_some gives 0 at the end of the stream, again and again") {
+TEST_CASE("tcp_stream: read_some returns 0 at the end of the stream, every time") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -80,7 +80,7 @@ TEST_CASE("tcp_stream: read_some gives 0 at the end of the stream, again and aga
     });
 }
 
-TEST_CASE("tcp_stream: data and the end of the stream that come in one event are both seen") {
+TEST_CASE("tcp_stream: data and the end of the stream in one event are both seen") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -93,14 +93,14 @@ TEST_CASE("tcp_stream: data and the end of the stream that come in one event are
                 all += more;
             }
         });
-        coir::this_fiber::yield();  // it waits: the hub's next look finds both at once
+        coir::this_fiber::yield();  // the reader waits: the hub's next poll finds both at once
         near.write_all("bye");
         near.close();
         CHECK(reader.get() == "bye");
     });
 }
 
-TEST_CASE("tcp_stream: read_exactly fills its buffer from as many pieces as it takes") {
+TEST_CASE("tcp_stream: read_exactly fills its buffer from any number of pieces") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -118,7 +118,7 @@ TEST_CASE("tcp_stream: read_exactly fills its buffer from as many pieces as it t
     });
 }
 
-TEST_CASE("tcp_stream: read_exactly gives less where the stream ends before") {
+TEST_CASE("tcp_stream: read_exactly returns less if the stream ends earlier") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -130,7 +130,7 @@ TEST_CASE("tcp_stream: read_exactly gives less where the stream ends before") {
     });
 }
 
-TEST_CASE("tcp_stream: read_exactly with an error_code tells what it had read before the failure") {
+TEST_CASE("tcp_stream: read_exactly with an error_code returns the number of bytes read before the failure") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -143,7 +143,7 @@ TEST_CASE("tcp_stream: read_exactly with an error_code tells what it had read be
     });
 }
 
-TEST_CASE("tcp_stream: write_all of megabytes waits for a slow reader, and all arrives in order") {
+TEST_CASE("tcp_stream: write_all of megabytes waits for a slow reader, and all bytes arrive in order") {
     in_scheduler([] {
         constexpr std::size_t words = 1 << 20;
         auto ends = connection::make();
@@ -167,7 +167,7 @@ TEST_CASE("tcp_stream: write_all of megabytes waits for a slow reader, and all a
     });
 }
 
-TEST_CASE("tcp_stream: one fiber reads while another one writes the same stream") {
+TEST_CASE("tcp_stream: one fiber may read while another writes the same stream") {
     in_scheduler([] {
         constexpr std::size_t bytes = 4 << 20;
         auto ends = connection::make();
@@ -201,7 +201,7 @@ TEST_CASE("tcp_stream: after shutdown the peer reads the end, and can still answ
     });
 }
 
-TEST_CASE("tcp_stream: shutdown of the reading half ends a read that waits") {
+TEST_CASE("tcp_stream: shutdown of the reading half ends a waiting read") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& far = ends.far;
@@ -212,7 +212,7 @@ TEST_CASE("tcp_stream: shutdown of the reading half ends a read that waits") {
     });
 }
 
-TEST_CASE("tcp_stream: an urgent byte neither hangs a reader nor costs it data") {
+TEST_CASE("tcp_stream: an urgent byte neither blocks a reader nor loses data") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -233,7 +233,7 @@ TEST_CASE("tcp_stream: an urgent byte neither hangs a reader nor costs it data")
     });
 }
 
-TEST_CASE("tcp_stream: a fiber whose stream is always ready lets the others run") {
+TEST_CASE("tcp_stream: a fiber whose stream is always ready lets others run") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -252,7 +252,7 @@ TEST_CASE("tcp_stream: a fiber whose stream is always ready lets the others run"
 
 // ---- connecting --------------------------------------------------------------------------------------------------
 
-TEST_CASE("tcp_stream: connect to a port that nobody listens on is refused, and the error names it") {
+TEST_CASE("tcp_stream: connecting to a port without a listener is refused, and the error names it") {
     in_scheduler([] {
         const auto nobody = deserted();
         try {
@@ -268,18 +268,18 @@ TEST_CASE("tcp_stream: connect to a port that nobody listens on is refused, and 
     });
 }
 
-TEST_CASE("tcp_stream: connect by name tries the addresses in turn") {
+TEST_CASE("tcp_stream: connecting by name tries the addresses in turn") {
     in_scheduler([] {
-        auto listener = listen_on_loopback();  // 127.0.0.1 alone: where localhost is ::1 first, that is refused
+        auto listener = listen_on_loopback();  // only 127.0.0.1: if localhost is ::1 first, that address refuses
         auto stream = tcp_stream::connect("localhost", listener.local_endpoint().port());
         CHECK(stream.remote_endpoint() == listener.local_endpoint());
         CHECK(failure_of([] { tcp_stream::connect("localhost", deserted().port()); }) == std::errc::connection_refused);
     });
 }
 
-TEST_CASE("tcp_stream: connect gives up at its deadline") {
+TEST_CASE("tcp_stream: connect ends at its deadline") {
     in_scheduler([] {
-        // A full backlog: the system answers no more.
+        // With a full backlog, the kernel does not answer.
         auto listener = tcp_listener::bind({"127.0.0.1", 0}, {.backlog = 0});
         std::vector<tcp_stream> waiting;
         std::error_code ec;
@@ -302,7 +302,7 @@ TEST_CASE("tcp_stream: a connect that waits can be cancelled") {
     });
 }
 
-TEST_CASE("tcp_stream: knows both its ends") {
+TEST_CASE("tcp_stream: returns the endpoints of both ends") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -312,7 +312,7 @@ TEST_CASE("tcp_stream: knows both its ends") {
     });
 }
 
-TEST_CASE("tcp_stream: sends at once by default, connected or accepted, and on request waits to gather more") {
+TEST_CASE("tcp_stream: sends without delay by default, and with delay on request") {
     in_scheduler([] {
         const auto no_delay = [](const tcp_stream& of) {
             int on = -1;
@@ -330,7 +330,7 @@ TEST_CASE("tcp_stream: sends at once by default, connected or accepted, and on r
     });
 }
 
-TEST_CASE("tcp: descriptors are closed in a program that is started") {
+TEST_CASE("tcp: descriptors are close-on-exec") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -344,7 +344,7 @@ TEST_CASE("tcp: descriptors are closed in a program that is started") {
 
 // ---- failures ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("tcp_stream: a peer that resets ends a read that waits, and writes, and kills nobody") {
+TEST_CASE("tcp_stream: a reset by the peer ends a waiting read, and writes, and raises no SIGPIPE") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -361,7 +361,7 @@ TEST_CASE("tcp_stream: a peer that resets ends a read that waits, and writes, an
     });
 }
 
-TEST_CASE("tcp_stream: a peer that resets ends a write that waits") {
+TEST_CASE("tcp_stream: a reset by the peer ends a waiting write") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -375,7 +375,7 @@ TEST_CASE("tcp_stream: a peer that resets ends a write that waits") {
     });
 }
 
-TEST_CASE("tcp_stream: a call on a closed one says so") {
+TEST_CASE("tcp_stream: calls on a closed stream report that it is closed") {
     in_scheduler([] {
         tcp_stream closed;
         CHECK_FALSE(closed.is_open());
@@ -390,7 +390,7 @@ TEST_CASE("tcp_stream: a call on a closed one says so") {
     });
 }
 
-TEST_CASE("tcp_stream: the message of a failure names the operation") {
+TEST_CASE("tcp_stream: the message of an error names the operation") {
     in_scheduler([] {
         try {
             read_text(*std::make_unique<tcp_stream>());
@@ -401,7 +401,7 @@ TEST_CASE("tcp_stream: the message of a failure names the operation") {
     });
 }
 
-TEST_CASE("tcp_stream: a read gives up at its deadline, by exception or error_code, and loses nothing") {
+TEST_CASE("tcp_stream: a read ends at its deadline, with an exception or error_code, and loses nothing") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -417,7 +417,7 @@ TEST_CASE("tcp_stream: a read gives up at its deadline, by exception or error_co
     });
 }
 
-TEST_CASE("tcp_stream: a deadline that has passed gives what is there, and else ends the call") {
+TEST_CASE("tcp_stream: with a deadline in the past, a read returns available data, otherwise it times out") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -428,7 +428,7 @@ TEST_CASE("tcp_stream: a deadline that has passed gives what is there, and else 
     });
 }
 
-TEST_CASE("tcp_stream: a write gives up at its deadline") {
+TEST_CASE("tcp_stream: a write ends at its deadline") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -439,7 +439,7 @@ TEST_CASE("tcp_stream: a write gives up at its deadline") {
     });
 }
 
-TEST_CASE("tcp_stream: a timeout scope reaches a read, also one that reports by error_code") {
+TEST_CASE("tcp_stream: a timeout scope ends a read, also one that reports with error_code") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& far = ends.far;
@@ -451,7 +451,7 @@ TEST_CASE("tcp_stream: a timeout scope reaches a read, also one that reports by 
 
 // ---- interruption ------------------------------------------------------------------------------------------------
 
-TEST_CASE("tcp_stream: a stop ends a read that waits, and the stream can be used on") {
+TEST_CASE("tcp_stream: a stop ends a waiting read, and the stream remains usable") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -469,7 +469,7 @@ TEST_CASE("tcp_stream: a stop ends a read that waits, and the stream can be used
     });
 }
 
-TEST_CASE("tcp_stream: a fiber that is to stop reads no more, though there is data") {
+TEST_CASE("tcp_stream: a fiber that is being stopped reads nothing, even if there is data") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -482,7 +482,8 @@ TEST_CASE("tcp_stream: a fiber that is to stop reads no more, though there is da
     });
 }
 
-TEST_CASE("tcp_stream: a read_exactly cut short leaves what it has read, and the next read goes on behind it") {
+TEST_CASE(
+    "tcp_stream: an interrupted read_exactly keeps the bytes it has read, and the next read continues after them") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -505,7 +506,7 @@ TEST_CASE("tcp_stream: a read_exactly cut short leaves what it has read, and the
     });
 }
 
-TEST_CASE("tcp_stream: a write_all cut short has sent a beginning, and nothing twice") {
+TEST_CASE("tcp_stream: an interrupted write_all has sent a prefix, and nothing twice") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -524,7 +525,7 @@ TEST_CASE("tcp_stream: a write_all cut short has sent a beginning, and nothing t
     });
 }
 
-TEST_CASE("tcp_stream: close ends the reads and writes that wait") {
+TEST_CASE("tcp_stream: close ends waiting reads and writes") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -538,7 +539,7 @@ TEST_CASE("tcp_stream: close ends the reads and writes that wait") {
     });
 }
 
-TEST_CASE("tcp_stream: close counts also when data has come and the reader has not run yet") {
+TEST_CASE("tcp_stream: close takes precedence if data has arrived but the reader has not run yet") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -546,14 +547,14 @@ TEST_CASE("tcp_stream: close counts also when data has come and the reader has n
         auto reader = coir::spawn([&] { return failure_of([&] { read_text(far); }); });
         coir::this_fiber::yield();
         near.write_all("too late");
-        // This fiber stays in front of the reader: it is the first to run after the hub has seen the data.
+        // This fiber is ahead of the reader: it runs first after the hub has seen the data.
         while (!coir::detail::scheduler::current()->reactor()[far.native_handle()].readable) coir::this_fiber::yield();
         far.close();
         CHECK(reader.get() == std::errc::operation_canceled);
     });
 }
 
-TEST_CASE("tcp_stream: release gives the descriptor away, open") {
+TEST_CASE("tcp_stream: release returns the open descriptor") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -571,7 +572,7 @@ TEST_CASE("tcp_stream: release gives the descriptor away, open") {
     });
 }
 
-TEST_CASE("tcp_stream: two fibers in the same direction are told so") {
+TEST_CASE("tcp_stream: two fibers that use the same direction get an error") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -584,7 +585,7 @@ TEST_CASE("tcp_stream: two fibers in the same direction are told so") {
     });
 }
 
-// ---- belonging ---------------------------------------------------------------------------------------------------
+// ---- ownership ----------------------------------------------------------------------------------------------------
 
 TEST_CASE("tcp_stream: outside a fiber its calls throw not_in_fiber") {
     tcp_stream closed;
@@ -592,7 +593,7 @@ TEST_CASE("tcp_stream: outside a fiber its calls throw not_in_fiber") {
     CHECK_THROWS_AS(tcp_stream::connect({"127.0.0.1", 1}), coir::not_in_fiber);
 }
 
-TEST_CASE("tcp_stream: belongs to the scheduler that uses it first, as long as that runs") {
+TEST_CASE("tcp_stream: belongs to the scheduler that uses it first, while that scheduler runs") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;
@@ -603,7 +604,7 @@ TEST_CASE("tcp_stream: belongs to the scheduler that uses it first, as long as t
     });
 }
 
-TEST_CASE("tcp_stream: one that outlives its run is used by the next, or just closed") {
+TEST_CASE("tcp_stream: one that outlives its run is used by the next run, or just closed") {
     std::optional<connection> kept;
     in_scheduler([&] {
         kept = connection::make();
@@ -619,7 +620,7 @@ TEST_CASE("tcp_stream: one that outlives its run is used by the next, or just cl
     kept.reset();
 }
 
-TEST_CASE("tcp_stream: a moved one takes its connection along, registered as it is") {
+TEST_CASE("tcp_stream: a moved stream keeps its connection and its registration") {
     in_scheduler([] {
         auto ends = connection::make();
         auto& near = ends.near;

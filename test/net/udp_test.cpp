@@ -24,7 +24,7 @@ namespace {
 
 udp_socket on_loopback() { return udp_socket::bind({"127.0.0.1", 0}); }
 
-/// Places for `count` datagrams of `bytes` each.
+/// Buffers for `count` datagrams of `bytes` each.
 struct places {
     places(std::size_t count, std::size_t bytes) : memory(count * bytes) {
         for (std::size_t i = 0; i < count; ++i) all.push_back({.bytes = std::span{memory}.subspan(i * bytes, bytes)});
@@ -35,7 +35,7 @@ struct places {
 
 }  // namespace
 
-TEST_CASE("udp_socket: a datagram comes whole, with who sent it") {
+TEST_CASE("udp_socket: a datagram is received whole, with its sender") {
     in_scheduler([] {
         auto near = on_loopback();
         auto far = on_loopback();
@@ -52,7 +52,7 @@ TEST_CASE("udp_socket: a datagram comes whole, with who sent it") {
     });
 }
 
-TEST_CASE("udp_socket: what does not fit is cut off, and that is said") {
+TEST_CASE("udp_socket: a datagram larger than the buffer is truncated, and this is reported") {
     in_scheduler([] {
         auto near = on_loopback();
         auto far = on_loopback();
@@ -66,7 +66,7 @@ TEST_CASE("udp_socket: what does not fit is cut off, and that is said") {
     });
 }
 
-TEST_CASE("udp_socket: a receive waits, and the other fibers run meanwhile") {
+TEST_CASE("udp_socket: a receive waits, and meanwhile other fibers run") {
     in_scheduler([] {
         auto near = on_loopback();
         auto far = on_loopback();
@@ -81,7 +81,7 @@ TEST_CASE("udp_socket: a receive waits, and the other fibers run meanwhile") {
     });
 }
 
-TEST_CASE("udp_socket: connected, it hears its peer alone") {
+TEST_CASE("udp_socket: when connected, it receives only from its peer") {
     in_scheduler([] {
         auto server = on_loopback();
         auto stranger = on_loopback();
@@ -98,7 +98,7 @@ TEST_CASE("udp_socket: connected, it hears its peer alone") {
     });
 }
 
-TEST_CASE("udp_socket: connected to a port that nobody has, a later call is refused") {
+TEST_CASE("udp_socket: when connected to an unused port, a later call gets connection_refused") {
     in_scheduler([] {
         const endpoint nobody = on_loopback().local_endpoint();
         auto client = udp_socket::connect(nobody);
@@ -108,7 +108,7 @@ TEST_CASE("udp_socket: connected to a port that nobody has, a later call is refu
     });
 }
 
-TEST_CASE("udp_socket: a receive gives up at its deadline, is cancelled, and ended by close") {
+TEST_CASE("udp_socket: a receive ends at its deadline, with a stop, and with close") {
     in_scheduler([] {
         auto socket = on_loopback();
         std::array<std::byte, 8> buffer;
@@ -128,7 +128,7 @@ TEST_CASE("udp_socket: a receive gives up at its deadline, is cancelled, and end
     });
 }
 
-TEST_CASE("udp_socket: two fibers in one direction are refused, in both they are not") {
+TEST_CASE("udp_socket: two fibers in one direction are refused, one in each direction are not") {
     in_scheduler([] {
         auto socket = on_loopback();
         std::array<std::byte, 8> buffer;
@@ -140,7 +140,7 @@ TEST_CASE("udp_socket: two fibers in one direction are refused, in both they are
     });
 }
 
-TEST_CASE("udp_socket: what is too large for a datagram is refused, an address in use too, and the error names it") {
+TEST_CASE("udp_socket: a datagram that is too large and an address in use are refused, and the error names it") {
     in_scheduler([] {
         auto socket = on_loopback();
         const std::vector<std::byte> large(70'000);
@@ -162,7 +162,7 @@ TEST_CASE("udp_socket: a port can be shared on request") {
     });
 }
 
-TEST_CASE("udp_socket: a batch takes what has come, at once and in order, and does not wait for more") {
+TEST_CASE("udp_socket: a batch receives the available datagrams in order, and does not wait for more") {
     in_scheduler([] {
         auto near = on_loopback();
         auto far = on_loopback();
@@ -179,7 +179,7 @@ TEST_CASE("udp_socket: a batch takes what has come, at once and in order, and do
     });
 }
 
-TEST_CASE("udp_socket: a batch is sent to all its peers, however large it is") {
+TEST_CASE("udp_socket: a batch of any size is sent to all its peers") {
     in_scheduler([] {
         auto near = on_loopback();
         auto first = on_loopback();
@@ -209,7 +209,7 @@ TEST_CASE("udp_socket: a batch is sent to all its peers, however large it is") {
     });
 }
 
-TEST_CASE("udp_socket: a batch that fails in the middle says how many were sent before") {
+TEST_CASE("udp_socket: if a batch fails in the middle, the number of datagrams sent before is reported") {
     in_scheduler([] {
         auto near = on_loopback();
         auto far = on_loopback();
@@ -223,7 +223,7 @@ TEST_CASE("udp_socket: a batch that fails in the middle says how many were sent 
     });
 }
 
-TEST_CASE("udp_socket: IPv6") {
+TEST_CASE("udp_socket: supports IPv6") {
     in_scheduler([] {
         std::error_code ec;
         auto server = udp_socket::bind({"::1", 0}, {}, ec);
@@ -238,7 +238,7 @@ TEST_CASE("udp_socket: IPv6") {
 
 // ---- segments ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("udp_socket: send_segments cuts what it is given, the last piece with the rest") {
+TEST_CASE("udp_socket: send_segments splits the data, and the last segment may be shorter") {
     in_scheduler([] {
         auto server = on_loopback();
         auto client = on_loopback();
@@ -250,7 +250,7 @@ TEST_CASE("udp_socket: send_segments cuts what it is given, the last piece with 
     });
 }
 
-TEST_CASE("udp_socket: segments that fill many system calls all arrive, in order") {
+TEST_CASE("udp_socket: segments that need many system calls all arrive, in order") {
     in_scheduler([] {
         constexpr std::size_t segment = 1'000, count = 300;
         auto server = on_loopback();
@@ -266,7 +266,7 @@ TEST_CASE("udp_socket: segments that fill many system calls all arrive, in order
                 received.insert(received.end(), next.begin(), next.end());
             }
         });
-        // A few at a time: what the receive buffer does not hold is lost.
+        // A few at a time: the kernel drops datagrams that exceed the receive buffer.
         for (std::size_t from = 0; from < bytes.size(); from += 100 * segment) {
             const auto part = std::span{bytes}.subspan(from, std::min(100 * segment, bytes.size() - from));
             std::error_code ec;
@@ -279,11 +279,11 @@ TEST_CASE("udp_socket: segments that fill many system calls all arrive, in order
     });
 }
 
-TEST_CASE("udp_socket: segments that the network does not take in one piece go another way") {
+TEST_CASE("udp_socket: segments that the network refuses as one batch are sent separately") {
     in_scheduler([] {
         auto server = on_loopback();
         auto client = on_loopback();
-        const std::vector<std::byte> bytes(120'000);  // loopback takes 65,536
+        const std::vector<std::byte> bytes(120'000);  // the limit of loopback is 65,536
         client.send_segments(bytes, 60'000, server.local_endpoint());
         std::vector<std::byte> place(70'000);
         CHECK(server.receive_from(place, 1s).bytes.size() == 60'000);
@@ -291,7 +291,7 @@ TEST_CASE("udp_socket: segments that the network does not take in one piece go a
     });
 }
 
-TEST_CASE("udp_socket: segments of no size, and larger than a datagram, are refused") {
+TEST_CASE("udp_socket: segments of size 0 or larger than a datagram are refused") {
     in_scheduler([] {
         auto socket = on_loopback();
         const std::vector<std::byte> bytes(100'000);
@@ -304,7 +304,7 @@ TEST_CASE("udp_socket: segments of no size, and larger than a datagram, are refu
 
 // ---- options -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("udp_socket: its options are those of the socket") {
+TEST_CASE("udp_socket: sets the options of the socket") {
     in_scheduler([] {
         auto socket = on_loopback();
         socket.set_send_buffer(20'000);
@@ -318,7 +318,7 @@ TEST_CASE("udp_socket: its options are those of the socket") {
     });
 }
 
-TEST_CASE("udp_socket: takes part in a group, and leaves it") {
+TEST_CASE("udp_socket: takes part in a multicast group, and leaves it") {
     in_scheduler([] {
         auto v4 = udp_socket::bind({"0.0.0.0", 0});
         const endpoint group{"239.1.2.3", 0};

@@ -32,7 +32,7 @@ std::string receive_text(unix_datagram& from, coir::deadline until = coir::never
 
 }  // namespace
 
-TEST_CASE("unix_datagram: both ends of a pair receive what the other one sends, whole and in order") {
+TEST_CASE("unix_datagram: both ends of a pair receive the other's datagrams, whole and in order") {
     in_scheduler([] {
         auto [near, far] = unix_datagram::pair();
         near.send("one");
@@ -46,7 +46,7 @@ TEST_CASE("unix_datagram: both ends of a pair receive what the other one sends, 
     });
 }
 
-TEST_CASE("unix_datagram: by path and by abstract name, with answers, and who sent it") {
+TEST_CASE("unix_datagram: works with paths and abstract names, answers, and senders' names") {
     in_scheduler([] {
         const temporary_folder here;
         for (const std::string& name : {here.file("socket"), std::string{"@coir-test-datagram"}}) {
@@ -67,7 +67,7 @@ TEST_CASE("unix_datagram: by path and by abstract name, with answers, and who se
     });
 }
 
-TEST_CASE("unix_datagram: one that is connected and not bound sends without a name") {
+TEST_CASE("unix_datagram: a connected but unbound socket sends without a name") {
     in_scheduler([] {
         auto server = unix_datagram::bind("@coir-test-nameless");
         auto client = unix_datagram::connect("@coir-test-nameless");
@@ -80,7 +80,7 @@ TEST_CASE("unix_datagram: one that is connected and not bound sends without a na
     });
 }
 
-TEST_CASE("unix_datagram: what does not fit its place is cut, and that is said") {
+TEST_CASE("unix_datagram: a datagram larger than the buffer is truncated, and this is reported") {
     in_scheduler([] {
         auto [near, far] = unix_datagram::pair();
         near.send("too long");
@@ -116,7 +116,7 @@ TEST_CASE("unix_datagram: a sender waits while the receiver's queue is full, con
     });
 }
 
-TEST_CASE("unix_datagram: sends and receives give up at their deadline, are cancelled, and ended by close") {
+TEST_CASE("unix_datagram: sends and receives end at their deadline, with a stop, and with close") {
     in_scheduler([] {
         auto server = unix_datagram::bind("@coir-test-patience");
         auto client = unix_datagram::bind("@coir-test-client");
@@ -139,7 +139,8 @@ TEST_CASE("unix_datagram: sends and receives give up at their deadline, are canc
     });
 }
 
-TEST_CASE("unix_datagram: a deserted file is replaced, one in use is not, and its own goes with it") {
+TEST_CASE(
+    "unix_datagram: a stale socket file is replaced, one in use is not, and the destructor removes its own file") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("socket");
@@ -160,7 +161,8 @@ TEST_CASE("unix_datagram: a deserted file is replaced, one in use is not, and it
     });
 }
 
-TEST_CASE("unix_datagram: nobody there, too long a path, too large a datagram: refused, and the path is named") {
+TEST_CASE(
+    "unix_datagram: a missing receiver, a long path and a large datagram are refused, and the error names the path") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("nobody");
@@ -178,7 +180,7 @@ TEST_CASE("unix_datagram: nobody there, too long a path, too large a datagram: r
     });
 }
 
-TEST_CASE("unix_datagram: passes descriptors, beside the credentials; one that nobody asked for is not kept") {
+TEST_CASE("unix_datagram: passes descriptors, beside the credentials, and closes a descriptor that was not requested") {
     in_scheduler([] {
         auto [near, far] = unix_datagram::pair();
         const unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};

@@ -27,7 +27,7 @@ using coir::test::in_scheduler;
 using coir::test::read_text;
 using coir::test::temporary_folder;
 
-TEST_CASE("unix_stream: both ends of a pair read what the other one writes") {
+TEST_CASE("unix_stream: both ends of a pair read the other's bytes") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();
         near.write_all("question");
@@ -39,7 +39,7 @@ TEST_CASE("unix_stream: both ends of a pair read what the other one writes") {
     });
 }
 
-TEST_CASE("unix_listener: a connection by path, and by a name in the abstract namespace") {
+TEST_CASE("unix_listener: accepts connections by path and by abstract name") {
     in_scheduler([] {
         const temporary_folder here;
         for (const std::string& path : {here.file("socket"), "@coir-test-" + std::to_string(::getpid())}) {
@@ -56,7 +56,7 @@ TEST_CASE("unix_listener: a connection by path, and by a name in the abstract na
     });
 }
 
-TEST_CASE("unix_listener: serve runs a fiber for each connection, until it is stopped") {
+TEST_CASE("unix_listener: serve runs one fiber per connection, until it is stopped") {
     in_scheduler([] {
         const temporary_folder here;
         auto listener = unix_listener::bind(here.file("socket"));
@@ -71,7 +71,7 @@ TEST_CASE("unix_listener: serve runs a fiber for each connection, until it is st
     });
 }
 
-TEST_CASE("unix_listener: its file goes with it, but not one that has taken its place") {
+TEST_CASE("unix_listener: the destructor removes its file, but not a file that has replaced it") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("socket");
@@ -90,7 +90,7 @@ TEST_CASE("unix_listener: its file goes with it, but not one that has taken its 
     });
 }
 
-TEST_CASE("unix_listener: what a crash has left behind is replaced, what is in use is not, nor is any other file") {
+TEST_CASE("unix_listener: a stale socket file is replaced, but not one in use, nor any other file") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("socket");
@@ -112,7 +112,7 @@ TEST_CASE("unix_listener: what a crash has left behind is replaced, what is in u
     });
 }
 
-TEST_CASE("unix_stream: connect where nobody listens is refused, and the error names the path") {
+TEST_CASE("unix_stream: connecting to a path without a listener is refused, and the error names the path") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("socket");
@@ -123,7 +123,7 @@ TEST_CASE("unix_stream: connect where nobody listens is refused, and the error n
     });
 }
 
-TEST_CASE("unix_stream: connect waits while the listener's queue is full, until its deadline, a stop or room") {
+TEST_CASE("unix_stream: connect waits while the listener's queue is full, until its deadline, a stop, or a free slot") {
     in_scheduler([] {
         const temporary_folder here;
         const std::string path = here.file("socket");
@@ -143,7 +143,7 @@ TEST_CASE("unix_stream: connect waits while the listener's queue is full, until 
     });
 }
 
-TEST_CASE("unix_listener: a client whose own path fills its place to the last byte is served as any other") {
+TEST_CASE("unix_listener: a client whose own path has the maximum length is served like any other") {
     in_scheduler([] {
         const temporary_folder here;
         auto listener = unix_listener::bind(here.file("socket"));
@@ -162,7 +162,7 @@ TEST_CASE("unix_listener: a client whose own path fills its place to the last by
     });
 }
 
-TEST_CASE("unix_stream: a read that ends at a descriptor leaves what comes behind it to the next") {
+TEST_CASE("unix_stream: a read that ends at a descriptor leaves the following bytes to the next read") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();
         near.write_all("abc");
@@ -174,7 +174,7 @@ TEST_CASE("unix_stream: a read that ends at a descriptor leaves what comes behin
     });
 }
 
-TEST_CASE("unix_stream: a descriptor is passed on, and works at the other end") {
+TEST_CASE("unix_stream: a descriptor is passed, and works at the other end") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();
         std::array<int, 2> ends{};
@@ -192,7 +192,7 @@ TEST_CASE("unix_stream: a descriptor is passed on, and works at the other end") 
     });
 }
 
-TEST_CASE("unix_stream: receive_descriptor waits for one, and refuses what is none") {
+TEST_CASE("unix_stream: receive_descriptor waits for a descriptor, and refuses plain bytes") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();
         CHECK_THROWS_AS(static_cast<void>(far.receive_descriptor(1ms)), coir::timed_out);
@@ -205,7 +205,7 @@ TEST_CASE("unix_stream: receive_descriptor waits for one, and refuses what is no
     });
 }
 
-TEST_CASE("unix_stream: several descriptors at once are refused, and none of them stays open") {
+TEST_CASE("unix_stream: several descriptors at once are refused, and all are closed") {
     in_scheduler([] {
         auto [near, far] = unix_stream::pair();
         const auto open_descriptors = [] {
@@ -243,7 +243,7 @@ TEST_CASE("unix_stream: credentials are those of the peer's process") {
     });
 }
 
-TEST_CASE("tcp: the endpoint of a Unix socket is refused") {
+TEST_CASE("tcp: refuses the endpoint of a Unix socket") {
     in_scheduler([] {
         const auto local = coir::net::endpoint::local("/run/service");
         CHECK(error_of([&] { coir::net::tcp_stream::connect(local); }) == std::errc::address_family_not_supported);

@@ -19,7 +19,7 @@ std::span<std::byte> places_of(std::string& text) { return std::as_writable_byte
 
 }  // namespace
 
-TEST_CASE("stream: a vectored write sends several places in order, as one") {
+TEST_CASE("stream: a vectored write sends several buffers in order") {
     in_scheduler([] {
         auto ends = connection::make();
         const std::string head = "head ", nothing, body = "body";
@@ -29,7 +29,7 @@ TEST_CASE("stream: a vectored write sends several places in order, as one") {
     });
 }
 
-TEST_CASE("stream: a vectored read fills several places in order") {
+TEST_CASE("stream: a vectored read fills several buffers in order") {
     in_scheduler([] {
         auto ends = connection::make();
         ends.near.write_all("abcdefg");
@@ -41,7 +41,7 @@ TEST_CASE("stream: a vectored read fills several places in order") {
     });
 }
 
-TEST_CASE("stream: a vectored read waits, gives up at its deadline, and gives 0 at the end") {
+TEST_CASE("stream: a vectored read waits, times out, and returns 0 at the end") {
     in_scheduler([] {
         auto ends = connection::make();
         std::string place(3, ' ');
@@ -56,7 +56,8 @@ TEST_CASE("stream: a vectored read waits, gives up at its deadline, and gives 0 
     });
 }
 
-TEST_CASE("stream: a vectored write_all of more places and bytes than a call takes sends every byte in order") {
+TEST_CASE(
+    "stream: a vectored write_all of more buffers and bytes than a system call accepts sends every byte in order") {
     in_scheduler([] {
         auto ends = connection::make();
         constexpr std::size_t count = 100, bytes = 50'001;
@@ -80,7 +81,7 @@ TEST_CASE("stream: a vectored write_all of more places and bytes than a call tak
     });
 }
 
-TEST_CASE("stream: a vectored write_all with an error_code tells what was taken before the failure") {
+TEST_CASE("stream: a vectored write_all with an error_code reports the number of bytes sent before the failure") {
     in_scheduler([] {
         auto ends = connection::make();
         const std::string much(10 << 20, 'x');

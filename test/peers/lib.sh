@@ -1,4 +1,4 @@
-# For the tests that have coir's samples talk with programs that nobody here wrote. Sourced: peers/NAME SAMPLES.
+# Sourced by the tests of coir's samples against third-party programs. Their usage: peers/NAME SAMPLES.
 set -uo pipefail
 samples=$(realpath "$1")
 work=$(mktemp -d)
@@ -18,7 +18,7 @@ fail() {
     exit 1
 }
 
-# free_port: one that nobody listens on just now, and that no client is given by the system (from 32768 on).
+# free_port: prints a port on which no process listens, outside of the ephemeral range (32768 and up).
 free_port() {
     local port
     for ((;;)); do
@@ -27,17 +27,18 @@ free_port() {
     done
 }
 
-# wait_for PORT: until somebody listens there.
+# wait_for PORT: waits until a process listens on PORT.
 wait_for() {
     local tries
     for ((tries = 0; tries < 200; ++tries)); do
         (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
         sleep 0.05
     done
-    fail "nobody listens on port $1"
+    fail "no process listens on port $1"
 }
 
-# start NAME PORT COMMAND...: in the background, with its output in NAME.log, until it listens on the port. Its process is $pid.
+# start NAME PORT COMMAND...: runs COMMAND in the background, with its output in NAME.log, and waits until it listens on
+# PORT. Sets $pid.
 start() {
     local name=$1 port=$2
     shift 2
@@ -47,14 +48,15 @@ start() {
     wait_for "$port"
 }
 
-# same WHAT GOT WANTED
-same() { [ "$2" = "$3" ] || fail "$1: got '$2', wanted '$3'"; }
+# same WHAT ACTUAL EXPECTED
+same() { [ "$2" = "$3" ] || fail "$1: got '$2', expected '$3'"; }
 
-# says WHAT TEXT PATTERN
+# says WHAT TEXT PATTERN: checks that TEXT matches PATTERN.
 says() { grep -Eq -- "$3" <<<"$2" || fail "$1: no '$3' in: $2"; }
 
-# make_authority: an authority and a certificate of it for localhost and 127.0.0.1, in $work/{authority,chain,key}.pem;
-# and in $work/other.pem an authority that has signed nothing. (A machine without ca-certificates has no authority at all.)
+# make_authority: makes an authority and a certificate signed by it for localhost and 127.0.0.1, in
+# $work/{authority,chain,key}.pem; and in $work/other.pem an unrelated authority. (A machine without ca-certificates has
+# no authorities at all.)
 make_authority() {
     (
         cd "$work" || exit 1
@@ -65,5 +67,5 @@ make_authority() {
         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out request.pem -subj '/CN=localhost' &&
         openssl x509 -req -in request.pem -CA authority.pem -CAkey authority.key -CAcreateserial -days 2 -out chain.pem \
             -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1')
-    ) >"$work/openssl.log" 2>&1 || fail "openssl makes no certificate"
+    ) >"$work/openssl.log" 2>&1 || fail "openssl made no certificate"
 }

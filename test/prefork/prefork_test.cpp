@@ -48,9 +48,9 @@ using coir::prefork_options;
 using coir::worker;
 using coir::net::tcp_stream;
 
-constexpr int patience_ms = 30'000;  // of a wait that should not take long
+constexpr int patience_ms = 30'000;  // limit for waits that are normally short
 
-/// A prefork server in a process of its own, with what its parent logs and its workers print.
+/// A prefork server in its own process, with the log of the parent and the output of the workers.
 class prefork_server {
 public:
     using main = std::function<void(worker&)>;
@@ -82,7 +82,7 @@ public:
     prefork_server(const prefork_server&) = delete;
     prefork_server& operator=(const prefork_server&) = delete;
 
-    /// Until `text` stands in what comes from now on, or has not been waited for yet; what follows it in its line.
+    /// Waits until `text` appears in output that was not yet consumed; returns the rest of that line.
     std::string wait_for(const std::string& text) {
         for (;;) {
             const auto found = log_.find(text, seen_);
@@ -95,7 +95,7 @@ public:
         }
     }
 
-    /// What has come so far, and need not be waited for.
+    /// Whether the output so far contains `text`. Does not wait.
     bool says(const std::string& text) {
         while (hear(0)) {
         }
@@ -109,7 +109,7 @@ public:
         return found;
     }
 
-    /// Waits until so many workers are ready, and says which the newest of each place are.
+    /// Waits until this many workers are ready, and returns the pid of the newest worker of each index.
     std::vector<pid_t> wait_for_workers(unsigned count) {
         std::vector<pid_t> all(count);
         for (unsigned i = 0; i < count; ++i) {
@@ -131,7 +131,7 @@ public:
 
     void signal(int number) const { ::kill(id_, number); }
 
-    /// Waits for its end: the exit code, or minus the signal.
+    /// Waits for the end of the server; returns the exit code, or minus the signal.
     int end() {
         int status = 0;
         while (hear(patience_ms)) {
@@ -162,7 +162,7 @@ private:
         ::_exit(code);
     }
 
-    /// Whether something has come within that time.
+    /// Whether output arrives within that time.
     bool hear(int milliseconds) {
         pollfd bell{output_, POLLIN, 0};
         if (::poll(&bell, 1, milliseconds) <= 0) return false;
@@ -178,7 +178,7 @@ private:
     std::size_t seen_ = 0;
 };
 
-/// A client that blocks, and no longer than the patience.
+/// A blocking client with a timeout.
 class plain_client {
 public:
     explicit plain_client(std::uint16_t port) : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
@@ -200,7 +200,7 @@ public:
         CHECK(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
     }
 
-    /// The next line; nothing where the connection fails or ends instead.
+    /// The next line; nullopt if the connection fails or ends.
     [[nodiscard]] std::optional<std::string> line() const {
         std::string all;
         for (char next = 0; ::recv(fd_, &next, 1, 0) == 1;) {
@@ -215,7 +215,7 @@ private:
     bool connected_;
 };
 
-/// Who serves: a connection, a question, an answer.
+/// Connects, sends a question, and returns the answer.
 std::optional<pid_t> who_answers(std::uint16_t port) {
     const plain_client client{port};
     if (!client.connected()) return std::nullopt;
@@ -231,13 +231,13 @@ void say_who(tcp_stream peer) {
 
 void serve_who(worker& self) { self.serve(say_who); }
 
-/// What a worker tells, in one piece.
+/// Prints a line with one write, so that the lines of several workers do not mix.
 void tell(const std::string& line) {
     const std::string whole = line + '\n';
     if (::write(STDOUT_FILENO, whole.data(), whole.size()) < 0) std::abort();
 }
 
-/// The main of a worker that serves once there is no such file any more.
+/// A main function of a worker that waits until the file `gate` is removed, and then serves.
 auto behind(std::string gate) {
     return [gate = std::move(gate)](worker& self) {
         tell("begins");
@@ -253,7 +253,7 @@ prefork_options on_loopback() {
     return made;
 }
 
-/// Until the process, which has lost its parent, has ended. This process gets the orphans of its children.
+/// Waits until a process whose parent has died ends; returns whether it did. This process reaps orphaned descendants.
 bool orphan_ends(pid_t id) {
     for (int i = 0; i < patience_ms / 5; ++i) {
         if (::waitpid(id, nullptr, WNOHANG) == id) return true;
@@ -266,7 +266,7 @@ bool orphan_ends(pid_t id) {
 
 // ---- workers -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("prefork: workers share a listener, and SIGTERM ends them and the parent in order") {
+TEST_CASE("prefork: workers share a listener, and SIGTERM ends them and the parent cleanly") {
     prefork_server server{2, serve_who, on_loopback()};
     const auto port = server.port();
     const auto workers = server.wait_for_workers(2);
@@ -279,7 +279,7 @@ TEST_CASE("prefork: workers share a listener, and SIGTERM ends them and the pare
     CHECK_FALSE(who_answers(port));
 }
 
-TEST_CASE("prefork: with a socket for each worker all of them serve, also those that replace others") {
+TEST_CASE("prefork: with one socket per worker all workers serve, also replacements") {
     auto options = on_loopback();
     options.reuse_port = true;
     prefork_server server{2, serve_who, options};
@@ -296,7 +296,7 @@ TEST_CASE("prefork: with a socket for each worker all of them serve, also those 
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: 0 workers are as many as there are cores, each with its index") {
+TEST_CASE("prefork: 0 starts as many workers as there are cores, each with its index") {
     prefork_server server{0,
                           [](worker& self) {
                               tell("index " + std::to_string(self.index()));
@@ -314,7 +314,7 @@ TEST_CASE("prefork: 0 workers are as many as there are cores, each with its inde
     CHECK(server.count("drains\n") == cores);
 }
 
-TEST_CASE("prefork: several listeners, in the order of the options; there is none beyond") {
+TEST_CASE("prefork: several listeners have the order of the options, and an invalid index is refused") {
     auto options = on_loopback();
     options.listen.push_back({"127.0.0.1", 0});
     prefork_server server{1,
@@ -338,7 +338,7 @@ TEST_CASE("prefork: several listeners, in the order of the options; there is non
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: the limit of serve is the worker's, and its options those of its scheduler") {
+TEST_CASE("prefork: the limit of serve is per worker, and the options apply to its scheduler") {
     auto options = on_loopback();
     options.run.name = "named";
     options.run.stack_size = 64 << 10;
@@ -362,7 +362,7 @@ TEST_CASE("prefork: the limit of serve is the worker's, and its options those of
     CHECK(second.line() == "1");
 }
 
-TEST_CASE("prefork: the terminal's signals are the parent's affair, and workers go on") {
+TEST_CASE("prefork: signals from the terminal go to the parent, and workers continue") {
     prefork_server server{1, serve_who, on_loopback()};
     const auto port = server.port();
     const pid_t id = server.wait_for_workers(1).front();
@@ -371,7 +371,7 @@ TEST_CASE("prefork: the terminal's signals are the parent's affair, and workers 
     CHECK(who_answers(port) == id);
 }
 
-TEST_CASE("prefork: a worker has no descriptor of its parent's or of other workers'") {
+TEST_CASE("prefork: a worker has no descriptors of its parent or of other workers") {
     prefork_server server{2,
                           [](worker& self) {
                               const std::filesystem::directory_iterator all{"/proc/self/fd"};
@@ -392,7 +392,7 @@ TEST_CASE("prefork: a worker has no descriptor of its parent's or of other worke
 
 // ---- restarts ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("prefork: a worker that is killed is replaced, and the log says how it ended") {
+TEST_CASE("prefork: a killed worker is replaced, and the log says how it ended") {
     prefork_server server{2, serve_who, on_loopback()};
     const auto port = server.port();
     const pid_t killed = server.wait_for_workers(2).front();
@@ -406,7 +406,7 @@ TEST_CASE("prefork: a worker that is killed is replaced, and the log says how it
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: one that lived for long is replaced at once") {
+TEST_CASE("prefork: a worker that ran for a long time is replaced at once") {
     auto options = on_loopback();
     options.restart.settled = 0ms;
     options.restart.attempts = 1;
@@ -420,7 +420,7 @@ TEST_CASE("prefork: one that lived for long is replaced at once") {
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: where main returns unasked it is tried again, after longer and longer, and then given up") {
+TEST_CASE("prefork: if main returns without a drain it is restarted with increasing delays, and then given up") {
     auto options = on_loopback();
     options.restart.attempts = 5;
     options.restart.longest = 4ms;
@@ -434,7 +434,7 @@ TEST_CASE("prefork: where main returns unasked it is tried again, after longer a
     CHECK(server.says(" failed 5 times in a row"));
 }
 
-TEST_CASE("prefork: what main throws is logged, and giving up drains the others") {
+TEST_CASE("prefork: an exception of main is logged, and when prefork gives up it drains the other workers") {
     auto options = on_loopback();
     options.restart.attempts = 2;
     prefork_server server{2,
@@ -479,7 +479,7 @@ TEST_CASE("prefork: a worker may drain itself, and is replaced") {
     CHECK(first != second);
 }
 
-TEST_CASE("restart_delay: doubles up to the longest, begins anew after one that has settled, and ends") {
+TEST_CASE("restart_delay: doubles up to the maximum, is reset after a stable run, and ends at the limit") {
     coir::detail::restart_delay delay{{.first = 100ms, .longest = 300ms, .settled = 10s, .attempts = 4}};
     CHECK(delay.after(0ms) == 100ms);
     CHECK(delay.after(9'999ms) == 200ms);
@@ -490,18 +490,18 @@ TEST_CASE("restart_delay: doubles up to the longest, begins anew after one that 
     CHECK(delay.after(0ms) == std::nullopt);
 }
 
-TEST_CASE("worker_process: durations in words") {
+TEST_CASE("worker_process: formats durations") {
     CHECK(coir::detail::in_words(999ms) == "999 ms");
     CHECK(coir::detail::in_words(1'999ms) == "1 s");
     CHECK(coir::detail::in_words(119s) == "119 s");
     CHECK(coir::detail::in_words(10min) == "10 min");
 }
 
-// ---- the end -----------------------------------------------------------------------------------------------------
+// ---- shutdown -----------------------------------------------------------------------------------------------------
 
 namespace {
 
-/// Answers "begun", and the rest once the client says so.
+/// Answers "begun", and the rest when the client asks for it.
 void serve_slowly(worker& self) {
     self.serve([](tcp_stream peer) {
         peer.write_all("begun\n");
@@ -512,7 +512,7 @@ void serve_slowly(worker& self) {
 
 }  // namespace
 
-TEST_CASE("prefork: SIGTERM lets what runs come to its end, and takes nobody any more") {
+TEST_CASE("prefork: SIGTERM lets requests in progress finish, and no connection is accepted any more") {
     prefork_server server{2, serve_slowly, on_loopback()};
     const auto port = server.port();
     const plain_client client{port};
@@ -520,7 +520,7 @@ TEST_CASE("prefork: SIGTERM lets what runs come to its end, and takes nobody any
     server.signal(SIGTERM);
     server.wait_for("prefork: SIGTERM received");
     for (bool refused = false; !refused;) {
-        const plain_client late{port};  // it may still be in the time between the two
+        const plain_client late{port};  // it may still be accepted between the two signals
         refused = !late.connected();
     }
     client.say("!");
@@ -529,7 +529,7 @@ TEST_CASE("prefork: SIGTERM lets what runs come to its end, and takes nobody any
     CHECK_FALSE(server.says("killed"));
 }
 
-TEST_CASE("prefork: what does not end within the grace period is killed") {
+TEST_CASE("prefork: a worker that does not end within the grace period is killed") {
     auto options = on_loopback();
     options.grace = 20ms;
     prefork_server server{1, serve_slowly, options};
@@ -542,7 +542,7 @@ TEST_CASE("prefork: what does not end within the grace period is killed") {
     CHECK_FALSE(client.line());
 }
 
-TEST_CASE("prefork: told to end a second time, it does not wait for the grace period") {
+TEST_CASE("prefork: a second stop signal ends the grace period") {
     auto options = on_loopback();
     options.grace = std::chrono::milliseconds::max();
     prefork_server server{1, serve_slowly, options};
@@ -555,7 +555,7 @@ TEST_CASE("prefork: told to end a second time, it does not wait for the grace pe
     CHECK(server.says("prefork: second stop signal: killing the workers"));
 }
 
-TEST_CASE("prefork: told to end while a worker is about to be started again, it ends") {
+TEST_CASE("prefork: a stop signal while a worker restart is pending ends the parent") {
     auto options = on_loopback();
     options.restart.first = 1h;
     options.restart.longest = 1h;
@@ -565,7 +565,7 @@ TEST_CASE("prefork: told to end while a worker is about to be started again, it 
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: when its parent is killed a worker stops in order, and dies all the same where a fiber holds it") {
+TEST_CASE("prefork: if its parent is killed a worker stops cleanly, and is killed if a fiber blocks its thread") {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     prefork_server server{2,
                           [](worker& self) {
@@ -591,7 +591,7 @@ TEST_CASE("prefork: when its parent is killed a worker stops in order, and dies 
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-TEST_CASE("prefork: returns with the signals' mask that it found") {
+TEST_CASE("prefork: restores the signal mask") {
     const auto ended = coir::test::in_child([] {
         auto options = on_loopback();
         options.restart.attempts = 1;
@@ -637,7 +637,7 @@ TEST_CASE("prefork: SIGHUP replaces all workers, and no connection is refused or
     }
 }
 
-TEST_CASE("prefork: in a rolling restart the old worker finishes what runs") {
+TEST_CASE("prefork: in a rolling restart the old worker finishes its requests") {
     prefork_server server{1, serve_slowly, on_loopback()};
     const auto port = server.port();
     const plain_client old{port};
@@ -653,7 +653,7 @@ TEST_CASE("prefork: in a rolling restart the old worker finishes what runs") {
     CHECK(young.line() == "done");
 }
 
-TEST_CASE("prefork: a successor that fails ends the rolling restart, and the old workers stay") {
+TEST_CASE("prefork: a new worker that fails ends the rolling restart, and the old workers continue") {
     const coir::test::temporary_folder folder;
     const std::string flag = folder.file("broken");
     auto options = on_loopback();
@@ -676,14 +676,14 @@ TEST_CASE("prefork: a successor that fails ends the rolling restart, and the old
         CHECK((answer == workers[0] || answer == workers[1]));
         std::filesystem::remove(flag + how);
     }
-    server.signal(SIGHUP);  // mended
+    server.signal(SIGHUP);  // repaired
     server.wait_for("prefork: rolling restart complete");
     CHECK(who_answers(port));
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: a SIGHUP during a rolling restart brings another one") {
+TEST_CASE("prefork: a SIGHUP during a rolling restart causes another one") {
     const coir::test::temporary_folder folder;
     const std::string gate = folder.file("gate");
     prefork_server server{1, behind(gate), on_loopback()};
@@ -700,7 +700,7 @@ TEST_CASE("prefork: a SIGHUP during a rolling restart brings another one") {
     CHECK(server.count("rolling restart begins") == 2);
 }
 
-TEST_CASE("prefork: where the old worker dies while its successor begins, that takes its place") {
+TEST_CASE("prefork: if the old worker dies while its replacement starts, the replacement takes over") {
     const coir::test::temporary_folder folder;
     const std::string gate = folder.file("gate");
     prefork_server server{1, behind(gate), on_loopback()};
@@ -722,7 +722,7 @@ TEST_CASE("prefork: where the old worker dies while its successor begins, that t
 
 namespace {
 
-/// The socket of a service manager.
+/// The notification socket of a service manager.
 class notice_board {
 public:
     explicit notice_board(const std::string& path) : fd_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
@@ -747,7 +747,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("prefork: tells the service manager when it is ready, reloads and stops") {
+TEST_CASE("prefork: notifies the service manager of readiness, reload and stop") {
     const coir::test::temporary_folder folder;
     for (const std::string& path : {folder.file("notify"), "@coir-test-" + std::to_string(::getpid())}) {
         const notice_board manager{path};
@@ -765,19 +765,18 @@ TEST_CASE("prefork: tells the service manager when it is ready, reloads and stop
     }
 }
 
-TEST_CASE("prefork: a service manager that does not listen is no reason to end") {
+TEST_CASE("prefork: continues if the service manager does not listen") {
     prefork_server server{1, serve_who, on_loopback(), [] { ::setenv("NOTIFY_SOCKET", "@coir-test-nobody", 1); }};
     server.wait_for("cannot send 'READY=1' to NOTIFY_SOCKET '@coir-test-nobody'");
     server.signal(SIGTERM);
     CHECK(server.end() == 0);
 }
 
-TEST_CASE(
-    "prefork: sockets that systemd hands over take the place of those in the options, and workers do not see it") {
+TEST_CASE("prefork: sockets from systemd replace those of the options, and workers do not see the variables") {
     auto bound = coir::net::tcp_listener::bind({"127.0.0.1", 0});
     const auto port = bound.local_endpoint().port();
     auto options = on_loopback();
-    options.listen = {{"192.0.2.1", 1}};  // nobody's: to bind it would fail
+    options.listen = {{"192.0.2.1", 1}};  // an address that cannot be bound
     options.reuse_port = true;
     prefork_server server{2,
                           [](worker& self) {
@@ -802,7 +801,7 @@ TEST_CASE(
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: sockets handed over to another process are not taken") {
+TEST_CASE("prefork: sockets passed to another process are ignored") {
     prefork_server server{1, serve_who, on_loopback(), [] {
                               ::setenv("LISTEN_PID", std::to_string(::getppid()).c_str(), 1);
                               ::setenv("LISTEN_FDS", "1", 1);
@@ -812,11 +811,11 @@ TEST_CASE("prefork: sockets handed over to another process are not taken") {
 
 // ---- misuse ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("prefork: is not for fibers") {
+TEST_CASE("prefork: throws within a fiber") {
     coir::run([] { CHECK_THROWS_AS(coir::prefork(1, [](worker&) {}), std::logic_error); });
 }
 
-TEST_CASE("prefork: what cannot be bound is named, and no worker is started") {
+TEST_CASE("prefork: an address that cannot be bound is named, and no worker is started") {
     prefork_options options;
     options.listen = {{"192.0.2.1", 1}};
     CHECK_THROWS_WITH_AS(coir::prefork(
@@ -824,7 +823,7 @@ TEST_CASE("prefork: what cannot be bound is named, and no worker is started") {
                          doctest::Contains("tcp_listener::bind to 192.0.2.1:1"), std::system_error);
 }
 
-TEST_CASE("prefork: warns where the program has other threads") {
+TEST_CASE("prefork: warns if the program has other threads") {
     const coir::test::captured_log log;
     prefork_options options;
     options.listen = {{"192.0.2.1", 1}};
@@ -832,7 +831,7 @@ TEST_CASE("prefork: warns where the program has other threads") {
     CHECK_THROWS_AS(coir::prefork(
                         1, [](worker&) {}, options),
                     std::system_error);
-    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 1 : 0));  // its runtime has one
+    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 1 : 0));  // the runtime of TSan has one
     std::atomic<bool> ends = false;
     std::thread other{[&] { ends.wait(false); }};
     CHECK_THROWS_AS(coir::prefork(
@@ -844,9 +843,9 @@ TEST_CASE("prefork: warns where the program has other threads") {
     other.join();
 }
 
-// ---- figures -----------------------------------------------------------------------------------------------------
+// ---- statistics -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("prefork: the parent is told what its workers' schedulers do, and the sum") {
+TEST_CASE("prefork: the parent gets the statistics of its workers' schedulers, and the sum") {
     auto options = on_loopback();
     options.on_stats = [](std::span<const coir::worker_stats> workers, const coir::scheduler_stats& all) {
         coir::scheduler_stats sum;
@@ -871,7 +870,7 @@ TEST_CASE("prefork: the parent is told what its workers' schedulers do, and the 
     CHECK(server.end() == 0);
 }
 
-TEST_CASE("prefork: what the parent's own function throws comes out, and the workers stop") {
+TEST_CASE("prefork: an exception of the parent's function is thrown, and the workers stop") {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     auto options = on_loopback();
     options.on_stats = [](auto, auto&) { throw std::runtime_error{"of no use"}; };
@@ -883,7 +882,7 @@ TEST_CASE("prefork: what the parent's own function throws comes out, and the wor
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
-TEST_CASE("shared_stats: nothing before they are written, and never half of them") {
+TEST_CASE("shared_stats: readers see nothing before the first write, and never a partial write") {
     coir::detail::shared_stats shared;
     CHECK_FALSE(shared.read());
     std::atomic<bool> ends = false;

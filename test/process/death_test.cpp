@@ -1,4 +1,4 @@
-// Named so as to come first: these fork, which is sound only while this process has no other thread.
+// The file name sorts first: these tests fork, which is safe only while this process has no other threads.
 #include <coir/coir.hpp>
 
 #include "support/death.hpp"
@@ -13,7 +13,7 @@
 using namespace coir::test;
 using coir::signal_set;
 
-TEST_CASE("signal_set: destroyed while a fiber waits, it aborts with a message") {
+TEST_CASE("signal_set: destroying it while a fiber waits aborts with a message") {
     const auto child = in_child([] {
         in_scheduler([] {
             std::optional<signal_set> signals{std::in_place, std::initializer_list<int>{SIGUSR1}};
@@ -26,7 +26,7 @@ TEST_CASE("signal_set: destroyed while a fiber waits, it aborts with a message")
     CHECK(child.says("destroyed while a fiber waits on it"));
 }
 
-TEST_CASE("signal_set: Ctrl-C ends a server cleanly") {
+TEST_CASE("signal_set: Ctrl-C shuts down a server cleanly") {
     const auto child = in_child([] {
         coir::run([] {
             signal_set interrupt{SIGINT, SIGTERM};

@@ -10,7 +10,7 @@ using namespace coir::test;
 using coir::environment;
 using namespace std::string_view_literals;
 
-TEST_CASE("environment: inherited, it has the program's variables as they are then") {
+TEST_CASE("environment: when inherited, it has the program's variables at that time") {
     ::setenv("COIR_TEST_VARIABLE", "a=b", 1);
     const environment copy = environment::inherited();
     ::unsetenv("COIR_TEST_VARIABLE");
@@ -18,7 +18,7 @@ TEST_CASE("environment: inherited, it has the program's variables as they are th
     CHECK_FALSE(environment::inherited().variables().contains("COIR_TEST_VARIABLE"));
 }
 
-TEST_CASE("environment: variables are added, replaced and taken away") {
+TEST_CASE("environment: variables can be added, replaced and removed") {
     environment made;
     made.set("A", "1").set("B", "").set("A", "2").unset("B").unset("never there");
     CHECK(made.variables().size() == 1);
@@ -27,7 +27,7 @@ TEST_CASE("environment: variables are added, replaced and taken away") {
     CHECK(environment{}.variables().empty());
 }
 
-TEST_CASE("environment: what would be another variable, or none, is refused") {
+TEST_CASE("environment: names that are empty or contain '=' or NUL are refused") {
     environment made;
     for (const std::string_view name : {""sv, "A=B"sv, "="sv, "A\0B"sv}) {
         CHECK(error_of([&] { made.set(name, "1"); }) == std::errc::invalid_argument);

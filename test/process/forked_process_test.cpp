@@ -1,4 +1,4 @@
-// Named so as to come before those that start threads: these fork, which is sound only while this process has no other.
+// The file name sorts before tests that start threads: these tests fork, which is safe only without other threads.
 #include <coir/coir.hpp>
 
 #include "base/sys.hpp"
@@ -38,7 +38,7 @@ void require(bool holds, const std::string& what) {
     if (!holds) throw std::runtime_error{what};
 }
 
-/// Has `body` run as a fiber of a process of its own, which it must leave alive and without children.
+/// Runs `body` as a fiber of a forked process, which must end without a crash and without children.
 void survives(
     const std::function<void()>& body, const std::function<void()>& before = [] {}) {
     const ending child = in_child([&] {
@@ -52,7 +52,7 @@ void survives(
 
 }  // namespace
 
-TEST_CASE("process: destroyed while a fiber waits for it, it aborts with a message") {
+TEST_CASE("process: destroying it while a fiber waits for it aborts with a message") {
     const ending child = in_child([] {
         in_scheduler([] {
             std::optional<process> cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
@@ -65,7 +65,7 @@ TEST_CASE("process: destroyed while a fiber waits for it, it aborts with a messa
     CHECK(child.says("destroyed while a fiber waits for its end"));
 }
 
-TEST_CASE("process: in a forked child its copy does nothing to it") {
+TEST_CASE("process: in a forked child, operations on its copy do not affect the process") {
     std::optional<process> cat;
     in_scheduler([&] { cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()}); });
     const ending child = in_child([&] {
@@ -81,7 +81,8 @@ TEST_CASE("process: in a forked child its copy does nothing to it") {
     });
 }
 
-TEST_CASE("process: one that a fiber of the parent waits for is destroyed in a forked process, and not harmed") {
+TEST_CASE("process: one that a fiber of the parent waits for can be destroyed in a forked process, without effect on "
+          "the parent") {
     coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
         std::optional<process> cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
         auto waiting = coir::spawn([&] { return cat->wait(20s); });
@@ -94,7 +95,7 @@ TEST_CASE("process: one that a fiber of the parent waits for is destroyed in a f
     });
 }
 
-TEST_CASE("signal_set: in a forked process nobody of the parent is told, and it may have sets of its own") {
+TEST_CASE("signal_set: in a forked process, fibers of the parent get no signals, and it may have its own sets") {
     coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
         coir::signal_set signals{SIGUSR1};
         auto waiting = coir::spawn([&] { return signals.wait(); });
@@ -120,14 +121,14 @@ TEST_CASE("signal_set: in a forked process nobody of the parent is told, and it 
     });
 }
 
-TEST_CASE("process: what it inherits is the program's own") {
+TEST_CASE("process: it inherits the program's own descriptors") {
     const ending child = in_child([] {
         in_scheduler([] { process::spawn({"sh", "-c", "echo out; echo err >&2"}).wait(); });
     });
     CHECK(child.output == "out\nerr\n");
 }
 
-TEST_CASE("process: descriptors that change places are not mixed up") {
+TEST_CASE("process: redirections that exchange descriptors work") {
     const temporary_folder folder;
     survives(
         [] {
@@ -146,12 +147,12 @@ TEST_CASE("process: descriptors that change places are not mixed up") {
     });
 }
 
-TEST_CASE("process: a program that has closed its own standard descriptors starts them as any other") {
+TEST_CASE("process: a program that has closed its standard descriptors can start processes") {
     const temporary_folder folder;
-    for (int closed = 1; closed < 8; ++closed) {  // a bit for each of the three
+    for (int closed = 1; closed < 8; ++closed) {  // one bit for each of the three
         survives([&folder, closed] {
             const coir::detail::unique_fd file{::open(folder.file("out").c_str(), O_CREAT | O_RDWR | O_TRUNC, 0666)};
-            // Whoever opens something next gets their numbers.
+            // The next opened descriptors get their numbers.
             for (int fd = 0; fd < 3; ++fd) {
                 if ((closed >> fd & 1) != 0) ::close(fd);
             }
@@ -171,8 +172,8 @@ TEST_CASE("process: a program that has closed its own standard descriptors start
     }
 }
 
-TEST_CASE("process: a working directory that may not be entered is an error that names it, and one in the PATH is "
-          "passed over") {
+TEST_CASE("process: an inaccessible working directory is an error that names it, and an inaccessible folder in PATH is "
+          "skipped") {
     const temporary_folder folder;
     std::filesystem::permissions(folder.path(), std::filesystem::perms{0755});
     std::filesystem::create_directory(folder.file("closed"));
@@ -193,12 +194,13 @@ TEST_CASE("process: a working directory that may not be entered is an error that
                 require(thrown.code() == std::errc::no_such_file_or_directory, thrown.what());
             }
         },
-        // Root may enter all.
+        // root may access everything
         [] { require(::geteuid() != 0 || ::setuid(65534) == 0, "setuid"); });
-    std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::owner_all);  // to be removed
+    // So that it can be removed.
+    std::filesystem::permissions(folder.file("closed"), std::filesystem::perms::owner_all);
 }
 
-TEST_CASE("process: where SIGCHLD is ignored, and so nobody knows its status, a wait is an error and not for ever") {
+TEST_CASE("process: if SIGCHLD is ignored, so that the status is lost, a wait throws and does not hang") {
     survives(
         [] {
             process sleeps = process::spawn({"sleep", "1000"});
@@ -215,12 +217,12 @@ TEST_CASE("process: where SIGCHLD is ignored, and so nobody knows its status, a 
         [] { ::signal(SIGCHLD, SIG_IGN); });
 }
 
-TEST_CASE("process: a handler for SIGCHLD that waits for nobody is in nobody's way") {
+TEST_CASE("process: a handler for SIGCHLD that does not wait for children causes no problem") {
     survives([] { require(run_process({"cat"}, "hello").output == "hello", "cat"); },
              [] { ::signal(SIGCHLD, [](int) {}); });
 }
 
-TEST_CASE("process: nothing that it does blocks the thread, as the traps for system calls see it") {
+TEST_CASE("process: no operation blocks the thread, as checked with traps") {
     const ending child = in_child([] {
         coir::run_options options;
         options.blocking.engine = coir::blocking_engine::trap;
@@ -240,7 +242,7 @@ TEST_CASE("process: nothing that it does blocks the thread, as the traps for sys
     CHECK_FALSE(child.says("blocked"));
 }
 
-TEST_CASE("process: one that may not be killed finds its input at an end, and is waited for") {
+TEST_CASE("process: one that may not be killed gets the end of its input, and is waited for") {
     survives(
         [] {
             const std::string sent = "what has been sent arrives";
@@ -268,7 +270,7 @@ TEST_CASE("process: one that may not be killed finds its input at an end, and is
 
 namespace {
 
-/// As on a kernel that has none, or in a container that does not let them through.
+/// As on a kernel without pidfds, or in a container that refuses them.
 void for_each_lack(const std::function<void()>& body) {
     struct lack {
         const char* what;
@@ -288,7 +290,7 @@ void for_each_lack(const std::function<void()>& body) {
 
 }  // namespace
 
-TEST_CASE("process without a pidfd: it ends, is waited for by several fibers, and has a status") {
+TEST_CASE("process without a pidfd: several fibers can wait for it, and get its status") {
     for_each_lack([] {
         process cat = process::spawn({"sh", "-c", "cat; exit 3"}, {.standard_input = redirection::pipe()});
         auto other = coir::spawn([&] { return cat.wait(20s); });
@@ -307,7 +309,7 @@ TEST_CASE("process without a pidfd: it ends, is waited for by several fibers, an
     });
 }
 
-TEST_CASE("process without a pidfd: it is signalled, killed by its destructor and by a stop") {
+TEST_CASE("process without a pidfd: it can be signalled, and is killed by its destructor and by a stop") {
     for_each_lack([] {
         process first = process::spawn({"sleep", "1000"});
         require(first.terminate_then_kill(20s).signal == SIGTERM, "by another signal");
@@ -327,7 +329,7 @@ TEST_CASE("process without a pidfd: it is signalled, killed by its destructor an
     });
 }
 
-TEST_CASE("process without a pidfd: a status that somebody else has taken is an error") {
+TEST_CASE("process without a pidfd: a status that was reaped elsewhere is an error") {
     for_each_lack([] {
         process robbed = process::spawn({"true"});
         {
@@ -345,7 +347,7 @@ TEST_CASE("process without a pidfd: a status that somebody else has taken is an 
     });
 }
 
-TEST_CASE("process without a pidfd: many at once, more than the pool has threads") {
+TEST_CASE("process without a pidfd: supports more concurrent processes than the pool has threads") {
     for_each_lack([] {
         std::vector<process> all;
         for (int i = 0; i < 20; ++i) all.push_back(process::spawn({"cat"}, {.standard_input = redirection::pipe()}));
@@ -359,7 +361,7 @@ TEST_CASE("process without a pidfd: many at once, more than the pool has threads
     });
 }
 
-TEST_CASE("process: without pidfd_send_signal it is signalled by kill") {
+TEST_CASE("process: without pidfd_send_signal, kill is used") {
     for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
         CAPTURE(error);
         survives(
@@ -371,7 +373,7 @@ TEST_CASE("process: without pidfd_send_signal it is signalled by kill") {
     }
 }
 
-TEST_CASE("process: without faccessat2 a program is found in PATH, and one that may not be run is not") {
+TEST_CASE("process: without faccessat2, an executable program is found in PATH, and others are skipped") {
     for (const unsigned error : {ENOSYS, EPERM, EINVAL}) {
         CAPTURE(error);
         survives(
@@ -393,7 +395,7 @@ TEST_CASE("process: without faccessat2 a program is found in PATH, and one that 
     }
 }
 
-TEST_CASE("process and offload: an error that a filter of clone3 causes names clone3") {
+TEST_CASE("process and offload: an error caused by a filter of clone3 names clone3") {
     for (const unsigned error : {EPERM, EINVAL}) {
         CAPTURE(error);
         const ending child = in_child([&] {
@@ -407,7 +409,7 @@ TEST_CASE("process and offload: an error that a filter of clone3 causes names cl
             });
         });
         CHECK(child.exit_code == 0);
-        // A C library before 2.34 makes no use of clone3, and then nothing is refused.
+        // C libraries before 2.34 do not use clone3; then nothing is refused.
         if (!child.output.empty()) {
             CHECK(child.says("offload_pool 'coir-offload': cannot start a thread"));
             CHECK(child.says("clone3"));

@@ -36,7 +36,7 @@ TEST_CASE("process: a fiber that is stopped while it waits kills it, and leaves 
     });
 }
 
-TEST_CASE("process: a time limit of the fiber kills it") {
+TEST_CASE("process: a timeout of the fiber kills it") {
     in_scheduler([] {
         pid_t id = 0;
         CHECK_THROWS_AS(coir::with_timeout(20ms,
@@ -51,7 +51,7 @@ TEST_CASE("process: a time limit of the fiber kills it") {
     });
 }
 
-TEST_CASE("process: its destructor kills it, and waits until it is gone") {
+TEST_CASE("process: the destructor kills it, and waits until it has ended") {
     in_scheduler([] {
         pid_t id = 0;
         {
@@ -69,7 +69,7 @@ TEST_CASE("process: its destructor kills it, and waits until it is gone") {
     });
 }
 
-TEST_CASE("process: a fiber that is to stop, and goes on, kills it as well") {
+TEST_CASE("process: a fiber that continues after a stop kills it as well") {
     in_scheduler([] {
         pid_t id = 0;
         auto goes_on = coir::spawn([&] {
@@ -78,7 +78,7 @@ TEST_CASE("process: a fiber that is to stop, and goes on, kills it as well") {
             try {
                 coir::this_fiber::sleep_for(1h);
             } catch (const coir::cancelled&) {
-            }  // and every suspension from here on throws again
+            }  // from here on, every suspension throws again
         });
         while (id == 0) coir::this_fiber::sleep_for(1ms);
         goes_on.request_stop();
@@ -87,7 +87,7 @@ TEST_CASE("process: a fiber that is to stop, and goes on, kills it as well") {
     });
 }
 
-TEST_CASE("process: while its destructor waits, other fibers run") {
+TEST_CASE("process: while the destructor waits, other fibers run") {
     in_scheduler([] {
         std::optional<process> sleeps = endless();
         auto ending = coir::spawn([&] { sleeps.reset(); });
@@ -97,7 +97,7 @@ TEST_CASE("process: while its destructor waits, other fibers run") {
     });
 }
 
-TEST_CASE("process: a new one in its place ends the old one") {
+TEST_CASE("process: assigning a new process ends the old one") {
     in_scheduler([] {
         process sleeps = endless();
         const pid_t first = sleeps.id();
@@ -107,7 +107,7 @@ TEST_CASE("process: a new one in its place ends the old one") {
     });
 }
 
-TEST_CASE("process: moved, it goes on as it is, and a fiber may wait meanwhile") {
+TEST_CASE("process: it may be moved, even while a fiber waits for it") {
     in_scheduler([] {
         process cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
         auto waiting = coir::spawn([&] { return cat.wait(); });
@@ -119,7 +119,7 @@ TEST_CASE("process: moved, it goes on as it is, and a fiber may wait meanwhile")
     });
 }
 
-TEST_CASE("process: it may outlive run, be waited for in the next one, and be destroyed outside") {
+TEST_CASE("process: it may outlive run, be waited for in the next run, and be destroyed outside") {
     process cat = in_scheduler([] { return process::spawn({"cat"}, {.standard_input = redirection::pipe()}); });
     CHECK_THROWS_AS(cat.wait(), coir::not_in_fiber);
     CHECK_FALSE(cat.try_wait().has_value());
@@ -136,7 +136,7 @@ TEST_CASE("process: it may outlive run, be waited for in the next one, and be de
     CHECK_FALSE(is_there(id));
 }
 
-TEST_CASE("process: as the result of a fiber that nobody asks for, it is killed as well") {
+TEST_CASE("process: an unclaimed result of a fiber is killed as well") {
     in_scheduler([] {
         pid_t id = 0;
         coir::spawn([&] {
@@ -150,7 +150,7 @@ TEST_CASE("process: as the result of a fiber that nobody asks for, it is killed 
     });
 }
 
-TEST_CASE("process: a stop while it is being started leaves none") {
+TEST_CASE("process: a stop while it is being started leaves no process") {
     in_scheduler([] {
         for (int i = 0; i < 30; ++i) {
             auto starting = coir::spawn([] {
@@ -166,7 +166,7 @@ TEST_CASE("process: a stop while it is being started leaves none") {
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("process: released, it runs on and is the caller's to wait for") {
+TEST_CASE("process: after release it continues, and the caller must wait for it") {
     in_scheduler([] {
         pid_t id = 0;
         {
@@ -186,7 +186,7 @@ TEST_CASE("process: released, it runs on and is the caller's to wait for") {
 
 // ---- many ----------------------------------------------------------------------------------------------------------
 
-TEST_CASE("process: hundreds at once") {
+TEST_CASE("process: hundreds can run concurrently") {
     in_scheduler([] {
         constexpr int many = sanitized ? 100 : 300;
         std::vector<int> codes(many, -1);
@@ -206,7 +206,7 @@ TEST_CASE("process: hundreds at once") {
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("process: no descriptor of the program is left open") {
+TEST_CASE("process: leaves no descriptors open") {
     in_scheduler([] {
         const auto use = [] {
             process cat = process::spawn({"cat"}, {.working_directory = "/",

@@ -26,7 +26,7 @@ using coir::run_process;
 
 namespace {
 
-/// What a process writes that is started so.
+/// The output of a process started with these arguments and options.
 std::string output_of(std::vector<std::string> arguments, process_options options = {}) {
     const coir::process_result result = run_process(std::move(arguments), {}, std::move(options));
     CHECK_MESSAGE(result.status.success(), result.error);
@@ -42,7 +42,7 @@ std::errc failure_of(std::vector<std::string> arguments, process_options options
     return error_of([&] { static_cast<void>(process::spawn(std::move(arguments), std::move(options))); });
 }
 
-/// The message of the same failure.
+/// The message of the error when it is started this way.
 std::string words_of(std::vector<std::string> arguments, process_options options = {}) {
     try {
         static_cast<void>(process::spawn(std::move(arguments), std::move(options)));
@@ -54,7 +54,7 @@ std::string words_of(std::vector<std::string> arguments, process_options options
 
 bool says(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
-/// A line of /proc/self/status of a process that is started now: a set of signals.
+/// A signal set from /proc/self/status of a process that is started now.
 unsigned long long signals_of_child(const std::string& name) {
     const std::string line = output_of({"grep", name, "/proc/self/status"});
     return std::stoull(line.substr(line.find(':') + 1), nullptr, 16);
@@ -62,7 +62,7 @@ unsigned long long signals_of_child(const std::string& name) {
 
 constexpr unsigned long long bit_of(int signal) { return 1ULL << (signal - 1); }
 
-/// Gives a signal a disposition, and the former one back.
+/// Sets a signal's disposition during its lifetime, and restores the previous one.
 class temporary_disposition {
 public:
     temporary_disposition(int signal, sighandler_t now) : signal_{signal}, before_{::signal(signal, now)} {}
@@ -79,14 +79,14 @@ private:
 
 // ---- arguments and the program -------------------------------------------------------------------------------------
 
-TEST_CASE("process start: arguments arrive as they are, and no shell looks at them") {
+TEST_CASE("process start: arguments are passed unchanged, without a shell") {
     in_scheduler([] {
         CHECK(output_of({"printf", "%s|", "a b", "", "$HOME", "*", "\"'\\", "\xc3\xa4"}) ==
               "a b||$HOME|*|\"'\\|\xc3\xa4|");
     });
 }
 
-TEST_CASE("process start: the program is looked for in the PATH that the process gets") {
+TEST_CASE("process start: the program is searched in the PATH of the new process") {
     const temporary_folder folder;
     write_program(folder.file("coir-hello"), "#!/bin/sh\necho hello from $0\n");
     in_scheduler([&] {
@@ -94,11 +94,11 @@ TEST_CASE("process start: the program is looked for in the PATH that the process
         CHECK(output_of({"coir-hello"}, {.environment = {{"PATH", "/nowhere:" + folder.path().native()}}}) == hello);
         CHECK(failure_of({"coir-hello"}) == std::errc::no_such_file_or_directory);
         CHECK(output_of({folder.file("coir-hello")}) == hello);
-        CHECK(output_of({"echo", "found"}, {.environment = {}}) == "found\n");  // no PATH at all
+        CHECK(output_of({"echo", "found"}, {.environment = {}}) == "found\n");  // without PATH
     });
 }
 
-TEST_CASE("process start: what is relative is so to the working directory of the process") {
+TEST_CASE("process start: relative paths are relative to the working directory of the process") {
     const temporary_folder folder;
     std::filesystem::create_directory(folder.file("bin"));
     write_program(folder.file("bin/coir-hello"), "#!/bin/sh\necho hello\n");
@@ -111,7 +111,7 @@ TEST_CASE("process start: what is relative is so to the working directory of the
     });
 }
 
-TEST_CASE("process start: a program that is not there, or may not be run, is an error that names it") {
+TEST_CASE("process start: a missing or non-executable program is an error that names it") {
     const temporary_folder folder;
     write_program(folder.file("plain"), "#!/bin/sh\n", 0644);
     write_program(folder.file("garbage"), "\x01\x02\x03");
@@ -127,7 +127,7 @@ TEST_CASE("process start: a program that is not there, or may not be run, is an 
     });
 }
 
-TEST_CASE("process start: a program of that name which may not be run does not hide one that may") {
+TEST_CASE("process start: a non-executable file of that name in PATH does not hide an executable one") {
     const temporary_folder folder;
     std::filesystem::create_directory(folder.file("true"));
     in_scheduler([&] {
@@ -137,7 +137,7 @@ TEST_CASE("process start: a program of that name which may not be run does not h
     });
 }
 
-TEST_CASE("process start: no program, and NUL characters, are refused") {
+TEST_CASE("process start: an empty command, and NUL characters, are refused") {
     in_scheduler([] {
         CHECK(failure_of({}) == std::errc::invalid_argument);
         CHECK(failure_of({""}) == std::errc::invalid_argument);
@@ -149,7 +149,7 @@ TEST_CASE("process start: no program, and NUL characters, are refused") {
     });
 }
 
-TEST_CASE("process start: more arguments than the system takes are an error") {
+TEST_CASE("process start: too many arguments are an error") {
     in_scheduler([] {
         CHECK(failure_of({"true", std::string(std::size_t{4} << 20, 'x')}) == std::errc::argument_list_too_long);
     });
@@ -157,7 +157,7 @@ TEST_CASE("process start: more arguments than the system takes are an error") {
 
 // ---- environment and working directory -----------------------------------------------------------------------------
 
-TEST_CASE("process start: it has the program's variables, those and others, or none but those given") {
+TEST_CASE("process start: it has the program's variables, with additions, or only the given ones") {
     ::setenv("COIR_TEST_VARIABLE", "inherited", 1);
     in_scheduler([] {
         const std::string show = "echo $COIR_TEST_VARIABLE/$COIR_TEST_OTHER";
@@ -171,7 +171,7 @@ TEST_CASE("process start: it has the program's variables, those and others, or n
     ::unsetenv("COIR_TEST_VARIABLE");
 }
 
-TEST_CASE("process start: it runs in the working directory that it is given") {
+TEST_CASE("process start: it runs in the given working directory") {
     const temporary_folder folder;
     in_scheduler([&] {
         const std::string path = std::filesystem::canonical(folder.path()).native() + "\n";
@@ -180,7 +180,7 @@ TEST_CASE("process start: it runs in the working directory that it is given") {
     });
 }
 
-TEST_CASE("process start: a directory that is not there is an error that names it, and not the program") {
+TEST_CASE("process start: a missing working directory is an error that names it, and not the program") {
     const temporary_folder folder;
     const std::string file = folder.file("file");
     write_program(file, "");
@@ -194,7 +194,7 @@ TEST_CASE("process start: a directory that is not there is an error that names i
 
 // ---- redirections --------------------------------------------------------------------------------------------------
 
-TEST_CASE("process start: output goes to a file, which is made or emptied, or to the end of one") {
+TEST_CASE("process start: output goes to a file, created or truncated, or is appended to one") {
     const temporary_folder folder;
     const std::string path = folder.file("output");
     in_scheduler([&] {
@@ -235,7 +235,7 @@ TEST_CASE("process start: a file that cannot be opened is an error that names it
     });
 }
 
-TEST_CASE("process start: nothing comes from /dev/null, and what goes there is gone") {
+TEST_CASE("process start: redirected to /dev/null, input is empty and output is discarded") {
     in_scheduler([] {
         CHECK(output_of({"cat"}, {.standard_input = redirection::null()}).empty());
         CHECK(output_of({"sh", "-c", "echo gone; echo kept >&2"},
@@ -248,7 +248,7 @@ TEST_CASE("process start: nothing comes from /dev/null, and what goes there is g
     });
 }
 
-TEST_CASE("process start: a device that is given as a file is waited for in the process, as a terminal must be") {
+TEST_CASE("process start: opening a device given as a file may block: it happens in the new process") {
     in_scheduler([] {
         const std::string flags =
             output_of({"sh", "-c", "cat /proc/self/fdinfo/3 3<&0"}, {.standard_input = redirection::file("/dev/zero")});
@@ -258,7 +258,7 @@ TEST_CASE("process start: a device that is given as a file is waited for in the 
     });
 }
 
-TEST_CASE("process start: output goes to a descriptor, which stays open and the program's") {
+TEST_CASE("process start: output goes to a descriptor, which stays open and owned by the program") {
     const temporary_folder folder;
     const coir::detail::unique_fd file{::open(folder.file("output").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666)};
     in_scheduler([&] {
@@ -274,7 +274,7 @@ TEST_CASE("process start: output goes to a descriptor, which stays open and the 
     });
 }
 
-TEST_CASE("process start: errors go where output goes, in the order of writing") {
+TEST_CASE("process start: errors go to the same target as output, in the order of writing") {
     const temporary_folder folder;
     in_scheduler([&] {
         const std::vector<std::string> mixed{"sh", "-c", "echo 1; echo 2 >&2; echo 3; echo 4 >&2"};
@@ -287,7 +287,7 @@ TEST_CASE("process start: errors go where output goes, in the order of writing")
     });
 }
 
-TEST_CASE("process start: what makes no sense of a descriptor is refused") {
+TEST_CASE("process start: redirections that make no sense for a descriptor are refused") {
     in_scheduler([] {
         CHECK(failure_of({"true"}, {.standard_input = redirection::append("file")}) == std::errc::invalid_argument);
         CHECK(failure_of({"true"}, {.standard_input = redirection::standard_output()}) == std::errc::invalid_argument);
@@ -295,18 +295,18 @@ TEST_CASE("process start: what makes no sense of a descriptor is refused") {
     });
 }
 
-TEST_CASE("process start: of the program's descriptors it gets no other, be they closed on exec or not") {
+TEST_CASE("process start: it gets no other descriptors of the program, whether close-on-exec or not") {
     in_scheduler([] {
         const coir::detail::unique_fd leaky{::fcntl(0, F_DUPFD, 100)};
         REQUIRE(leaky);
-        // The fourth is ls's own, for the directory.
+        // The fourth belongs to ls, for the directory.
         CHECK(output_of({"ls", "/proc/self/fd"}, {.working_directory = "/"}) == "0\n1\n2\n3\n");
     });
 }
 
 // ---- signals -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("process start: the signals that the fiber's thread has blocked are blocked in it, but not SIGPIPE") {
+TEST_CASE("process start: the blocked signals of the fiber's thread are blocked in it, except SIGPIPE") {
     in_scheduler([] {
         CHECK(signals_of_child("SigBlk") == 0);
         sigset_t one;
@@ -318,7 +318,7 @@ TEST_CASE("process start: the signals that the fiber's thread has blocked are bl
     });
 }
 
-TEST_CASE("process start: signals that the program ignores are ignored in it, but not SIGPIPE") {
+TEST_CASE("process start: signals that the program ignores are ignored in it, except SIGPIPE") {
     const temporary_disposition pipe{SIGPIPE, SIG_IGN};
     const temporary_disposition hangup{SIGHUP, SIG_IGN};
     const temporary_disposition user{SIGUSR1, [](int) {}};
@@ -330,7 +330,7 @@ TEST_CASE("process start: signals that the program ignores are ignored in it, bu
     });
 }
 
-TEST_CASE("process start: one whose output nobody reads any more ends by SIGPIPE") {
+TEST_CASE("process start: one that writes output without a reader ends with SIGPIPE") {
     in_scheduler([] {
         process yes = process::spawn({"yes"}, {.standard_output = redirection::pipe()});
         std::array<std::byte, 2> some;

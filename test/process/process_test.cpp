@@ -17,9 +17,9 @@ using coir::exit_status;
 using coir::process;
 using coir::redirection;
 
-// ---- its end -------------------------------------------------------------------------------------------------------
+// ---- exit status --------------------------------------------------------------------------------------------------
 
-TEST_CASE("process: its exit code is what its main returned") {
+TEST_CASE("process: the exit code is the value that its main returned") {
     in_scheduler([] {
         CHECK(process::spawn({"true"}).wait() == exit_status{});
         CHECK(process::spawn({"true"}).wait().success());
@@ -28,7 +28,7 @@ TEST_CASE("process: its exit code is what its main returned") {
     });
 }
 
-TEST_CASE("process: one that a signal ends has its number, and no exit code") {
+TEST_CASE("process: one that was killed by a signal has the signal number, and no exit code") {
     in_scheduler([] {
         const exit_status killed = shell("kill -KILL $$").wait();
         CHECK(killed.signal == SIGKILL);
@@ -39,7 +39,7 @@ TEST_CASE("process: one that a signal ends has its number, and no exit code") {
     });
 }
 
-TEST_CASE("process: how it has ended can be said in words") {
+TEST_CASE("process: the exit status can be converted to text") {
     CHECK(exit_status{}.to_string() == "exit code 0");
     CHECK(exit_status{.code = 7}.to_string() == "exit code 7");
     CHECK(exit_status{.code = -1, .signal = SIGKILL}.to_string() == "killed by SIGKILL");
@@ -63,7 +63,7 @@ TEST_CASE("process: it can be waited for any number of times, and by several fib
     });
 }
 
-TEST_CASE("process: a wait gives up at its deadline, and the process runs on") {
+TEST_CASE("process: a wait ends at its deadline, and the process continues") {
     in_scheduler([] {
         process cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
         const auto began = coir::clock::now();
@@ -76,7 +76,7 @@ TEST_CASE("process: a wait gives up at its deadline, and the process runs on") {
     });
 }
 
-TEST_CASE("process: to ask whether it has ended does not wait") {
+TEST_CASE("process: try_wait does not wait") {
     in_scheduler([] {
         process cat = process::spawn({"cat"}, {.standard_input = redirection::pipe()});
         CHECK_FALSE(cat.try_wait().has_value());
@@ -86,7 +86,7 @@ TEST_CASE("process: to ask whether it has ended does not wait") {
     });
 }
 
-TEST_CASE("process: its number is known, also once it has ended") {
+TEST_CASE("process: its pid is available, also after it has ended") {
     in_scheduler([] {
         process reader = shell("echo $$", {.standard_output = redirection::pipe()});
         CHECK(read_all(reader.standard_output()) == std::to_string(reader.id()) + "\n");
@@ -97,7 +97,7 @@ TEST_CASE("process: its number is known, also once it has ended") {
     });
 }
 
-TEST_CASE("process: a status that somebody else has taken is an error, and no wait for ever") {
+TEST_CASE("process: if the status was reaped elsewhere, wait throws and does not hang") {
     in_scheduler([] {
         process robbed = process::spawn({"true"});
         {
@@ -118,7 +118,7 @@ TEST_CASE("process: a status that somebody else has taken is an error, and no wa
     });
 }
 
-TEST_CASE("process: none there is no use") {
+TEST_CASE("process: operations on an empty process are refused") {
     in_scheduler([] {
         process none;
         CHECK(error_of([&] { none.wait(); }) == std::errc::invalid_argument);
@@ -134,7 +134,7 @@ TEST_CASE("process: none there is no use") {
 
 // ---- streams -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("process: megabytes go in and come out while it runs") {
+TEST_CASE("process: megabytes are written to and read from it concurrently") {
     in_scheduler([] {
         const std::string sent(std::size_t{5} << 20, 'x');
         process cat =
@@ -149,7 +149,7 @@ TEST_CASE("process: megabytes go in and come out while it runs") {
     });
 }
 
-TEST_CASE("process: output and errors are two streams") {
+TEST_CASE("process: output and errors are separate streams") {
     in_scheduler([] {
         process both = shell("echo out; echo err >&2",
                              {.standard_output = redirection::pipe(), .standard_error = redirection::pipe()});
@@ -158,7 +158,7 @@ TEST_CASE("process: output and errors are two streams") {
     });
 }
 
-TEST_CASE("process: a stream that is no pipe is not there to be used") {
+TEST_CASE("process: a stream that is not a pipe is refused") {
     in_scheduler([] {
         process none = process::spawn({"true"});
         CHECK_THROWS_AS(static_cast<void>(none.standard_input()), std::logic_error);
@@ -168,7 +168,7 @@ TEST_CASE("process: a stream that is no pipe is not there to be used") {
     });
 }
 
-TEST_CASE("process: to write to one that does not read any more is an error, and no signal") {
+TEST_CASE("process: writing to one that no longer reads is an error, and raises no SIGPIPE") {
     in_scheduler([] {
         process gone = process::spawn({"true"}, {.standard_input = redirection::pipe()});
         gone.wait();
@@ -178,7 +178,7 @@ TEST_CASE("process: to write to one that does not read any more is an error, and
 
 // ---- signals -------------------------------------------------------------------------------------------------------
 
-TEST_CASE("process: it is sent signals, asked to end, and killed") {
+TEST_CASE("process: it can be signalled, terminated and killed") {
     in_scheduler([] {
         process first = endless();
         first.send_signal(SIGUSR1);
@@ -193,7 +193,7 @@ TEST_CASE("process: it is sent signals, asked to end, and killed") {
     });
 }
 
-TEST_CASE("process: signals to one that has ended do nothing") {
+TEST_CASE("process: signals to an ended process do nothing") {
     in_scheduler([] {
         process ended = process::spawn({"true"});
         ended.wait();
@@ -204,14 +204,14 @@ TEST_CASE("process: signals to one that has ended do nothing") {
     });
 }
 
-TEST_CASE("process: what is no signal is refused") {
+TEST_CASE("process: an invalid signal is refused") {
     in_scheduler([] {
         process sleeps = endless();
         CHECK(error_of([&] { sleeps.send_signal(1000); }) == std::errc::invalid_argument);
     });
 }
 
-TEST_CASE("process: terminate_then_kill asks one that obeys, and kills none") {
+TEST_CASE("process: terminate_then_kill terminates a process that obeys SIGTERM, without SIGKILL") {
     in_scheduler([] {
         process obeys = shell("trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done",
                               {.standard_output = redirection::pipe()});
@@ -220,7 +220,7 @@ TEST_CASE("process: terminate_then_kill asks one that obeys, and kills none") {
     });
 }
 
-TEST_CASE("process: terminate_then_kill kills one that does not obey, after the grace") {
+TEST_CASE("process: terminate_then_kill kills a process that ignores SIGTERM, after the grace period") {
     in_scheduler([] {
         process defies = endless("trap '' TERM;");
         const auto began = coir::clock::now();
@@ -229,7 +229,7 @@ TEST_CASE("process: terminate_then_kill kills one that does not obey, after the 
     });
 }
 
-TEST_CASE("process: in a group of its own, all of the group are signalled and killed") {
+TEST_CASE("process: in its own process group, the whole group is signalled and killed") {
     in_scheduler([] {
         std::optional<process> tree =
             shell("sleep 1000 & echo ready; wait", {.standard_output = redirection::pipe(), .own_group = true});
@@ -237,7 +237,7 @@ TEST_CASE("process: in a group of its own, all of the group are signalled and ki
         CHECK(read_line(output) == "ready\n");
         tree->terminate();
         CHECK(tree->wait(30s).signal == SIGTERM);
-        CHECK(read_all(output).empty());  // nobody has it any more
+        CHECK(read_all(output).empty());  // no process has it open any more
 
         tree = shell("trap '' TERM; sleep 1000 & echo ready; wait",
                      {.standard_output = redirection::pipe(), .own_group = true});
@@ -248,15 +248,15 @@ TEST_CASE("process: in a group of its own, all of the group are signalled and ki
     });
 }
 
-// ---- whose it is ---------------------------------------------------------------------------------------------------
+// ---- ownership ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("process: outside a fiber none is started") {
+TEST_CASE("process: starting one outside a fiber is refused") {
     CHECK_THROWS_AS(static_cast<void>(process::spawn({"true"})), coir::not_in_fiber);
     CHECK_THROWS_AS(static_cast<void>(coir::run_process({"true"})), coir::not_in_fiber);
     CHECK_FALSE(has_children());
 }
 
-TEST_CASE("process: that of another scheduler is refused") {
+TEST_CASE("process: a process of another scheduler is refused") {
     in_scheduler([] {
         process sleeps = endless();
         coir::offload([&] {
@@ -270,7 +270,7 @@ TEST_CASE("process: that of another scheduler is refused") {
     });
 }
 
-TEST_CASE("process: in virtual time its end is waited for, and no deadline jumps past it") {
+TEST_CASE("process: in virtual time its end is waited for in real time, and no deadline passes early") {
     in_scheduler(coir::test::virtual_time, [] {
         process slow = shell("sleep 0.01; exit 4");
         CHECK(slow.wait(1h).code == 4);

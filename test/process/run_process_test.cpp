@@ -16,7 +16,7 @@ using namespace coir::test;
 using coir::redirection;
 using coir::run_process;
 
-TEST_CASE("run_process: gives input, and takes output, errors and how it has ended") {
+TEST_CASE("run_process: passes input, and returns output, errors and the exit status") {
     in_scheduler([] {
         const auto result = run_process({"sh", "-c", "cat; echo oops >&2; exit 3"}, "hello");
         CHECK(result.output == "hello");
@@ -25,7 +25,7 @@ TEST_CASE("run_process: gives input, and takes output, errors and how it has end
     });
 }
 
-TEST_CASE("run_process: megabytes of input, output and errors at once do not lock anybody out") {
+TEST_CASE("run_process: megabytes of input, output and errors at the same time do not deadlock") {
     in_scheduler([] {
         const std::string input(std::size_t{3} << 20, 'x');
         const auto result = run_process({"tee", "/dev/stderr"}, input);
@@ -35,7 +35,7 @@ TEST_CASE("run_process: megabytes of input, output and errors at once do not loc
     });
 }
 
-TEST_CASE("run_process: bytes are bytes") {
+TEST_CASE("run_process: binary data is passed unchanged") {
     in_scheduler([] {
         std::string all;
         for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
@@ -43,18 +43,18 @@ TEST_CASE("run_process: bytes are bytes") {
     });
 }
 
-TEST_CASE("run_process: without input the process finds the end at once") {
+TEST_CASE("run_process: without input the process reads the end at once") {
     in_scheduler([] { CHECK(run_process({"cat"}).output.empty()); });
 }
 
-TEST_CASE("run_process: input that the process does not read is no error") {
+TEST_CASE("run_process: input that the process does not read is not an error") {
     in_scheduler([] {
         const auto result = run_process({"sh", "-c", "exit 2"}, std::string(std::size_t{1} << 20, 'x'));
         CHECK(result.status.code == 2);
     });
 }
 
-TEST_CASE("run_process: what is redirected is not in the result") {
+TEST_CASE("run_process: redirected streams are not in the result") {
     const temporary_folder folder;
     in_scheduler([&] {
         const auto result = run_process({"sh", "-c", "echo out; echo err >&2"}, {},
@@ -65,7 +65,7 @@ TEST_CASE("run_process: what is redirected is not in the result") {
     });
 }
 
-TEST_CASE("run_process: an input beside a redirected one is refused") {
+TEST_CASE("run_process: input for a redirected stream is refused") {
     in_scheduler([] {
         CHECK(error_of([] {
                   static_cast<void>(run_process({"cat"}, "hello", {.standard_input = redirection::null()}));
@@ -73,7 +73,7 @@ TEST_CASE("run_process: an input beside a redirected one is refused") {
     });
 }
 
-TEST_CASE("run_process: more output than the limit is an error, and the process is killed") {
+TEST_CASE("run_process: output beyond the limit is an error, and the process is killed") {
     in_scheduler([] {
         for (const std::string to : {"output", "error"}) {
             try {
@@ -89,7 +89,7 @@ TEST_CASE("run_process: more output than the limit is an error, and the process 
     });
 }
 
-TEST_CASE("run_process: more output and more errors at the same time are one failure") {
+TEST_CASE("run_process: output and errors beyond the limit at the same time are one error") {
     const temporary_folder folder;
     in_scheduler([&] {
         const std::string begun = folder.file("begun");
@@ -99,12 +99,12 @@ TEST_CASE("run_process: more output and more errors at the same time are one fai
         });
         while (!std::filesystem::exists(begun)) coir::this_fiber::sleep_for(1ms);
         coir::this_fiber::sleep_for(2ms);
-        compute_for(60ms);  // both come meanwhile
+        compute_for(60ms);  // meanwhile both arrive
         CHECK(error_of([&] { static_cast<void>(running.get()); }) == std::errc::message_size);
     });
 }
 
-TEST_CASE("run_process: as much output as the limit is taken") {
+TEST_CASE("run_process: output of exactly the limit is accepted") {
     in_scheduler([] {
         CHECK(run_process({"printf", "12345"}, {}, {.output_bytes_max = 5}).output == "12345");
         CHECK(error_of([] {
@@ -135,7 +135,7 @@ TEST_CASE("run_process: a stop kills the process") {
     });
 }
 
-TEST_CASE("run_process: many at once") {
+TEST_CASE("run_process: many can run concurrently") {
     in_scheduler([] {
         const auto results = coir::map_concurrent(std::vector<int>(50, 7), coir::limit{10}, [](int number) {
             return run_process({"cat"}, std::to_string(number)).output;
@@ -144,7 +144,7 @@ TEST_CASE("run_process: many at once") {
     });
 }
 
-TEST_CASE("run_process: a program that is not there is an error") {
+TEST_CASE("run_process: a missing program is an error") {
     in_scheduler([] {
         CHECK(error_of([] { static_cast<void>(run_process({"coir-no-such-program"})); }) ==
               std::errc::no_such_file_or_directory);

@@ -29,7 +29,7 @@ disposition disposition_of(int signal) {
 
 }  // namespace
 
-TEST_CASE("signal_set: a fiber waits for a signal and is told its number") {
+TEST_CASE("signal_set: a fiber waits for a signal and gets its number") {
     in_scheduler([] {
         signal_set signals{SIGUSR1, SIGUSR2};
         auto waiting = coir::spawn([&] { return signals.wait(); });
@@ -40,7 +40,8 @@ TEST_CASE("signal_set: a fiber waits for a signal and is told its number") {
     });
 }
 
-TEST_CASE("signal_set: what comes before the wait is kept, once, and given in the order of numbers") {
+TEST_CASE(
+    "signal_set: signals that arrive before the wait are kept, once each, and returned in the order of their numbers") {
     in_scheduler([] {
         signal_set signals{SIGUSR2, SIGUSR1};
         ::raise(SIGUSR2);
@@ -52,7 +53,7 @@ TEST_CASE("signal_set: what comes before the wait is kept, once, and given in th
     });
 }
 
-TEST_CASE("signal_set: a wait gives up at its deadline, or when the fiber is to stop, and loses no signal") {
+TEST_CASE("signal_set: a wait ends at its deadline or with a stop, and loses no signal") {
     in_scheduler([] {
         signal_set signals{SIGUSR1};
         CHECK_THROWS_AS(signals.wait(1ms), coir::timed_out);
@@ -65,7 +66,7 @@ TEST_CASE("signal_set: a wait gives up at its deadline, or when the fiber is to 
     });
 }
 
-TEST_CASE("signal_set: of several fibers that wait each signal is told to one, the first") {
+TEST_CASE("signal_set: of several waiting fibers, each signal goes to the first one") {
     in_scheduler([] {
         signal_set signals{SIGUSR1, SIGUSR2};
         auto first = coir::spawn([&] { return signals.wait(); });
@@ -79,7 +80,7 @@ TEST_CASE("signal_set: of several fibers that wait each signal is told to one, t
     });
 }
 
-TEST_CASE("signal_set: several sets are all told") {
+TEST_CASE("signal_set: several sets all get the signal") {
     in_scheduler([] {
         signal_set both{SIGUSR1, SIGUSR2};
         signal_set one{SIGUSR1};
@@ -92,7 +93,7 @@ TEST_CASE("signal_set: several sets are all told") {
     });
 }
 
-TEST_CASE("signal_set: the last one of a signal puts back the disposition that the first one found") {
+TEST_CASE("signal_set: the last set of a signal restores the original disposition") {
     ::signal(SIGUSR1, SIG_IGN);
     std::optional<signal_set> first{std::in_place, std::initializer_list<int>{SIGUSR1}};
     std::optional<signal_set> second{std::in_place, std::initializer_list<int>{SIGUSR1, SIGUSR1}};
@@ -104,7 +105,7 @@ TEST_CASE("signal_set: the last one of a signal puts back the disposition that t
     ::signal(SIGUSR1, SIG_DFL);
 }
 
-TEST_CASE("signal_set: a handler that somebody else put up meanwhile is left alone") {
+TEST_CASE("signal_set: a handler that the program installed meanwhile is not replaced") {
     {
         const signal_set signals{SIGUSR1};
         ::signal(SIGUSR1, SIG_IGN);
@@ -113,7 +114,7 @@ TEST_CASE("signal_set: a handler that somebody else put up meanwhile is left alo
     ::signal(SIGUSR1, SIG_DFL);
 }
 
-TEST_CASE("signal_set: a signal that cannot be awaited is refused, and the others stay as they were") {
+TEST_CASE("signal_set: a signal that cannot be handled is refused, and the dispositions of the others do not change") {
     const auto before = disposition_of(SIGUSR1);
     for (const int signal : {SIGKILL, SIGSTOP, SIGSEGV, 0, -1, 65, 32}) {
         CAPTURE(signal);
@@ -128,7 +129,7 @@ TEST_CASE("signal_set: a signal that cannot be awaited is refused, and the other
     }
 }
 
-TEST_CASE("signal_set: a fiber that waits for a signal is no deadlock, a set that nobody waits on does not hide one") {
+TEST_CASE("signal_set: waiting for a signal is not a deadlock, and a set without a waiter does not hide one") {
     const signal_set known_from_now{SIGUSR1};
     std::thread later{[waiting = ::pthread_self()] {
         std::this_thread::sleep_for(20ms);
@@ -147,7 +148,7 @@ TEST_CASE("signal_set: a fiber that waits for a signal is no deadlock, a set tha
                     coir::deadlock);
 }
 
-TEST_CASE("signal_set: may be made before run, and outlive it") {
+TEST_CASE("signal_set: may be constructed before run, and outlive it") {
     signal_set signals{SIGUSR1};
     ::raise(SIGUSR1);
     in_scheduler([&] { CHECK(signals.wait() == SIGUSR1); });
@@ -156,7 +157,7 @@ TEST_CASE("signal_set: may be made before run, and outlive it") {
     CHECK_THROWS_AS(signals.wait(), coir::not_in_fiber);
 }
 
-TEST_CASE("signal_set: schedulers of several threads are all told, whichever thread the signal comes to") {
+TEST_CASE("signal_set: the sets of schedulers in several threads all get the signal, whichever thread receives it") {
     constexpr int threads = 3;
     std::atomic<int> waiting{0};
     std::atomic<int> told{0};
@@ -171,14 +172,14 @@ TEST_CASE("signal_set: schedulers of several threads are all told, whichever thr
         });
     }
     while (waiting < threads) std::this_thread::yield();
-    // This thread holds a set as well, so that the last to end puts nothing back too early.
+    // This thread also holds a set, so that the last set to end does not restore the disposition too early.
     const signal_set here{SIGUSR1};
     ::kill(::getpid(), SIGUSR1);
     for (auto& each : schedulers) each.join();
     CHECK(told == threads);
 }
 
-TEST_CASE("signal_set: sets may come and go while signals arrive") {
+TEST_CASE("signal_set: sets may be created and destroyed while signals arrive") {
     const signal_set always{SIGUSR1};
     std::atomic<bool> over{false};
     std::thread sender{[&] {
@@ -196,7 +197,7 @@ TEST_CASE("signal_set: sets may come and go while signals arrive") {
     sender.join();
 }
 
-TEST_CASE("signal_set: of another scheduler it is refused") {
+TEST_CASE("signal_set: a set of another scheduler is refused") {
     in_scheduler([] {
         signal_set signals{SIGUSR1};
         CHECK_THROWS_AS(signals.wait(1ms), coir::timed_out);

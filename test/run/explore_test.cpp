@@ -26,7 +26,7 @@ using coir::this_fiber::yield;
 
 namespace {
 
-/// COIR_SEED for as long as it lives.
+/// Sets COIR_SEED during its lifetime.
 class seed_in_environment {
 public:
     explicit seed_in_environment(const std::string& value) { ::setenv("COIR_SEED", value.c_str(), 1); }
@@ -35,7 +35,8 @@ public:
     seed_in_environment& operator=(const seed_in_environment&) = delete;
 };
 
-/// What a search for `test` to fail logs, and how often it ran; empty when nothing is found.
+/// The result of an exploration: the logged seed, the message of the failure, and the number of runs. The texts are
+/// empty if no failure was found.
 struct search {
     std::string seed;
     std::string what;
@@ -60,7 +61,7 @@ search look_for_failure(std::size_t runs, const std::function<void()>& test) {
     return done;
 }
 
-/// Two deposits, of which one is lost when the other comes between its look and its write.
+/// Two deposits; one is lost if the other happens between its read and its write.
 void lose_a_deposit() {
     int balance = 0;
     const auto deposit = [&] {
@@ -72,7 +73,7 @@ void lose_a_deposit() {
     auto first = coir::spawn(deposit);
     first.join();
     coir::gather(deposit, [&] {
-        sleep_for(1ms);  // after the other one, or before: both at the same time
+        sleep_for(1ms);  // before or after the other one: both wake at the same time
         if (balance == 10)
             deposit();
         else
@@ -81,7 +82,7 @@ void lose_a_deposit() {
     if (balance != 30) throw std::runtime_error{"balance " + std::to_string(balance)};
 }
 
-/// Goes wrong only when the victim, between two neighbouring suspensions, sits still for all thirty of the other's.
+/// Fails only if the victim does not run between two of its suspensions while the other fiber makes all thirty steps.
 void need_a_fiber_to_be_late() {
     int steps = 0;
     bool late = false;
@@ -120,7 +121,7 @@ std::vector<int> order_of(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("seed: the same one gives the same order, others give others") {
+TEST_CASE("seed: the same seed gives the same order, different seeds give different orders") {
     std::set<std::vector<int>> orders;
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
         const std::vector<int> order = order_of(seed);
@@ -130,14 +131,14 @@ TEST_CASE("seed: the same one gives the same order, others give others") {
     CHECK(orders.size() > 40);
 }
 
-TEST_CASE("seed: without one, first come is first served") {
+TEST_CASE("seed: without a seed, fibers run first come, first served") {
     std::vector<int> order;
     coir::run(
         [&] { coir::gather([&] { order.push_back(0); }, [&] { order.push_back(1); }, [&] { order.push_back(2); }); });
     CHECK(order == std::vector{0, 1, 2});
 }
 
-TEST_CASE("seed: timers of one time fire in different orders, those of different times in theirs") {
+TEST_CASE("seed: timers of the same time fire in different orders, others in the order of their times") {
     std::set<std::vector<int>> orders;
     for (std::uint64_t seed = 0; seed < 40; ++seed) {
         std::vector<int> order;
@@ -157,7 +158,7 @@ TEST_CASE("seed: timers of one time fire in different orders, those of different
     CHECK(orders.size() == 6);
 }
 
-TEST_CASE("seed: a fiber that waits for another by yielding does not keep it from running") {
+TEST_CASE("seed: a fiber that polls for another with yield does not starve it") {
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         CAPTURE(seed);
         bool done = false;
@@ -175,7 +176,7 @@ TEST_CASE("seed: a fiber that waits for another by yielding does not keep it fro
     }
 }
 
-TEST_CASE("seed: two fibers that wake each other do not keep a third from running") {
+TEST_CASE("seed: two fibers that wake each other do not starve a third") {
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         CAPTURE(seed);
         coir::run({.seed = seed}, [&] {
@@ -198,7 +199,7 @@ TEST_CASE("seed: two fibers that wake each other do not keep a third from runnin
     }
 }
 
-TEST_CASE("seed: a point of time that is long past is no other timer's time") {
+TEST_CASE("seed: a time in the distant past is not treated as simultaneous with another timer") {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
         CAPTURE(seed);
         coir::run({.clock = coir::clock_mode::virtual_time, .seed = seed}, [] {
@@ -216,7 +217,7 @@ TEST_CASE("seed: a point of time that is long past is no other timer's time") {
     }
 }
 
-TEST_CASE("explore: a lost update is found within 1,000 orders, and its seed finds it again at once") {
+TEST_CASE("explore: a lost update is found within 1,000 orders, and its seed reproduces it at once") {
     const search found = look_for_failure(1'000, lose_a_deposit);
     REQUIRE_FALSE(found.seed.empty());
     const seed_in_environment again{found.seed};
@@ -226,15 +227,15 @@ TEST_CASE("explore: a lost update is found within 1,000 orders, and its seed fin
     CHECK(replayed.seed == found.seed);
 }
 
-TEST_CASE("explore: what needs a fiber to be late for thirty steps is found within 1,000 orders") {
-    // By drawing at each suspension it would take 2^30 of them.
+TEST_CASE("explore: a bug that needs a fiber to be late by thirty steps is found within 1,000 orders") {
+    // Random choices at each suspension would need 2^30 runs.
     const search found = look_for_failure(1'000, need_a_fiber_to_be_late);
     CHECK(found.what == "overtaken");
     const seed_in_environment again{found.seed};
     CHECK(look_for_failure(1, need_a_fiber_to_be_late).what == "overtaken");
 }
 
-TEST_CASE("explore: a deadlock that only some orders reach is found") {
+TEST_CASE("explore: a deadlock that occurs only in some orders is found") {
     const search found = look_for_failure(1'000, [] {
         coir::mutex first;
         coir::mutex second;
@@ -261,7 +262,7 @@ TEST_CASE("explore: a deadlock that only some orders reach is found") {
     CHECK(found.what.find("deadlock") != std::string::npos);
 }
 
-TEST_CASE("explore: a test that holds runs as often as it is told") {
+TEST_CASE("explore: a correct test runs as often as requested") {
     const search none = look_for_failure(200, [] {
         coir::channel<int> numbers{1};
         auto reader = coir::spawn([&] { return numbers.recv().value(); });
@@ -272,7 +273,7 @@ TEST_CASE("explore: a test that holds runs as often as it is told") {
     CHECK(none.seed.empty());
 }
 
-TEST_CASE("explore: what a detached fiber throws is a failure, unless the options take care of it") {
+TEST_CASE("explore: an exception of a detached fiber is a failure, unless the options handle it") {
     const auto fails_alone = [] {
         coir::spawn([] { throw std::runtime_error{"alone"}; }).detach();
         yield();
@@ -283,7 +284,7 @@ TEST_CASE("explore: what a detached fiber throws is a failure, unless the option
     CHECK(told == 3);
 }
 
-TEST_CASE("explore: time is virtual, unless the options say otherwise") {
+TEST_CASE("explore: time is virtual by default") {
     explore(1, [] {
         const auto began = coir::clock::now();
         sleep_for(1h);
@@ -294,7 +295,7 @@ TEST_CASE("explore: time is virtual, unless the options say otherwise") {
     CHECK(std::chrono::steady_clock::now() - began >= 2ms);
 }
 
-TEST_CASE("explore: COIR_SEED that is no number is refused, and named") {
+TEST_CASE("explore: a COIR_SEED that is not a number is refused, and quoted") {
     for (const char* const wrong : {"", "7a", "-1", "99999999999999999999999"}) {
         CAPTURE(wrong);
         const seed_in_environment given{wrong};

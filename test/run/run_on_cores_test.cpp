@@ -30,7 +30,7 @@
 using coir::run_on_cores;
 using namespace std::chrono_literals;
 
-TEST_CASE("run_on_cores: a scheduler on each of n threads, with its number, in fibers of 0 to n - 1") {
+TEST_CASE("run_on_cores: runs a scheduler on each of n threads, in fibers with the numbers 0 to n - 1") {
     std::mutex mutex;
     std::set<std::thread::id> threads;
     std::set<unsigned> cores;
@@ -49,7 +49,7 @@ TEST_CASE("run_on_cores: a scheduler on each of n threads, with its number, in f
     CHECK_FALSE(threads.contains(std::this_thread::get_id()));
 }
 
-TEST_CASE("run_on_cores: 0 is as many as the process may keep busy, each bound to a processor of its own") {
+TEST_CASE("run_on_cores: 0 means as many as the process may use, each bound to its own processor") {
     cpu_set_t allowed;
     REQUIRE(::sched_getaffinity(0, sizeof allowed, &allowed) == 0);
     const bool limited = coir::available_cores() < static_cast<unsigned>(CPU_COUNT(&allowed));
@@ -69,7 +69,7 @@ TEST_CASE("run_on_cores: 0 is as many as the process may keep busy, each bound t
     CHECK(std::set<int>(bound_to.begin(), bound_to.end()).size() == bound_to.size());
 }
 
-TEST_CASE("run_on_cores: what one main throws stops the others, and comes out when all have ended") {
+TEST_CASE("run_on_cores: an exception of one main stops the others, and is thrown when all have ended") {
     std::atomic<int> stopped{0};
     CHECK_THROWS_WITH_AS(run_on_cores(3,
                                       [&](unsigned core) {
@@ -85,7 +85,7 @@ TEST_CASE("run_on_cores: what one main throws stops the others, and comes out wh
     CHECK(stopped == 2);
 }
 
-TEST_CASE("run_on_cores: a signal ends all of them in order") {
+TEST_CASE("run_on_cores: a signal ends all schedulers cleanly") {
     std::atomic<int> ready{0};
     std::atomic<int> ended{0};
     run_on_cores(3, [&](unsigned) {
@@ -97,7 +97,7 @@ TEST_CASE("run_on_cores: a signal ends all of them in order") {
     CHECK(ended == 3);
 }
 
-TEST_CASE("run_on_cores: the cores hand each other values and fibers") {
+TEST_CASE("run_on_cores: the cores can exchange values and fibers") {
     coir::concurrent_channel<coir::scheduler_ref> known{1};
     coir::concurrent_channel<int> over{1};
     std::thread::id there;
@@ -116,7 +116,7 @@ TEST_CASE("run_on_cores: the cores hand each other values and fibers") {
     CHECK(ran_in == there);
 }
 
-TEST_CASE("run_on_cores: listeners of one port share its connections") {
+TEST_CASE("run_on_cores: listeners on one port share its connections") {
     constexpr int connections = 100;
     coir::concurrent_channel<coir::net::endpoint> port_taken{1};
     coir::concurrent_channel<coir::net::endpoint> both_listen{1};
@@ -155,6 +155,6 @@ TEST_CASE("run_on_cores: listeners of one port share its connections") {
     CHECK(served[0] + served[1] == connections);
 }
 
-TEST_CASE("run_on_cores: within a fiber there is a clear error") {
+TEST_CASE("run_on_cores: throws a clear error within a fiber") {
     coir::test::in_scheduler([] { CHECK_THROWS_AS(run_on_cores(1, [](unsigned) {}), std::logic_error); });
 }

@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 
 // ---- results and exceptions --------------------------------------------------------------------------------------
 
-TEST_CASE("run: gives what main returns: a value, nothing, a reference, something that only moves") {
+TEST_CASE("run: returns the result of main: a value, void, a reference, or a move-only type") {
     CHECK(coir::run([] { return 42; }) == 42);
     bool ran = false;
     coir::run([&] { ran = true; });
@@ -43,7 +43,7 @@ TEST_CASE("run: gives what main returns: a value, nothing, a reference, somethin
     CHECK(*coir::run([] { return std::make_unique<int>(7); }) == 7);
 }
 
-TEST_CASE("run: main may be anything that can be called, and is not copied") {
+TEST_CASE("run: main may be any callable, and is not copied") {
     struct callable {
         callable() = default;
         callable(const callable&) = delete;
@@ -58,7 +58,7 @@ TEST_CASE("run: main may be anything that can be called, and is not copied") {
     CHECK(called == 1);
 }
 
-TEST_CASE("run: what main throws comes out, after the other fibers have ended") {
+TEST_CASE("run: an exception of main is thrown after the other fibers have ended") {
     bool ended = false;
     CHECK_THROWS_WITH_AS(coir::run([&]() -> int {
                              coir::spawn([&] {
@@ -77,11 +77,11 @@ TEST_CASE("run: what main throws comes out, after the other fibers have ended") 
     CHECK_THROWS_AS(coir::run([] { throw 7; }), int);
 }
 
-TEST_CASE("run: a main that ends by a stop is fiber_stopped") {
+TEST_CASE("run: throws fiber_stopped if main ends with a stop") {
     CHECK_THROWS_AS(coir::run([] { throw coir::cancelled{}; }), coir::fiber_stopped);
 }
 
-TEST_CASE("run: within a fiber it throws logic_error, and the fiber goes on") {
+TEST_CASE("run: throws logic_error within a fiber, and the fiber continues") {
     const int answer = coir::run([] {
         CHECK_THROWS_AS(coir::run([] {}), std::logic_error);
         return coir::spawn([] {
@@ -93,7 +93,7 @@ TEST_CASE("run: within a fiber it throws logic_error, and the fiber goes on") {
     CHECK(answer == 1);
 }
 
-TEST_CASE("run: one after the other, each begins anew") {
+TEST_CASE("run: consecutive runs are independent") {
     for (int i = 0; i < 20; ++i) {
         CHECK(coir::run([i] {
                   CHECK(coir::this_fiber::id() == 1);
@@ -106,7 +106,7 @@ TEST_CASE("run: one after the other, each begins anew") {
     }
 }
 
-TEST_CASE("run: may be called in a handler, and while the stack unwinds") {
+TEST_CASE("run: may be called in a handler, and during stack unwinding") {
     struct runs_when_destroyed {
         ~runs_when_destroyed() {
             result = coir::run([] {
@@ -126,9 +126,9 @@ TEST_CASE("run: may be called in a handler, and while the stack unwinds") {
     CHECK(result == 1);
 }
 
-// ---- what is left behind -----------------------------------------------------------------------------------------
+// ---- the end of run -----------------------------------------------------------------------------------------------
 
-TEST_CASE("run: fibers left alive are stopped and waited for, in whatever state they are") {
+TEST_CASE("run: remaining fibers are stopped and waited for, in any state") {
     std::string ended;
     coir::run([&] {
         const auto leave = [&](char name, auto body) {
@@ -147,13 +147,13 @@ TEST_CASE("run: fibers left alive are stopped and waited for, in whatever state 
             for (;;) coir::this_fiber::yield();
         });
         coir::this_fiber::yield();
-        leave('d', [] { coir::this_fiber::yield(); });  // spawned, and never run
+        leave('d', [] { coir::this_fiber::yield(); });  // spawned, but has not run
     });
     CHECK(ended.size() == 4);
     CHECK(std::set<char>{ended.begin(), ended.end()} == std::set{'a', 'b', 'c', 'd'});
 }
 
-TEST_CASE("run: stop callbacks run at its end may do what any code may that does not suspend") {
+TEST_CASE("run: stop callbacks at its end may do anything except suspend") {
     static coir::fiber_local<std::string> local{std::string(1000, 'x')};
     std::size_t length = 0;
     bool spawned_began = false;
@@ -172,7 +172,7 @@ TEST_CASE("run: stop callbacks run at its end may do what any code may that does
     CHECK(spawned_began);
 }
 
-TEST_CASE("run: what is spawned while draining is born stopped, and waited for") {
+TEST_CASE("run: a fiber spawned during the drain starts stopped, and is waited for") {
     std::string did;
     coir::run([&] {
         coir::spawn([&] {
@@ -197,7 +197,7 @@ TEST_CASE("run: what is spawned while draining is born stopped, and waited for")
     CHECK(did == "began stopped cancelled");
 }
 
-TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in the log every second") {
+TEST_CASE("run: a fiber that stops slowly is waited for, and is named in the log every second") {
     const coir::test::captured_log log;
     bool ended = false;
     coir::run([&] {
@@ -205,7 +205,7 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
             const auto end = std::chrono::steady_clock::now() + 2500ms;
             while (std::chrono::steady_clock::now() < end) {
                 struct waits_unwinding {
-                    // Held back while an exception is in flight: this wait is not cut short.
+                    // Shielded while an exception is in flight: this wait is not interrupted.
                     ~waits_unwinding() { coir::this_fiber::sleep_until(until); }
                     std::chrono::steady_clock::time_point until;
                 };
@@ -224,11 +224,11 @@ TEST_CASE("run: a fiber that takes its time to stop is waited for, and named in 
     CHECK(log.count("\"stubborn\": parked on sleep, stop requested") >= 1);
 }
 
-TEST_CASE("run: descriptors, threads and mappings are as before") {
+TEST_CASE("run: the numbers of descriptors, threads and mappings do not change") {
     const auto count = [](const char* of) {
         return std::distance(std::filesystem::directory_iterator{of}, std::filesystem::directory_iterator{});
     };
-    coir::run([] {});  // what is made once is made here
+    coir::run([] {});  // creates everything that is created only once
     const auto descriptors = count("/proc/self/fd");
     const auto threads = count("/proc/self/task");
     for (int i = 0; i < 10; ++i) {
@@ -244,7 +244,7 @@ TEST_CASE("run: descriptors, threads and mappings are as before") {
 
 // ---- threads -----------------------------------------------------------------------------------------------------
 
-TEST_CASE("run: many threads run their own schedulers at once") {
+TEST_CASE("run: many threads may run their own schedulers concurrently") {
     std::atomic<int> sum{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 8; ++t) {
@@ -310,7 +310,7 @@ TEST_CASE("run: fibers have the stack size of the options") {
 
 namespace {
 
-/// Counts what another allocator does.
+/// Counts the stacks of another allocator.
 template <class Allocator> struct counting {
     boost::context::stack_context allocate() {
         ++*allocated;
@@ -327,8 +327,8 @@ template <class Allocator> struct counting {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("run: the stacks may come from any of Boost's allocators", Allocator,
-                   boost::context::fixedsize_stack, boost::context::protected_fixedsize_stack) {
+TEST_CASE_TEMPLATE("run: the stacks may come from any allocator of Boost", Allocator, boost::context::fixedsize_stack,
+                   boost::context::protected_fixedsize_stack) {
     const counting<Allocator> allocator{Allocator{128 << 10}};
     coir::run_options options;
     options.stack_allocator = allocator;
@@ -343,7 +343,7 @@ TEST_CASE_TEMPLATE("run: the stacks may come from any of Boost's allocators", Al
         }
         int total = 0;
         for (auto& each : fibers) total += each.get();
-        // Who asks for a size of its own gets it from coir.
+        // Fibers with their own stack size get the stack from coir.
         total += coir::spawn({.stack_size = 512 << 10}, [] {
                      return coir::this_fiber::stack_remaining() > 256 << 10 ? 1000 : 0;
                  }).get();
@@ -355,7 +355,7 @@ TEST_CASE_TEMPLATE("run: the stacks may come from any of Boost's allocators", Al
     CHECK(*allocator.deallocated == *allocator.allocated);
 }
 
-TEST_CASE("run: ended fibers' stacks from an allocator are used again") {
+TEST_CASE("run: stacks from an allocator are reused") {
     const counting<boost::context::fixedsize_stack> allocator;
     coir::run_options options;
     options.stack_allocator = allocator;
@@ -395,7 +395,7 @@ void write_to_broken_pipe() {
 
 }  // namespace
 
-TEST_CASE("run: a broken pipe is an error and no signal, and the thread's mask is as before") {
+TEST_CASE("run: a broken pipe is an error and raises no SIGPIPE, and the thread's mask does not change") {
     REQUIRE_FALSE(sigpipe_is_blocked());
     coir::run([] {
         CHECK(sigpipe_is_blocked());
@@ -406,7 +406,7 @@ TEST_CASE("run: a broken pipe is an error and no signal, and the thread's mask i
     CHECK_FALSE(sigpipe_is_pending());
 }
 
-TEST_CASE("run: a SIGPIPE that the program kept blocked and pending stays so") {
+TEST_CASE("run: a SIGPIPE that the program had blocked and pending stays pending") {
     sigset_t sigpipe, before;
     ::sigemptyset(&sigpipe);
     ::sigaddset(&sigpipe, SIGPIPE);
@@ -422,8 +422,8 @@ TEST_CASE("run: a SIGPIPE that the program kept blocked and pending stays so") {
 
 // ---- limits ------------------------------------------------------------------------------------------------------
 
-// Not with a sanitizer, which needs descriptors of its own.
-TEST_CASE("run: no descriptor left for a scheduler is a system_error that says for what" *
+// Skipped with sanitizers, which need descriptors of their own.
+TEST_CASE("run: without a descriptor for a scheduler, the system_error says what it was needed for" *
           doctest::skip(coir::test::sanitized)) {
     const auto how = coir::test::in_child([] {
         while (::dup(0) >= 0) {
@@ -434,7 +434,7 @@ TEST_CASE("run: no descriptor left for a scheduler is a system_error that says f
     CHECK(how.says("for a scheduler"));
 }
 
-TEST_CASE("run: as many fibers as the tests may have are parked at once, and end") {
+TEST_CASE("run: the maximum number of fibers for tests can be parked at the same time, and end") {
     const std::size_t ended = coir::run([] {
         std::size_t count = 0;
         std::vector<coir::fiber<void>> fibers;

@@ -28,8 +28,9 @@
 #include <utility>
 #include <vector>
 
-// Schedulers that begin and end, and threads without one, do to each other whatever threads can. COIR_STORM=10000000
-// has so many operations, in storms of 40,000 or more, instead of those that a test has time for.
+// Schedulers that start and end, and threads without a scheduler, use all operations between threads on each other.
+// COIR_STORM=10000000 sets the number of operations, in storms of at least 40,000, instead of the default of a quick
+// test.
 
 namespace {
 
@@ -59,7 +60,7 @@ public:
 private:
     static constexpr std::size_t schedulers = 3;
 
-    /// One scheduler after the other, each for some hundreds of operations.
+    /// Runs one scheduler after the other, each for some hundreds of operations.
     void reign(std::size_t place) {
         coir::detail::random_numbers random{seed_ * 31 + place};
         while (more()) {
@@ -114,7 +115,7 @@ private:
     }
 
     void post(const coir::scheduler_ref& to) {
-        // No more than so many on their way: memory alone bounds them.
+        // Limits the number of pending posts; otherwise only memory would limit it.
         if (taken_.load() > ran_.load() + 1000) return;
         to.post([this] { ran_.fetch_add(1); });
         taken_.fetch_add(1);
@@ -194,9 +195,9 @@ private:
 
 }  // namespace
 
-TEST_CASE("threads: in a storm of posts, spawns, stops and ends nothing is lost, and nobody waits in vain") {
+TEST_CASE("threads: in a storm of posts, spawns, stops and ends nothing is lost, and no wait hangs") {
     for (long seed = 1; seed <= storms(); ++seed) {
-        ::alarm(coir::test::seconds_until_hung);  // each is as bounded as a test case
+        ::alarm(coir::test::seconds_until_hung);  // each storm has the time limit of a test case
         storm{static_cast<std::uint64_t>(seed)}.run();
     }
 }

@@ -59,7 +59,7 @@ TEST_CASE("virtual time: stands still while fibers run") {
     });
 }
 
-TEST_CASE("virtual time: begins with the real one, and the real one is back when run has ended") {
+TEST_CASE("virtual time: starts at the real time, and the clock is real again after run") {
     const auto before = now();
     in_virtual_time([&] {
         CHECK(now() >= before);
@@ -70,7 +70,7 @@ TEST_CASE("virtual time: begins with the real one, and the real one is back when
     CHECK_FALSE(is_ahead_of_real_time());
 }
 
-TEST_CASE("virtual time: sleepers wake in the order of their times, each at its own") {
+TEST_CASE("virtual time: sleepers wake in the order of their deadlines, each exactly at its own") {
     in_virtual_time([] {
         const auto began = now();
         std::vector<std::chrono::nanoseconds> woken;
@@ -85,7 +85,7 @@ TEST_CASE("virtual time: sleepers wake in the order of their times, each at its 
     });
 }
 
-TEST_CASE("virtual time: a crowd of sleepers wakes at the exact times") {
+TEST_CASE("virtual time: many sleepers wake at the exact times") {
     in_virtual_time([] {
         const auto began = now();
         int wrong = 0;
@@ -101,7 +101,7 @@ TEST_CASE("virtual time: a crowd of sleepers wakes at the exact times") {
     });
 }
 
-TEST_CASE("virtual time: deadlines of every make go by it") {
+TEST_CASE("virtual time: all kinds of deadlines use it") {
     in_virtual_time([] {
         coir::counting_semaphore<> none{0};
         const auto began = now();
@@ -116,7 +116,7 @@ TEST_CASE("virtual time: deadlines of every make go by it") {
     });
 }
 
-TEST_CASE("virtual time: a point of steady_clock is as far as it is from steady_clock's now") {
+TEST_CASE("virtual time: a time point of steady_clock keeps its distance from steady_clock's now") {
     in_virtual_time([] {
         const auto began = now();
         const auto real = std::chrono::steady_clock::now();
@@ -131,7 +131,7 @@ TEST_CASE("virtual time: a point of steady_clock is as far as it is from steady_
     });
 }
 
-TEST_CASE("virtual time: std's own conditions wait by it") {
+TEST_CASE("virtual time: condition variables of std use it") {
     in_virtual_time([] {
         coir::mutex turns;
         coir::condition_variable changed;
@@ -148,7 +148,7 @@ TEST_CASE("virtual time: does not jump while a thread works for a fiber") {
         auto alarm = coir::spawn([] { sleep_for(1h); });
         const auto began = now();
         auto work = coir::spawn([&] { coir::offload([&] { may_end.wait(false); }); });
-        // Real milliseconds pass here, in which a jump would have happened.
+        // Real milliseconds pass here, in which an incorrect jump would happen.
         for (int i = 0; i < 5; ++i) sleep_for(1ms);
         CHECK_FALSE(alarm.done());
         may_end = true;
@@ -160,7 +160,7 @@ TEST_CASE("virtual time: does not jump while a thread works for a fiber") {
     });
 }
 
-TEST_CASE("virtual time: goes at the pace of the real one while a descriptor is waited for") {
+TEST_CASE("virtual time: advances like real time while a fiber waits for a descriptor") {
     in_virtual_time([] {
         std::array<int, 2> ends{};
         REQUIRE(::pipe(ends.data()) == 0);
@@ -178,12 +178,12 @@ TEST_CASE("virtual time: goes at the pace of the real one while a descriptor is 
     });
 }
 
-TEST_CASE("virtual time past io: both ends of a connection may be fibers, and time-outs pass at once") {
+TEST_CASE("virtual time past io: both ends of a connection may be fibers, and timeouts pass at once") {
     coir::run({.clock = clock_mode::virtual_time_past_io}, [] {
         auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
         auto server = coir::spawn([&] {
             auto peer = listener.accept();
-            sleep_for(1h);  // slow to answer
+            sleep_for(1h);  // a slow answer
             peer.write_all(std::as_bytes(std::span{"late", 4}));
         });
         auto stream = coir::net::tcp_stream::connect(listener.local_endpoint());
@@ -206,7 +206,7 @@ TEST_CASE("virtual time: a deadlock is found as in real time") {
                     coir::deadlock);
 }
 
-TEST_CASE("virtual time: each thread has its own") {
+TEST_CASE("virtual time: each thread has its own virtual time") {
     in_virtual_time([] {
         const auto began = now();
         sleep_for(1h);

@@ -1,5 +1,5 @@
-// What peers do to a server that mean it no good, or are broken: the sample http_server answers with a status or ends
-// the connection, keeps its memory, and goes on.
+// Hostile or broken peers of the sample http_server: it answers with an error status or closes the connection, its
+// memory stays bounded, and it continues.
 #include <coir/coir.hpp>
 
 #include "net/loopback.hpp"
@@ -17,10 +17,10 @@ using coir::net::tcp_stream;
 
 namespace {
 
-/// The sample as a process of its own.
+/// The sample as a separate process.
 class server {
 public:
-    /// With no more than so many descriptors, where that is said.
+    /// With a limit of descriptors, if given.
     explicit server(int descriptors_max = 0)
         : process_{coir::process::spawn(
               command(descriptors_max),
@@ -33,7 +33,7 @@ public:
 
     [[nodiscard]] tcp_stream connect() const { return tcp_stream::connect(at_, 10s); }
 
-    /// KiB, the most that it ever had.
+    /// The peak resident memory in KiB.
     [[nodiscard]] long memory() const {
         std::ifstream status{"/proc/" + std::to_string(process_.id()) + "/status"};
         for (std::string line; std::getline(status, line);) {
@@ -42,7 +42,7 @@ public:
         return 0;
     }
 
-    /// Asks it to end, which it does when all are answered. What it has said.
+    /// Asks it to end, and waits until all requests are answered. Returns its output.
     std::string end() {
         process_.terminate();
         CHECK(process_.wait(20s).success());
@@ -68,7 +68,7 @@ private:
 
 const std::string request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
 
-/// The status of the answer to this; 0 where the connection ends without one.
+/// The status of the answer to `sent`; 0 if the connection ends without an answer.
 int status_of(const server& asked, const std::string& sent, bool ends = false) {
     auto stream = asked.connect();
     stream.write_all(sent, 10s);
@@ -86,7 +86,7 @@ bool serves(const server& asked) { return status_of(asked, request) == 200; }
 
 }  // namespace
 
-TEST_CASE("http_server: what is no HTTP is told so, or ended; the next one is served") {
+TEST_CASE("http_server: malformed requests get an error or are disconnected, and the next client is served") {
     in_scheduler([] {
         server own;
         const auto with = [](const std::string& headers, const std::string& body = "") {
@@ -120,14 +120,14 @@ TEST_CASE("http_server: what is no HTTP is told so, or ended; the next one is se
     });
 }
 
-TEST_CASE("http_server: a client that has ended its half is answered all the same") {
+TEST_CASE("http_server: a client that has shut down its sending half still gets its answer") {
     in_scheduler([] {
         server own;
         CHECK(status_of(own, request, true) == 200);
     });
 }
 
-TEST_CASE("http_server: hundreds of clients that reset in the middle, wherever that is, leave nothing behind") {
+TEST_CASE("http_server: hundreds of clients that reset at any point leave nothing behind") {
     in_scheduler([] {
         server own;
         for (int round = 0; round < 3; ++round) {
@@ -137,7 +137,7 @@ TEST_CASE("http_server: hundreds of clients that reset in the middle, wherever t
                 stream.set_reset_on_close(true);
             }
         }
-        std::vector<tcp_stream> halves;  // and others that say no more, and do not end
+        std::vector<tcp_stream> halves;  // others that send no more, and stay open
         for (int i = 0; i < 200; ++i) {
             halves.push_back(own.connect());
             halves.back().write_all(request.substr(0, 10));
@@ -148,7 +148,7 @@ TEST_CASE("http_server: hundreds of clients that reset in the middle, wherever t
     });
 }
 
-TEST_CASE("http_server: a client that sends requests for ever and reads no answer is bounded, and others are served") {
+TEST_CASE("http_server: a client that sends requests endlessly and reads no answer is limited, and others are served") {
     in_scheduler([] {
         server own;
         CHECK(serves(own));
@@ -160,7 +160,7 @@ TEST_CASE("http_server: a client that sends requests for ever and reads no answe
             greedy.push_back(own.connect());
             std::error_code ec;
             while (!ec) greedy.back().write_all(std::as_bytes(std::span{ahead}), 200ms, ec);
-            CHECK(ec == std::errc::timed_out);  // nobody takes it any more
+            CHECK(ec == std::errc::timed_out);  // the server reads no more
         }
         for (int i = 0; i < 20; ++i) CHECK(serves(own));
         CHECK(own.memory() - before < 20'000);
@@ -169,11 +169,11 @@ TEST_CASE("http_server: a client that sends requests for ever and reads no answe
     });
 }
 
-TEST_CASE("http_server: without descriptors new clients wait, that is said once, and all are served in the end") {
+TEST_CASE("http_server: without descriptors new clients wait, this is logged once, and finally all are served") {
     in_scheduler([] {
         server own{40};
         std::vector<tcp_stream> held;
-        for (int i = 0; i < 60; ++i) held.push_back(own.connect());  // by the system, accepted or not
+        for (int i = 0; i < 60; ++i) held.push_back(own.connect());  // connected by the kernel, accepted or not
         for (int i = 0; i < 10; ++i) {
             held[static_cast<std::size_t>(i)].write_all(request);
             CHECK_FALSE(read_text(held[static_cast<std::size_t>(i)], 10s).empty());

@@ -1,5 +1,5 @@
-// Uses each layer once, and says for each part whether it worked: `PART: right`, `PART: wrong`, or `PART: refused:
-// MESSAGE`. Ends with 1 when a part was wrong.
+// Uses each layer once, and prints for each part whether it worked: `PART: right`, `PART: wrong`, or `PART: refused:
+// MESSAGE`. Exits with 1 if a part was wrong.
 #include <coir/coir.hpp>
 
 #include <array>
@@ -24,7 +24,7 @@ void require(bool holds, const char* what) {
     if (!holds) throw std::logic_error{what};
 }
 
-/// What was refused, the log has said.
+/// Reports a refusal whose reason is in the log.
 [[noreturn]] void refuse(const char* what) {
     throw std::system_error{std::make_error_code(std::errc::operation_not_permitted), what};
 }
@@ -42,7 +42,7 @@ void part(const char* name, const std::function<void()>& body) {
     std::printf("%s: %s\n", name, verdict.c_str());
 }
 
-/// Sends a word by one end and expects it back, in upper case, from a fiber at the other.
+/// Sends a word at one end and expects it back, in upper case, from a fiber at the other end.
 void converse(coir::net::stream& here, coir::net::stream& there) {
     auto answers = coir::spawn([&] {
         std::array<char, 16> word{};
@@ -141,7 +141,7 @@ void workers() {
     if (code != 0) refuse("a worker did not start");
 }
 
-/// A call that blocks is found by `engine`; where the watchdog's thread is refused, the log says so.
+/// A blocking call must be found by `engine`; if the watchdog thread is refused, the log must say so.
 void detection(coir::blocking_engine engine) {
     std::atomic<int> found{0};
     bool is_on = false;
@@ -169,7 +169,7 @@ void in_fiber(const char* name, const std::function<void()>& body) {
 int main(int, char** arguments) {
     std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
     const std::filesystem::path folder = arguments[1];
-    part("prefork", workers);  // first: it forks, and this process has one thread as yet
+    part("prefork", workers);  // first, since it forks: this process has only one thread yet
     in_fiber("time", timers);
     in_fiber("pipe", pipes);
     in_fiber("tcp", tcp);

@@ -1,4 +1,5 @@
-// What a container's filter does to the library: every layer is used once under each, by the program every_layer.
+// The library under the seccomp filters of containers: under each filter, the program every_layer uses every layer
+// once.
 #include "support/death.hpp"
 #include "support/seccomp.hpp"
 #include "support/temporary_folder.hpp"
@@ -21,7 +22,7 @@ using coir::test::ending;
 
 namespace {
 
-/// The program, in a process that `filter` was called in.
+/// Runs the program in a process in which `filter` was called.
 ending every_layer(const std::function<void()>& filter) {
     const coir::test::temporary_folder folder;
     return coir::test::in_child([&] {
@@ -31,7 +32,7 @@ ending every_layer(const std::function<void()>& filter) {
     });
 }
 
-/// The lines of parts that were refused.
+/// The output lines of refused parts.
 std::string refusals(const ending& of) {
     std::string found;
     std::istringstream lines{of.output};
@@ -48,7 +49,7 @@ void check_that_all_works(const ending& program) {
     CHECK(refusals(program) == "");
 }
 
-/// Threads and processes cannot be had by the C library; what needs none works, and the rest says why it does not.
+/// Checks that parts which need no thread or process work, and that the others say why they do not.
 void check_that_threads_alone_are_refused(const ending& program) {
     INFO(program.output);
     CHECK_FALSE(program.died());
@@ -58,7 +59,7 @@ void check_that_threads_alone_are_refused(const ending& program) {
         CHECK(program.says(std::string{name} + ": right"));
     }
     const std::string refused = refusals(program);
-    if (refused.empty()) return;  // this C library does without clone3
+    if (refused.empty()) return;  // this C library does not need clone3
     CHECK(program.says("blocking detection is off: cannot start the watchdog thread"));
     std::istringstream lines{refused};
     for (std::string line; std::getline(lines, line);) {
@@ -74,8 +75,8 @@ struct call {
     long first = -1;
 };
 
-/// That the library or the C library makes for it, and that Linux 4.0 had not, or that filters refuse. Of prctl and
-/// waitid what is new in them.
+/// System calls that coir or the C library make for it, and that are missing in Linux 4.0 or refused by filters. For
+/// prctl and waitid, only their newer operations.
 constexpr call newer_calls[] = {
     {"epoll_pwait2", SYS_epoll_pwait2},
     {"pidfd_open", SYS_pidfd_open},
@@ -123,21 +124,21 @@ TEST_CASE("seccomp: without a filter, every layer works") {
     check_that_all_works(every_layer([] {}));
 }
 
-TEST_CASE("seccomp: every layer works where any one of the newer system calls is answered with ENOSYS") {
+TEST_CASE("seccomp: every layer works if any one of the newer system calls fails with ENOSYS") {
     check_each_without(ENOSYS);
     check_that_all_works(
         every_layer([] { coir::test::filter_system_call(SYS_clone3, -1, SECCOMP_RET_ERRNO | ENOSYS); }));
 }
 
-TEST_CASE("seccomp: every layer works where any one of the newer system calls is answered with EPERM") {
+TEST_CASE("seccomp: every layer works if any one of the newer system calls fails with EPERM") {
     check_each_without(EPERM);
 }
 
-TEST_CASE("seccomp: every layer works where any one of the newer system calls is answered with EINVAL") {
+TEST_CASE("seccomp: every layer works if any one of the newer system calls fails with EINVAL") {
     check_each_without(EINVAL);
 }
 
-TEST_CASE("seccomp: where clone3 is answered with EPERM or EINVAL, what needs a thread or a process says so") {
+TEST_CASE("seccomp: if clone3 fails with EPERM or EINVAL, operations that need a thread or a process report it") {
     for (const unsigned error : {EPERM, EINVAL}) {
         CAPTURE(error);
         check_that_threads_alone_are_refused(
@@ -149,12 +150,12 @@ TEST_CASE("seccomp: every layer works under Docker's default profile") {
     const unsigned newest = *std::ranges::max_element(docker_current);
     check_that_all_works(every_layer([&] {
         coir::test::allow_system_calls(docker_current, newest, EPERM, ENOSYS);
-        // Of several filters that answer, the last one counts.
+        // If several filters return an error, the last installed one counts.
         coir::test::filter_system_call(SYS_clone3, -1, SECCOMP_RET_ERRNO | ENOSYS);
     }));
 }
 
-TEST_CASE("seccomp: under Docker's default profile of 2020, what needs a thread or a process says so") {
+TEST_CASE("seccomp: under Docker's default profile of 2020, operations that need a thread or a process report it") {
     check_that_threads_alone_are_refused(
         every_layer([] { coir::test::allow_system_calls(docker_2020, 0, EPERM, EPERM); }));
 }

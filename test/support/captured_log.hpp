@@ -5,8 +5,8 @@
 
 namespace coir::test {
 
-/// While it lives, what the library logs comes here instead of to standard error: "[level] text", a newline after each.
-/// The threads of the library may log meanwhile.
+/// During its lifetime, it collects the library's log messages instead of standard error: "[level] text", each followed
+/// by a newline. Threads of the library may log concurrently.
 class captured_log {
 public:
     captured_log();
@@ -16,7 +16,7 @@ public:
 
     [[nodiscard]] std::string text() const;
 
-    /// How often `part` stands in it.
+    /// How often `part` occurs in the log.
     [[nodiscard]] int count(const std::string& part) const;
 
 private:

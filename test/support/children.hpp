@@ -8,23 +8,23 @@
 
 namespace coir::test {
 
-/// A shell that runs this script.
+/// Starts a shell that runs this script.
 process shell(const std::string& script, process_options options = {});
 
-/// One that runs until it is killed. `before` is what its shell does first; then it has begun.
+/// Starts a process that runs until it is killed. Its shell runs `before` first, and this function waits for that.
 process endless(const std::string& before = "");
 
-/// What comes until the stream ends; up to the end of the line.
+/// Reads to the end of the stream; read_line reads to the end of the line.
 std::string read_all(io::reader& from);
 std::string read_line(io::reader& from);
 
-/// Whether there is such a process, be it a zombie.
+/// Whether the process exists, possibly as a zombie.
 bool is_there(pid_t process);
 
-/// Whether this process has children, be they zombies.
+/// Whether this process has children, including zombies.
 bool has_children();
 
-/// How many descriptors this process has open.
+/// The number of open descriptors of this process.
 std::size_t open_descriptors();
 
 }  // namespace coir::test

@@ -15,7 +15,7 @@ namespace {
 bool leaks_are_forgotten = false;
 }
 
-/// Asked by LeakSanitizer before it looks (sanitizer/lsan_interface.h).
+/// Called by LeakSanitizer before its check (sanitizer/lsan_interface.h).
 extern "C" int __lsan_is_turned_off() { return leaks_are_forgotten ? 1 : 0; }
 
 namespace coir::test {
@@ -29,7 +29,7 @@ constexpr unsigned seconds_max = 30;
     ::dup2(output, STDERR_FILENO);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    ::alarm(seconds_max);  // see main.cpp: prints where its fibers stand
+    ::alarm(seconds_max);  // see main.cpp: prints the state of its fibers
     int code = 0;
     try {
         body();
@@ -49,8 +49,8 @@ constexpr unsigned seconds_max = 30;
 void forget_leaks() noexcept { leaks_are_forgotten = true; }
 
 ending in_child(const std::function<void()>& body) {
-    std::fflush(nullptr);  // or the child writes it again
-    // ThreadSanitizer ends the child of a process with several threads when it makes one of its own.
+    std::fflush(nullptr);  // otherwise the child would write it again
+    // ThreadSanitizer aborts the child of a multi-threaded process when it creates a thread.
     detail::thread_pool::of_process().end();
     int ends[2];
     if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};

@@ -4,7 +4,7 @@
 
 namespace coir::test {
 
-/// The code of the `std::system_error` that `body` throws, as the standard's condition; none when it throws none.
+/// The code of the `std::system_error` that `body` throws, as a standard condition; no error if it throws none.
 template <class F> std::errc error_of(F&& body) {
     try {
         body();

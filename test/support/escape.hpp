@@ -2,7 +2,7 @@
 
 namespace coir::test {
 
-/// Lets an object's address out of the compiler's sight: an array stays whole, of which only a few elements are used.
+/// Hides an object's address from the compiler, so that it does not shrink or remove an array that is only partly used.
 inline void escape(volatile void* address) { asm volatile("" : : "r"(address) : "memory"); }
 
 }  // namespace coir::test

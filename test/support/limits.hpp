@@ -18,29 +18,29 @@ inline constexpr bool thread_sanitized = false;
 #endif
 inline constexpr bool sanitized = address_sanitized || thread_sanitized;
 
-/// ThreadSanitizer hands a signal on only where it knows the thread to wait, and read(2) is not among those calls; it
-/// then has all signals blocked, which a longjmp(3) out of the handler leaves so.
+/// ThreadSanitizer delivers a signal only in calls that it knows to block, and read(2) is not one of them. It then has
+/// all signals blocked, and a longjmp(3) out of the handler does not restore the mask.
 inline constexpr bool defers_signals = thread_sanitized;
 
-/// So a hog has no stack there, and none is found in a function.
+/// Without the signal, reports of hogs have no stack, and name no function.
 inline constexpr bool hogs_have_stacks = !defers_signals;
 
-/// Nor does its runtime leave it to the C++ library's to wait for what another thread initialises: it waits itself, and
-/// its own system calls are not looked at.
+/// TSan's runtime also replaces the C++ library's wait for an initialisation by another thread with a wait of its own,
+/// and its system calls are not examined.
 inline constexpr bool waits_for_initialisers = defers_signals;
 
-/// AddressSanitizer marks the frames of a function on the stack, and takes the marks away where a longjmp(3) leaves
-/// frames: but out of a handler with a stack of its own, only on the stack that the thread began with, not on a
-/// fiber's.
+/// AddressSanitizer marks the frames of functions on the stack, and removes the marks when a longjmp(3) leaves the
+/// frames. For a longjmp out of a handler on an alternate stack, it does so only on the thread's original stack, not on
+/// a fiber's.
 inline constexpr bool marks_fibers_stacks = address_sanitized;
 
-/// How many fibers a test may have parked at once: g++ 12's ThreadSanitizer dies at 8,128 of them.
+/// The maximum number of parked fibers in a test: the ThreadSanitizer of g++ 12 crashes at 8,128.
 inline constexpr std::size_t many_fibers = sanitized ? 3'500 : 20'000;
 
-/// How many random operations a primitive and a model of it are put through, for each seed.
+/// The number of random operations, per seed, on a primitive and its model.
 inline constexpr int model_steps = sanitized ? 3'000 : 30'000;
 
-/// How long a test case may take.
+/// The time limit of a test case.
 inline constexpr unsigned seconds_until_hung = sanitized ? 200 : 60;
 
 }  // namespace coir::test

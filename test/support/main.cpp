@@ -1,9 +1,10 @@
-// The main of every test binary. A test case that hangs prints where each fiber stands, and ends the binary.
+// The main function of every test binary. If a test case hangs, it prints the state of each fiber, and ends the
+// process.
 #include "core/scheduler.hpp"
 #include "support/limits.hpp"
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
-#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // doctest would put up an alternate signal stack of its own
+#define DOCTEST_CONFIG_NO_POSIX_SIGNALS  // doctest would install its own alternate signal stack
 #include <doctest/doctest.h>
 
 #include <csignal>
@@ -13,7 +14,7 @@
 
 namespace {
 
-/// Nothing here is safe in a signal's handler; but the process has hung and ends with it, and this tells why.
+/// Not async-signal-safe, but the process hangs anyway and ends here; the output shows why.
 void tell_and_abort(int) {
     std::cerr << "\nthis test case hangs";
     if (const auto* scheduler = coir::detail::scheduler::current()) {

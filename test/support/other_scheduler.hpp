@@ -9,7 +9,7 @@
 
 namespace coir::test {
 
-/// A thread that runs a scheduler, until `end` (its destructor at latest).
+/// A thread that runs a scheduler until `end`, or until the destructor.
 class other_scheduler {
 public:
     explicit other_scheduler(const run_options& options = {})
@@ -20,7 +20,7 @@ public:
     other_scheduler(const other_scheduler&) = delete;
     other_scheduler& operator=(const other_scheduler&) = delete;
 
-    /// Its first fiber ends. Returns when its `run` has.
+    /// Ends its first fiber, and returns when `run` has returned.
     void end() {
         if (!thread_.joinable()) return;
         ref.post([this] { over_->set(); });
@@ -39,7 +39,7 @@ private:
         over.wait();
     }
 
-    event* over_ = nullptr;  // in the thread itself
+    event* over_ = nullptr;  // used in that thread only
     std::promise<scheduler_ref> known_;
     std::thread thread_;
 };

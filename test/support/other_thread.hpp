@@ -7,7 +7,7 @@
 
 namespace coir::test {
 
-/// A thread that is joined at the end of its scope. In a fiber that blocks all others, on purpose.
+/// A thread that the destructor joins. In a fiber, this deliberately blocks all other fibers.
 class other_thread {
 public:
     template <class F> explicit other_thread(F&& body) : thread_{std::forward<F>(body)} {}

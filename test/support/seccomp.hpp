@@ -4,12 +4,13 @@
 
 namespace coir::test {
 
-/// Has the kernel answer `action` (SECCOMP_RET_ERRNO | EPERM and its like) to a system call, where its first argument
-/// is `first` if that is not negative: for the calling thread and all that it starts, for good.
+/// Makes the kernel return `action` (such as SECCOMP_RET_ERRNO | EPERM) for a system call; if `first` is not negative,
+/// only if the first argument equals it. Permanent, for the calling thread and all threads and processes that it
+/// starts.
 void filter_system_call(unsigned number, long first, unsigned action);
 
-/// Lets these system calls through alone. Of the others, those with a number up to `newest` are answered with `error`,
-/// those above it with `error_of_newer`: as container runtimes do with calls that their profile does not know.
+/// Permits only these system calls. Others get `error` if their number is at most `newest`, and `error_of_newer` above
+/// it, as container runtimes do for calls that are newer than their profile.
 void allow_system_calls(std::span<const unsigned> allowed, unsigned newest, unsigned error, unsigned error_of_newer);
 
 }  // namespace coir::test

@@ -7,7 +7,7 @@
 
 namespace coir::test {
 
-/// A folder of its own, which goes with it.
+/// A temporary folder; the destructor removes it.
 class temporary_folder {
 public:
     temporary_folder() {

@@ -13,7 +13,7 @@ inline std::string as_text(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// What one read of a stream brings.
+/// The result of one read of a stream.
 template <class Stream> std::string read_text(Stream& from, deadline until = never) {
     std::array<std::byte, 4096> place;
     return as_text(std::span{place}.first(from.read_some(place, until)));

@@ -22,7 +22,7 @@ void waiting_fibers::arrive(bool is_served) {
             newcomer.actual = fate::stopped;
         }
     });
-    this_fiber::yield();  // it gets to its wait
+    this_fiber::yield();  // now it waits
     if (is_served)
         newcomer.expected = fate::woken;
     else

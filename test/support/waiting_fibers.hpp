@@ -15,9 +15,10 @@
 
 namespace coir::test {
 
-/// Fibers that come to one queue and go, as a seed has it: woken, timed out or stopped, several of these in one tick as
-/// well. Beside them a small model that says what must become of each: first come, first served, and the first of
-/// several that end a wait wins. In virtual time, where a sleep gives everyone the time to get where they go.
+/// Fibers that wait on one queue and leave it in a random order determined by a seed: woken, timed out or stopped,
+/// sometimes several of these in one tick. A small model predicts the result for each fiber: first come, first served,
+/// and the first event that ends a wait wins. Runs in virtual time, where a sleep lets all other fibers run until they
+/// wait.
 class waiting_fibers {
 public:
     enum class fate { waiting, woken, timed_out, stopped };
@@ -28,19 +29,19 @@ public:
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     std::size_t below(std::size_t count) noexcept { return random_.below(count); }
 
-    /// One more fiber, with a time limit or none; `is_served` says that it need not wait.
+    /// Adds a fiber, with or without a time limit; `is_served` says that it need not wait.
     void arrive(bool is_served);
 
-    /// The model's turn: the first one is woken. False when none waits.
+    /// In the model, wakes the first waiter. Returns false if none waits.
     bool first_is_woken();
 
-    /// Asks anyone to stop, whether it still waits or has been woken in this tick.
+    /// Stops any fiber, whether it still waits or was woken in this tick.
     void stop_anyone();
 
-    /// Lets time pass and all fibers run; then each of them must have met its fate. False where one has not.
+    /// Lets time pass and all fibers run, and checks each fiber's result. Returns false if one differs from the model.
     [[nodiscard]] bool settle();
 
-    /// Stops those that are left.
+    /// Stops the remaining fibers.
     [[nodiscard]] bool end();
 
 private:
@@ -56,7 +57,7 @@ private:
     detail::random_numbers random_;
     wait wait_;
     std::vector<std::unique_ptr<member>> members_;
-    std::deque<member*> waiting_;  // as the model has them
+    std::deque<member*> waiting_;  // as in the model
 };
 
 }  // namespace coir::test

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Arrives and waits in a fiber of its own, and says that it went on.
+/// Spawns a fiber that arrives and waits; its result is true when the wait has returned.
 auto passing(coir::barrier<>& barrier) {
     return coir::spawn([&] {
         barrier.arrive_and_wait();
@@ -29,7 +29,7 @@ auto passing(coir::barrier<>& barrier) {
 
 }  // namespace
 
-TEST_CASE("barrier: nobody goes on before all have arrived, phase after phase") {
+TEST_CASE("barrier: no fiber continues before all have arrived, in every phase") {
     in_scheduler([] {
         constexpr int fibers = 3;
         constexpr int phases = 5;
@@ -51,7 +51,7 @@ TEST_CASE("barrier: nobody goes on before all have arrived, phase after phase") 
     });
 }
 
-TEST_CASE("barrier: those who wait go on in the order they came, behind the last to arrive") {
+TEST_CASE("barrier: waiting fibers continue in the order of arrival, after the last one to arrive") {
     in_scheduler([] {
         coir::barrier barrier{3};
         std::string order;
@@ -71,7 +71,7 @@ TEST_CASE("barrier: those who wait go on in the order they came, behind the last
     });
 }
 
-TEST_CASE("barrier: the last to arrive calls the completion function, once a phase, before anyone goes on") {
+TEST_CASE("barrier: the last one to arrive calls the completion function once per phase, before any fiber continues") {
     in_scheduler([] {
         std::string log;
         coir::barrier barrier{2, [&]() noexcept { log += '!'; }};
@@ -90,7 +90,8 @@ TEST_CASE("barrier: the last to arrive calls the completion function, once a pha
     });
 }
 
-TEST_CASE("barrier: arrive does not wait; wait with its token does, and returns at once when the phase is over") {
+TEST_CASE(
+    "barrier: arrive does not wait, but wait with its token does, and returns at once after the end of the phase") {
     in_scheduler([] {
         coir::barrier barrier{3};
         auto token = barrier.arrive(2);
@@ -105,7 +106,7 @@ TEST_CASE("barrier: arrive does not wait; wait with its token does, and returns 
     });
 }
 
-TEST_CASE("barrier: arrive_and_drop arrives, and the next phase expects one less") {
+TEST_CASE("barrier: arrive_and_drop arrives, and reduces the expected count of the next phase") {
     in_scheduler([] {
         coir::barrier<> barrier{3};
         auto a = passing(barrier);
@@ -118,11 +119,11 @@ TEST_CASE("barrier: arrive_and_drop arrives, and the next phase expects one less
         barrier.arrive_and_wait();
         CHECK(c.get());
         barrier.arrive_and_drop();
-        barrier.arrive_and_drop();  // the last one of all
+        barrier.arrive_and_drop();  // the last participant
     });
 }
 
-TEST_CASE("barrier: who gives up in time takes its arrival back, and may come again") {
+TEST_CASE("barrier: a wait that times out takes its arrival back, and the fiber may arrive again") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         for (int i = 0; i < 3; ++i) CHECK_THROWS_AS(barrier.arrive_and_wait(1ms), coir::timed_out);
@@ -135,7 +136,7 @@ TEST_CASE("barrier: who gives up in time takes its arrival back, and may come ag
     });
 }
 
-TEST_CASE("barrier: a fiber that is stopped takes its arrival back, and the others wait for another one") {
+TEST_CASE("barrier: a stopped fiber takes its arrival back, and the others wait for another one") {
     in_scheduler([] {
         coir::barrier<> barrier{3};
         auto stopped = passing(barrier);
@@ -152,7 +153,7 @@ TEST_CASE("barrier: a fiber that is stopped takes its arrival back, and the othe
     });
 }
 
-TEST_CASE("barrier: a fiber that is stopped and drops out lets the others go on") {
+TEST_CASE("barrier: a stopped fiber that drops out lets the others continue") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         auto stopped = coir::spawn([&] {
@@ -163,15 +164,15 @@ TEST_CASE("barrier: a fiber that is stopped and drops out lets the others go on"
             for (;;) barrier.arrive_and_wait();
         });
         barrier.arrive_and_wait();
-        coir::this_fiber::yield();  // it waits in the second phase
+        coir::this_fiber::yield();  // now it waits in the second phase
         stopped.request_stop();
         barrier.arrive_and_wait();
-        barrier.arrive_and_wait();  // alone
+        barrier.arrive_and_wait();  // the only participant
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
     });
 }
 
-TEST_CASE("barrier: an arrival with a token stands when its wait gives up, and the token is good for another") {
+TEST_CASE("barrier: an arrival with a token remains valid if its wait gives up, and the token can be used again") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         auto token = barrier.arrive();
@@ -182,7 +183,7 @@ TEST_CASE("barrier: an arrival with a token stands when its wait gives up, and t
     });
 }
 
-TEST_CASE("barrier: stopped, and the phase ended before it runs, a fiber goes on and finds the stop at its next wait") {
+TEST_CASE("barrier: stopped, then the phase ends before it runs: the wait returns, and the next one throws") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         auto stopped = coir::spawn([&] {
@@ -197,7 +198,7 @@ TEST_CASE("barrier: stopped, and the phase ended before it runs, a fiber goes on
     });
 }
 
-TEST_CASE("barrier: the phase ended and then stopped in the same round, a fiber goes on") {
+TEST_CASE("barrier: the phase ends, then stopped in the same round: the wait returns") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         auto passed = passing(barrier);
@@ -208,7 +209,8 @@ TEST_CASE("barrier: the phase ended and then stopped in the same round, a fiber 
     });
 }
 
-TEST_CASE("barrier: timed out, and the phase ended in the same round, a fiber goes on and touches it no more") {
+TEST_CASE(
+    "barrier: timed out, then the phase ends in the same round: the wait returns, and no longer accesses the barrier") {
     in_scheduler([] {
         auto barrier = std::make_unique<coir::barrier<>>(2);
         const coir::deadline at = 2ms;
@@ -216,7 +218,7 @@ TEST_CASE("barrier: timed out, and the phase ended in the same round, a fiber go
             barrier->arrive_and_wait(at);
             return true;
         });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(waiting.done());
         barrier->arrive_and_wait();
         barrier.reset();
@@ -224,7 +226,8 @@ TEST_CASE("barrier: timed out, and the phase ended in the same round, a fiber go
     });
 }
 
-TEST_CASE("barrier: waiting is a cancellation point that arrives only if it waits; being the last is none") {
+TEST_CASE(
+    "barrier: a call that waits is a cancellation point and then has not arrived, but the last arrival is not one") {
     in_scheduler([] {
         coir::barrier<> barrier{2};
         auto stopped = coir::spawn([&] {
@@ -241,7 +244,7 @@ TEST_CASE("barrier: waiting is a cancellation point that arrives only if it wait
     });
 }
 
-TEST_CASE("barrier: outside its scheduler it throws, and nobody has arrived") {
+TEST_CASE("barrier: outside its scheduler a call throws, and does not arrive") {
     coir::barrier<> barrier{2};
     CHECK_THROWS_AS(barrier.arrive_and_wait(), coir::not_in_fiber);
     CHECK_THROWS_AS((void)barrier.arrive(), coir::wrong_scheduler);
@@ -261,7 +264,7 @@ TEST_CASE("barrier: outside its scheduler it throws, and nobody has arrived") {
     });
 }
 
-TEST_CASE("barrier: more arrivals than are missing, or fewer expected than none, abort with a message") {
+TEST_CASE("barrier: too many arrivals, or a negative expected count, abort with a message") {
     const auto crowded = coir::test::in_child([] {
         in_scheduler([] {
             coir::barrier<> barrier{1};
@@ -276,7 +279,7 @@ TEST_CASE("barrier: more arrivals than are missing, or fewer expected than none,
     CHECK(begun.says("barrier: the expected count must not be negative"));
 }
 
-TEST_CASE("barrier: a completion function that suspends while others give up aborts with a message") {
+TEST_CASE("barrier: a completion function that suspends while a waiter gives up aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             coir::barrier barrier{2, []() noexcept { coir::this_fiber::sleep_for(10ms); }};
@@ -289,7 +292,7 @@ TEST_CASE("barrier: a completion function that suspends while others give up abo
     CHECK(ending.says("barrier: the completion function suspends"));
 }
 
-TEST_CASE("barrier: destroyed with a fiber waiting on it, it says so and aborts") {
+TEST_CASE("barrier: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto barrier = std::make_unique<coir::barrier<>>(2);

@@ -22,9 +22,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A channel under random operations, and a model of it that says what each of them gives. Fibers come to send and to
-/// receive, with deadlines, and are stopped; the one that drives them tries, closes, and lets time pass: the virtual
-/// clock's, a nanosecond whenever all wait.
+/// Compares a channel under random operations with a model that predicts the result of each operation. Fibers send and
+/// receive with deadlines, and are stopped. The driver makes non-blocking calls, closes the channel, and lets virtual
+/// time pass: one nanosecond whenever all fibers wait.
 class modelled_channel {
 public:
     modelled_channel(std::size_t capacity, std::uint64_t seed) : channel_{capacity}, random_{seed} {}
@@ -52,7 +52,7 @@ public:
         receivers_.clear();
     }
 
-    /// Lets all run until they wait, and compares those that are to have ended.
+    /// Runs all fibers until they wait, and checks those that should have ended.
     void settle() {
         coir::this_fiber::sleep_for(1ns);
         std::erase_if(parties_, [this](const std::unique_ptr<party>& each) {
@@ -63,7 +63,7 @@ public:
         expect(channel_.size() == values_.size());
     }
 
-    /// All has come to its end, and what is left in the channel is what is left in the model.
+    /// Checks that all fibers have ended, and that the channel contains the same values as the model.
     void finish() {
         settle();
         expect(parties_.empty());
@@ -85,17 +85,17 @@ private:
         }
         void end(ending how) { end(how, value); }
 
-        int value;  // to send, or the one received
+        int value;  // the value to send, or the received one
         coir::deadline until;
         bool has_come = false;
-        std::optional<ending> expected{};  // once the model knows it
+        std::optional<ending> expected{};  // set when the model has determined it
         int expected_value = nothing;
         coir::fiber<ending> fiber{};
     };
 
     void expect(bool claim) { as_modelled_ = as_modelled_ && claim; }
 
-    /// A fiber that does `work`, and has begun to.
+    /// Spawns a fiber that does `work`, and lets it start.
     template <class F> party& come(F work) {
         party& me = *parties_.emplace_back(std::make_unique<party>(party{++last_value_, some_deadline()}));
         me.fiber = coir::spawn([&me, work] {
@@ -111,7 +111,7 @@ private:
                 return ending::stopped;
             }
         });
-        while (!me.has_come) coir::this_fiber::yield();  // others that run then do no more with the channel
+        while (!me.has_come) coir::this_fiber::yield();  // other fibers that run meanwhile do not use the channel
         return me;
     }
 
@@ -173,7 +173,7 @@ private:
         return true;
     }
 
-    /// The first value, and that of the first who waits to send moves up.
+    /// Takes the first value; the value of the first waiting sender takes its slot.
     std::optional<int> take_first() {
         if (!senders_.empty()) {
             values_.push_back(senders_.front()->value);
@@ -191,7 +191,7 @@ private:
     bool as_modelled_ = true;
     int last_value_ = 0;
     std::vector<std::unique_ptr<party>> parties_;
-    // The model: values in the channel, and who waits.
+    // The model: the values in the channel, and the waiting fibers.
     std::deque<int> values_;
     std::deque<party*> senders_;
     std::deque<party*> receivers_;
@@ -199,7 +199,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("channel: does what a simple model does under random operations, stops and time-outs") {
+TEST_CASE("channel: behaves like a simple model under random operations, stops and timeouts") {
     constexpr int steps = 1'000;
     for (std::uint64_t seed = 1; seed <= 200; ++seed) {
         CAPTURE(seed);

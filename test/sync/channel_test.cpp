@@ -26,7 +26,7 @@ using namespace std::chrono_literals;
 static_assert(std::input_iterator<coir::channel<int>::iterator>);
 static_assert(std::sentinel_for<std::default_sentinel_t, coir::channel<int>::iterator>);
 
-TEST_CASE("channel: what is sent comes out in the order it was sent, for every capacity") {
+TEST_CASE("channel: values are received in the order of sending, with every capacity") {
     for (const std::size_t capacity : {0U, 1U, 2U, 7U, 8U, 100U}) {
         CAPTURE(capacity);
         in_scheduler([&] {
@@ -52,7 +52,7 @@ TEST_CASE("channel: with capacity 0 a sender waits until its value is taken") {
         auto sender = coir::spawn([&] { numbers.send(1); });
         for (int i = 0; i < 5; ++i) coir::this_fiber::yield();
         CHECK_FALSE(sender.done());
-        CHECK(numbers.empty());  // the value lies with its sender
+        CHECK(numbers.empty());  // the value is still with its sender
         CHECK(numbers.recv() == 1);
         sender.get();
     });
@@ -68,7 +68,7 @@ TEST_CASE("channel: a sender waits only when the channel is full") {
         coir::this_fiber::yield();
         CHECK_FALSE(third.done());
         CHECK(numbers.recv() == 1);
-        CHECK(numbers.size() == 2);  // the third has moved up
+        CHECK(numbers.size() == 2);  // the third value has moved into the buffer
         third.get();
         CHECK(numbers.recv() == 2);
         CHECK(numbers.recv() == 3);
@@ -76,7 +76,7 @@ TEST_CASE("channel: a sender waits only when the channel is full") {
     });
 }
 
-TEST_CASE("channel: receivers are served in the order they came, and senders too") {
+TEST_CASE("channel: receivers and senders are each served in the order in which they started to wait") {
     in_scheduler([] {
         coir::channel<int> numbers;
         std::vector<std::string> log;
@@ -102,7 +102,7 @@ TEST_CASE("channel: receivers are served in the order they came, and senders too
     });
 }
 
-TEST_CASE("channel: a value handed to a waiting receiver is out of reach of those who come later") {
+TEST_CASE("channel: a value handed to a waiting receiver cannot be taken by a later receiver") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         int got = 0;
@@ -115,7 +115,7 @@ TEST_CASE("channel: a value handed to a waiting receiver is out of reach of thos
     });
 }
 
-TEST_CASE("channel: values that can only be moved work, and a sent lvalue is copied") {
+TEST_CASE("channel: move-only values work, and a sent lvalue is copied") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> pointers{1};
         pointers.send(std::make_unique<int>(1));
@@ -133,7 +133,7 @@ TEST_CASE("channel: values that can only be moved work, and a sent lvalue is cop
     });
 }
 
-TEST_CASE("channel: try_send and try_recv do what needs no waiting") {
+TEST_CASE("channel: try_send and try_recv act only if they need not wait") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         CHECK_FALSE(numbers.try_recv().has_value());
@@ -154,7 +154,7 @@ TEST_CASE("channel: try_send and try_recv do what needs no waiting") {
     });
 }
 
-TEST_CASE("channel: a send that does not happen leaves the value where it was") {
+TEST_CASE("channel: a send that fails does not change the value") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> full;
         auto value = std::make_unique<int>(1);
@@ -182,7 +182,7 @@ TEST_CASE("channel: a send that does not happen leaves the value where it was") 
     });
 }
 
-TEST_CASE("channel: what is in a closed channel can be received, and then nothing") {
+TEST_CASE("channel: values in a closed channel can still be received, then recv returns nothing") {
     in_scheduler([] {
         coir::channel<int> numbers{2};
         numbers.send(1);
@@ -200,7 +200,7 @@ TEST_CASE("channel: what is in a closed channel can be received, and then nothin
     });
 }
 
-TEST_CASE("channel: close sends away all who wait") {
+TEST_CASE("channel: close ends all waits") {
     in_scheduler([] {
         coir::channel<int> empty;
         auto a = coir::spawn([&] { return empty.recv(); });
@@ -221,7 +221,7 @@ TEST_CASE("channel: close sends away all who wait") {
     });
 }
 
-TEST_CASE("channel: range-for receives until it is closed and empty") {
+TEST_CASE("channel: range-for receives until the channel is closed and empty") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> pointers{3};
         auto sender = coir::spawn([&] {
@@ -235,7 +235,7 @@ TEST_CASE("channel: range-for receives until it is closed and empty") {
     });
 }
 
-TEST_CASE("channel: recv ends with timed_out at its deadline and with cancelled by a stop") {
+TEST_CASE("channel: recv throws timed_out at its deadline, and cancelled after a stop") {
     in_scheduler([] {
         coir::channel<int> empty{1};
         CHECK_THROWS_AS(empty.recv(1ms), coir::timed_out);
@@ -245,11 +245,11 @@ TEST_CASE("channel: recv ends with timed_out at its deadline and with cancelled 
         stopped.request_stop();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
         CHECK(empty.try_send(1));
-        CHECK(empty.size() == 1);  // nobody waits any more
+        CHECK(empty.size() == 1);  // no receiver waits any more
     });
 }
 
-TEST_CASE("channel: a receiver that gave up is passed over, and the next one gets the value") {
+TEST_CASE("channel: a receiver that gave up is skipped, and the next one gets the value") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto late = coir::spawn([&] { CHECK_THROWS_AS(numbers.recv(1ms), coir::timed_out); });
@@ -262,7 +262,7 @@ TEST_CASE("channel: a receiver that gave up is passed over, and the next one get
     });
 }
 
-TEST_CASE("channel: a value that was handed over before a stop, or a deadline unseen by the hub, is received") {
+TEST_CASE("channel: a value handed over before a stop, or before the hub noticed the deadline, is received") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto stopped = coir::spawn([&] { return numbers.recv(); });
@@ -277,12 +277,12 @@ TEST_CASE("channel: a value that was handed over before a stop, or a deadline un
     });
 }
 
-TEST_CASE("channel: in the same round as their deadlines, a receiver is given nothing and a sender keeps its value") {
+TEST_CASE("channel: in the round of its deadline, a receiver gets nothing and a sender keeps its value") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> pointers;
         const coir::deadline first = 2ms;
         auto receiver = coir::spawn([&] { CHECK_THROWS_AS(pointers.recv(first), coir::timed_out); });
-        coir::this_fiber::sleep_until(first);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(first);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(pointers.try_send(std::make_unique<int>(1)));
         receiver.get();
 
@@ -298,7 +298,7 @@ TEST_CASE("channel: in the same round as their deadlines, a receiver is given no
     });
 }
 
-TEST_CASE("channel: a value that was taken before its sender was stopped is sent") {
+TEST_CASE("channel: a value taken before its sender was stopped counts as sent") {
     in_scheduler([] {
         coir::channel<int> numbers;
         bool sent = false;
@@ -314,7 +314,7 @@ TEST_CASE("channel: a value that was taken before its sender was stopped is sent
     });
 }
 
-TEST_CASE("channel: what need not wait is no cancellation point") {
+TEST_CASE("channel: a call that need not wait is not a cancellation point") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         auto stopped = coir::spawn([&] {
@@ -330,7 +330,7 @@ TEST_CASE("channel: what need not wait is no cancellation point") {
     });
 }
 
-TEST_CASE("channel: many senders and receivers lose nothing and see nothing twice") {
+TEST_CASE("channel: many senders and receivers lose and duplicate nothing") {
     for (const std::size_t capacity : {0U, 3U}) {
         CAPTURE(capacity);
         in_scheduler([&] {
@@ -357,7 +357,7 @@ TEST_CASE("channel: many senders and receivers lose nothing and see nothing twic
     }
 }
 
-TEST_CASE("channel: a boundless one takes whatever comes, and no memory before") {
+TEST_CASE("channel: unbounded capacity allocates memory only for actual values") {
     in_scheduler([] {
         coir::channel<int> numbers{std::numeric_limits<std::size_t>::max()};
         for (int i = 0; i < 10'000; ++i) numbers.send(i);
@@ -366,7 +366,7 @@ TEST_CASE("channel: a boundless one takes whatever comes, and no memory before")
     });
 }
 
-TEST_CASE("channel: what nobody received is destroyed with it") {
+TEST_CASE("channel: unreceived values are destroyed with the channel") {
     const auto value = std::make_shared<int>(1);
     in_scheduler([&] {
         coir::channel<std::shared_ptr<int>> pointers{4};
@@ -377,7 +377,7 @@ TEST_CASE("channel: what nobody received is destroyed with it") {
     CHECK(value.use_count() == 1);
 }
 
-TEST_CASE("channel: outside its scheduler it throws") {
+TEST_CASE("channel: outside its scheduler a call throws") {
     coir::channel<int> numbers{1};
     CHECK_THROWS_AS(numbers.send(1), coir::not_in_fiber);
     CHECK_THROWS_AS(numbers.recv(), coir::not_in_fiber);
@@ -396,7 +396,7 @@ TEST_CASE("channel: outside its scheduler it throws") {
     });
 }
 
-TEST_CASE("channel: destroyed with a fiber waiting on it, it says so and aborts") {
+TEST_CASE("channel: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto numbers = std::make_unique<coir::channel<int>>();

@@ -23,13 +23,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What every test here needs: a mutex and its condition.
+/// A mutex and its condition variable, used by all tests.
 struct monitor {
     coir::mutex mutex;
     coir::condition_variable changed;
 };
 
-/// Waits in a fiber of its own, says how that ended, and checks that the lock is held afterwards.
+/// Spawns a fiber that waits, records how the wait ended, and checks that the lock is held afterwards.
 auto waiting(monitor& on, std::string& log, char name) {
     return coir::spawn([&, name] {
         std::unique_lock lock{on.mutex};
@@ -41,7 +41,7 @@ auto waiting(monitor& on, std::string& log, char name) {
 
 }  // namespace
 
-TEST_CASE("condition_variable: notify_one wakes the one who has waited longest") {
+TEST_CASE("condition_variable: notify_one wakes the fiber that has waited longest") {
     in_scheduler([] {
         monitor on;
         std::string log;
@@ -57,7 +57,7 @@ TEST_CASE("condition_variable: notify_one wakes the one who has waited longest")
     });
 }
 
-TEST_CASE("condition_variable: notify_all wakes all who wait, in the order they came") {
+TEST_CASE("condition_variable: notify_all wakes all waiters, in the order in which they started to wait") {
     in_scheduler([] {
         monitor on;
         std::string log;
@@ -71,7 +71,7 @@ TEST_CASE("condition_variable: notify_all wakes all who wait, in the order they 
     });
 }
 
-TEST_CASE("condition_variable: a notification that nobody waits for is forgotten") {
+TEST_CASE("condition_variable: a notification without waiters has no effect") {
     in_scheduler([] {
         monitor on;
         on.changed.notify_one();
@@ -81,7 +81,7 @@ TEST_CASE("condition_variable: a notification that nobody waits for is forgotten
     });
 }
 
-TEST_CASE("condition_variable: the mutex is free while a fiber waits, and held when the wait returns") {
+TEST_CASE("condition_variable: the mutex is unlocked during the wait, and locked when the wait returns") {
     in_scheduler([] {
         monitor on;
         std::string log;
@@ -90,14 +90,14 @@ TEST_CASE("condition_variable: the mutex is free while a fiber waits, and held w
         on.mutex.lock();
         on.changed.notify_one();
         coir::this_fiber::yield();
-        CHECK(log.empty());  // woken, and waiting for the mutex
+        CHECK(log.empty());  // woken, and now waits for the mutex
         on.mutex.unlock();
         a.get();
         CHECK(log == "a");
     });
 }
 
-TEST_CASE("condition_variable: with a predicate, a wait goes on until it holds") {
+TEST_CASE("condition_variable: with a predicate, a wait continues until it holds") {
     in_scheduler([] {
         monitor on;
         int stock = 0;
@@ -116,7 +116,7 @@ TEST_CASE("condition_variable: with a predicate, a wait goes on until it holds")
     });
 }
 
-TEST_CASE("condition_variable: a predicate that holds at once needs no wait, and is no cancellation point") {
+TEST_CASE("condition_variable: a predicate that already holds needs no wait, and is not a cancellation point") {
     in_scheduler([] {
         monitor on;
         auto stopped = coir::spawn([&] {
@@ -130,7 +130,7 @@ TEST_CASE("condition_variable: a predicate that holds at once needs no wait, and
     });
 }
 
-TEST_CASE("condition_variable: wait_for and wait_until say whether they were notified or the time was up") {
+TEST_CASE("condition_variable: wait_for and wait_until report whether they were notified or timed out") {
     in_scheduler([] {
         monitor on;
         std::unique_lock lock{on.mutex};
@@ -148,7 +148,7 @@ TEST_CASE("condition_variable: wait_for and wait_until say whether they were not
     });
 }
 
-TEST_CASE("condition_variable: wait with a deadline throws timed_out, with the mutex held") {
+TEST_CASE("condition_variable: wait with a deadline throws timed_out, and holds the mutex") {
     in_scheduler([] {
         monitor on;
         std::unique_lock lock{on.mutex};
@@ -161,7 +161,7 @@ TEST_CASE("condition_variable: wait with a deadline throws timed_out, with the m
     });
 }
 
-TEST_CASE("condition_variable: a stopped wait takes the mutex first, shielded, and then throws") {
+TEST_CASE("condition_variable: a stopped wait first locks the mutex, shielded, and then throws") {
     in_scheduler([] {
         monitor on;
         bool held_in_handler = false;
@@ -178,7 +178,7 @@ TEST_CASE("condition_variable: a stopped wait takes the mutex first, shielded, a
         on.mutex.lock();
         waiter.request_stop();
         for (int i = 0; i < 5; ++i) coir::this_fiber::yield();
-        CHECK_FALSE(waiter.done());  // waits for the mutex, whatever it was told
+        CHECK_FALSE(waiter.done());  // waits for the mutex in spite of the stop
         on.mutex.unlock();
         CHECK_THROWS_AS(waiter.get(), coir::fiber_stopped);
         CHECK(held_in_handler);
@@ -187,7 +187,7 @@ TEST_CASE("condition_variable: a stopped wait takes the mutex first, shielded, a
     });
 }
 
-TEST_CASE("condition_variable: an expiring scope around a wait leaves it with the mutex held") {
+TEST_CASE("condition_variable: a scope that expires during a wait leaves the mutex locked") {
     in_scheduler([] {
         monitor on;
         std::unique_lock lock{on.mutex};
@@ -214,7 +214,7 @@ TEST_CASE("condition_variable: a notification is not lost to a waiter that gave 
     });
 }
 
-TEST_CASE("condition_variable: a waiter that was notified before it was stopped returns") {
+TEST_CASE("condition_variable: the wait of a fiber notified before it was stopped returns") {
     in_scheduler([] {
         monitor on;
         std::string log;
@@ -227,7 +227,7 @@ TEST_CASE("condition_variable: a waiter that was notified before it was stopped 
     });
 }
 
-TEST_CASE("condition_variable: a lock that holds nothing throws operation_not_permitted") {
+TEST_CASE("condition_variable: an unlocked lock throws operation_not_permitted") {
     in_scheduler([] {
         monitor on;
         std::unique_lock lock{on.mutex, std::defer_lock};
@@ -241,7 +241,7 @@ TEST_CASE("condition_variable: a lock that holds nothing throws operation_not_pe
     });
 }
 
-TEST_CASE("condition_variable: it waits with any lock, gives that back meanwhile and holds it afterwards") {
+TEST_CASE("condition_variable: works with any lock: unlocks it during the wait, and locks it afterwards") {
     in_scheduler([] {
         coir::condition_variable changed;
         const auto waits_with = [&](auto& lock, auto take_meanwhile) {
@@ -269,7 +269,7 @@ TEST_CASE("condition_variable: it waits with any lock, gives that back meanwhile
     });
 }
 
-TEST_CASE("condition_variable: a stopped wait takes a shared lock again, shielded, behind the writer who has it") {
+TEST_CASE("condition_variable: a stopped wait locks a shared lock again, shielded, after the writer that holds it") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         coir::condition_variable changed;
@@ -290,7 +290,7 @@ TEST_CASE("condition_variable: a stopped wait takes a shared lock again, shielde
     });
 }
 
-TEST_CASE("condition_variable: notified from a thread without its scheduler, it throws wrong_scheduler") {
+TEST_CASE("condition_variable: notifying from a thread without its scheduler throws wrong_scheduler") {
     in_scheduler([] {
         monitor on;
         on.changed.notify_one();
@@ -301,7 +301,7 @@ TEST_CASE("condition_variable: notified from a thread without its scheduler, it 
     });
 }
 
-TEST_CASE("condition_variable: destroyed with a fiber waiting on it, it says so and aborts") {
+TEST_CASE("condition_variable: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             coir::mutex mutex;

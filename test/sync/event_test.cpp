@@ -14,7 +14,7 @@
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("event: set lets go all who wait, in the order they came, and all who come") {
+TEST_CASE("event: set wakes all waiters, in the order in which they started to wait, and later waits return at once") {
     in_scheduler([] {
         coir::event happened;
         std::string order;
@@ -37,7 +37,7 @@ TEST_CASE("event: set lets go all who wait, in the order they came, and all who 
     });
 }
 
-TEST_CASE("event: after reset fibers wait again; those let go before are not called back") {
+TEST_CASE("event: after reset fibers wait again, but those already woken continue") {
     in_scheduler([] {
         coir::event happened;
         auto before = coir::spawn([&] { happened.wait(); });
@@ -55,7 +55,7 @@ TEST_CASE("event: after reset fibers wait again; those let go before are not cal
     });
 }
 
-TEST_CASE("event: setting and resetting twice is as good as once") {
+TEST_CASE("event: setting or resetting twice has no additional effect") {
     in_scheduler([] {
         coir::event happened;
         happened.reset();
@@ -68,7 +68,7 @@ TEST_CASE("event: setting and resetting twice is as good as once") {
     });
 }
 
-TEST_CASE("event: a wait ends with timed_out at its deadline and with cancelled by a stop") {
+TEST_CASE("event: a wait throws timed_out at its deadline, and cancelled after a stop") {
     in_scheduler([] {
         coir::event never_set;
         CHECK_THROWS_AS(never_set.wait(1ms), coir::timed_out);
@@ -80,7 +80,7 @@ TEST_CASE("event: a wait ends with timed_out at its deadline and with cancelled 
     });
 }
 
-TEST_CASE("event: a wait that was over before the stop returns") {
+TEST_CASE("event: a wait that ended before the stop returns") {
     in_scheduler([] {
         coir::event happened;
         bool returned = false;
@@ -96,7 +96,7 @@ TEST_CASE("event: a wait that was over before the stop returns") {
     });
 }
 
-TEST_CASE("event: outside its scheduler it throws") {
+TEST_CASE("event: outside its scheduler a call throws") {
     coir::event happened;
     CHECK_THROWS_AS(happened.wait(), coir::not_in_fiber);
     CHECK_THROWS_AS(happened.set(), coir::wrong_scheduler);
@@ -112,7 +112,7 @@ TEST_CASE("event: outside its scheduler it throws") {
     });
 }
 
-TEST_CASE("event: destroyed with a fiber waiting for it, it says so and aborts") {
+TEST_CASE("event: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto happened = std::make_unique<coir::event>();

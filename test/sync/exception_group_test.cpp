@@ -21,23 +21,23 @@ std::string message_of(const std::exception_ptr& failure) {
 
 }  // namespace
 
-TEST_CASE("exception_group: what() names the count and every message") {
+TEST_CASE("exception_group: what() contains the count and every message") {
     CHECK(coir::exception_group{{failure("a"), failure("b"), failure("c")}}.what() ==
           std::string{"3 fibers failed: a; b; c"});
 }
 
-TEST_CASE("exception_group: what() says of a failure that is not a std::exception that it is none") {
+TEST_CASE("exception_group: what() mentions an exception that is not a std::exception") {
     CHECK(coir::exception_group{{std::make_exception_ptr(7), failure("b")}}.what() ==
           std::string{"2 fibers failed: an exception that is not a std::exception; b"});
 }
 
-TEST_CASE("exception_group: what() has the messages of a group within a group in parentheses") {
+TEST_CASE("exception_group: what() shows the messages of a nested group in parentheses") {
     const auto inner = std::make_exception_ptr(coir::exception_group{{failure("b"), failure("c")}});
     CHECK(coir::exception_group{{failure("a"), inner}}.what() ==
           std::string{"2 fibers failed: a; (2 fibers failed: b; c)"});
 }
 
-TEST_CASE("exception_group: failures() are in the order in which they were given, also in a copy") {
+TEST_CASE("exception_group: failures() keeps the given order, also in a copy") {
     static_assert(std::is_nothrow_copy_constructible_v<coir::exception_group>);
     static_assert(std::is_nothrow_copy_assignable_v<coir::exception_group>);
     const coir::exception_group group{{failure("a"), failure("b")}};

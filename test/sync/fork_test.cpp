@@ -1,4 +1,4 @@
-// What fibers of another process held and waited for, from which this one was forked.
+// Synchronisation objects that fibers of the parent process held or waited for, in a forked process.
 #include <coir/coir.hpp>
 
 #include "support/death.hpp"
@@ -19,14 +19,14 @@ using coir::test::in_child;
 
 namespace {
 
-/// Without the watchdog's thread: ThreadSanitizer lets the child of a process with several start none.
+/// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
 
 void expect(bool holds, const char* what) {
     if (!holds) throw std::runtime_error{what};
 }
 
-/// Has `body` run in a process that is forked here, by fibers of its own.
+/// Runs `body` in fibers of a process that is forked here.
 template <class F> void check_in_fork(F body) {
     const ending child = in_child([&] { coir::run(run_without_detector, body); });
     INFO(child.output);
@@ -35,7 +35,7 @@ template <class F> void check_in_fork(F body) {
 
 }  // namespace
 
-TEST_CASE("recursive_mutex: one that a fiber of the parent holds is free in a forked process") {
+TEST_CASE("recursive_mutex: one held by a fiber of the parent is free in a forked process") {
     coir::run(run_without_detector, [] {
         coir::recursive_mutex mutex;
         const std::scoped_lock lock{mutex};
@@ -48,7 +48,7 @@ TEST_CASE("recursive_mutex: one that a fiber of the parent holds is free in a fo
     });
 }
 
-TEST_CASE("shared_mutex: what fibers of the parent hold and apply for is free in a forked process") {
+TEST_CASE("shared_mutex: locks and waits of fibers of the parent are gone in a forked process") {
     coir::run(run_without_detector, [] {
         coir::shared_mutex mutex;
         std::shared_lock share{mutex};
@@ -67,7 +67,7 @@ TEST_CASE("shared_mutex: what fibers of the parent hold and apply for is free in
     });
 }
 
-TEST_CASE("call_once: a call that a fiber of the parent makes is still to be made in a forked process") {
+TEST_CASE("call_once: a call in progress in the parent is not yet made in a forked process") {
     coir::run(run_without_detector, [] {
         coir::once_flag flag;
         int calls = 0;
@@ -82,7 +82,7 @@ TEST_CASE("call_once: a call that a fiber of the parent makes is still to be mad
     });
 }
 
-TEST_CASE("barrier: fibers of the parent have not arrived in a forked process") {
+TEST_CASE("barrier: arrivals of fibers of the parent do not count in a forked process") {
     coir::run(run_without_detector, [] {
         coir::barrier<> barrier{2};
         auto waits = coir::spawn([&] { barrier.arrive_and_wait(); });
@@ -99,13 +99,13 @@ TEST_CASE("barrier: fibers of the parent have not arrived in a forked process") 
     });
 }
 
-TEST_CASE("mutex: after the end of a run whose fiber has kept it, it is free") {
+TEST_CASE("mutex: one that a fiber still held at the end of run is free") {
     coir::mutex mutex;
     coir::run(run_without_detector, [&] { mutex.lock(); });
     coir::run(run_without_detector, [&] { CHECK(mutex.try_lock()); });
 }
 
-TEST_CASE("task_group: fibers of the parent are not in it in a forked process, which has all its places") {
+TEST_CASE("task_group: in a forked process it has no fibers of the parent, and all its slots") {
     coir::run(run_without_detector, [] {
         coir::event event;
         coir::task_group group{coir::limit{1}};
@@ -141,7 +141,7 @@ TEST_CASE("scheduler_ref: in a forked process the parent's scheduler is gone") {
     });
 }
 
-TEST_CASE("spawn_on: in a forked process a handle lets go of what runs in the parent") {
+TEST_CASE("spawn_on: in a forked process a handle drops the fiber that runs in the parent") {
     coir::run(run_without_detector, [] {
         bool stopped = false;
         auto sleeper = coir::spawn_on(coir::this_scheduler(), [&] {
@@ -160,8 +160,8 @@ TEST_CASE("spawn_on: in a forked process a handle lets go of what runs in the pa
     });
 }
 
-TEST_CASE(
-    "concurrent_channel, future: a forked process destroys its copies though threads of the parent wait on them") {
+TEST_CASE("concurrent_channel, future: a forked process destroys its copies while threads "
+          "of the parent wait on them") {
     auto channel = std::make_unique<coir::concurrent_channel<int>>(1);
     coir::promise<int> made;
     auto awaited = std::make_unique<coir::future<int>>(made.get_future());

@@ -31,7 +31,7 @@ struct square {
     std::unique_ptr<int> root;
 };
 
-/// The squares below `count`: each is made when it is asked for.
+/// The squares below `count`; each is computed when it is read.
 struct made_as_it_goes {
     struct iterator {
         using value_type = square;
@@ -55,7 +55,7 @@ struct made_as_it_goes {
 
 }  // namespace
 
-TEST_CASE("gather: results are a tuple in the order of the functions, whoever ends first") {
+TEST_CASE("gather: the results are a tuple in the order of the functions, whatever the order of completion") {
     in_scheduler([] {
         const auto results = coir::gather(
             [] {
@@ -69,7 +69,7 @@ TEST_CASE("gather: results are a tuple in the order of the functions, whoever en
     });
 }
 
-TEST_CASE("gather: all run at the same time") {
+TEST_CASE("gather: all functions run concurrently") {
     in_scheduler([] {
         coir::event go;
         const auto [waited, went] = coir::gather(
@@ -86,7 +86,7 @@ TEST_CASE("gather: all run at the same time") {
     });
 }
 
-TEST_CASE("gather: results that can only be moved, and references, come out as they are") {
+TEST_CASE("gather: move-only results and references are returned unchanged") {
     in_scheduler([] {
         int number = 1;
         auto [pointer, reference] =
@@ -96,7 +96,7 @@ TEST_CASE("gather: results that can only be moved, and references, come out as t
     });
 }
 
-TEST_CASE("gather: the functions are used where they are") {
+TEST_CASE("gather: the functions are not copied") {
     in_scheduler([] {
         struct counts {
             int calls = 0;
@@ -112,7 +112,7 @@ TEST_CASE("gather: the functions are used where they are") {
     });
 }
 
-TEST_CASE("gather: of nothing gives nothing") {
+TEST_CASE("gather: without functions it returns an empty result") {
     in_scheduler([] {
         static_assert(std::same_as<decltype(coir::gather()), std::tuple<>>);
         coir::gather();
@@ -120,7 +120,7 @@ TEST_CASE("gather: of nothing gives nothing") {
     });
 }
 
-TEST_CASE("gather: the first failure stops the others, and comes out after all have ended") {
+TEST_CASE("gather: the first failure stops the others, and is thrown after all have ended") {
     in_scheduler([] {
         bool stopped = false;
         const auto others = [&] {
@@ -136,7 +136,7 @@ TEST_CASE("gather: the first failure stops the others, and comes out after all h
     });
 }
 
-TEST_CASE("gather: a stop or an expiry stops them all, and waits for them") {
+TEST_CASE("gather: a stop or an expired scope stops all functions and waits for them") {
     in_scheduler([] {
         int ended = 0;
         const auto member = [&] {
@@ -157,13 +157,13 @@ TEST_CASE("gather: a stop or an expiry stops them all, and waits for them") {
     });
 }
 
-TEST_CASE("gather: a function that let cancelled pass leaves no result: fiber_stopped") {
+TEST_CASE("gather: a function that lets cancelled escape has no result: get throws fiber_stopped") {
     in_scheduler([] {
         CHECK_THROWS_AS(coir::gather([] { return 1; }, []() -> int { throw coir::cancelled{}; }), coir::fiber_stopped);
     });
 }
 
-TEST_CASE("gather: a range gives a vector in its order") {
+TEST_CASE("gather: a range returns a vector in its order") {
     in_scheduler([] {
         std::vector<std::function<int()>> work;
         for (int i = 0; i < 20; ++i) {
@@ -177,11 +177,11 @@ TEST_CASE("gather: a range gives a vector in its order") {
     });
 }
 
-TEST_CASE("gather: a range that makes its functions as it goes") {
+TEST_CASE("gather: a range may create its functions lazily") {
     in_scheduler([] { CHECK(coir::gather(made_as_it_goes{5}) == std::vector{0, 1, 4, 9, 16}); });
 }
 
-TEST_CASE("gather: a range of functions that return nothing gives as many std::monostate") {
+TEST_CASE("gather: a range of void functions returns a vector of std::monostate") {
     in_scheduler([] {
         int ran = 0;
         const std::vector<std::function<void()>> work(3, [&] { ++ran; });
@@ -191,7 +191,7 @@ TEST_CASE("gather: a range of functions that return nothing gives as many std::m
     });
 }
 
-TEST_CASE("gather: a range takes a deadline, and stops its fibers when it has passed") {
+TEST_CASE("gather: with a range, a deadline that passes stops all fibers") {
     in_scheduler([] {
         int stopped = 0;
         const std::vector<std::function<void()>> work(3, [&] {
@@ -211,7 +211,7 @@ TEST_CASE("gather: outside a fiber it throws not_in_fiber") {
     CHECK_THROWS_AS(coir::gather([] {}), coir::not_in_fiber);
 }
 
-TEST_CASE("gather: several failures are thrown together, also of a range") {
+TEST_CASE("gather: several failures are thrown together, also with a range") {
     in_scheduler([] {
         const auto fails = [](const char* what, auto waits) {
             return [what, waits] {
@@ -230,7 +230,7 @@ TEST_CASE("gather: several failures are thrown together, also of a range") {
     });
 }
 
-TEST_CASE("first_of: the first to finish, and the others are stopped and have ended") {
+TEST_CASE("first_of: returns the first result, after the others were stopped and have ended") {
     in_scheduler([] {
         std::string log;
         const auto slow = [&] {
@@ -254,7 +254,7 @@ TEST_CASE("first_of: the first to finish, and the others are stopped and have en
     });
 }
 
-TEST_CASE("first_of: where the types differ, a variant with an alternative for each") {
+TEST_CASE("first_of: with different result types, returns a variant with one alternative per function") {
     in_scheduler([] {
         const auto slow = [] {
             sleep_for(1h);
@@ -275,7 +275,7 @@ TEST_CASE("first_of: where the types differ, a variant with an alternative for e
     });
 }
 
-TEST_CASE("first_of: functions that return nothing, and one alone") {
+TEST_CASE("first_of: works with void functions, and with a single function") {
     in_scheduler([] {
         const auto first = coir::first_of([] { sleep_for(1h); }, [] {});
         static_assert(std::same_as<decltype(first.value), std::monostate>);
@@ -284,7 +284,7 @@ TEST_CASE("first_of: functions that return nothing, and one alone") {
     });
 }
 
-TEST_CASE("first_of: two that are ready together, the first of them wins and the other is dropped") {
+TEST_CASE("first_of: if two are ready at the same time, the first one wins and the other result is dropped") {
     in_scheduler([] {
         const auto first = coir::first_of([] { return 1; }, [] { return 2; });
         CHECK(first.index == 0);
@@ -292,7 +292,7 @@ TEST_CASE("first_of: two that are ready together, the first of them wins and the
     });
 }
 
-TEST_CASE("first_of: when the first to finish fails, that comes out, whatever the others do about it") {
+TEST_CASE("first_of: if the first to finish fails, its exception is thrown, whatever the others do") {
     in_scheduler([] {
         CHECK_THROWS_AS(coir::first_of(
                             [] {
@@ -307,7 +307,8 @@ TEST_CASE("first_of: when the first to finish fails, that comes out, whatever th
     });
 }
 
-TEST_CASE("first_of: when others fail while they are stopped for a failure, the first is thrown, the others reported") {
+TEST_CASE("first_of: if others fail while they are stopped due to a failure, the first exception is thrown, the others "
+          "reported") {
     std::string reported;
     coir::run_options options;
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
@@ -330,7 +331,7 @@ TEST_CASE("first_of: when others fail while they are stopped for a failure, the 
     CHECK(reported == "late");
 }
 
-TEST_CASE("first_of: what another throws while it is stopped is reported, and the result counts") {
+TEST_CASE("first_of: an exception thrown during the stop of a loser is reported, and the result is returned") {
     std::string reported;
     coir::run_options options;
     options.on_unhandled_exception = [&](std::exception_ptr failure, std::string_view) {
@@ -355,7 +356,8 @@ TEST_CASE("first_of: what another throws while it is stopped is reported, and th
     CHECK(reported == "late");
 }
 
-TEST_CASE("first_of: one that is stopped by itself has not finished; if all are, fiber_stopped") {
+TEST_CASE(
+    "first_of: a function that is stopped does not count as finished, and if all are stopped it throws fiber_stopped") {
     in_scheduler([] {
         const auto gives_up = []() -> int { throw coir::cancelled{}; };
         CHECK(coir::first_of(gives_up, [] { return 2; }).index == 1);
@@ -363,7 +365,7 @@ TEST_CASE("first_of: one that is stopped by itself has not finished; if all are,
     });
 }
 
-TEST_CASE("first_of: a stop or an expiry stops them all, and waits for them") {
+TEST_CASE("first_of: a stop or an expired scope stops all functions and waits for them") {
     in_scheduler([] {
         int ended = 0;
         const auto member = [&] {

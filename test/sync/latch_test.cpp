@@ -14,7 +14,8 @@
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("latch: at the last arrival it lets go all who wait, in the order they came, and all who come") {
+TEST_CASE("latch: the last arrival wakes all waiters, in the order in which they started to wait, and later waits "
+          "return at once") {
     in_scheduler([] {
         coir::latch latch{3};
         std::string order;
@@ -40,7 +41,7 @@ TEST_CASE("latch: at the last arrival it lets go all who wait, in the order they
     });
 }
 
-TEST_CASE("latch: one that expects nobody holds nobody, and counting down by none does nothing") {
+TEST_CASE("latch: one with count 0 never waits, and counting down by 0 does nothing") {
     in_scheduler([] {
         coir::latch open{0};
         CHECK(open.try_wait());
@@ -72,7 +73,7 @@ TEST_CASE("latch: arrive_and_wait counts, and returns when all have arrived") {
     });
 }
 
-TEST_CASE("latch: who gives up, by time or by a stop, leaves the count as it is") {
+TEST_CASE("latch: a wait that times out or is stopped does not change the count") {
     in_scheduler([] {
         coir::latch latch{1};
         CHECK_THROWS_AS(latch.wait(1ms), coir::timed_out);
@@ -87,7 +88,7 @@ TEST_CASE("latch: who gives up, by time or by a stop, leaves the count as it is"
     });
 }
 
-TEST_CASE("latch: who arrives and then gives up has arrived") {
+TEST_CASE("latch: an arrival still counts if the wait after it gives up") {
     in_scheduler([] {
         coir::latch latch{3};
         CHECK_THROWS_AS(latch.arrive_and_wait(1, 1ms), coir::timed_out);
@@ -100,7 +101,7 @@ TEST_CASE("latch: who arrives and then gives up has arrived") {
     });
 }
 
-TEST_CASE("latch: let go and stopped in the same round, the first of the two counts") {
+TEST_CASE("latch: woken and stopped in the same round: the first of the two counts") {
     in_scheduler([] {
         coir::latch latch{1};
         const auto wait = [&] {
@@ -118,19 +119,19 @@ TEST_CASE("latch: let go and stopped in the same round, the first of the two cou
     });
 }
 
-TEST_CASE("latch: timed out and then counted down in the same round, the wait throws timed_out") {
+TEST_CASE("latch: timed out, then counted down in the same round: the wait throws timed_out") {
     in_scheduler([] {
         coir::latch latch{1};
         const coir::deadline at = 2ms;
         auto waiting = coir::spawn([&] { CHECK_THROWS_AS(latch.wait(at), coir::timed_out); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(waiting.done());
         latch.count_down();
         waiting.get();
     });
 }
 
-TEST_CASE("latch: a wait that is over at once is no cancellation point, another is") {
+TEST_CASE("latch: a wait that returns at once is not a cancellation point, others are") {
     in_scheduler([] {
         coir::latch latch{2};
         auto stopped = coir::spawn([&] {
@@ -145,7 +146,7 @@ TEST_CASE("latch: a wait that is over at once is no cancellation point, another 
     });
 }
 
-TEST_CASE("latch: outside its scheduler it throws, and nothing is counted") {
+TEST_CASE("latch: outside its scheduler a call throws, and does not count down") {
     coir::latch latch{1};
     CHECK_THROWS_AS(latch.wait(), coir::not_in_fiber);
     CHECK_THROWS_AS(latch.arrive_and_wait(), coir::not_in_fiber);
@@ -163,7 +164,7 @@ TEST_CASE("latch: outside its scheduler it throws, and nothing is counted") {
     });
 }
 
-TEST_CASE("latch: counted down by more than is left, or begun below none, it aborts with a message") {
+TEST_CASE("latch: counting down by more than the rest, or a negative initial count, aborts with a message") {
     const auto below = coir::test::in_child([] {
         in_scheduler([] {
             coir::latch latch{1};
@@ -178,7 +179,7 @@ TEST_CASE("latch: counted down by more than is left, or begun below none, it abo
     CHECK(begun.says("latch: the expected count must not be negative"));
 }
 
-TEST_CASE("latch: destroyed with a fiber waiting for it, it says so and aborts") {
+TEST_CASE("latch: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto latch = std::make_unique<coir::latch>(1);

@@ -31,7 +31,7 @@ using coir::test::in_scheduler;
 
 namespace {
 
-/// Runs the body with the check on, and returns what it has logged.
+/// Runs `body` with the check enabled, and returns the logged text.
 std::string warnings_of(auto&& body) {
     struct checking {
         const bool before = std::exchange(lock_order::is_checked, true);
@@ -63,7 +63,7 @@ void take_both(auto& first, auto& then) {
 
 }  // namespace
 
-TEST_CASE("lock order: two mutexes taken in both orders are warned of, although nobody had to wait") {
+TEST_CASE("lock order: two mutexes locked in both orders cause a warning, even if no fiber had to wait") {
     coir::mutex one;
     coir::mutex two;
     const std::string log = warnings_of([&] {
@@ -78,7 +78,7 @@ TEST_CASE("lock order: two mutexes taken in both orders are warned of, although 
     CHECK(count(log, "take them in one order everywhere, or both at once with std::scoped_lock") == 1);
 }
 
-TEST_CASE("lock order: the places in a warning are the user's own lines") {
+TEST_CASE("lock order: the locations in a warning are the user's own lines") {
     if (!coir::detail::has_source_lines()) return;
     coir::mutex one;
     coir::mutex two;
@@ -91,13 +91,13 @@ TEST_CASE("lock order: the places in a warning are the user's own lines") {
         }
         const std::scoped_lock held{two};
         std::unique_lock waits{one, std::try_to_lock};
-        changed.wait_for(waits, std::chrono::milliseconds{1});  // takes it again
+        changed.wait_for(waits, std::chrono::milliseconds{1});  // locks it again
     });
     CHECK(count(log, headline) == 1);
     CHECK(count(log, "lock_order_test.cpp:") == 4);
 }
 
-TEST_CASE("lock order: a pair is warned of once") {
+TEST_CASE("lock order: a pair causes one warning") {
     coir::mutex one;
     coir::mutex two;
     const std::string log = warnings_of([&] {
@@ -109,7 +109,7 @@ TEST_CASE("lock order: a pair is warned of once") {
     CHECK(count(log, headline) == 1);
 }
 
-TEST_CASE("lock order: a warning comes before the fibers that take them in both orders are locked out") {
+TEST_CASE("lock order: the warning comes before the fibers deadlock") {
     coir::mutex one;
     coir::mutex two;
     const auto take_late = [](coir::mutex& first, coir::mutex& then) {
@@ -129,7 +129,7 @@ TEST_CASE("lock order: a warning comes before the fibers that take them in both 
     CHECK(count(log, headline) == 1);
 }
 
-TEST_CASE("lock order: a cycle of three is warned of, with each of its steps") {
+TEST_CASE("lock order: a cycle of three causes a warning that contains each step") {
     coir::mutex a;
     coir::mutex b;
     coir::mutex c;
@@ -144,7 +144,7 @@ TEST_CASE("lock order: a cycle of three is warned of, with each of its steps") {
     CHECK(count(log, " has taken the " + named("mutex", c)) == 1);
 }
 
-TEST_CASE("lock order: mutexes of all kinds count, and a shared_mutex also when it is shared") {
+TEST_CASE("lock order: mutexes of all kinds count, and shared locks of a shared_mutex too") {
     coir::recursive_mutex recursive;
     coir::shared_mutex shared;
     coir::mutex plain;
@@ -160,7 +160,7 @@ TEST_CASE("lock order: mutexes of all kinds count, and a shared_mutex also when 
     CHECK(count(log, "holds the " + named("shared_mutex", shared)) == 1);
 }
 
-TEST_CASE("lock order: one order, a mutex inside itself, and mutexes one after the other are no cause for a warning") {
+TEST_CASE("lock order: a consistent order, recursive locking, and consecutive locks cause no warning") {
     coir::recursive_mutex recursive;
     coir::mutex one;
     coir::mutex two;
@@ -179,7 +179,7 @@ TEST_CASE("lock order: one order, a mutex inside itself, and mutexes one after t
     CHECK(log.empty());
 }
 
-TEST_CASE("lock order: std::scoped_lock and std::lock take them in any order") {
+TEST_CASE("lock order: std::scoped_lock and std::lock may lock in any order") {
     coir::mutex one;
     coir::mutex two;
     coir::shared_mutex three;
@@ -207,7 +207,7 @@ TEST_CASE("lock order: std::scoped_lock and std::lock take them in any order") {
     CHECK(log.empty());
 }
 
-TEST_CASE("lock order: what try_lock takes comes after nothing, and before what is taken then") {
+TEST_CASE("lock order: a mutex locked with try_lock has no predecessors, but successors") {
     coir::mutex one;
     coir::mutex two;
     const auto take_second = [](coir::mutex& first, coir::mutex& then) {
@@ -228,7 +228,7 @@ TEST_CASE("lock order: what try_lock takes comes after nothing, and before what 
                 headline) == 1);
 }
 
-TEST_CASE("lock order: a wait that was given up has taken nothing") {
+TEST_CASE("lock order: a lock call that gave up locked nothing") {
     coir::mutex one;
     coir::mutex two;
     coir::mutex three;
@@ -244,7 +244,7 @@ TEST_CASE("lock order: a wait that was given up has taken nothing") {
     CHECK(log.empty());
 }
 
-TEST_CASE("lock order: a share that another fiber gives back is held no more") {
+TEST_CASE("lock order: a shared lock released by another fiber is no longer held") {
     coir::shared_mutex shared;
     coir::mutex one;
     const std::string log = warnings_of([&] {
@@ -256,7 +256,7 @@ TEST_CASE("lock order: a share that another fiber gives back is held no more") {
     CHECK(log.empty());
 }
 
-TEST_CASE("lock order: a mutex that was destroyed is forgotten, and one at its address begins anew") {
+TEST_CASE("lock order: a destroyed mutex is forgotten, and a new one at its address has no history") {
     alignas(coir::mutex) std::byte place[sizeof(coir::mutex)];
     coir::mutex other;
     const std::string log = warnings_of([&] {
@@ -271,14 +271,14 @@ TEST_CASE("lock order: a mutex that was destroyed is forgotten, and one at its a
     CHECK(log.empty());
 }
 
-TEST_CASE("lock order: a run knows nothing of the one before it") {
+TEST_CASE("lock order: a run does not use the history of a previous run") {
     static coir::mutex one;
     static coir::mutex two;
     CHECK(warnings_of([] { take_both(one, two); }).empty());
     CHECK(warnings_of([] { take_both(two, one); }).empty());
 }
 
-TEST_CASE("lock order: a mutex that was taken before the check was on may be given back") {
+TEST_CASE("lock order: a mutex locked before the check was enabled may be unlocked") {
     coir::mutex mutex;
     in_scheduler([&] {
         const bool before = std::exchange(lock_order::is_checked, false);
@@ -289,7 +289,7 @@ TEST_CASE("lock order: a mutex that was taken before the check was on may be giv
     });
 }
 
-TEST_CASE("lock order: what try_lock_shared takes is held as well") {
+TEST_CASE("lock order: a lock taken with try_lock_shared is held as well") {
     coir::shared_mutex shared;
     coir::mutex other;
     const std::string log = warnings_of([&] {
@@ -300,7 +300,7 @@ TEST_CASE("lock order: what try_lock_shared takes is held as well") {
     CHECK(count(log, headline) == 1);
 }
 
-TEST_CASE("lock order: a static mutex is destroyed in a fiber that ends the process") {
+TEST_CASE("lock order: a static mutex may be destroyed in a fiber that ends the process") {
     const auto child = coir::test::in_child([] {
         coir::test::forget_leaks();
         lock_order::is_checked = true;

@@ -35,7 +35,7 @@ std::vector<int> first_numbers(int count) {
     return numbers;
 }
 
-/// As many elements as `count`, each of them made by `make` whenever it is asked for.
+/// `count` elements; `make` creates each of them when it is read.
 template <class F> struct made_range {
     struct iterator {
         using value_type = std::invoke_result_t<F&, int>;
@@ -64,7 +64,7 @@ template <class F> struct made_range {
 };
 template <class F> made_range(int, F) -> made_range<F>;
 
-/// The numbers of a text, which can be read once: an element is gone when the next one is read.
+/// The numbers of a text; a single-pass range, whose current element is gone when the next one is read.
 struct numbers_in {
     struct iterator {
         using value_type = int;
@@ -89,7 +89,7 @@ struct numbers_in {
 
 }  // namespace
 
-TEST_CASE("map_concurrent: results are in the order of the range, whoever ends first") {
+TEST_CASE("map_concurrent: results are in the order of the range, whatever the order of completion") {
     in_scheduler(virtual_time, [] {
         const auto squares = coir::map_concurrent(first_numbers(10), coir::limit{3}, [](int number) {
             sleep_for((10 - number) * 1min);
@@ -99,7 +99,7 @@ TEST_CASE("map_concurrent: results are in the order of the range, whoever ends f
     });
 }
 
-TEST_CASE("map_concurrent: as many fibers as the limit run at once, and no more") {
+TEST_CASE("map_concurrent: at most as many fibers as the limit run concurrently") {
     in_scheduler([] {
         int running = 0;
         int most = 0;
@@ -112,7 +112,7 @@ TEST_CASE("map_concurrent: as many fibers as the limit run at once, and no more"
     });
 }
 
-TEST_CASE("map_concurrent: with a limit of one it is a loop") {
+TEST_CASE("map_concurrent: with a limit of one it runs like a loop") {
     in_scheduler([] {
         std::string order;
         const std::string messages = "abc";
@@ -125,7 +125,7 @@ TEST_CASE("map_concurrent: with a limit of one it is a loop") {
     });
 }
 
-TEST_CASE("map_concurrent: an empty range has no results, and the limit may be above the range's size") {
+TEST_CASE("map_concurrent: an empty range has no results, and the limit may exceed the size of the range") {
     in_scheduler([] {
         const auto twice = [](int number) { return 2 * number; };
         CHECK(coir::map_concurrent(std::vector<int>{}, coir::limit{3}, twice).empty());
@@ -133,7 +133,7 @@ TEST_CASE("map_concurrent: an empty range has no results, and the limit may be a
     });
 }
 
-TEST_CASE("map_concurrent: gives nothing back where the function returns nothing") {
+TEST_CASE("map_concurrent: returns nothing if the function returns void") {
     in_scheduler([] {
         int sum = 0;
         const auto add = [&](int number) { sum += number; };
@@ -143,7 +143,7 @@ TEST_CASE("map_concurrent: gives nothing back where the function returns nothing
     });
 }
 
-TEST_CASE("map_concurrent: elements are used where they are, and results may be such as can only be moved") {
+TEST_CASE("map_concurrent: elements are not copied, and results may be move-only") {
     in_scheduler([] {
         std::vector<std::unique_ptr<int>> numbers;
         for (int i = 0; i < 3; ++i) numbers.push_back(std::make_unique<int>(i));
@@ -157,7 +157,7 @@ TEST_CASE("map_concurrent: elements are used where they are, and results may be 
     });
 }
 
-TEST_CASE("map_concurrent: ranges of every kind, of known and unknown size, that store their elements or make them") {
+TEST_CASE("map_concurrent: works with sized and unsized ranges, stored and lazy") {
     in_scheduler([] {
         const auto negated = [](int number) {
             coir::this_fiber::yield();
@@ -171,7 +171,7 @@ TEST_CASE("map_concurrent: ranges of every kind, of known and unknown size, that
     });
 }
 
-TEST_CASE("map_concurrent: a range is read no further than there are fibers to work on it") {
+TEST_CASE("map_concurrent: reads no more elements than fibers can process") {
     in_scheduler([] {
         int read = 0;
         made_range counted{100, [&](int i) {
@@ -188,7 +188,7 @@ TEST_CASE("map_concurrent: a range is read no further than there are fibers to w
     });
 }
 
-TEST_CASE("map_concurrent: takes from a channel, with what can only be moved, while others work") {
+TEST_CASE("map_concurrent: reads move-only elements from a channel while others are processed") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> numbers{0};
         auto sender = coir::spawn([&] {
@@ -209,7 +209,7 @@ TEST_CASE("map_concurrent: takes from a channel, with what can only be moved, wh
     });
 }
 
-TEST_CASE("map_concurrent: the first failure stops the others, no more are taken, and it is thrown") {
+TEST_CASE("map_concurrent: the first failure stops the others, no more elements are read, and it is thrown") {
     in_scheduler(virtual_time, [] {
         int begun = 0;
         int stopped = 0;
@@ -225,12 +225,12 @@ TEST_CASE("map_concurrent: the first failure stops the others, no more are taken
         };
         CHECK_THROWS_WITH_AS(coir::map_concurrent(first_numbers(9), coir::limit{3}, fail_at_2), "two",
                              std::domain_error);
-        CHECK(begun == 2);  // the third fiber was stopped before it took one
+        CHECK(begun == 2);  // the third fiber was stopped before it read an element
         CHECK(stopped == 1);
     });
 }
 
-TEST_CASE("map_concurrent: a failure ends also the wait for the next element") {
+TEST_CASE("map_concurrent: a failure also ends the wait for the next element") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         numbers.send(1);
@@ -242,7 +242,7 @@ TEST_CASE("map_concurrent: a failure ends also the wait for the next element") {
     });
 }
 
-TEST_CASE("map_concurrent: what the range throws is thrown") {
+TEST_CASE("map_concurrent: an exception from the range is thrown") {
     in_scheduler([] {
         made_range broken{5, [](int i) {
                               if (i == 2) throw std::domain_error{"broken"};
@@ -268,7 +268,7 @@ TEST_CASE("map_concurrent: several failures are thrown as an exception_group") {
     });
 }
 
-TEST_CASE("map_concurrent: fiber_stopped when the function lets cancelled pass, also where it returns nothing") {
+TEST_CASE("map_concurrent: throws fiber_stopped if the function lets cancelled escape, also with void functions") {
     in_scheduler([] {
         const auto give_up = [](int number) {
             if (number == 2) throw coir::cancelled{};
@@ -277,7 +277,7 @@ TEST_CASE("map_concurrent: fiber_stopped when the function lets cancelled pass, 
     });
 }
 
-TEST_CASE("map_concurrent: a deadline that passes stops them all, and throws timed_out") {
+TEST_CASE("map_concurrent: a deadline that passes stops all fibers, and it throws timed_out") {
     in_scheduler(virtual_time, [] {
         int ended = 0;
         const auto sleep = [&](int) {
@@ -296,8 +296,7 @@ TEST_CASE("map_concurrent: a deadline that passes stops them all, and throws tim
     });
 }
 
-TEST_CASE(
-    "map_concurrent: of a range whose size is not known, there are no more workers than find work, and one more") {
+TEST_CASE("map_concurrent: with an unsized range, there is at most one idle worker") {
     in_scheduler([] {
         coir::channel<int> numbers{4};
         for (int i = 1; i <= 3; ++i) numbers.send(i);
@@ -310,7 +309,7 @@ TEST_CASE(
 
 namespace {
 
-/// Gives 0 and 1, and then fails; knows how often it was advanced.
+/// Returns 0 and 1, then throws; counts how often it was advanced.
 struct failing_range {
     struct iterator {
         using value_type = int;
@@ -337,7 +336,7 @@ struct failing_range {
 
 }  // namespace
 
-TEST_CASE("map_concurrent: a range that fails is not touched again") {
+TEST_CASE("map_concurrent: a range that has thrown is not accessed again") {
     in_scheduler([] {
         failing_range numbers;
         const auto wait = [](int) { coir::this_fiber::yield(); };

@@ -27,7 +27,7 @@ using coir::test::error_of;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("mutex: one fiber at a time is between lock and unlock, also across suspensions") {
+TEST_CASE("mutex: only one fiber at a time holds the lock, also across suspensions") {
     in_scheduler([] {
         coir::mutex mutex;
         int inside = 0;
@@ -46,7 +46,7 @@ TEST_CASE("mutex: one fiber at a time is between lock and unlock, also across su
     });
 }
 
-TEST_CASE("mutex: waiters get it in the order they came, also when its last holder asks again at once") {
+TEST_CASE("mutex: waiters get the lock in order, even if the last holder locks again at once") {
     in_scheduler([] {
         coir::mutex mutex;
         std::string order;
@@ -61,7 +61,7 @@ TEST_CASE("mutex: waiters get it in the order they came, also when its last hold
         });
         coir::this_fiber::yield();
         mutex.unlock();
-        CHECK_FALSE(mutex.try_lock());  // handed over, although nobody else has run yet
+        CHECK_FALSE(mutex.try_lock());  // handed over, although no other fiber has run yet
         mutex.lock();
         order += '3';
         mutex.unlock();
@@ -71,7 +71,7 @@ TEST_CASE("mutex: waiters get it in the order they came, also when its last hold
     });
 }
 
-TEST_CASE("mutex: try_lock takes a free one and leaves a held one alone") {
+TEST_CASE("mutex: try_lock locks a free mutex, and fails on a locked one") {
     in_scheduler([] {
         coir::mutex mutex;
         CHECK(mutex.try_lock());
@@ -83,7 +83,7 @@ TEST_CASE("mutex: try_lock takes a free one and leaves a held one alone") {
     });
 }
 
-TEST_CASE("mutex: std::unique_lock, std::scoped_lock of several and std::lock work with it") {
+TEST_CASE("mutex: works with std::unique_lock, std::scoped_lock of several, and std::lock") {
     in_scheduler([] {
         coir::mutex one;
         coir::mutex other;
@@ -110,7 +110,7 @@ TEST_CASE("mutex: std::unique_lock, std::scoped_lock of several and std::lock wo
     });
 }
 
-TEST_CASE("mutex: a deadline that passes throws timed_out, and the mutex was not taken") {
+TEST_CASE("mutex: a lock call whose deadline passes throws timed_out, and does not lock") {
     in_scheduler([] {
         coir::mutex mutex;
         mutex.lock();
@@ -122,7 +122,7 @@ TEST_CASE("mutex: a deadline that passes throws timed_out, and the mutex was not
     });
 }
 
-TEST_CASE("mutex: try_lock_for and try_lock_until say whether they got it, by their time or handed over") {
+TEST_CASE("mutex: try_lock_for and try_lock_until return whether they locked, after a timeout or a hand-over") {
     in_scheduler([] {
         coir::timed_mutex mutex;
         CHECK(mutex.try_lock_for(1h));
@@ -145,7 +145,7 @@ TEST_CASE("mutex: try_lock_for and try_lock_until say whether they got it, by th
     });
 }
 
-TEST_CASE("mutex: a waiter that gave up is passed over, and the next one gets the mutex") {
+TEST_CASE("mutex: a waiter that gave up is skipped, and the next one gets the mutex") {
     in_scheduler([] {
         coir::mutex mutex;
         bool served = false;
@@ -166,7 +166,7 @@ TEST_CASE("mutex: a waiter that gave up is passed over, and the next one gets th
     });
 }
 
-TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub has seen it, it is handed over") {
+TEST_CASE("mutex: unlocked after a waiter's deadline, but before the hub noticed it: the waiter gets the mutex") {
     in_scheduler([] {
         coir::mutex mutex;
         mutex.lock();
@@ -183,7 +183,7 @@ TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub ha
         });
         coir::this_fiber::yield();
         compute_for(25ms);
-        mutex.unlock();  // its time is up, but the hub has not looked
+        mutex.unlock();  // its deadline has passed, but the hub has not polled
         waiting.get();
         CHECK(got);
         CHECK_FALSE(gave_up);
@@ -192,7 +192,7 @@ TEST_CASE("mutex: unlocked after the deadline of a waiter, but before the hub ha
     });
 }
 
-TEST_CASE("mutex: taking a free one is no cancellation point, waiting for one is") {
+TEST_CASE("mutex: locking a free mutex is not a cancellation point, waiting for one is") {
     in_scheduler([] {
         coir::mutex mutex;
         coir::mutex held;
@@ -210,7 +210,7 @@ TEST_CASE("mutex: taking a free one is no cancellation point, waiting for one is
     });
 }
 
-TEST_CASE("mutex: locking what the fiber holds already throws resource_deadlock_would_occur") {
+TEST_CASE("mutex: locking a mutex that the fiber already holds throws resource_deadlock_would_occur") {
     in_scheduler([] {
         coir::mutex mutex;
         mutex.lock();
@@ -220,7 +220,7 @@ TEST_CASE("mutex: locking what the fiber holds already throws resource_deadlock_
     });
 }
 
-TEST_CASE("mutex: an idle one is adopted by a later run, also on another thread") {
+TEST_CASE("mutex: an unlocked mutex is adopted by a later run, also on another thread") {
     coir::mutex mutex;
     const auto use = [&] {
         in_scheduler([&] {
@@ -233,10 +233,10 @@ TEST_CASE("mutex: an idle one is adopted by a later run, also on another thread"
     std::thread{use}.join();
 }
 
-// ---- what mutexes of every kind have in common ---------------------------------------------------------------------
+// ---- tests for all kinds of mutexes --------------------------------------------------------------------------------
 
-TEST_CASE_TEMPLATE("every mutex: a fiber that was handed it before it was stopped has it", Mutex, coir::mutex,
-                   coir::recursive_mutex, coir::shared_mutex) {
+TEST_CASE_TEMPLATE("every mutex: a mutex handed over before the fiber was stopped belongs to the fiber", Mutex,
+                   coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
         Mutex mutex;
         mutex.lock();
@@ -253,8 +253,8 @@ TEST_CASE_TEMPLATE("every mutex: a fiber that was handed it before it was stoppe
     });
 }
 
-TEST_CASE_TEMPLATE("every mutex: a fiber that was stopped before it would be handed over does not get it", Mutex,
-                   coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
+TEST_CASE_TEMPLATE("every mutex: a fiber stopped before the hand-over does not get the mutex", Mutex, coir::mutex,
+                   coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
         Mutex mutex;
         mutex.lock();
@@ -268,14 +268,14 @@ TEST_CASE_TEMPLATE("every mutex: a fiber that was stopped before it would be han
     });
 }
 
-TEST_CASE_TEMPLATE("every mutex: timed out and then unlocked in the same round, it goes to nobody", Mutex, coir::mutex,
+TEST_CASE_TEMPLATE("every mutex: timed out, then unlocked in the same round: no fiber gets it", Mutex, coir::mutex,
                    coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
         Mutex mutex;
         mutex.lock();
         const coir::deadline at = 2ms;
         auto waiting = coir::spawn([&] { CHECK_THROWS_AS(mutex.lock(at), coir::timed_out); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(waiting.done());
         mutex.unlock();
         CHECK(mutex.try_lock());
@@ -284,8 +284,8 @@ TEST_CASE_TEMPLATE("every mutex: timed out and then unlocked in the same round, 
     });
 }
 
-TEST_CASE_TEMPLATE("every mutex: unlocking what another fiber holds, or nobody, throws operation_not_permitted", Mutex,
-                   coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
+TEST_CASE_TEMPLATE("every mutex: unlocking a free mutex, or one held by another fiber, throws operation_not_permitted",
+                   Mutex, coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
         Mutex mutex;
         CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted);
@@ -295,7 +295,7 @@ TEST_CASE_TEMPLATE("every mutex: unlocking what another fiber holds, or nobody, 
     });
 }
 
-TEST_CASE_TEMPLATE("every mutex: outside a fiber it throws not_in_fiber", Mutex, coir::mutex, coir::recursive_mutex,
+TEST_CASE_TEMPLATE("every mutex: outside a fiber a call throws not_in_fiber", Mutex, coir::mutex, coir::recursive_mutex,
                    coir::shared_mutex) {
     Mutex mutex;
     CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
@@ -304,8 +304,8 @@ TEST_CASE_TEMPLATE("every mutex: outside a fiber it throws not_in_fiber", Mutex,
     CHECK_THROWS_AS(mutex.unlock(), coir::not_in_fiber);
 }
 
-TEST_CASE_TEMPLATE("every mutex: a fiber of another thread gets wrong_scheduler, free or held", Mutex, coir::mutex,
-                   coir::recursive_mutex, coir::shared_mutex) {
+TEST_CASE_TEMPLATE("every mutex: a fiber of another thread gets wrong_scheduler, whether the mutex is free or held",
+                   Mutex, coir::mutex, coir::recursive_mutex, coir::shared_mutex) {
     in_scheduler([] {
         Mutex mutex;
         mutex.lock();
@@ -325,7 +325,7 @@ TEST_CASE_TEMPLATE("every mutex: a fiber of another thread gets wrong_scheduler,
     });
 }
 
-TEST_CASE_TEMPLATE("every mutex: destroyed with a fiber waiting for it, it says so and aborts", Mutex, coir::mutex,
+TEST_CASE_TEMPLATE("every mutex: destroying it while a fiber waits aborts with a message", Mutex, coir::mutex,
                    coir::recursive_mutex, coir::shared_mutex) {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {

@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A call that takes until it is let through, and notes down who made it.
+/// A call that blocks until it is released, and records the fiber that made it.
 struct slow_call {
     coir::once_flag flag;
     std::string made_by;
@@ -40,7 +40,8 @@ struct slow_call {
 
 }  // namespace
 
-TEST_CASE("call_once: the first makes the call, those who come meanwhile wait for its end, later ones do not") {
+TEST_CASE(
+    "call_once: the first caller makes the call, concurrent callers wait for its end, later callers do not wait") {
     in_scheduler([] {
         slow_call call;
         auto a = call.in_fiber('a');
@@ -55,7 +56,7 @@ TEST_CASE("call_once: the first makes the call, those who come meanwhile wait fo
     });
 }
 
-TEST_CASE("call_once: arguments are handed on as they are") {
+TEST_CASE("call_once: forwards its arguments") {
     in_scheduler([] {
         coir::once_flag flag;
         auto number = std::make_unique<int>(6);
@@ -66,7 +67,7 @@ TEST_CASE("call_once: arguments are handed on as they are") {
     });
 }
 
-TEST_CASE("call_once: a call that throws does not count, and who has waited longest makes the next one") {
+TEST_CASE("call_once: a call that throws does not count, and the longest waiter makes the next call") {
     in_scheduler([] {
         coir::once_flag flag;
         std::string tried;
@@ -91,7 +92,7 @@ TEST_CASE("call_once: a call that throws does not count, and who has waited long
     });
 }
 
-TEST_CASE("call_once: after a failure that nobody waited for, the next to come makes the call") {
+TEST_CASE("call_once: after a failure without waiters, the next caller makes the call") {
     in_scheduler([] {
         coir::once_flag flag;
         CHECK_THROWS_AS(coir::call_once(flag, [] { throw std::runtime_error{"no"}; }), std::runtime_error);
@@ -101,7 +102,7 @@ TEST_CASE("call_once: after a failure that nobody waited for, the next to come m
     });
 }
 
-TEST_CASE("call_once: a caller who is stopped hands the call on") {
+TEST_CASE("call_once: a stopped caller hands the call to the next waiter") {
     in_scheduler([] {
         slow_call call;
         auto a = call.in_fiber('a');
@@ -115,7 +116,7 @@ TEST_CASE("call_once: a caller who is stopped hands the call on") {
     });
 }
 
-TEST_CASE("call_once: a waiter who gives up, by time or by a stop, leaves nothing behind") {
+TEST_CASE("call_once: a waiter that times out or is stopped leaves nothing behind") {
     in_scheduler([] {
         slow_call call;
         auto a = call.in_fiber('a');
@@ -133,7 +134,7 @@ TEST_CASE("call_once: a waiter who gives up, by time or by a stop, leaves nothin
     });
 }
 
-TEST_CASE("call_once: made and stopped in the same round, the first of the two counts") {
+TEST_CASE("call_once: completed and stopped in the same round: the first of the two counts") {
     in_scheduler([] {
         coir::once_flag flag;
         auto caller = coir::spawn([&] { coir::call_once(flag, [] { coir::this_fiber::yield(); }); });
@@ -145,7 +146,7 @@ TEST_CASE("call_once: made and stopped in the same round, the first of the two c
         auto stopped = coir::spawn(wait);
         coir::this_fiber::yield();
         stopped.request_stop();
-        coir::this_fiber::yield();  // the caller is first, and comes to its end
+        coir::this_fiber::yield();  // the caller runs first, and completes
         CHECK(caller.done());
         CHECK_FALSE(let_go.done());
         let_go.request_stop();
@@ -154,7 +155,7 @@ TEST_CASE("call_once: made and stopped in the same round, the first of the two c
     });
 }
 
-TEST_CASE("call_once: once the call is made it is no cancellation point") {
+TEST_CASE("call_once: after the call was made it is not a cancellation point") {
     in_scheduler([] {
         coir::once_flag flag;
         coir::call_once(flag, [] {});
@@ -168,7 +169,7 @@ TEST_CASE("call_once: once the call is made it is no cancellation point") {
     });
 }
 
-TEST_CASE("call_once: within its own call it throws resource_deadlock_would_occur") {
+TEST_CASE("call_once: a recursive call throws resource_deadlock_would_occur") {
     in_scheduler([] {
         coir::once_flag flag;
         CHECK(error_of([&] { coir::call_once(flag, [&] { coir::call_once(flag, [] {}); }); }) ==
@@ -176,7 +177,7 @@ TEST_CASE("call_once: within its own call it throws resource_deadlock_would_occu
     });
 }
 
-TEST_CASE("call_once: outside its scheduler it throws, also when the call is made") {
+TEST_CASE("call_once: outside its scheduler it throws, even after the call was made") {
     coir::once_flag flag;
     CHECK_THROWS_AS(coir::call_once(flag, [] {}), coir::not_in_fiber);
     in_scheduler([&] {
@@ -186,7 +187,7 @@ TEST_CASE("call_once: outside its scheduler it throws, also when the call is mad
     });
 }
 
-TEST_CASE("call_once: its flag destroyed with a fiber waiting for the call, it says so and aborts") {
+TEST_CASE("call_once: destroying its flag while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto flag = std::make_unique<coir::once_flag>();

@@ -14,7 +14,7 @@ using coir::test::error_of;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("recursive_mutex: its holder takes it again, by every call, and others do not") {
+TEST_CASE("recursive_mutex: its holder may lock it again with every call, others may not") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
         mutex.lock();
@@ -31,7 +31,7 @@ TEST_CASE("recursive_mutex: its holder takes it again, by every call, and others
     });
 }
 
-TEST_CASE("recursive_mutex: it is free when it was unlocked as often as locked, and not before") {
+TEST_CASE("recursive_mutex: it is free after as many unlocks as locks") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
         const auto is_free = [&] {
@@ -46,7 +46,7 @@ TEST_CASE("recursive_mutex: it is free when it was unlocked as often as locked, 
     });
 }
 
-TEST_CASE("recursive_mutex: waiters get it in the order they came, each of them once") {
+TEST_CASE("recursive_mutex: waiters get it in the order in which they started to wait, once each") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
         std::string order;
@@ -67,7 +67,7 @@ TEST_CASE("recursive_mutex: waiters get it in the order they came, each of them 
         coir::this_fiber::yield();
         CHECK(order.empty());
         mutex.unlock();
-        CHECK_FALSE(mutex.try_lock());  // handed over, although nobody else has run yet
+        CHECK_FALSE(mutex.try_lock());  // handed over, although no other fiber has run yet
         a.get();
         b.get();
         CHECK(order == "ab");
@@ -76,7 +76,7 @@ TEST_CASE("recursive_mutex: waiters get it in the order they came, each of them 
     });
 }
 
-TEST_CASE("recursive_mutex: who gave up, by time or by a stop, has not taken it") {
+TEST_CASE("recursive_mutex: a waiter that timed out or was stopped has not locked it") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
         mutex.lock();
@@ -96,7 +96,7 @@ TEST_CASE("recursive_mutex: who gave up, by time or by a stop, has not taken it"
     });
 }
 
-TEST_CASE("recursive_mutex: taking a free one, or one's own, is no cancellation point") {
+TEST_CASE("recursive_mutex: locking it while it is free or already held is not a cancellation point") {
     in_scheduler([] {
         coir::recursive_mutex mutex;
         auto stopped = coir::spawn([&] {

@@ -25,8 +25,8 @@ namespace {
 
 const auto no_more = [] {};
 
-/// Fibers that send, receive and select at random, stop each other and run out of time; and who got what. Times are
-/// whole milliseconds of the virtual clock, so that many things happen in the same round.
+/// Fibers that send, receive and select at random, stop each other, and time out; and a record of who received what.
+/// Times are whole milliseconds of the virtual clock, so that many events happen in the same round.
 class crowd {
 public:
     explicit crowd(std::uint64_t seed) : random_{seed} {}
@@ -44,7 +44,7 @@ public:
         }
     }
 
-    /// Whether each value that was sent was received once, and no other one.
+    /// Whether each sent value was received exactly once, and no other value.
     [[nodiscard]] bool adds_up() const { return sent_ == received_; }
     [[nodiscard]] int received() const { return std::accumulate(received_.begin(), received_.end(), 0); }
 
@@ -131,7 +131,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("select: a random crowd of selects, sends, receives and time-outs loses and doubles no value") {
+TEST_CASE("select: many random selects, sends, receives and timeouts lose and duplicate no value") {
     constexpr int fibers = 20;
     constexpr int steps_each = 100;
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
@@ -140,7 +140,7 @@ TEST_CASE("select: a random crowd of selects, sends, receives and time-outs lose
             crowd all{seed};
             all.run(fibers, steps_each);
             REQUIRE(all.adds_up());
-            CHECK(all.received() > fibers * steps_each / 10);  // or it would say little
+            CHECK(all.received() > fibers * steps_each / 10);  // otherwise the test would prove little
         });
     }
 }

@@ -36,7 +36,7 @@ namespace {
 const auto nothing = [] {};
 const auto ignore = [](auto&&) {};
 
-/// A handler that gives `what`, whatever it is told.
+/// A handler that returns `what`, whatever its argument.
 auto says(std::string what) {
     return [what](auto&&...) { return what; };
 }
@@ -47,7 +47,7 @@ int value_of(std::optional<int> number) { return number.value_or(-1); }
 
 // ---- each kind of case ----
 
-TEST_CASE("select: a value that is there is received, from the channel or from a sender who waits") {
+TEST_CASE("select: receives an available value, from the channel or from a waiting sender") {
     in_scheduler([] {
         coir::channel<int> buffered{1};
         buffered.send(1);
@@ -62,7 +62,7 @@ TEST_CASE("select: a value that is there is received, from the channel or from a
     });
 }
 
-TEST_CASE("select: a value is waited for when none is there") {
+TEST_CASE("select: waits for a value if there is none") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto receiver = coir::spawn([&] { return coir::select(on_recv(numbers, value_of)); });
@@ -73,7 +73,7 @@ TEST_CASE("select: a value is waited for when none is there") {
     });
 }
 
-TEST_CASE("select: a value is sent at once when the channel has room or a receiver waits") {
+TEST_CASE("select: sends a value at once if the channel has space or a receiver waits") {
     in_scheduler([] {
         coir::channel<int> buffered{1};
         CHECK(coir::select(on_send(buffered, 1, says("sent"))) == "sent");
@@ -87,7 +87,7 @@ TEST_CASE("select: a value is sent at once when the channel has room or a receiv
     });
 }
 
-TEST_CASE("select: a value that no one takes yet waits with its sender") {
+TEST_CASE("select: a value that no receiver takes yet waits with its sender") {
     in_scheduler([] {
         coir::channel<int> rendezvous;
         coir::channel<int> full{1};
@@ -105,17 +105,17 @@ TEST_CASE("select: a value that no one takes yet waits with its sender") {
     });
 }
 
-TEST_CASE("select: a time-out ends the wait when nothing else is ready until then") {
+TEST_CASE("select: a timeout ends the wait if no other case becomes ready") {
     in_scheduler(virtual_time, [] {
         coir::channel<int> numbers;
         const auto began = coir::clock::now();
         CHECK(coir::select(on_recv(numbers, says("received")), on_timeout(1h, says("late"))) == "late");
         CHECK(coir::clock::now() - began >= 1h);
-        CHECK_FALSE(numbers.try_send(1));  // nobody waits any more
+        CHECK_FALSE(numbers.try_send(1));  // no receiver waits any more
     });
 }
 
-TEST_CASE("select: of several time-outs the earliest counts, and one of `never` none") {
+TEST_CASE("select: of several timeouts the earliest counts, and `never` does not count") {
     in_scheduler(virtual_time, [] {
         CHECK(coir::select(on_timeout(2h, says("second")), on_timeout(coir::never, says("never")),
                            on_timeout(1h, says("first"))) == "first");
@@ -124,7 +124,7 @@ TEST_CASE("select: of several time-outs the earliest counts, and one of `never` 
     });
 }
 
-TEST_CASE("select: a time-out that has passed is run at once, but not before what is ready") {
+TEST_CASE("select: a timeout that has passed fires at once, but other ready cases come first") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         bool others_ran = false;
@@ -140,7 +140,7 @@ TEST_CASE("select: a time-out that has passed is run at once, but not before wha
     });
 }
 
-TEST_CASE("select: the end of a fiber is a case, whether it returns, fails or is stopped") {
+TEST_CASE("select: the end of a fiber is a case, whether it returned, threw or was stopped") {
     in_scheduler([] {
         auto returns = coir::spawn([] { return 1; });
         auto fails = coir::spawn([]() -> int { throw std::runtime_error{"failed"}; });
@@ -158,7 +158,7 @@ TEST_CASE("select: the end of a fiber is a case, whether it returns, fails or is
     });
 }
 
-TEST_CASE("select: a fiber that outlives the select can be joined after it") {
+TEST_CASE("select: a fiber that is still running after the select can be joined") {
     in_scheduler([] {
         coir::event finish;
         auto worker = coir::spawn([&] {
@@ -172,7 +172,7 @@ TEST_CASE("select: a fiber that outlives the select can be joined after it") {
     });
 }
 
-TEST_CASE("select: otherwise is run when nothing is ready, without a suspension") {
+TEST_CASE("select: otherwise runs if no case is ready, without a suspension") {
     in_scheduler([] {
         coir::channel<int> empty;
         bool others_ran = false;
@@ -190,9 +190,9 @@ TEST_CASE("select: otherwise is run when nothing is ready, without a suspension"
     });
 }
 
-// ---- what it gives ----
+// ---- results ----
 
-TEST_CASE("select: gives what the handler gives, a reference or nothing as well, and throws what it throws") {
+TEST_CASE("select: returns the handler's result, also a reference or void, and throws its exception") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         int here = 0;
@@ -201,11 +201,11 @@ TEST_CASE("select: gives what the handler gives, a reference or nothing as well,
         static_assert(std::is_void_v<decltype(coir::select(on_recv(numbers, ignore), otherwise(nothing)))>);
         const auto fails = [](std::optional<int>) { throw std::runtime_error{"handler"}; };
         CHECK_THROWS_WITH(coir::select(on_recv(numbers, fails)), "handler");
-        CHECK(numbers.empty());  // received all the same
+        CHECK(numbers.empty());  // received, in spite of the exception
     });
 }
 
-TEST_CASE("select: values and handlers that can only be moved work") {
+TEST_CASE("select: move-only values and handlers work") {
     in_scheduler([] {
         coir::channel<std::unique_ptr<int>> pointers{1};
         coir::select(
@@ -221,7 +221,7 @@ TEST_CASE("select: values and handlers that can only be moved work") {
     });
 }
 
-TEST_CASE("select: the value of a case that was not run is destroyed with it, and was not sent") {
+TEST_CASE("select: the value of a case that did not win is destroyed with it, and was not sent") {
     in_scheduler([] {
         coir::channel<std::shared_ptr<int>> nobody;
         coir::channel<int> ready{1};
@@ -234,7 +234,7 @@ TEST_CASE("select: the value of a case that was not run is destroyed with it, an
     });
 }
 
-TEST_CASE("select: works with one case and with 16") {
+TEST_CASE("select: works with one case and with 16 cases") {
     in_scheduler([] {
         std::array<coir::channel<int>, 15> numbers;
         const auto first_of_all = [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -253,7 +253,7 @@ TEST_CASE("select: works with one case and with 16") {
 
 // ---- fairness ----
 
-TEST_CASE("select: of those ready each is chosen about as often") {
+TEST_CASE("select: each ready case wins about equally often") {
     in_scheduler([] {
         coir::channel<int> a{1};
         coir::channel<int> b{1};
@@ -280,7 +280,7 @@ TEST_CASE("select: of those ready each is chosen about as often") {
     });
 }
 
-TEST_CASE("select: the choices of a seed are the same in each run") {
+TEST_CASE("select: with a seed, the choices are the same in each run") {
     const auto choices = [](std::uint64_t seed) {
         return in_scheduler({.seed = seed}, [] {
             coir::channel<int> room{1000};
@@ -295,7 +295,7 @@ TEST_CASE("select: the choices of a seed are the same in each run") {
     CHECK(choices(1) != choices(2));
 }
 
-TEST_CASE("select: those who wait at a channel are served in the order they came, with select or without") {
+TEST_CASE("select: waiters at a channel are served in order, with and without select") {
     in_scheduler([] {
         coir::channel<int> numbers;
         coir::channel<int> other;
@@ -310,7 +310,7 @@ TEST_CASE("select: those who wait at a channel are served in the order they came
     });
 }
 
-// ---- several at once ----
+// ---- several at the same time ----
 
 TEST_CASE("select: two selects meet at a rendezvous") {
     in_scheduler([] {
@@ -326,7 +326,7 @@ TEST_CASE("select: two selects meet at a rendezvous") {
     });
 }
 
-TEST_CASE("select: does not meet itself, and meets another one with the same two cases") {
+TEST_CASE("select: does not rendezvous with itself, but with another select with the same two cases") {
     in_scheduler([] {
         coir::channel<int> numbers;
         const auto both = [&](int mine) {
@@ -344,7 +344,7 @@ TEST_CASE("select: does not meet itself, and meets another one with the same two
     });
 }
 
-TEST_CASE("select: may have several cases of one channel") {
+TEST_CASE("select: may have several cases for one channel") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto receiver =
@@ -356,7 +356,7 @@ TEST_CASE("select: may have several cases of one channel") {
     });
 }
 
-TEST_CASE("select: once one case has won the others are out of reach, before the fiber runs") {
+TEST_CASE("select: once one case has won, the others cannot win any more, even before the fiber runs") {
     in_scheduler([] {
         coir::channel<int> wins;
         coir::channel<int> loses;
@@ -373,12 +373,12 @@ TEST_CASE("select: once one case has won the others are out of reach, before the
         CHECK_FALSE(loses.try_recv().has_value());
         loses.close();
         finish.set();
-        worker.join();  // nobody else does any more
+        worker.join();  // no other fiber joins it any more
         CHECK(selecting.get() == 1);
     });
 }
 
-TEST_CASE("select: when a case has won, the fiber of another one may be let go and end before the select returns") {
+TEST_CASE("select: when a case has won, the fiber of another case may be detached and end before the select returns") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto worker = coir::spawn([] { coir::this_fiber::yield(); });
@@ -437,7 +437,7 @@ TEST_CASE("select: serves two channels until both are closed") {
         };
         while (coir::select(on_recv(numbers, add), on_recv(words, append))) {
         }
-        for (const int number : numbers) add(number);  // one of the two is closed, and what is left in the other
+        for (const int number : numbers) add(number);  // one is closed; receive the rest of the other
         for (const auto& word : words) append(word);
         CHECK(sum == 5050);
         CHECK(text == std::string(50, 'w'));
@@ -448,7 +448,7 @@ TEST_CASE("select: serves two channels until both are closed") {
 
 // ---- closing ----
 
-TEST_CASE("select: a closed channel gives what is in it, and then is ready with nothing") {
+TEST_CASE("select: a closed channel returns its remaining values, and then is ready without a value") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         numbers.send(1);
@@ -458,7 +458,7 @@ TEST_CASE("select: a closed channel gives what is in it, and then is ready with 
     });
 }
 
-TEST_CASE("select: closing a channel ends the wait of its cases: nothing is received, and a send throws") {
+TEST_CASE("select: closing a channel ends the wait of its cases: receives get nothing, and sends throw") {
     in_scheduler([] {
         coir::channel<int> numbers;
         coir::channel<int> other;
@@ -480,7 +480,7 @@ TEST_CASE("select: closing a channel ends the wait of its cases: nothing is rece
     });
 }
 
-TEST_CASE("select: sending on a channel that is closed already throws, even where it could do otherwise") {
+TEST_CASE("select: sending on a closed channel throws, even if another case is ready") {
     in_scheduler([] {
         coir::channel<int> closed{1};
         closed.close();
@@ -488,9 +488,9 @@ TEST_CASE("select: sending on a channel that is closed already throws, even wher
     });
 }
 
-// ---- stops and time-outs ----
+// ---- stops and timeouts ----
 
-TEST_CASE("select: stopped while it waits it throws, with nothing received or sent") {
+TEST_CASE("select: a stop during the wait throws, and nothing was received or sent") {
     in_scheduler([] {
         coir::channel<int> to;
         coir::channel<int> from;
@@ -503,12 +503,12 @@ TEST_CASE("select: stopped while it waits it throws, with nothing received or se
         stopped.request_stop();
         CHECK_FALSE(from.try_send(2));
         CHECK_FALSE(to.try_recv().has_value());
-        CHECK(worker.wait_for(0s) == std::future_status::timeout);  // nobody else joins it
+        CHECK(worker.wait_for(0s) == std::future_status::timeout);  // no other fiber joins it
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
     });
 }
 
-TEST_CASE("select: a scope that expires ends the wait, with nothing received or sent") {
+TEST_CASE("select: a scope that expires ends the wait, and nothing was received or sent") {
     in_scheduler(virtual_time, [] {
         coir::channel<int> to;
         coir::channel<int> from;
@@ -519,7 +519,7 @@ TEST_CASE("select: a scope that expires ends the wait, with nothing received or 
     });
 }
 
-TEST_CASE("select: what need not wait is no cancellation point") {
+TEST_CASE("select: a call that need not wait is not a cancellation point") {
     in_scheduler([] {
         coir::channel<int> numbers{1};
         auto stopped = coir::spawn([&] {
@@ -535,7 +535,7 @@ TEST_CASE("select: what need not wait is no cancellation point") {
     });
 }
 
-TEST_CASE("select: a value that was handed over before a stop, or a deadline unseen by the hub, is received or sent") {
+TEST_CASE("select: a value handed over before a stop, or before the hub noticed the deadline, is received or sent") {
     in_scheduler(virtual_time, [] {
         coir::channel<int> numbers;
         auto receiver = coir::spawn([&] { return coir::select(on_recv(numbers, value_of)); });
@@ -556,7 +556,7 @@ TEST_CASE("select: a value that was handed over before a stop, or a deadline uns
     });
 }
 
-TEST_CASE("select: in the same round as its time-out, nothing is received from it or sent to it") {
+TEST_CASE("select: in the round of its timeout, nothing is received or sent") {
     in_scheduler(virtual_time, [] {
         coir::channel<int> to;
         coir::channel<int> from;
@@ -565,7 +565,7 @@ TEST_CASE("select: in the same round as its time-out, nothing is received from i
             return coir::select(on_send(to, 1, says("sent")), on_recv(from, says("received")),
                                 on_timeout(at, says("late")));
         });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(late.done());
         CHECK_FALSE(from.try_send(2));
         CHECK_FALSE(to.try_recv().has_value());
@@ -575,7 +575,7 @@ TEST_CASE("select: in the same round as its time-out, nothing is received from i
 
 // ---- misuse ----
 
-TEST_CASE("select: on_done of no fiber, of oneself, and of one that another joins throws what join throws") {
+TEST_CASE("select: on_done throws the same errors as join: empty handle, own handle, second joiner") {
     in_scheduler([] {
         coir::fiber<void> none;
         CHECK(error_of([&] { coir::select(on_done(none, nothing), otherwise(nothing)); }) ==
@@ -615,7 +615,7 @@ TEST_CASE("select: outside its scheduler it throws") {
     in_scheduler([&] {
         numbers.send(1);
         auto worker = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
-        coir::this_fiber::yield();  // it sleeps from now on, and the other thread finds it so
+        coir::this_fiber::yield();  // now it sleeps, and the other thread finds it in this state
         coir::offload([&] {
             in_scheduler([&] {
                 CHECK_THROWS_AS(coir::select(on_recv(numbers, ignore), otherwise(nothing)), coir::wrong_scheduler);
@@ -627,7 +627,7 @@ TEST_CASE("select: outside its scheduler it throws") {
     });
 }
 
-TEST_CASE("select: a dump says that it is what is waited for") {
+TEST_CASE("select: a dump names select as the wait") {
     in_scheduler([] {
         coir::channel<int> numbers;
         auto waiting = coir::spawn({.name = "waiting"}, [&] { coir::select(on_recv(numbers, ignore)); });
@@ -640,7 +640,7 @@ TEST_CASE("select: a dump says that it is what is waited for") {
     });
 }
 
-TEST_CASE("select: a channel destroyed with a select waiting on it says so and aborts") {
+TEST_CASE("select: destroying a channel while a select waits on it aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto numbers = std::make_unique<coir::channel<int>>();

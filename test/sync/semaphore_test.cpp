@@ -20,7 +20,7 @@ using coir::test::compute_for;
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("semaphore: lets in as many as it has permits") {
+TEST_CASE("semaphore: admits as many fibers as it has permits") {
     in_scheduler([] {
         coir::counting_semaphore<> slots{3};
         int inside = 0;
@@ -40,7 +40,7 @@ TEST_CASE("semaphore: lets in as many as it has permits") {
     });
 }
 
-TEST_CASE("semaphore: waiters are served in the order they came, whoever else asks in between") {
+TEST_CASE("semaphore: waiters are served in order, even if other fibers acquire in between") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         std::string order;
@@ -54,7 +54,7 @@ TEST_CASE("semaphore: waiters are served in the order they came, whoever else as
         auto b = waiting('b');
         coir::this_fiber::yield();
         s.release();
-        CHECK_FALSE(s.try_acquire());  // a's, although a has not run yet
+        CHECK_FALSE(s.try_acquire());  // the permit belongs to a, although a has not run yet
         s.release();
         a.get();
         b.get();
@@ -62,7 +62,7 @@ TEST_CASE("semaphore: waiters are served in the order they came, whoever else as
     });
 }
 
-TEST_CASE("semaphore: release of several serves several, and keeps what is left") {
+TEST_CASE("semaphore: releasing several permits serves several waiters, and keeps the rest") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         int served = 0;
@@ -82,7 +82,7 @@ TEST_CASE("semaphore: release of several serves several, and keeps what is left"
     });
 }
 
-TEST_CASE("semaphore: release of none changes nothing") {
+TEST_CASE("semaphore: releasing zero permits changes nothing") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         s.release(0);
@@ -90,7 +90,7 @@ TEST_CASE("semaphore: release of none changes nothing") {
     });
 }
 
-TEST_CASE("semaphore: a waiter that gave up is passed over, and the next one gets the permit") {
+TEST_CASE("semaphore: a waiter that gave up is skipped, and the next one gets the permit") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         bool served = false;
@@ -106,7 +106,8 @@ TEST_CASE("semaphore: a waiter that gave up is passed over, and the next one get
     });
 }
 
-TEST_CASE("semaphore: a permit handed over before a stop stays with the fiber, after it goes to the next") {
+TEST_CASE(
+    "semaphore: a permit handed over before a stop stays with the fiber, after a stop it goes to the next waiter") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         auto served = coir::spawn([&] { s.acquire(); });
@@ -127,26 +128,27 @@ TEST_CASE("semaphore: a permit released in the same round as a waiter's deadline
         coir::counting_semaphore<> s{0};
         const coir::deadline at = 2ms;
         auto waiter = coir::spawn([&] { return s.try_acquire_until(at); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         s.release();
         CHECK_FALSE(waiter.get());
         CHECK(s.try_acquire());
     });
 }
 
-TEST_CASE("semaphore: released after the deadline of a waiter, but before the hub has seen it, it is handed over") {
+TEST_CASE("semaphore: released after a waiter's deadline, but before the hub noticed it: the waiter gets the permit") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         auto waiter = coir::spawn([&] { return s.try_acquire_for(20ms); });
         coir::this_fiber::yield();
         compute_for(25ms);
-        s.release();  // its time is up, but the hub has not looked
+        s.release();  // its deadline has passed, but the hub has not polled
         CHECK(waiter.get());
         CHECK_FALSE(s.try_acquire());
     });
 }
 
-TEST_CASE("semaphore: acquire with a deadline throws timed_out; the std-shaped ones say false") {
+TEST_CASE(
+    "semaphore: acquire with a deadline throws timed_out, but the functions of std::counting_semaphore return false") {
     in_scheduler([] {
         coir::counting_semaphore<> s{0};
         CHECK_THROWS_AS(s.acquire(1ms), coir::timed_out);
@@ -160,7 +162,7 @@ TEST_CASE("semaphore: acquire with a deadline throws timed_out; the std-shaped o
     });
 }
 
-TEST_CASE("semaphore: taking a permit that is there is no cancellation point, waiting for one is") {
+TEST_CASE("semaphore: acquiring an available permit is not a cancellation point, waiting for one is") {
     in_scheduler([] {
         coir::counting_semaphore<> s{1};
         auto stopped = coir::spawn([&] {
@@ -174,7 +176,7 @@ TEST_CASE("semaphore: taking a permit that is there is no cancellation point, wa
     });
 }
 
-TEST_CASE("semaphore: max is the template's parameter, and a binary one has one permit") {
+TEST_CASE("semaphore: max is the template argument, and a binary_semaphore has one permit") {
     CHECK(coir::counting_semaphore<5>::max() == 5);
     CHECK(coir::binary_semaphore::max() == 1);
     in_scheduler([] {
@@ -207,7 +209,7 @@ TEST_CASE("semaphore: a fiber of another thread gets wrong_scheduler") {
     });
 }
 
-TEST_CASE("semaphore: more permits than its most abort with a message") {
+TEST_CASE("semaphore: more permits than max abort with a message") {
     const auto released = coir::test::in_child([] {
         in_scheduler([] {
             coir::binary_semaphore s{1};
@@ -222,7 +224,7 @@ TEST_CASE("semaphore: more permits than its most abort with a message") {
     CHECK(begun.says("semaphore: the initial number of permits must be"));
 }
 
-TEST_CASE("semaphore: destroyed with a fiber waiting on it, it says so and aborts") {
+TEST_CASE("semaphore: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto s = std::make_unique<coir::counting_semaphore<>>(0);
@@ -235,12 +237,12 @@ TEST_CASE("semaphore: destroyed with a fiber waiting on it, it says so and abort
     CHECK(ending.says("destroyed while fibers wait on it"));
 }
 
-TEST_CASE("semaphore: does what a count and a queue do, whoever comes, gives up and is stopped in one tick") {
+TEST_CASE("semaphore: behaves like a counter and a queue, with random arrivals, timeouts and stops in one tick") {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         CAPTURE(seed);
         coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {
             coir::counting_semaphore<> permits{3};
-            std::ptrdiff_t left = 3;  // the model's
+            std::ptrdiff_t left = 3;  // the model's counter
             coir::test::waiting_fibers crowd{seed, [&permits](coir::deadline until) { permits.acquire(until); }};
             for (int step = 0; step < coir::test::model_steps; ++step) {
                 const std::size_t choice = crowd.below(16);

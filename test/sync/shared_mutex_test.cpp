@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Takes it in a fiber of its own, notes down its name once it is in, and holds it for one round.
+/// Spawns a fiber that locks the mutex, records its name, and holds the lock for one round.
 template <class Lock> auto visitor(coir::shared_mutex& mutex, std::string& log, char name) {
     return coir::spawn([&, name] {
         const Lock lock{mutex};
@@ -42,7 +42,7 @@ bool is_free(coir::shared_mutex& mutex) { return std::unique_lock{mutex, std::tr
 
 }  // namespace
 
-TEST_CASE("shared_mutex: any number of readers are inside at once, a writer alone") {
+TEST_CASE("shared_mutex: any number of readers hold it together, a writer alone") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         int readers = 0;
@@ -74,7 +74,7 @@ TEST_CASE("shared_mutex: any number of readers are inside at once, a writer alon
     });
 }
 
-TEST_CASE("shared_mutex: a reader who comes behind a waiting writer waits behind him") {
+TEST_CASE("shared_mutex: a reader that arrives after a waiting writer waits behind it") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         std::string log;
@@ -90,7 +90,7 @@ TEST_CASE("shared_mutex: a reader who comes behind a waiting writer waits behind
     });
 }
 
-TEST_CASE("shared_mutex: a writer who comes behind waiting readers waits behind them") {
+TEST_CASE("shared_mutex: a writer that arrives after waiting readers waits behind them") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         std::string log;
@@ -100,7 +100,7 @@ TEST_CASE("shared_mutex: a writer who comes behind waiting readers waits behind 
         auto b = reader(mutex, log, 'b');
         coir::this_fiber::yield();
         mutex.unlock();
-        CHECK_FALSE(mutex.try_lock());  // handed over, although nobody else has run yet
+        CHECK_FALSE(mutex.try_lock());  // handed over, although no other fiber has run yet
         mutex.lock();
         log += 'm';
         mutex.unlock();
@@ -108,7 +108,7 @@ TEST_CASE("shared_mutex: a writer who comes behind waiting readers waits behind 
     });
 }
 
-TEST_CASE("shared_mutex: readers who wait next to each other are let in together, those behind a writer are not") {
+TEST_CASE("shared_mutex: consecutive waiting readers get it together, those behind a writer do not") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         int inside = 0;
@@ -132,7 +132,7 @@ TEST_CASE("shared_mutex: readers who wait next to each other are let in together
     });
 }
 
-TEST_CASE("shared_mutex: the try_ forms take what is free and leave the rest alone") {
+TEST_CASE("shared_mutex: the try_ functions lock if possible, and otherwise fail") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         CHECK(mutex.try_lock_shared());
@@ -154,7 +154,8 @@ TEST_CASE("shared_mutex: the try_ forms take what is free and leave the rest alo
     });
 }
 
-TEST_CASE("shared_mutex: a writer who gives up lets in the readers that he held back, and those in front stay") {
+TEST_CASE("shared_mutex: when a waiting writer gives up, the readers behind it get the lock, and earlier waiters keep "
+          "their position") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         mutex.lock_shared();
@@ -166,14 +167,14 @@ TEST_CASE("shared_mutex: a writer who gives up lets in the readers that he held 
         });
         late.get();
         stopped.request_stop();
-        CHECK(next.get());  // while the share that the writers waited for is still held
+        CHECK(next.get());  // while the shared lock that the writers waited for is still held
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
         mutex.unlock_shared();
         CHECK(is_free(mutex));
     });
 }
 
-TEST_CASE("shared_mutex: a reader who gives up is passed over, and leaves no share behind") {
+TEST_CASE("shared_mutex: a reader that gives up is skipped, and leaves no shared lock behind") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         std::string log;
@@ -183,14 +184,14 @@ TEST_CASE("shared_mutex: a reader who gives up is passed over, and leaves no sha
         coir::this_fiber::yield();
         stopped.request_stop();
         mutex.unlock();
-        CHECK_FALSE(mutex.try_lock());  // the writer has it
+        CHECK_FALSE(mutex.try_lock());  // the writer holds it
         w.get();
         CHECK_THROWS_AS(stopped.get(), coir::fiber_stopped);
         CHECK(is_free(mutex));
     });
 }
 
-TEST_CASE("shared_mutex: handed over and stopped in the same round, the first of the two counts") {
+TEST_CASE("shared_mutex: handed over and stopped in the same round: the first of the two counts") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         const auto share = [&] {
@@ -210,13 +211,13 @@ TEST_CASE("shared_mutex: handed over and stopped in the same round, the first of
     });
 }
 
-TEST_CASE("shared_mutex: timed out and then unlocked in the same round, it goes to nobody") {
+TEST_CASE("shared_mutex: timed out, then unlocked in the same round: no fiber gets it") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         mutex.lock_shared();
         const coir::deadline at = 2ms;
         auto waiting = coir::spawn([&] { CHECK_FALSE(mutex.try_lock_until(at)); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(waiting.done());
         mutex.unlock_shared();
         CHECK(is_free(mutex));
@@ -224,7 +225,7 @@ TEST_CASE("shared_mutex: timed out and then unlocked in the same round, it goes 
     });
 }
 
-TEST_CASE("shared_mutex: passed over while it is still to run, who gave up touches it no more") {
+TEST_CASE("shared_mutex: a waiter that gave up and was skipped no longer accesses it when it runs") {
     in_scheduler([] {
         auto mutex = std::make_unique<coir::shared_mutex>();
         mutex->lock();
@@ -237,7 +238,7 @@ TEST_CASE("shared_mutex: passed over while it is still to run, who gave up touch
     });
 }
 
-TEST_CASE("shared_mutex: taking what is free is no cancellation point, waiting is") {
+TEST_CASE("shared_mutex: locking without a wait is not a cancellation point, waiting is") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         auto stopped = coir::spawn([&] {
@@ -254,7 +255,7 @@ TEST_CASE("shared_mutex: taking what is free is no cancellation point, waiting i
     });
 }
 
-TEST_CASE("shared_mutex: taking again what the fiber has alone throws resource_deadlock_would_occur") {
+TEST_CASE("shared_mutex: locking it again while the fiber holds it exclusively throws resource_deadlock_would_occur") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         mutex.lock();
@@ -267,7 +268,7 @@ TEST_CASE("shared_mutex: taking again what the fiber has alone throws resource_d
     });
 }
 
-TEST_CASE("shared_mutex: giving back what is not held so throws operation_not_permitted") {
+TEST_CASE("shared_mutex: unlocking in a mode that is not held throws operation_not_permitted") {
     in_scheduler([] {
         coir::shared_mutex mutex;
         CHECK(error_of([&] { mutex.unlock(); }) == std::errc::operation_not_permitted);
@@ -282,7 +283,7 @@ TEST_CASE("shared_mutex: giving back what is not held so throws operation_not_pe
     });
 }
 
-TEST_CASE("shared_mutex: outside its scheduler it throws") {
+TEST_CASE("shared_mutex: outside its scheduler a call throws") {
     coir::shared_mutex mutex;
     CHECK_THROWS_AS(mutex.lock(), coir::not_in_fiber);
     CHECK_THROWS_AS(mutex.lock_shared(), coir::not_in_fiber);

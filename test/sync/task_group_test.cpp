@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// What a run reports as thrown by fibers that nobody asked.
+/// The exceptions that a run reports as unhandled.
 std::vector<std::string> reported_by(auto&& body) {
     std::vector<std::string> messages;
     coir::run_options options;
@@ -50,13 +50,13 @@ TEST_CASE("task_group: wait returns when all its fibers have ended") {
                 ++ended;
             });
         }
-        CHECK(ended == 0);  // they begin at the next suspension
+        CHECK(ended == 0);  // they start at the next suspension
         group.wait();
         CHECK(ended == 10);
     });
 }
 
-TEST_CASE("task_group: an empty one has nothing to wait for") {
+TEST_CASE("task_group: wait on an empty group returns at once") {
     in_scheduler([] {
         coir::task_group group;
         group.wait();
@@ -64,7 +64,7 @@ TEST_CASE("task_group: an empty one has nothing to wait for") {
     });
 }
 
-TEST_CASE("task_group: arguments are moved into the fiber, and its result is dropped") {
+TEST_CASE("task_group: arguments are moved into the fiber, and its result is discarded") {
     in_scheduler([] {
         int seen = 0;
         coir::task_group group;
@@ -79,7 +79,7 @@ TEST_CASE("task_group: arguments are moved into the fiber, and its result is dro
     });
 }
 
-TEST_CASE("task_group: fiber_options name a fiber and choose its stack") {
+TEST_CASE("task_group: fiber_options set a fiber's name and stack size") {
     in_scheduler([] {
         std::string name;
         coir::task_group group;
@@ -117,7 +117,7 @@ TEST_CASE("task_group: the first failure stops the others, and wait throws it af
     });
 }
 
-TEST_CASE("task_group: a fiber that ends by a stop of its own is no failure") {
+TEST_CASE("task_group: a fiber that ends with a stop of its own is not a failure") {
     in_scheduler([] {
         bool ended = false;
         coir::task_group group;
@@ -131,7 +131,7 @@ TEST_CASE("task_group: a fiber that ends by a stop of its own is no failure") {
     });
 }
 
-TEST_CASE("task_group: request_stop stops those there are and those that come") {
+TEST_CASE("task_group: request_stop stops existing and later fibers") {
     in_scheduler([] {
         int stopped = 0;
         coir::task_group group;
@@ -157,11 +157,11 @@ TEST_CASE("task_group: request_stop stops those there are and those that come") 
             ran = true;
         });
         group.wait();
-        CHECK(ran);  // as new, once wait has returned
+        CHECK(ran);  // usable again after wait has returned
     });
 }
 
-TEST_CASE("task_group: the destructor stops its fibers and waits until they have ended, shielded") {
+TEST_CASE("task_group: the destructor stops its fibers and waits for them, shielded") {
     in_scheduler([] {
         std::string log;
         auto owner = coir::spawn([&] {
@@ -187,7 +187,7 @@ TEST_CASE("task_group: the destructor stops its fibers and waits until they have
     });
 }
 
-TEST_CASE("task_group: a stopped or expired wait throws, and its fibers end before the group does") {
+TEST_CASE("task_group: a stopped or expired wait throws, and the fibers end before the group is destroyed") {
     in_scheduler([] {
         int ended = 0;
         const auto member = [&] {
@@ -219,7 +219,7 @@ TEST_CASE("task_group: a stopped or expired wait throws, and its fibers end befo
     });
 }
 
-TEST_CASE("task_group: wait with a deadline throws timed_out, and its fibers go on") {
+TEST_CASE("task_group: wait with a deadline throws timed_out, and its fibers continue") {
     in_scheduler([] {
         coir::event go;
         bool ended = false;
@@ -272,7 +272,8 @@ TEST_CASE("task_group: several fibers may wait for it") {
     });
 }
 
-TEST_CASE("task_group: several failures come out of wait together, in the order of failing, and none is reported") {
+TEST_CASE(
+    "task_group: wait throws several failures together, in the order of failing, and none is reported as unhandled") {
     const auto messages = reported_by([] {
         const auto fails_when_stopped = [](const char* what) {
             return [what] {
@@ -296,12 +297,12 @@ TEST_CASE("task_group: several failures come out of wait together, in the order 
             REQUIRE(thrown.failures().size() == 3);
             CHECK_THROWS_AS(std::rethrow_exception(thrown.failures()[0]), std::domain_error);
         }
-        group.wait();  // as new
+        group.wait();  // usable again
     });
     CHECK(messages.empty());
 }
 
-TEST_CASE("task_group: failures that no wait has thrown are reported") {
+TEST_CASE("task_group: failures that no wait has thrown are reported as unhandled") {
     const auto messages = reported_by([] {
         coir::task_group group;
         group.spawn([] { throw std::runtime_error{"seen"}; });
@@ -312,7 +313,7 @@ TEST_CASE("task_group: failures that no wait has thrown are reported") {
     CHECK(messages == std::vector<std::string>{"unseen"});
 }
 
-TEST_CASE("task_group: a group in a group ends with it, and its failures come out of both") {
+TEST_CASE("task_group: a nested group ends with its fiber, and its failures are thrown by both waits") {
     in_scheduler([] {
         std::string log;
         coir::task_group outer;
@@ -343,7 +344,7 @@ TEST_CASE("task_group: a group in a group ends with it, and its failures come ou
     });
 }
 
-TEST_CASE("task_group: a fiber that gets no stack fails like any other") {
+TEST_CASE("task_group: a fiber without memory for a stack counts as a failure") {
     struct no_stacks {
         boost::context::stack_context allocate() { throw std::bad_alloc{}; }
         void deallocate(boost::context::stack_context&) noexcept {}
@@ -357,7 +358,7 @@ TEST_CASE("task_group: a fiber that gets no stack fails like any other") {
     });
 }
 
-TEST_CASE("task_group: thousands in a group cost no more than their records when they have ended") {
+TEST_CASE("task_group: thousands of ended fibers use only the memory of their records") {
     in_scheduler([] {
         coir::task_group group;
         int ran = 0;
@@ -367,7 +368,7 @@ TEST_CASE("task_group: thousands in a group cost no more than their records when
     });
 }
 
-TEST_CASE("task_group: outside its scheduler it throws") {
+TEST_CASE("task_group: outside its scheduler a call throws") {
     coir::task_group group;
     CHECK_THROWS_AS(group.spawn([] {}), coir::not_in_fiber);
     in_scheduler([&] {
@@ -382,7 +383,7 @@ TEST_CASE("task_group: outside its scheduler it throws") {
     });
 }
 
-TEST_CASE("task_group: with a limit, spawn waits until fewer of its fibers run") {
+TEST_CASE("task_group: with a limit, spawn waits until fewer fibers run") {
     in_scheduler([] {
         int running = 0;
         int most = 0;
@@ -403,7 +404,7 @@ TEST_CASE("task_group: with a limit, spawn waits until fewer of its fibers run")
     });
 }
 
-TEST_CASE("task_group: a slot that is free is taken without waiting, also by a fiber that is to stop") {
+TEST_CASE("task_group: a free slot is taken without waiting, also by a fiber that is being stopped") {
     in_scheduler([] {
         bool ran = false;
         coir::task_group group{coir::limit{1}};
@@ -419,7 +420,7 @@ TEST_CASE("task_group: a slot that is free is taken without waiting, also by a f
     });
 }
 
-TEST_CASE("task_group: those who wait to spawn get the places in the order they came, whoever comes in between") {
+TEST_CASE("task_group: waiting spawns get slots in order, even if other fibers spawn in between") {
     in_scheduler([] {
         std::string order;
         coir::task_group group{coir::limit{1}};
@@ -446,7 +447,7 @@ TEST_CASE("task_group: those who wait to spawn get the places in the order they 
     });
 }
 
-TEST_CASE("task_group: a wait for a slot that is stopped or expires has spawned nothing, and lost no place") {
+TEST_CASE("task_group: a spawn whose wait for a slot is stopped or expires has spawned nothing, and no slot is lost") {
     in_scheduler([] {
         int ran = 0;
         coir::event go;
@@ -470,7 +471,7 @@ TEST_CASE("task_group: a wait for a slot that is stopped or expires has spawned 
     });
 }
 
-TEST_CASE("task_group: a fiber that could not be made gives its slot to the next who waits") {
+TEST_CASE("task_group: if a fiber cannot be created, its slot goes to the next waiting spawn") {
     struct thrower {
         thrower() = default;
         thrower(const thrower&) { throw std::bad_alloc{}; }
@@ -494,7 +495,7 @@ TEST_CASE("task_group: a fiber that could not be made gives its slot to the next
     });
 }
 
-TEST_CASE("task_group: the first failure also ends the wait for a place, and what is spawned then is born stopped") {
+TEST_CASE("task_group: the first failure also ends waits for a slot, and later fibers start stopped") {
     in_scheduler([] {
         bool was_stopped = false;
         coir::task_group group{coir::limit{2}};
@@ -512,7 +513,7 @@ TEST_CASE("task_group: the first failure also ends the wait for a place, and wha
     });
 }
 
-TEST_CASE("task_group: wait waits for a fiber too that was spawned into the slot of the last to end") {
+TEST_CASE("task_group: wait also waits for a fiber that was spawned into the last free slot") {
     in_scheduler([] {
         coir::task_group group{coir::limit{1}};
         bool second_ended = false;
@@ -530,4 +531,4 @@ TEST_CASE("task_group: wait waits for a fiber too that was spawned into the slot
     });
 }
 
-TEST_CASE("limit: of 0 throws invalid_argument") { CHECK_THROWS_AS(coir::limit{0}, std::invalid_argument); }
+TEST_CASE("limit: 0 throws invalid_argument") { CHECK_THROWS_AS(coir::limit{0}, std::invalid_argument); }

@@ -19,7 +19,7 @@ using coir::test::in_scheduler;
 using coir::this_fiber::sleep_for;
 using namespace std::chrono_literals;
 
-TEST_CASE("timeout_scope: when its time is up every suspension throws, until it is left") {
+TEST_CASE("timeout_scope: after its time has passed every suspension throws, until the scope is left") {
     in_scheduler([] {
         const auto before = std::chrono::steady_clock::now();
         {
@@ -36,7 +36,7 @@ TEST_CASE("timeout_scope: when its time is up every suspension throws, until it 
     });
 }
 
-TEST_CASE("timeout_scope: left in time it leaves nothing behind") {
+TEST_CASE("timeout_scope: a scope left in time has no later effect") {
     in_scheduler([] {
         { const coir::timeout_scope scope{1ms}; }
         sleep_for(3ms);
@@ -45,7 +45,7 @@ TEST_CASE("timeout_scope: left in time it leaves nothing behind") {
     });
 }
 
-TEST_CASE("timeout_scope: a limit that is past is known to the first suspension") {
+TEST_CASE("timeout_scope: with a time in the past, the first suspension throws") {
     in_scheduler([] {
         const coir::timeout_scope scope{-1s};
         CHECK(scope.expired());
@@ -53,7 +53,7 @@ TEST_CASE("timeout_scope: a limit that is past is known to the first suspension"
     });
 }
 
-TEST_CASE("timeout_scope: an outer one expires through the inner, and a handler can tell them apart") {
+TEST_CASE("timeout_scope: an outer scope may expire within an inner one, and a handler can distinguish them") {
     in_scheduler([] {
         const coir::timeout_scope outer{1ms};
         {
@@ -71,7 +71,7 @@ TEST_CASE("timeout_scope: an outer one expires through the inner, and a handler 
     });
 }
 
-TEST_CASE("timeout_scope: an inner one expires alone") {
+TEST_CASE("timeout_scope: an inner scope expires alone") {
     in_scheduler([] {
         const coir::timeout_scope outer{1h};
         {
@@ -83,7 +83,7 @@ TEST_CASE("timeout_scope: an inner one expires alone") {
     });
 }
 
-TEST_CASE("timeout_scope: it limits its own fiber only") {
+TEST_CASE("timeout_scope: limits only its own fiber") {
     in_scheduler([] {
         const coir::timeout_scope scope{1ms};
         auto other = coir::spawn([] {
@@ -96,7 +96,7 @@ TEST_CASE("timeout_scope: it limits its own fiber only") {
     });
 }
 
-TEST_CASE("timeout_scope: an expiry waits while a destructor suspends on the way out") {
+TEST_CASE("timeout_scope: an expiry is deferred while a destructor suspends during unwinding") {
     in_scheduler([] {
         bool whole = false;
         struct tidies_up {
@@ -117,7 +117,7 @@ TEST_CASE("timeout_scope: an expiry waits while a destructor suspends on the way
     });
 }
 
-TEST_CASE("timeout_scope: a stop comes before an expiry") {
+TEST_CASE("timeout_scope: a stop takes precedence over an expiry") {
     in_scheduler([] {
         auto both = coir::spawn([] {
             const coir::timeout_scope scope{-1s};
@@ -134,7 +134,7 @@ TEST_CASE("timeout_scope: outside a fiber it throws not_in_fiber") {
     CHECK_THROWS_AS(coir::with_timeout(1ms, [] {}), coir::not_in_fiber);
 }
 
-TEST_CASE("timeout_scope: left before one further in, it says so and aborts") {
+TEST_CASE("timeout_scope: leaving it before an inner scope aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto outer = std::make_unique<coir::timeout_scope>(1h);
@@ -146,7 +146,7 @@ TEST_CASE("timeout_scope: left before one further in, it says so and aborts") {
     CHECK(ending.says("~timeout_scope: the scope is not the innermost one of its fiber"));
 }
 
-TEST_CASE("shield_scope: holds back a stop, which comes at the first suspension after it") {
+TEST_CASE("shield_scope: holds back a stop, which is thrown at the first suspension after the shield") {
     in_scheduler([] {
         std::string log;
         coir::event go;
@@ -176,7 +176,7 @@ TEST_CASE("shield_scope: holds back a stop, which comes at the first suspension 
     });
 }
 
-TEST_CASE("shield_scope: shields nest") {
+TEST_CASE("shield_scope: shields can be nested") {
     in_scheduler([] {
         auto shielded = coir::spawn([] {
             const coir::shield_scope outer;
@@ -189,7 +189,7 @@ TEST_CASE("shield_scope: shields nest") {
     });
 }
 
-TEST_CASE("shield_scope: holds back the scopes around it, and not those inside") {
+TEST_CASE("shield_scope: holds back outer scopes, but not inner ones") {
     in_scheduler([] {
         const coir::timeout_scope around{1ms};
         {
@@ -203,7 +203,7 @@ TEST_CASE("shield_scope: holds back the scopes around it, and not those inside")
     });
 }
 
-TEST_CASE("with_timeout: gives the result of what ends in time") {
+TEST_CASE("with_timeout: returns the result of a function that ends in time") {
     in_scheduler([] {
         CHECK(coir::with_timeout(1h, [] { return 42; }) == 42);
         int number = 1;
@@ -213,7 +213,7 @@ TEST_CASE("with_timeout: gives the result of what ends in time") {
     });
 }
 
-TEST_CASE("with_timeout: throws timed_out, a std::system_error, when the time is up") {
+TEST_CASE("with_timeout: throws timed_out, a std::system_error, when the time has passed") {
     in_scheduler([] {
         try {
             coir::with_timeout(1ms, [] { sleep_for(1h); });
@@ -225,7 +225,7 @@ TEST_CASE("with_timeout: throws timed_out, a std::system_error, when the time is
     });
 }
 
-TEST_CASE("with_timeout: a result that is there is returned, however late") {
+TEST_CASE("with_timeout: an existing result is returned, however late") {
     in_scheduler([] {
         const auto late = [] {
             const coir::shield_scope shield;
@@ -236,7 +236,7 @@ TEST_CASE("with_timeout: a result that is there is returned, however late") {
     });
 }
 
-TEST_CASE("with_timeout: a handler for std::exception inside does not swallow the expiry") {
+TEST_CASE("with_timeout: a handler for std::exception inside does not catch the expiry") {
     in_scheduler([] {
         CHECK_THROWS_AS(coir::with_timeout(1ms,
                                            [] {
@@ -251,7 +251,7 @@ TEST_CASE("with_timeout: a handler for std::exception inside does not swallow th
     });
 }
 
-TEST_CASE("with_timeout: swallowed once, an expiry comes again") {
+TEST_CASE("with_timeout: an expiry that was caught is thrown again") {
     in_scheduler([] {
         int swallowed = 0;
         CHECK_THROWS_AS(coir::with_timeout(1ms,
@@ -270,7 +270,7 @@ TEST_CASE("with_timeout: swallowed once, an expiry comes again") {
     });
 }
 
-TEST_CASE("with_timeout: of two, the one whose time is up throws at its own boundary") {
+TEST_CASE("with_timeout: of two nested limits, the expired one throws at its own boundary") {
     in_scheduler([] {
         bool inner_timed_out = false;
         CHECK_THROWS_AS(coir::with_timeout(1ms,
@@ -288,7 +288,7 @@ TEST_CASE("with_timeout: of two, the one whose time is up throws at its own boun
     });
 }
 
-TEST_CASE("with_timeout: what the function throws comes out as it is") {
+TEST_CASE("with_timeout: throws the function's exception unchanged") {
     in_scheduler([] {
         CHECK_THROWS_AS(coir::with_timeout(1h, [] { throw std::domain_error{"mine"}; }), std::domain_error);
         auto stopped = coir::spawn([] { coir::with_timeout(1h, [] { sleep_for(1h); }); });
@@ -298,7 +298,7 @@ TEST_CASE("with_timeout: what the function throws comes out as it is") {
     });
 }
 
-TEST_CASE("try_with_timeout: an optional, or bool where there is no result") {
+TEST_CASE("try_with_timeout: returns an optional, or bool for void functions") {
     in_scheduler([] {
         CHECK(coir::try_with_timeout(1h, [] { return 42; }) == 42);
         CHECK(coir::try_with_timeout(1ms, [] {
@@ -311,7 +311,7 @@ TEST_CASE("try_with_timeout: an optional, or bool where there is no result") {
     });
 }
 
-TEST_CASE("timeout_scope: woken before it expired, a wait returns") {
+TEST_CASE("timeout_scope: a wait that was woken before the scope expired returns") {
     in_scheduler([] {
         coir::event happened;
         bool returned = false;
@@ -322,7 +322,7 @@ TEST_CASE("timeout_scope: woken before it expired, a wait returns") {
         });
         coir::this_fiber::yield();
         compute_for(25ms);
-        happened.set();  // the hub has not looked at its timers
+        happened.set();  // the hub has not checked its timers
         waiting.get();
         CHECK(returned);
     });

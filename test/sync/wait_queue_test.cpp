@@ -30,7 +30,7 @@ auto waiting(coir::wait_queue& queue, std::string& log, char name) {
 
 }  // namespace
 
-TEST_CASE("coir::wait_queue: wake_one wakes the one who has waited longest, and says whether there was one") {
+TEST_CASE("coir::wait_queue: wake_one wakes the longest waiter, and returns whether there was one") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         std::string log;
@@ -41,7 +41,7 @@ TEST_CASE("coir::wait_queue: wake_one wakes the one who has waited longest, and 
         coir::this_fiber::yield();
         CHECK_FALSE(queue.empty());
         CHECK(queue.wake_one());
-        CHECK(log.empty());  // runs behind those already ready
+        CHECK(log.empty());  // runs after the fibers that are already ready
         a.get();
         CHECK(log == "a");
         CHECK(queue.wake_one());
@@ -51,7 +51,7 @@ TEST_CASE("coir::wait_queue: wake_one wakes the one who has waited longest, and 
     });
 }
 
-TEST_CASE("coir::wait_queue: wake_all wakes all who wait, in the order they came, and none who come later") {
+TEST_CASE("coir::wait_queue: wake_all wakes all current waiters, in the order in which they started to wait") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         std::string log;
@@ -68,7 +68,7 @@ TEST_CASE("coir::wait_queue: wake_all wakes all who wait, in the order they came
     });
 }
 
-TEST_CASE("coir::wait_queue: a wait ends at its deadline, by timed_out or by false") {
+TEST_CASE("coir::wait_queue: a wait ends at its deadline with timed_out or false") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         CHECK_THROWS_WITH_AS(queue.wait(1ms), doctest::Contains("news"), coir::timed_out);
@@ -81,7 +81,7 @@ TEST_CASE("coir::wait_queue: a wait ends at its deadline, by timed_out or by fal
     });
 }
 
-TEST_CASE("coir::wait_queue: who gave up is not woken, and the wake goes to the next") {
+TEST_CASE("coir::wait_queue: a waiter that gave up is not woken, and the wake goes to the next") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         std::string log;
@@ -98,7 +98,7 @@ TEST_CASE("coir::wait_queue: who gave up is not woken, and the wake goes to the 
     });
 }
 
-TEST_CASE("coir::wait_queue: the wait of a fiber that was woken before it was stopped returns") {
+TEST_CASE("coir::wait_queue: the wait of a fiber woken before it was stopped returns") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         std::string log;
@@ -111,19 +111,19 @@ TEST_CASE("coir::wait_queue: the wait of a fiber that was woken before it was st
     });
 }
 
-TEST_CASE("coir::wait_queue: timed out and then woken in the same round, the wake goes to nobody") {
+TEST_CASE("coir::wait_queue: timed out, then woken in the same round: the wake is not used up") {
     in_scheduler([] {
         coir::wait_queue queue{"news"};
         const coir::deadline at = 2ms;
         auto late = coir::spawn([&] { CHECK_FALSE(queue.wait_until(at)); });
-        coir::this_fiber::sleep_until(at);  // one look of the hub wakes both, this fiber first
+        coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(late.done());
         CHECK_FALSE(queue.wake_one());
         late.get();
     });
 }
 
-TEST_CASE("coir::wait_queue: a dump says what is waited for") {
+TEST_CASE("coir::wait_queue: a dump names the object that is waited for") {
     in_scheduler([] {
         coir::wait_queue queue{"a ticket"};
         std::string log;
@@ -137,7 +137,7 @@ TEST_CASE("coir::wait_queue: a dump says what is waited for") {
     });
 }
 
-TEST_CASE("coir::wait_queue: outside its scheduler it throws") {
+TEST_CASE("coir::wait_queue: outside its scheduler a call throws") {
     coir::wait_queue queue{"news"};
     CHECK_THROWS_AS(queue.wait(), coir::not_in_fiber);
     CHECK_THROWS_AS(queue.wake_one(), coir::wrong_scheduler);
@@ -153,7 +153,7 @@ TEST_CASE("coir::wait_queue: outside its scheduler it throws") {
     });
 }
 
-TEST_CASE("coir::wait_queue: destroyed with a fiber waiting on it, it says so and aborts") {
+TEST_CASE("coir::wait_queue: destroying it while a fiber waits aborts with a message") {
     const auto ending = coir::test::in_child([] {
         in_scheduler([] {
             auto queue = std::make_unique<coir::wait_queue>("news");
@@ -166,7 +166,7 @@ TEST_CASE("coir::wait_queue: destroyed with a fiber waiting on it, it says so an
     CHECK(ending.says("destroyed while fibers wait on it"));
 }
 
-TEST_CASE("coir::wait_queue: does what a queue does, whoever comes, gives up and is stopped in one tick") {
+TEST_CASE("coir::wait_queue: behaves like a queue, with random arrivals, timeouts and stops in one tick") {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         CAPTURE(seed);
         coir::run({.clock = coir::clock_mode::virtual_time}, [seed] {

@@ -33,16 +33,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A thread that runs fibers.
+/// A thread that runs a scheduler.
 template <class F> std::jthread scheduler_thread(F body) {
     return std::jthread{[body = std::move(body)]() mutable { coir::run([&] { body(); }); }};
 }
 
 }  // namespace
 
-// ---- one thread alone ----
+// ---- one thread ----
 
-TEST_CASE("concurrent_channel: values come out in the order in which they went in, whatever the capacity") {
+TEST_CASE("concurrent_channel: values are received in the order of sending, with every capacity") {
     for (std::size_t capacity : {1U, 2U, 3U, 5U, 8U, 100U}) {
         concurrent_channel<std::size_t> channel{capacity};
         CHECK(channel.capacity() == capacity);
@@ -59,11 +59,11 @@ TEST_CASE("concurrent_channel: values come out in the order in which they went i
     }
 }
 
-TEST_CASE("concurrent_channel: without a capacity there is none") {
+TEST_CASE("concurrent_channel: a capacity of 0 is refused") {
     CHECK_THROWS_AS(concurrent_channel<int>{0}, std::invalid_argument);
 }
 
-TEST_CASE("concurrent_channel: after close what was sent is received, then nothing, and sending throws") {
+TEST_CASE("concurrent_channel: after close, sent values are received, then nothing, and send throws") {
     concurrent_channel<int> channel{2};
     channel.send(1);
     channel.close();
@@ -76,7 +76,7 @@ TEST_CASE("concurrent_channel: after close what was sent is received, then nothi
     CHECK(channel.try_recv() == std::nullopt);
 }
 
-TEST_CASE("concurrent_channel: values that cannot be copied pass, and what is left is destroyed with it") {
+TEST_CASE("concurrent_channel: move-only values work, and unreceived ones are destroyed with the channel") {
     const auto alive = std::make_shared<int>(1);
     {
         concurrent_channel<std::shared_ptr<int>> channel{4};
@@ -94,7 +94,7 @@ TEST_CASE("concurrent_channel: values that cannot be copied pass, and what is le
     CHECK(kept != nullptr);
 }
 
-TEST_CASE("concurrent_channel: waits end in time, with the value where it was") {
+TEST_CASE("concurrent_channel: waits time out, and a send keeps its value") {
     concurrent_channel<std::unique_ptr<int>> channel{1};
     const auto check = [&] {
         CHECK_THROWS_AS(channel.recv(1ms), coir::timed_out);
@@ -104,7 +104,7 @@ TEST_CASE("concurrent_channel: waits end in time, with the value where it was") 
         CHECK(*kept == 2);
         CHECK(**channel.recv() == 1);
     };
-    check();              // in a thread
+    check();              // in a plain thread
     in_scheduler(check);  // in a fiber
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("concurrent_channel: fibers of one scheduler send and receive") {
     });
 }
 
-TEST_CASE("concurrent_channel: a fiber that waits lets the others run") {
+TEST_CASE("concurrent_channel: a waiting fiber lets others run") {
     in_scheduler([] {
         concurrent_channel<int> channel{1};
         int turns = 0;
@@ -141,7 +141,7 @@ TEST_CASE("concurrent_channel: a fiber that waits lets the others run") {
     });
 }
 
-TEST_CASE("concurrent_channel: a stop ends the wait of a fiber, and takes nothing along") {
+TEST_CASE("concurrent_channel: a stop ends the wait of a fiber, and no value is lost") {
     in_scheduler([] {
         concurrent_channel<int> channel{1};
         auto receiver = coir::spawn([&] { channel.recv(); });
@@ -158,7 +158,8 @@ TEST_CASE("concurrent_channel: a stop ends the wait of a fiber, and takes nothin
     });
 }
 
-TEST_CASE("concurrent_channel: a value that comes at the same time as a stop is received, or left for the next") {
+TEST_CASE(
+    "concurrent_channel: a value that arrives at the same time as a stop is received, or left for the next receiver") {
     in_scheduler([] {
         for (int round = 0; round < 300; ++round) {
             concurrent_channel<int> channel{1};
@@ -176,7 +177,7 @@ TEST_CASE("concurrent_channel: a value that comes at the same time as a stop is 
     });
 }
 
-TEST_CASE("concurrent_channel: closing it ends all waits, of fibers and of threads") {
+TEST_CASE("concurrent_channel: close ends all waits, of fibers and of threads") {
     in_scheduler([] {
         concurrent_channel<int> empty{1};
         concurrent_channel<int> full{1};
@@ -203,7 +204,7 @@ TEST_CASE("concurrent_channel: closing it ends all waits, of fibers and of threa
     });
 }
 
-TEST_CASE("concurrent_channel: destroyed while somebody waits on it, the program ends with a message") {
+TEST_CASE("concurrent_channel: destroying it while a thread or fiber waits aborts with a message") {
     const auto end = coir::test::in_child([] {
         in_scheduler([] {
             auto channel = std::make_unique<concurrent_channel<int>>(1);
@@ -218,7 +219,7 @@ TEST_CASE("concurrent_channel: destroyed while somebody waits on it, the program
 
 // ---- threads ----
 
-TEST_CASE("concurrent_channel: nothing is lost, doubled or out of order between many senders and many receivers") {
+TEST_CASE("concurrent_channel: many senders and receivers lose, duplicate and reorder nothing") {
     constexpr int fibers = 2;
     constexpr std::uint64_t each = coir::test::sanitized ? 2'000 : 20'000;
     for (std::size_t capacity : {1U, 3U, 64U}) {
@@ -267,7 +268,7 @@ TEST_CASE("concurrent_channel: nothing is lost, doubled or out of order between 
     }
 }
 
-TEST_CASE("concurrent_channel: what is sent while it is closed is received, or its sender is told") {
+TEST_CASE("concurrent_channel: a value sent during close is either received or refused") {
     for (int round = 0; round < 100; ++round) {
         concurrent_channel<int> channel{3};
         std::atomic<int> sent{0};
@@ -297,7 +298,7 @@ TEST_CASE("concurrent_channel: what is sent while it is closed is received, or i
 
 // ---- select ----
 
-TEST_CASE("select: it receives from and sends to channels of several threads") {
+TEST_CASE("select: receives from and sends to channels of several threads") {
     in_scheduler([] {
         concurrent_channel<int> in{1};
         concurrent_channel<int> out{1};
@@ -318,7 +319,7 @@ TEST_CASE("select: it receives from and sends to channels of several threads") {
     });
 }
 
-TEST_CASE("select: it waits for channels of several threads and of its own scheduler at once") {
+TEST_CASE("select: waits for channels of several threads and of its own scheduler at the same time") {
     in_scheduler([] {
         concurrent_channel<int> shared{1};
         coir::channel<int> own;
@@ -332,12 +333,12 @@ TEST_CASE("select: it waits for channels of several threads and of its own sched
         auto from_a_thread = coir::spawn([&] { coir::offload([&] { shared.send(3); }); });
         CHECK(first() == 3);
         from_a_thread.get();
-        CHECK(shared.try_send(4));  // it has left nobody behind
+        CHECK(shared.try_send(4));  // the select left no waiter behind
         CHECK(first() == 4);
     });
 }
 
-TEST_CASE("select: what two channels of several threads bring at once is all received, by one select after the other") {
+TEST_CASE("select: values that arrive in two channels at the same time are both received, by successive selects") {
     in_scheduler([] {
         constexpr int each = coir::test::sanitized ? 500 : 5'000;
         concurrent_channel<int> left{1};
@@ -368,7 +369,7 @@ TEST_CASE("select: what two channels of several threads bring at once is all rec
     });
 }
 
-TEST_CASE("select: a stop while it waits for channels of several threads loses no value") {
+TEST_CASE("select: a stop during a wait for channels of several threads loses no value") {
     in_scheduler([] {
         for (int round = 0; round < 300; ++round) {
             concurrent_channel<int> one{1};

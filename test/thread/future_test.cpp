@@ -39,7 +39,7 @@ template <class F> std::optional<std::future_errc> future_error_of(F&& body) {
 
 }  // namespace
 
-TEST_CASE("future: a thread makes the result, and the fiber that waits gets it while others run") {
+TEST_CASE("future: a thread sets the result, and the waiting fiber gets it while others run") {
     in_scheduler([] {
         coir::promise<std::unique_ptr<int>> made;
         auto awaited = made.get_future();
@@ -54,7 +54,7 @@ TEST_CASE("future: a thread makes the result, and the fiber that waits gets it w
     });
 }
 
-TEST_CASE("future: what is there already is not waited for") {
+TEST_CASE("future: an existing result is returned without a wait") {
     in_scheduler([] {
         coir::promise<int> made;
         auto awaited = made.get_future();
@@ -65,7 +65,7 @@ TEST_CASE("future: what is there already is not waited for") {
     });
 }
 
-TEST_CASE("future: a fiber makes it for a fiber of the same scheduler") {
+TEST_CASE("future: a fiber sets the result for a fiber of the same scheduler") {
     in_scheduler([] {
         coir::promise<void> made;
         auto awaited = made.get_future();
@@ -74,14 +74,14 @@ TEST_CASE("future: a fiber makes it for a fiber of the same scheduler") {
     });
 }
 
-TEST_CASE("future: a thread without a scheduler waits for what a fiber makes") {
+TEST_CASE("future: a thread without a scheduler waits for the result of a fiber") {
     coir::promise<std::string> made;
     auto awaited = made.get_future();
     std::jthread fibers{[&] { in_scheduler([&] { made.set_value("from a fiber"); }); }};
     CHECK(awaited.get() == "from a fiber");
 }
 
-TEST_CASE("future: references and failures are handed over as well") {
+TEST_CASE("future: references and exceptions are passed as well") {
     in_scheduler([] {
         int number = 1;
         coir::promise<int&> reference;
@@ -99,7 +99,7 @@ TEST_CASE("future: references and failures are handed over as well") {
     });
 }
 
-TEST_CASE("future: a promise that is destroyed without a result is broken") {
+TEST_CASE("future: a promise destroyed without a result is broken") {
     in_scheduler([] {
         auto made = std::make_unique<coir::promise<int>>();
         auto awaited = made->get_future();
@@ -108,7 +108,7 @@ TEST_CASE("future: a promise that is destroyed without a result is broken") {
     });
 }
 
-TEST_CASE("future: after a time-out it can still be waited for") {
+TEST_CASE("future: after a timeout, get may be called again") {
     in_scheduler([] {
         coir::promise<int> made;
         auto awaited = made.get_future();
@@ -136,7 +136,7 @@ TEST_CASE("future: a stop ends the wait, and the result is not lost") {
     });
 }
 
-TEST_CASE("future: a result that comes at the same time as a stop is not lost") {
+TEST_CASE("future: a result that arrives at the same time as a stop is not lost") {
     in_scheduler([] {
         for (int round = 0; round < 300; ++round) {
             coir::promise<int> made;
@@ -155,7 +155,7 @@ TEST_CASE("future: a result that comes at the same time as a stop is not lost") 
     });
 }
 
-TEST_CASE("future: it is waited for by one at a time") {
+TEST_CASE("future: only one thread or fiber may wait at a time") {
     in_scheduler([] {
         coir::promise<int> made;
         auto awaited = made.get_future();
@@ -167,7 +167,7 @@ TEST_CASE("future: it is waited for by one at a time") {
     });
 }
 
-TEST_CASE("promise: it is kept once, and its future is given once") {
+TEST_CASE("promise: the result and the future can each be obtained once") {
     coir::promise<int> made;
     auto awaited = made.get_future();
     CHECK(future_error_of([&] { static_cast<void>(made.get_future()); }) == std::future_errc::future_already_retrieved);
@@ -179,7 +179,7 @@ TEST_CASE("promise: it is kept once, and its future is given once") {
     CHECK(future_error_of([&] { awaited.get(); }) == std::future_errc::no_state);
 }
 
-TEST_CASE("promise: a value that cannot be made leaves it as it was") {
+TEST_CASE("promise: an exception from constructing the value leaves the promise unchanged") {
     struct fragile {
         explicit fragile(bool breaks) {
             if (breaks) throw std::runtime_error{"broken"};

@@ -36,7 +36,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Work that keeps a pool's threads busy until `end`. To be made in a fiber.
+/// Keeps the threads of a pool busy until `end`. Must be constructed in a fiber.
 class held_threads {
 public:
     held_threads(coir::offload_pool& pool, int count) {
@@ -64,7 +64,7 @@ private:
     std::vector<coir::fiber<void>> fibers_;
 };
 
-/// Sends work from work, so many levels deep, and gives their number.
+/// Offloads nested work to the given depth, and returns the depth.
 int descend(coir::offload_pool& pool, int levels) {
     if (levels == 0) return 0;
     return 1 + coir::run([&] { return pool.offload([&] { return descend(pool, levels - 1); }); });
@@ -88,7 +88,7 @@ int threads_called(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("offload_pool: work runs in its own threads, which have its name") {
+TEST_CASE("offload_pool: work runs in threads of its own, which have its name") {
     coir::offload_pool pool{{.threads = 2, .name = "a name that is too long"}};
     CHECK(pool.threads() == 2);
     in_scheduler([&] {
@@ -97,11 +97,11 @@ TEST_CASE("offload_pool: work runs in its own threads, which have its name") {
     });
 }
 
-TEST_CASE("offload_pool: has as many threads as there are cores for the process, unless told") {
+TEST_CASE("offload_pool: has by default as many threads as the process has cores") {
     CHECK(coir::offload_pool{}.threads() == coir::available_cores());
 }
 
-TEST_CASE("offload_pool: results, arguments, exceptions and stop tokens as of offload") {
+TEST_CASE("offload_pool: supports results, arguments, exceptions and stop tokens like offload") {
     coir::offload_pool pool{{.threads = 1}};
     in_scheduler([&] {
         CHECK(pool.offload([](int a, int b) { return a * b; }, 6, 7) == 42);
@@ -113,7 +113,7 @@ TEST_CASE("offload_pool: results, arguments, exceptions and stop tokens as of of
     CHECK_THROWS_AS(pool.offload([] {}), coir::not_in_fiber);
 }
 
-TEST_CASE("offload_pool: no more runs at once than it has threads, and the rest comes in order") {
+TEST_CASE("offload_pool: runs at most as many calls as it has threads, the others in order") {
     coir::offload_pool pool{{.threads = 1}};
     in_scheduler([&] {
         std::vector<int> order;
@@ -126,7 +126,7 @@ TEST_CASE("offload_pool: no more runs at once than it has threads, and the rest 
     });
 }
 
-TEST_CASE("offload_pool: a busy one leaves the process's alone") {
+TEST_CASE("offload_pool: a busy pool does not affect the default pool") {
     coir::offload_pool pool{{.threads = 1}};
     in_scheduler([&] {
         const held_threads busy{pool, 1};
@@ -134,7 +134,7 @@ TEST_CASE("offload_pool: a busy one leaves the process's alone") {
     });
 }
 
-TEST_CASE("offload_pool: a call beyond the limit of its queue is refused at once") {
+TEST_CASE("offload_pool: a call beyond the queue limit is refused at once") {
     coir::offload_pool pool{{.threads = 2, .queue_limit = 1, .name = "narrow"}};
     in_scheduler([&] {
         held_threads busy{pool, 2};
@@ -151,11 +151,11 @@ TEST_CASE("offload_pool: a call beyond the limit of its queue is refused at once
         busy.end();
         CHECK(waits.get() == 42);
         CHECK_FALSE(ran);
-        CHECK(pool.offload([] { return 1; }) == 1);  // there is a place again
+        CHECK(pool.offload([] { return 1; }) == 1);  // the queue has space again
     });
 }
 
-TEST_CASE("offload_pool: with a limit of 0, a call is refused unless a thread is free for it") {
+TEST_CASE("offload_pool: with a queue limit of 0, a call is refused unless a thread is free") {
     coir::offload_pool pool{{.threads = 1, .queue_limit = 0}};
     in_scheduler([&] {
         for (int i = 0; i < 100; ++i) CHECK(pool.offload([i] { return i; }) == i);
@@ -164,7 +164,7 @@ TEST_CASE("offload_pool: with a limit of 0, a call is refused unless a thread is
     });
 }
 
-TEST_CASE("offload_pool: what waits is withdrawn by a stop and an expiry, and leaves its place in the queue") {
+TEST_CASE("offload_pool: a stop or an expired scope withdraws queued work, and frees its slot in the queue") {
     coir::offload_pool pool{{.threads = 1, .queue_limit = 1}};
     in_scheduler([&] {
         const held_threads busy{pool, 1};
@@ -178,7 +178,7 @@ TEST_CASE("offload_pool: what waits is withdrawn by a stop and an expiry, and le
     });
 }
 
-TEST_CASE("offload_pool: nested work to a depth beyond its threads comes to its end") {
+TEST_CASE("offload_pool: nested work deeper than the number of threads completes") {
     coir::offload_pool pool{{.threads = 1}};
     CHECK(descend(pool, 10) == 10);
     coir::offload_pool wider{{.threads = 3}};
@@ -192,7 +192,7 @@ TEST_CASE("offload_pool: nested work is not refused") {
     CHECK(descend(pool, 3) == 3);
 }
 
-TEST_CASE("offload_pool: nested work that is sent back by another pool comes to its end") {
+TEST_CASE("offload_pool: nested work that comes back through another pool completes") {
     coir::offload_pool one{{.threads = 1}};
     coir::offload_pool other{{.threads = 1}};
     const auto there = [&](auto& next) { return coir::run([&] { return other.offload(next); }); };
@@ -204,7 +204,7 @@ TEST_CASE("offload_pool: nested work that is sent back by another pool comes to 
           }) == 42);
 }
 
-TEST_CASE("offload_pool: nested work does not let more of the other work run at once") {
+TEST_CASE("offload_pool: nested work does not increase the number of other calls that run concurrently") {
     coir::offload_pool pool{{.threads = 2}};
     in_scheduler([&] {
         std::atomic<int> outer = 0;
@@ -226,14 +226,14 @@ TEST_CASE("offload_pool: nested work does not let more of the other work run at 
     });
 }
 
-TEST_CASE("offload_pool: threads beyond the bound end when there is nothing for them to do") {
+TEST_CASE("offload_pool: extra threads for nested work end when they are idle") {
     coir::offload_pool pool{{.threads = 1, .name = "beyond"}};
     CHECK(descend(pool, 5) == 5);
-    while (threads_called("beyond") > 1) std::this_thread::yield();  // for ever, if they do not
+    while (threads_called("beyond") > 1) std::this_thread::yield();  // does not terminate if they do not end
     CHECK(descend(pool, 5) == 5);
 }
 
-TEST_CASE("offload_pool: may be destroyed by the fiber that used it last, and used from several threads") {
+TEST_CASE("offload_pool: may be used by several threads, and destroyed by the fiber that used it last") {
     for (int i = 0; i < 100; ++i) {
         in_scheduler([] {
             coir::offload_pool pool{{.threads = 2}};
@@ -254,7 +254,7 @@ TEST_CASE("offload_pool: may be destroyed by the fiber that used it last, and us
     CHECK(sum == 200);
 }
 
-TEST_CASE("offload_pool: destroyed while work waits for a thread, it ends the process") {
+TEST_CASE("offload_pool: destroying it while work is queued aborts the program") {
     const auto after = coir::test::in_child([] {
         in_scheduler([] {
             std::optional<coir::offload_pool> pool{std::in_place, coir::offload_pool_options{.threads = 1}};
@@ -275,8 +275,8 @@ TEST_CASE("offload_pool: destroyed while work waits for a thread, it ends the pr
     CHECK(after.says("destroyed while work waits"));
 }
 
-#if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
-TEST_CASE("offload_pool: in a forked child it refuses, and may be destroyed; one that is made there works") {
+#if !defined(COIR_TSAN)  // ThreadSanitizer does not support threads in the child of a multi-threaded process
+TEST_CASE("offload_pool: in a forked child it refuses work and may be destroyed, and a new pool works") {
     auto inherited = std::make_unique<coir::offload_pool>(coir::offload_pool_options{.threads = 1});
     in_scheduler([&] { inherited->offload([] {}); });
     const pid_t child = ::fork();
@@ -295,7 +295,7 @@ TEST_CASE("offload_pool: in a forked child it refuses, and may be destroyed; one
 }
 #endif
 
-TEST_CASE("offload_pool: other work has its thread though nested work holds one within the bound") {
+TEST_CASE("offload_pool: other work gets a thread although nested work occupies one within the limit") {
     in_scheduler([] {
         coir::offload_pool pool{{.threads = 2, .queue_limit = 0}};
         std::promise<void> nested_runs;
@@ -316,7 +316,7 @@ TEST_CASE("offload_pool: other work has its thread though nested work holds one 
     });
 }
 
-TEST_CASE("offload: what runs while the process exits may still offload") {
+TEST_CASE("offload: work that runs during the exit of the process may offload") {
     const auto child = coir::test::in_child([] {
         coir::test::forget_leaks();
         coir::run([] {
@@ -338,7 +338,7 @@ TEST_CASE("offload: what runs while the process exits may still offload") {
     CHECK_FALSE(child.died());
 }
 
-TEST_CASE("offload: nested work may end the process") {
+TEST_CASE("offload: nested work may exit the process") {
     const auto child = coir::test::in_child([] {
         coir::test::forget_leaks();
         coir::run([] { coir::offload([] { coir::run([] { coir::offload([] { std::exit(0); }); }); }); });

@@ -35,7 +35,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Keeps every thread of the pool busy, until `end`.
+/// Keeps every thread of the pool busy until `end`.
 class occupation {
 public:
     occupation() {
@@ -65,7 +65,7 @@ private:
 
 }  // namespace
 
-TEST_CASE("offload: gives the result of a function that ran in another thread, outside any fiber") {
+TEST_CASE("offload: returns the result of a function that ran in another thread, outside of fibers") {
     in_scheduler([] {
         const auto here = std::this_thread::get_id();
         CHECK(coir::offload([&] {
@@ -77,7 +77,7 @@ TEST_CASE("offload: gives the result of a function that ran in another thread, o
     });
 }
 
-TEST_CASE("offload: results of every kind") {
+TEST_CASE("offload: supports results of all kinds") {
     in_scheduler([] {
         bool ran = false;
         coir::offload([&] { ran = true; });
@@ -88,7 +88,7 @@ TEST_CASE("offload: results of every kind") {
     });
 }
 
-TEST_CASE("offload: the function and its arguments are used where they are") {
+TEST_CASE("offload: the function and its arguments are not copied") {
     in_scheduler([] {
         int number = 1;
         coir::offload([](int& given, std::unique_ptr<int> own) { given = *own; }, number, std::make_unique<int>(5));
@@ -104,7 +104,7 @@ TEST_CASE("offload: the function and its arguments are used where they are") {
     });
 }
 
-TEST_CASE("offload: what the function throws comes out") {
+TEST_CASE("offload: an exception of the function is thrown") {
     in_scheduler([] {
         CHECK_THROWS_WITH_AS(coir::offload([] { throw std::domain_error{"mine"}; }), "mine", std::domain_error);
         CHECK_THROWS_AS(coir::offload([] { throw 1; }), int);
@@ -118,12 +118,12 @@ TEST_CASE("offload: other fibers run meanwhile") {
             others_ran = true;
             others_ran.notify_all();
         });
-        coir::offload([&] { others_ran.wait(false); });  // a scheduler that slept too would hang here
+        coir::offload([&] { others_ran.wait(false); });  // would hang if the scheduler slept too
         other.get();
     });
 }
 
-TEST_CASE("offload: at least four things run at the same time, and more wait their turn") {
+TEST_CASE("offload: at least four calls run concurrently, and others wait") {
     in_scheduler([] {
         std::atomic<int> inside = 0;
         const auto meet = [&] {
@@ -141,7 +141,7 @@ TEST_CASE("offload: at least four things run at the same time, and more wait the
     });
 }
 
-TEST_CASE("offload: the threads are bounded, named, and leave signals to the program's own") {
+TEST_CASE("offload: the number of threads is limited, and they have names and block signals") {
     in_scheduler([] {
         std::set<std::thread::id> threads;
         std::vector<std::function<std::thread::id()>> many(200, [] {
@@ -163,7 +163,7 @@ TEST_CASE("offload: the threads are bounded, named, and leave signals to the pro
     });
 }
 
-TEST_CASE("offload: the caller's own signal mask stays as it was") {
+TEST_CASE("offload: does not change the caller's signal mask") {
     in_scheduler([] {
         sigset_t before;
         sigset_t after;
@@ -176,7 +176,7 @@ TEST_CASE("offload: the caller's own signal mask stays as it was") {
     });
 }
 
-TEST_CASE("offload: a stop withdraws what has not begun") {
+TEST_CASE("offload: a stop withdraws work that has not started") {
     in_scheduler([] {
         occupation busy;
         bool ran = false;
@@ -190,7 +190,7 @@ TEST_CASE("offload: a stop withdraws what has not begun") {
     });
 }
 
-TEST_CASE("offload: an expiry withdraws what has not begun") {
+TEST_CASE("offload: an expired scope withdraws work that has not started") {
     in_scheduler([] {
         occupation busy;
         bool ran = false;
@@ -200,7 +200,7 @@ TEST_CASE("offload: an expiry withdraws what has not begun") {
     });
 }
 
-TEST_CASE("offload: what has begun is waited for; a stop reaches its token, and is delivered afterwards") {
+TEST_CASE("offload: work that has started is waited for, a stop reaches its token and is delivered afterwards") {
     in_scheduler([] {
         std::atomic<bool> begun = false;
         int result = 0;
@@ -228,7 +228,7 @@ TEST_CASE("offload: what has begun is waited for; a stop reaches its token, and 
     });
 }
 
-TEST_CASE("offload: work that knows no token is waited for all the same") {
+TEST_CASE("offload: work without a token is waited for as well") {
     in_scheduler([] {
         std::atomic<bool> begun = false;
         std::atomic<bool> may_end = false;
@@ -251,10 +251,10 @@ TEST_CASE("offload: work that knows no token is waited for all the same") {
     });
 }
 
-TEST_CASE("offload: an expiry waits for what has begun, and a result that is there is returned") {
+TEST_CASE("offload: an expired scope waits for started work, and an existing result is returned") {
     in_scheduler([] {
         std::optional<int> result;
-        for (auto limit = 5ms; !result; limit *= 2) {  // withdrawn, when the machine was too busy to begin
+        for (auto limit = 5ms; !result; limit *= 2) {  // withdrawn, if the machine was too busy to start it
             result = coir::try_with_timeout(limit, [] {
                 return coir::offload([](const std::stop_token& stop) {
                     while (!stop.stop_requested()) std::this_thread::sleep_for(100us);
@@ -266,7 +266,7 @@ TEST_CASE("offload: an expiry waits for what has begun, and a result that is the
     });
 }
 
-TEST_CASE("offload: what throws after a stop comes out as what it throws") {
+TEST_CASE("offload: an exception thrown after a stop is thrown to the caller") {
     in_scheduler([] {
         std::atomic<bool> begun = false;
         auto working = coir::spawn([&] {
@@ -282,7 +282,7 @@ TEST_CASE("offload: what throws after a stop comes out as what it throws") {
     });
 }
 
-TEST_CASE("offload: a fiber that is to stop does not send anything") {
+TEST_CASE("offload: a fiber that is being stopped offloads nothing") {
     in_scheduler([] {
         bool ran = false;
         auto stopped = coir::spawn([&] { coir::offload([&] { ran = true; }); });
@@ -292,7 +292,7 @@ TEST_CASE("offload: a fiber that is to stop does not send anything") {
     });
 }
 
-TEST_CASE("offload: run waits for what has begun") {
+TEST_CASE("offload: run waits for started work") {
     std::atomic<bool> ended = false;
     in_scheduler([&] {
         std::atomic<bool> begun = false;
@@ -310,11 +310,11 @@ TEST_CASE("offload: run waits for what has begun") {
     CHECK(ended);
 }
 
-TEST_CASE("offload: waiting for it is no deadlock") {
+TEST_CASE("offload: waiting for work is not a deadlock") {
     in_scheduler([] { coir::offload([] { std::this_thread::sleep_for(20ms); }); });
 }
 
-TEST_CASE("offload: one pool serves one run after the other, and several at once") {
+TEST_CASE("offload: one pool serves consecutive and concurrent runs") {
     for (int i = 0; i < 50; ++i) {
         CHECK(in_scheduler([i] { return coir::offload([i] { return i; }); }) == i);
     }
@@ -329,12 +329,12 @@ TEST_CASE("offload: one pool serves one run after the other, and several at once
     CHECK(sum == 200);
 }
 
-TEST_CASE("offload: outside a fiber, also within offloaded work, it throws not_in_fiber") {
+TEST_CASE("offload: outside of a fiber, also within offloaded work, it throws not_in_fiber") {
     CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber);
     in_scheduler([] { coir::offload([] { CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber); }); });
 }
 
-TEST_CASE("offload: work may run a scheduler of its own") {
+TEST_CASE("offload: work may run its own scheduler") {
     in_scheduler([] {
         CHECK(coir::offload([] {
                   return coir::run([] {
@@ -345,7 +345,7 @@ TEST_CASE("offload: work may run a scheduler of its own") {
     });
 }
 
-TEST_CASE("offload: work whose scheduler offloads in turn, in more levels than there are threads, comes to its end") {
+TEST_CASE("offload: nested schedulers that offload, deeper than the number of threads, complete") {
     const std::function<int(int)> descend = [&](int levels) {
         return levels == 0 ? 0 : 1 + in_scheduler([&] { return coir::offload(descend, levels - 1); });
     };
@@ -353,8 +353,8 @@ TEST_CASE("offload: work whose scheduler offloads in turn, in more levels than t
     CHECK(descend(levels) == levels);
 }
 
-#if !defined(COIR_TSAN)  // which has no threads in the child of a process with several
-TEST_CASE("offload: a forked child has a pool of its own") {
+#if !defined(COIR_TSAN)  // ThreadSanitizer does not support threads in the child of a multi-threaded process
+TEST_CASE("offload: a forked child has its own pool") {
     in_scheduler([] { coir::offload([] {}); });
     const pid_t child = ::fork();
     if (child == 0) ::_exit(in_scheduler([] { return coir::offload([] { return 42; }); }));
@@ -365,7 +365,7 @@ TEST_CASE("offload: a forked child has a pool of its own") {
 }
 #endif
 
-TEST_CASE("offload: the process exits cleanly, also when offloaded work calls exit") {
+TEST_CASE("offload: the process exits cleanly, also if offloaded work calls exit") {
     const auto after = coir::test::in_child([] {
         in_scheduler([] { coir::offload([] {}); });
         std::exit(7);

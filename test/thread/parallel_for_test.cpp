@@ -22,7 +22,7 @@
 using coir::test::in_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("parallel_for: calls the body once for each number, whatever their type") {
+TEST_CASE("parallel_for: calls the body once for each number, of any integer type") {
     in_scheduler([] {
         for (const std::size_t count : {0, 1, 2, 3, 100, 127, 128, 129, 10'007}) {
             std::vector<int> calls(count);
@@ -44,7 +44,7 @@ TEST_CASE("parallel_for: calls the body once for each number, whatever their typ
     });
 }
 
-TEST_CASE("parallel_for: the body runs outside the fiber, on several threads at once, while other fibers run") {
+TEST_CASE("parallel_for: the body runs outside of the fiber, on several threads, while other fibers run") {
     coir::offload_pool pool{{.threads = 3}};
     in_scheduler([&] {
         std::atomic<int> inside = 0;
@@ -60,7 +60,7 @@ TEST_CASE("parallel_for: the body runs outside the fiber, on several threads at 
     });
 }
 
-TEST_CASE("parallel_for: threads that are done take what is left of the others") {
+TEST_CASE("parallel_for: idle threads steal parts of the others' pieces") {
     coir::offload_pool pool{{.threads = 2}};
     in_scheduler([&] {
         std::atomic<int> left = 999;
@@ -68,13 +68,13 @@ TEST_CASE("parallel_for: threads that are done take what is left of the others")
             if (i > 0)
                 --left;
             else
-                while (left > 7) std::this_thread::yield();  // those of its own piece come after it
+                while (left > 7) std::this_thread::yield();  // the other numbers of its own piece come after it
         });
         CHECK(left == 0);
     });
 }
 
-TEST_CASE("parallel_for: the first failure comes out when all have come to their end, and no more is begun") {
+TEST_CASE("parallel_for: the first failure is thrown after all bodies have ended, and no more start") {
     coir::offload_pool pool{{.threads = 2}};
     in_scheduler([&] {
         std::atomic<int> begun = 0;
@@ -98,7 +98,7 @@ TEST_CASE("parallel_for: the first failure comes out when all have come to their
     });
 }
 
-TEST_CASE("parallel_for: a stop and an expiry end it early, and wait for what has begun") {
+TEST_CASE("parallel_for: a stop or an expired scope ends it early, and waits for started bodies") {
     in_scheduler([] {
         std::atomic<int> inside = 0;
         std::atomic<int> begun = 0;
@@ -127,7 +127,7 @@ TEST_CASE("parallel_for: a stop and an expiry end it early, and wait for what ha
 
         may_go_on = false;
         auto later = coir::spawn([&] {
-            coir::this_fiber::sleep_for(2ms);  // its timer comes after the expiry's
+            coir::this_fiber::sleep_for(2ms);  // its timer fires after the scope's
             may_go_on = true;
         });
         CHECK_THROWS_AS(coir::with_timeout(1ms, [&] { coir::parallel_for(0, 10'000, body); }), coir::timed_out);
@@ -136,7 +136,7 @@ TEST_CASE("parallel_for: a stop and an expiry end it early, and wait for what ha
     });
 }
 
-TEST_CASE("parallel_for: a fiber that is to stop begins nothing") {
+TEST_CASE("parallel_for: a fiber that is being stopped starts nothing") {
     in_scheduler([] {
         bool ran = false;
         auto stopped = coir::spawn([&] { coir::parallel_for(0, 1, [&](int) { ran = true; }); });
@@ -147,7 +147,7 @@ TEST_CASE("parallel_for: a fiber that is to stop begins nothing") {
     CHECK_THROWS_AS(coir::parallel_for(0, 1, [](int) {}), coir::not_in_fiber);
 }
 
-TEST_CASE("parallel_for: a pool that takes no more work does it on fewer threads, or refuses it") {
+TEST_CASE("parallel_for: with a full pool it uses fewer threads, or is refused") {
     coir::offload_pool pool{{.threads = 2, .queue_limit = 0}};
     in_scheduler([&] {
         std::atomic<int> busy = 0;
@@ -175,7 +175,7 @@ TEST_CASE("parallel_for: a pool that takes no more work does it on fewer threads
     });
 }
 
-TEST_CASE("parallel_for: within work of the same pool it comes to its end") {
+TEST_CASE("parallel_for: completes within work of the same pool") {
     coir::offload_pool pool{{.threads = 2}};
     in_scheduler([&] {
         std::atomic<int> calls = 0;

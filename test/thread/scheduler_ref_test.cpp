@@ -31,7 +31,7 @@ using coir::test::other_scheduler;
 using coir::test::other_thread;
 using namespace std::chrono_literals;
 
-TEST_CASE("scheduler_ref: what is posted runs in a fiber of that scheduler, in its thread") {
+TEST_CASE("scheduler_ref: a posted function runs in a fiber of that scheduler, in its thread") {
     other_scheduler there;
     std::thread::id ran_in;
     std::promise<void> ran;
@@ -44,7 +44,7 @@ TEST_CASE("scheduler_ref: what is posted runs in a fiber of that scheduler, in i
     CHECK(ran_in == there.thread());
 }
 
-TEST_CASE("scheduler_ref: what one thread posts begins in the order of posting") {
+TEST_CASE("scheduler_ref: functions posted by one thread start in the order of posting") {
     std::vector<int> order;
     {
         other_scheduler there;
@@ -54,7 +54,7 @@ TEST_CASE("scheduler_ref: what one thread posts begins in the order of posting")
     CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
-TEST_CASE("scheduler_ref: a scheduler that sleeps is woken by what is posted") {
+TEST_CASE("scheduler_ref: a post wakes a sleeping scheduler") {
     in_scheduler([] {
         const coir::scheduler_ref here = coir::this_scheduler();
         for (int i = 0; i < 100; ++i) {
@@ -65,7 +65,7 @@ TEST_CASE("scheduler_ref: a scheduler that sleeps is woken by what is posted") {
     });
 }
 
-TEST_CASE("scheduler_ref: a fiber posts to its own scheduler as well, and goes on first") {
+TEST_CASE("scheduler_ref: a fiber may post to its own scheduler, and continues first") {
     in_scheduler([] {
         coir::event came;
         bool later = false;
@@ -78,7 +78,7 @@ TEST_CASE("scheduler_ref: a fiber posts to its own scheduler as well, and goes o
     });
 }
 
-TEST_CASE("scheduler_ref: what is posted has the name it was given") {
+TEST_CASE("scheduler_ref: the fiber of a post has the given name") {
     in_scheduler([] {
         std::string name;
         coir::event came;
@@ -91,7 +91,7 @@ TEST_CASE("scheduler_ref: what is posted has the name it was given") {
     });
 }
 
-TEST_CASE("scheduler_ref: what a posted function throws goes to that scheduler's on_unhandled_exception") {
+TEST_CASE("scheduler_ref: an exception of a posted function goes to that scheduler's on_unhandled_exception") {
     std::string what;
     {
         other_scheduler there{{.on_unhandled_exception = [&what](std::exception_ptr failure, std::string_view) {
@@ -106,7 +106,7 @@ TEST_CASE("scheduler_ref: what a posted function throws goes to that scheduler's
     CHECK(what == "out of the post");
 }
 
-TEST_CASE("scheduler_ref: posting to a scheduler that has ended throws scheduler_gone, and destroys the function") {
+TEST_CASE("scheduler_ref: posting to an ended scheduler throws scheduler_gone, and destroys the function") {
     other_scheduler there;
     CHECK(there.ref.alive());
     there.end();
@@ -117,7 +117,7 @@ TEST_CASE("scheduler_ref: posting to a scheduler that has ended throws scheduler
     CHECK_THROWS_AS(coir::scheduler_ref{}.post([] {}), coir::scheduler_gone);
 }
 
-TEST_CASE("scheduler_ref: once the first fiber has ended nothing is taken any more, though others are still alive") {
+TEST_CASE("scheduler_ref: after the first fiber has ended no post is accepted, even if other fibers are alive") {
     bool refused = false;
     in_scheduler([&] {
         const coir::scheduler_ref here = coir::this_scheduler();
@@ -138,7 +138,7 @@ TEST_CASE("scheduler_ref: once the first fiber has ended nothing is taken any mo
     CHECK(refused);
 }
 
-TEST_CASE("scheduler_ref: what was posted just before the end runs all the same, and is born stopped") {
+TEST_CASE("scheduler_ref: a function posted just before the end still runs, in a fiber that starts stopped") {
     bool ran = false;
     bool stopped = false;
     in_scheduler([&] {
@@ -155,7 +155,7 @@ TEST_CASE("scheduler_ref: what was posted just before the end runs all the same,
     CHECK(stopped);
 }
 
-TEST_CASE("scheduler_ref: whatever threads post while the scheduler ends is either run or refused") {
+TEST_CASE("scheduler_ref: every function posted while the scheduler ends is either run or refused") {
     for (int round = 0; round < 50; ++round) {
         std::atomic<int> ran{0};
         std::atomic<int> taken{0};
@@ -167,7 +167,7 @@ TEST_CASE("scheduler_ref: whatever threads post while the scheduler ends is eith
                         for (;;) {
                             here.post([&ran] { ran.fetch_add(1, std::memory_order_relaxed); });
                             taken.fetch_add(1, std::memory_order_relaxed);
-                            // Not faster than they run: what is posted is bounded by memory alone.
+                            // Posts no faster than the functions run: only memory limits the number of posts.
                             while (taken.load(std::memory_order_relaxed) > ran.load(std::memory_order_relaxed) + 1000) {
                                 std::this_thread::yield();
                             }
@@ -183,13 +183,14 @@ TEST_CASE("scheduler_ref: whatever threads post while the scheduler ends is eith
     }
 }
 
-TEST_CASE("scheduler_ref: while one is alive its fibers may still be woken, and when the last one goes they are not") {
+TEST_CASE(
+    "scheduler_ref: while a reference exists its fibers may still be woken, when the last one is gone they may not") {
     std::optional<coir::scheduler_ref> known;
     std::promise<void> waits;
     std::jthread other{[&] {
         waits.get_future().get();
         known->post([] {});
-        known.reset();  // nobody is left who could post
+        known.reset();  // now no thread can post
     }};
     CHECK_THROWS_AS(in_scheduler([&] {
                         known = coir::this_scheduler();
@@ -200,7 +201,7 @@ TEST_CASE("scheduler_ref: while one is alive its fibers may still be woken, and 
                     coir::deadlock);
 }
 
-TEST_CASE("scheduler_ref: references are equal when they name the same scheduler") {
+TEST_CASE("scheduler_ref: references to the same scheduler are equal") {
     in_scheduler([] {
         const coir::scheduler_ref here = coir::this_scheduler();
         const coir::scheduler_ref copy = here;
@@ -212,6 +213,6 @@ TEST_CASE("scheduler_ref: references are equal when they name the same scheduler
     CHECK(one.ref != another.ref);
 }
 
-TEST_CASE("scheduler_ref: there is none outside a fiber") {
+TEST_CASE("scheduler_ref: outside a fiber there is no current scheduler") {
     CHECK_THROWS_AS(static_cast<void>(coir::this_scheduler()), coir::not_in_fiber);
 }

@@ -35,7 +35,7 @@ using coir::test::in_scheduler;
 using coir::test::other_scheduler;
 using namespace std::chrono_literals;
 
-TEST_CASE("spawn_on: a fiber of another scheduler runs it, and a fiber of this one gets the result") {
+TEST_CASE("spawn_on: a fiber of another scheduler runs the function, and a fiber of this one gets the result") {
     other_scheduler there;
     in_scheduler([&] {
         auto answer = spawn_on(
@@ -52,7 +52,7 @@ TEST_CASE("spawn_on: a fiber of another scheduler runs it, and a fiber of this o
     });
 }
 
-TEST_CASE("spawn_on: a thread that runs no scheduler joins as well") {
+TEST_CASE("spawn_on: a thread without a scheduler can join as well") {
     other_scheduler there;
     std::vector<coir::remote_fiber<int>> squares;
     for (int i = 0; i < 10; ++i) squares.push_back(spawn_on(there.ref, [i] { return i * i; }));
@@ -61,7 +61,7 @@ TEST_CASE("spawn_on: a thread that runs no scheduler joins as well") {
     CHECK(sum == 285);
 }
 
-TEST_CASE("spawn_on: it spawns in the calling fiber's own scheduler too") {
+TEST_CASE("spawn_on: can spawn in the calling fiber's own scheduler too") {
     in_scheduler([] {
         int number = 7;
         auto same = spawn_on(coir::this_scheduler(), {.name = "here"}, [&]() -> int& {
@@ -72,7 +72,7 @@ TEST_CASE("spawn_on: it spawns in the calling fiber's own scheduler too") {
     });
 }
 
-TEST_CASE("spawn_on: what it throws is thrown to who asks for the result") {
+TEST_CASE("spawn_on: get throws the exception of the function") {
     other_scheduler there;
     in_scheduler([&] {
         auto fails = spawn_on(there.ref, [] { throw std::runtime_error{"over there"}; });
@@ -80,7 +80,7 @@ TEST_CASE("spawn_on: what it throws is thrown to who asks for the result") {
     });
 }
 
-TEST_CASE("spawn_on: what it owns is destroyed in its thread, before anyone learns that it has ended") {
+TEST_CASE("spawn_on: the function is destroyed in its own thread, before the end is reported") {
     other_scheduler there;
     struct tattler {
         explicit tattler(std::thread::id* where) noexcept : died_in{where} {}
@@ -98,7 +98,7 @@ TEST_CASE("spawn_on: what it owns is destroyed in its thread, before anyone lear
     owner.get();
 }
 
-TEST_CASE("spawn_on: a stop reaches the fiber in its own scheduler, wherever it waits") {
+TEST_CASE("spawn_on: a stop reaches the fiber in its own scheduler, in any wait") {
     other_scheduler there;
     in_scheduler([&] {
         std::promise<void> waits;
@@ -113,7 +113,7 @@ TEST_CASE("spawn_on: a stop reaches the fiber in its own scheduler, wherever it 
     });
 }
 
-TEST_CASE("spawn_on: a stop that comes before the fiber has begun is due at its first suspension") {
+TEST_CASE("spawn_on: a stop before the fiber has started is delivered at its first suspension") {
     other_scheduler there;
     std::promise<void> go_on;
     there.ref.post([&] {
@@ -165,7 +165,7 @@ TEST_CASE("spawn_on: the handle's destructor stops the fiber and waits for its e
     CHECK(ended);
 }
 
-TEST_CASE("spawn_on: a handle that is assigned to stops and joins what it had") {
+TEST_CASE("spawn_on: assigning to a handle stops and joins its previous fiber") {
     other_scheduler there;
     bool ended = false;
     auto handle = spawn_on(there.ref, [&] {
@@ -180,7 +180,7 @@ TEST_CASE("spawn_on: a handle that is assigned to stops and joins what it had") 
     handle.get();
 }
 
-TEST_CASE("spawn_on: a failure that nobody asks for is logged, a detached fiber's goes to its scheduler") {
+TEST_CASE("spawn_on: an exception without get is logged, and that of a detached fiber goes to its scheduler") {
     captured_log log;
     std::string told;
     std::promise<void> detached;
@@ -209,7 +209,7 @@ TEST_CASE("spawn_on: a failure that nobody asks for is logged, a detached fiber'
     CHECK(told == "free: alone");
 }
 
-TEST_CASE("spawn_on: a fiber that is detached while it unwinds a failure is detached") {
+TEST_CASE("spawn_on: a fiber may be detached while an exception unwinds in it") {
     std::string told;
     std::promise<void> unwinds;
     std::promise<void> detached;
@@ -244,7 +244,7 @@ TEST_CASE("spawn_on: a fiber that is detached while it unwinds a failure is deta
     CHECK(told == "late");
 }
 
-TEST_CASE("spawn_on: joins give up in time, and by a stop, and can be tried again") {
+TEST_CASE("spawn_on: joins time out or are stopped, and may be repeated") {
     other_scheduler there;
     in_scheduler([&] {
         auto sleeper = spawn_on(there.ref, [] { coir::this_fiber::sleep_for(1h); });
@@ -262,7 +262,7 @@ TEST_CASE("spawn_on: joins give up in time, and by a stop, and can be tried agai
     });
 }
 
-TEST_CASE("spawn_on: a fiber that joins itself, and a handle without a fiber, are told so") {
+TEST_CASE("spawn_on: a fiber that joins itself, and an empty handle, get an error") {
     in_scheduler([] {
         coir::remote_fiber<void> self;
         std::errc code{};
@@ -279,22 +279,22 @@ TEST_CASE("spawn_on: a fiber that joins itself, and a handle without a fiber, ar
     });
 }
 
-TEST_CASE("spawn_on: in a scheduler that has ended nothing is spawned") {
+TEST_CASE("spawn_on: in an ended scheduler nothing is spawned") {
     other_scheduler there;
     there.end();
     CHECK_THROWS_AS(static_cast<void>(spawn_on(there.ref, [] {})), coir::scheduler_gone);
 }
 
-TEST_CASE("spawn_on: when its scheduler ends the fiber is stopped, and its joiners learn of it") {
+TEST_CASE("spawn_on: when its scheduler ends, the fiber is stopped, and its joiners are woken") {
     auto there = std::make_unique<other_scheduler>();
     auto sleeper = spawn_on(there->ref, [] { coir::this_fiber::sleep_for(1h); });
     there.reset();
     CHECK(sleeper.done());
-    sleeper.request_stop();  // of no consequence
+    sleeper.request_stop();  // has no effect
     CHECK_THROWS_AS(sleeper.get(), coir::fiber_stopped);
 }
 
-TEST_CASE("spawn_on: two schedulers spawn in each other and wait for each other, without an end") {
+TEST_CASE("spawn_on: two schedulers may spawn in each other and wait for each other repeatedly") {
     other_scheduler there;
     in_scheduler([&] {
         const auto here = coir::this_scheduler();

@@ -36,7 +36,7 @@ bool fails(const options& asked, std::vector<finding> findings) {
     return done.has_failed();
 }
 
-/// As a_sleep, of another kind and at another place.
+/// Like a_sleep, with another kind and location.
 finding at_line(int line, blocking_kind kind = blocking_kind::blocked) {
     finding made = a_sleep();
     made.kind = kind;
@@ -47,7 +47,7 @@ finding at_line(int line, blocking_kind kind = blocking_kind::blocked) {
 
 }  // namespace
 
-TEST_CASE("analysis: what was seen with the same stack is one finding") {
+TEST_CASE("analysis: events with the same stack are one finding") {
     finding longer = a_sleep();
     longer.count = 2;
     longer.total_ms = 100;
@@ -61,18 +61,18 @@ TEST_CASE("analysis: what was seen with the same stack is one finding") {
     CHECK(found.findings[0].fiber == "worker");
 }
 
-TEST_CASE("analysis: a place is the same whether its source's folder was stripped or not") {
+TEST_CASE("analysis: a location is the same whether its source path was stripped or not") {
     finding whole = a_sleep();
     whole.stack[1].file = "/home/me/shop/" + whole.stack[1].file;
     CHECK(analysed({}, {a_sleep(), whole}).findings.size() == 1);
 }
 
-TEST_CASE("analysis: a latent call at a place where it also slept is left out") {
+TEST_CASE("analysis: a latent call is left out if the same location also blocked") {
     CHECK(analysed({}, {at_line(1), at_line(1, blocking_kind::latent)}).findings.size() == 1);
     CHECK(analysed({}, {at_line(1), at_line(2, blocking_kind::latent)}).findings.size() == 2);
 }
 
-TEST_CASE("analysis: sorted by total time; latent ones come after, and what is suppressed last") {
+TEST_CASE("analysis: findings are sorted by total time, then latent ones, then suppressed ones") {
     const scratch_folder folder;
     options asked;
     asked.suppressions = {folder.with("rules", "fiber:known")};
@@ -91,7 +91,7 @@ TEST_CASE("analysis: sorted by total time; latent ones come after, and what is s
     CHECK(found.findings[3].suppressed_by == "fiber:known");
 }
 
-TEST_CASE("analysis: --min-duration goes by the longest time, and spares latent calls and those without an end") {
+TEST_CASE("analysis: --min-duration uses the longest duration, and keeps latent calls and those that did not return") {
     options asked;
     asked.min_duration = 30ms;
     finding unknown = at_line(2);
@@ -105,7 +105,7 @@ TEST_CASE("analysis: --min-duration goes by the longest time, and spares latent 
           std::vector<std::string>{"not reported: 1 location that held the thread for less than --min-duration"});
 }
 
-TEST_CASE("analysis: --class chooses") {
+TEST_CASE("analysis: --class selects classes") {
     options asked;
     asked.classes = detector::classes_in("disk,lock");
     CHECK(analysed(asked, {a_sleep()}).findings.empty());
@@ -113,7 +113,7 @@ TEST_CASE("analysis: --class chooses") {
     CHECK(analysed(asked, {a_sleep()}).findings.size() == 1);
 }
 
-TEST_CASE("analysis: --fail-on says which kinds count") {
+TEST_CASE("analysis: --fail-on selects the kinds that count") {
     options asked;
     CHECK(fails(asked, {at_line(1)}));
     CHECK(fails(asked, {at_line(1, blocking_kind::hog)}));
@@ -124,7 +124,8 @@ TEST_CASE("analysis: --fail-on says which kinds count") {
     CHECK(fails(asked, {at_line(1, blocking_kind::latent)}));
 }
 
-TEST_CASE("analysis: what is suppressed or in the baseline does not count, and the baseline keeps what it knew") {
+TEST_CASE(
+    "analysis: suppressed findings and those in the baseline do not count, and a new baseline keeps the old entries") {
     const scratch_folder folder;
     options asked;
     asked.baseline = folder.with("baseline", R"({"version": 1, "findings": [{"fingerprint": "line 1"}]})");
@@ -136,7 +137,7 @@ TEST_CASE("analysis: what is suppressed or in the baseline does not count, and t
     CHECK(done.for_baseline().findings.size() == 2);
 }
 
-TEST_CASE("analysis: source paths lose the prefix, after the suppressions have seen them whole") {
+TEST_CASE("analysis: source paths lose the prefix after suppressions have matched the full paths") {
     const scratch_folder folder;
     options asked;
     asked.strip_prefix = "/home/me/shop";
@@ -150,7 +151,7 @@ TEST_CASE("analysis: source paths lose the prefix, after the suppressions have s
     CHECK_FALSE(found.findings[0].suppressed_by.empty());
 }
 
-TEST_CASE("analysis: --max-findings cuts what is shown, says so, and changes nothing else") {
+TEST_CASE("analysis: --max-findings limits the shown findings, reports it, and changes nothing else") {
     options asked;
     asked.max_findings = 0;
     const result found = analysed(asked, {at_line(1), at_line(2)});
@@ -159,7 +160,7 @@ TEST_CASE("analysis: --max-findings cuts what is shown, says so, and changes not
     CHECK(fails(asked, {at_line(1)}));
 }
 
-TEST_CASE("analysis: of several engines the one that saw least is named") {
+TEST_CASE("analysis: of several engines, the least capable one is named") {
     const options asked;
     analysis done{asked};
     result hooked = with({});

@@ -24,7 +24,7 @@ finding known_as(const std::string& fingerprint) {
 
 }  // namespace
 
-TEST_CASE("comparison: places are new, gone or the same") {
+TEST_CASE("comparison: locations are new, gone or the same") {
     const auto made = compare(of({known_as("a"), known_as("b")}), of({known_as("b"), known_as("c")}), {});
     CHECK(made.has_failed);
     CHECK(made.text.find("new   src/retry.cpp:12: fiber") != std::string::npos);
@@ -32,7 +32,7 @@ TEST_CASE("comparison: places are new, gone or the same") {
     CHECK(made.text.ends_with("1 new, 1 gone, 1 same\n"));
 }
 
-TEST_CASE("comparison: only what is new, counts and is not suppressed is a failure") {
+TEST_CASE("comparison: only new findings that count and are not suppressed are failures") {
     CHECK_FALSE(compare(of({known_as("a")}), of({}), {}).has_failed);
     CHECK_FALSE(compare(of({}), of({known_as("a")}), {.blocked = false, .hog = true, .latent = true}).has_failed);
     finding suppressed = known_as("a");

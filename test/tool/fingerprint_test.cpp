@@ -9,8 +9,7 @@ using coir::test::users_function;
 using detector::finding;
 using detector::fingerprint_of;
 
-TEST_CASE(
-    "fingerprint: does not change with lines, files, counts, arguments of templates and what libraries do within") {
+TEST_CASE("fingerprint: is independent of lines, files, counts, template arguments and internals of libraries") {
     const finding one = a_sleep();
     finding other = a_sleep();
     other.stack.insert(other.stack.begin(), library_function("clock_nanosleep"));
@@ -28,7 +27,7 @@ TEST_CASE(
     CHECK(fingerprint_of(with_template) == fingerprint_of(with_another));
 }
 
-TEST_CASE("fingerprint: is another for another call, class, function or caller") {
+TEST_CASE("fingerprint: differs for another call, class, function or caller") {
     const std::string plain = fingerprint_of(a_sleep());
     finding changed = a_sleep();
     changed.call = "usleep";
@@ -44,7 +43,7 @@ TEST_CASE("fingerprint: is another for another call, class, function or caller")
     CHECK(fingerprint_of(changed) != plain);
 }
 
-TEST_CASE("fingerprint: plumbing between the user's functions does not count") {
+TEST_CASE("fingerprint: internal frames between the user's functions do not count") {
     finding changed = a_sleep();
     detector::frame between = library_function("std::invoke(int)");
     between.plumbing = true;
@@ -52,7 +51,7 @@ TEST_CASE("fingerprint: plumbing between the user's functions does not count") {
     CHECK(fingerprint_of(changed) == fingerprint_of(a_sleep()));
 }
 
-TEST_CASE("fingerprint: inlined lambdas are told apart by the function that they were inlined into") {
+TEST_CASE("fingerprint: inlined lambdas are distinguished by the function that contains them") {
     const auto lambda_in = [](const char* function) {
         finding made = a_sleep();
         made.stack = {users_function("operator()", "src/main.cpp", 3), users_function(function, "spawn.hpp", 64)};
@@ -63,7 +62,7 @@ TEST_CASE("fingerprint: inlined lambdas are told apart by the function that they
     CHECK(lambda_in("closure<main::{lambda()#1}>::run()") != lambda_in("closure<main::{lambda()#2}>::run()"));
 }
 
-TEST_CASE("fingerprint: a place without names has that of its place in the file") {
+TEST_CASE("fingerprint: a location without names uses its address in the file") {
     finding nameless = a_sleep();
     for (detector::frame& each : nameless.stack) each.function.clear();
     finding elsewhere = nameless;

@@ -29,7 +29,7 @@ result sample() {
     return made;
 }
 
-/// What reading that text as a file of JSON complains about.
+/// The error message when this text is read as a JSON report.
 std::string complaint_about(const std::string& text) {
     const scratch_folder folder;
     try {
@@ -42,7 +42,7 @@ std::string complaint_about(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("json: what is written is read back as it was") {
+TEST_CASE("json: a written report is read back unchanged") {
     const scratch_folder folder;
     const result back = detector::read_json(folder.with("f", to_json(sample())));
     CHECK(back.program == "server --fast");
@@ -52,7 +52,7 @@ TEST_CASE("json: what is written is read back as it was") {
     CHECK(to_json(back) == to_json(sample()));
 }
 
-TEST_CASE("json: a finding has the names that scripts rely on") {
+TEST_CASE("json: a finding has the keys that scripts rely on") {
     const auto all = nlohmann::json::parse(to_json(sample()));
     const auto& one = all.at("findings").at(0);
     CHECK(one.at("kind") == "blocked");
@@ -64,20 +64,20 @@ TEST_CASE("json: a finding has the names that scripts rely on") {
     CHECK(all.at("findings").at(1).at("location").is_null());
 }
 
-TEST_CASE("json: lines are one for each finding") {
+TEST_CASE("json: the lines format has one line for each finding") {
     const std::string lines = to_json_lines(sample());
     CHECK(std::count(lines.begin(), lines.end(), '\n') == 2);
     CHECK(nlohmann::json::parse(lines.substr(0, lines.find('\n'))).at("count") == 3);
     CHECK(detector::to_json_lines({}).empty());
 }
 
-TEST_CASE("json: bytes that are no UTF-8 do no harm") {
+TEST_CASE("json: bytes that are not UTF-8 are handled") {
     result odd = sample();
     odd.findings[0].fiber = "caf\xe9";
     CHECK(nlohmann::json::parse(to_json(odd)).at("findings").size() == 2);
 }
 
-TEST_CASE("json: a file of another form is an error that names it") {
+TEST_CASE("json: a file of another format is an error that names it") {
     CHECK(complaint_about("").find("f.json") != std::string::npos);
     CHECK(complaint_about("{\"version\": 1").find("f.json") != std::string::npos);
     CHECK(complaint_about("[1, 2]").find("f.json") != std::string::npos);
@@ -87,7 +87,7 @@ TEST_CASE("json: a file of another form is an error that names it") {
     CHECK(complaint_about(unknown_class).find("'snore' is not a class; the classes are") != std::string::npos);
 }
 
-TEST_CASE("json: a baseline names each place once, and the full report serves as one") {
+TEST_CASE("json: a baseline contains each location once, and a full report can be used as one") {
     const scratch_folder folder;
     result twice = sample();
     twice.findings = {a_sleep(), a_sleep()};

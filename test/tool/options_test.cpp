@@ -29,7 +29,7 @@ reading read(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-TEST_CASE("options: what stands behind -- is the program's, whatever it looks like") {
+TEST_CASE("options: arguments after -- belong to the program, whatever they are") {
     const reading made = read({"run", "--quiet", "--", "prog", "--quiet", "--", "report", "-o"});
     CHECK_FALSE(made.status);
     CHECK(made.asked.what == detector::command::run);
@@ -37,7 +37,7 @@ TEST_CASE("options: what stands behind -- is the program's, whatever it looks li
     CHECK(made.asked.program == std::vector<std::string>{"prog", "--quiet", "--", "report", "-o"});
 }
 
-TEST_CASE("options: run wants a program, and the others have none") {
+TEST_CASE("options: run needs a program, the other commands have none") {
     CHECK(read({"run"}).status == 64);
     CHECK(read({"run"}).errors.find("-- program") != std::string::npos);
     CHECK(read({"report", "file", "--", "prog"}).status == 64);
@@ -46,7 +46,7 @@ TEST_CASE("options: run wants a program, and the others have none") {
     CHECK(read({"run", "--frobnicate", "--", "prog"}).status == 64);
 }
 
-TEST_CASE("options: help and version are answers, not mistakes") {
+TEST_CASE("options: help and version are not errors") {
     CHECK(read({"--help"}).status == 0);
     CHECK(read({"run", "--help"}).status == 0);
     CHECK(read({"run", "--help"}).out.find("--fail-on") != std::string::npos);
@@ -54,7 +54,7 @@ TEST_CASE("options: help and version are answers, not mistakes") {
     CHECK(read({"--version"}).out.starts_with("blocking-detector "));
 }
 
-TEST_CASE("options: -o takes a format and a file, as often as wanted") {
+TEST_CASE("options: -o takes a format and a file, and may be repeated") {
     const reading made = read({"run", "-o", "text", "--output", "sarif:a:b.sarif", "--", "prog"});
     REQUIRE(made.asked.outputs.size() == 2);
     CHECK(made.asked.outputs[0].path.empty());
@@ -77,7 +77,7 @@ TEST_CASE("options: --fail-on takes a list of kinds") {
     CHECK(read({"run", "--fail-on", "blocked,all", "--", "prog"}).errors.find("--fail-on: 'all'") != std::string::npos);
 }
 
-TEST_CASE("options: times have units, and a number alone has the unit that fits") {
+TEST_CASE("options: durations have units, and a plain number has a default unit") {
     CHECK(detector::duration_in("20us", 1ms) == 20us);
     CHECK(detector::duration_in("1.5s", 1ms) == 1500ms);
     CHECK(detector::duration_in("2min", 1ms) == 120s);
@@ -91,7 +91,7 @@ TEST_CASE("options: times have units, and a number alone has the unit that fits"
     CHECK(read({"run", "--stall-threshold", "2h", "--", "prog"}).status == 64);
 }
 
-TEST_CASE("options: classes are those listed, or all but those") {
+TEST_CASE("options: classes are a list, or all except a list") {
     using enum coir::blocking_class;
     CHECK(detector::classes_in("sleep,dns") == coir::blocking_classes{sleep, dns});
     CHECK(detector::classes_in("-disk").contains(sleep));
@@ -101,7 +101,7 @@ TEST_CASE("options: classes are those listed, or all but those") {
     }
 }
 
-TEST_CASE("options: engines, patterns and choices are checked") {
+TEST_CASE("options: engines, patterns and choices are validated") {
     CHECK(read({"run", "--", "prog"}).asked.engine == "trap");
     CHECK(read({"run", "--engine", "auto", "--", "prog"}).asked.engine == "trap");
     CHECK(read({"run", "--engine", "hooks", "--", "prog"}).asked.engine == "hooks");

@@ -10,7 +10,7 @@ using coir::test::content_of;
 using coir::test::scratch_folder;
 using detector::write_file;
 
-TEST_CASE("output: a file is replaced as a whole, and nothing is left beside it") {
+TEST_CASE("output: a file is replaced as a whole, and no temporary file remains") {
     const scratch_folder folder;
     const std::string path = folder.with("report", "an older and longer one");
     write_file(path, "new");
@@ -18,7 +18,7 @@ TEST_CASE("output: a file is replaced as a whole, and nothing is left beside it"
     CHECK(folder.files() == std::vector<std::string>{"report"});
 }
 
-TEST_CASE("output: a file has the permissions that a program gives it by itself") {
+TEST_CASE("output: a file has the default permissions") {
     const scratch_folder folder;
     const mode_t before = ::umask(027);
     write_file(folder.at("report"), "text");
@@ -28,7 +28,7 @@ TEST_CASE("output: a file has the permissions that a program gives it by itself"
     CHECK((about.st_mode & 0777) == 0640);
 }
 
-TEST_CASE("output: what cannot be written is an error that names it, and leaves the older file") {
+TEST_CASE("output: a file that cannot be written is an error that names it, and the old file remains") {
     const scratch_folder folder;
     CHECK_THROWS_WITH_AS(write_file("/dev/full", "text"), "cannot write /dev/full: No space left on device",
                          std::system_error);

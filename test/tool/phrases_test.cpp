@@ -6,13 +6,13 @@
 using namespace coir::test;
 using namespace detector;
 
-TEST_CASE("phrases: a time has the unit and the digits that its size calls for") {
+TEST_CASE("phrases: a duration has a suitable unit and precision") {
     CHECK(duration_text(0.346) == "0.35 ms");
     CHECK(duration_text(20.4) == "20 ms");
     CHECK(duration_text(1250) == "1.25 s");
 }
 
-TEST_CASE("phrases: a short name has no arguments, neither of templates nor of functions") {
+TEST_CASE("phrases: a short name has no template or function arguments") {
     CHECK(short_name("shop::retry(int)") == "shop::retry()");
     CHECK(short_name("std::vector<shop::offer, std::allocator<shop::offer> >::push_back(shop::offer&&)") ==
           "std::vector<>::push_back()");
@@ -34,27 +34,27 @@ TEST_CASE("phrases: a short name is cut between characters, never within one") {
                      3) == "ab...");
 }
 
-TEST_CASE("phrases: a headline says which fiber, how long, how often and in which call") {
+TEST_CASE("phrases: a headline contains the fiber, the duration, the count and the call") {
     CHECK(headline(a_sleep()) ==
           "fiber \"worker\" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)");
     CHECK(headline(a_hog()) == "fiber #7 held its thread for 1.25 s, computing");
     CHECK(headline(a_latent_write()) == "fiber \"worker\" called write (pipe), which can hold its thread");
 }
 
-TEST_CASE("phrases: a headline says that a call did not come back, and why it never can") {
+TEST_CASE("phrases: a headline says that a call did not return, and why it never can") {
     finding what = a_sleep();
     what.goes_on = what.waits_for_itself = true;
     CHECK(contains(headline(what), "held its thread for at least 25 ms, until the program ended"));
     CHECK(contains(headline(what), "deadlock: a fiber of the same thread holds the lock"));
 }
 
-TEST_CASE("phrases: a headline is one line, whatever a fiber is called") {
+TEST_CASE("phrases: a headline is one line, whatever the name of the fiber") {
     finding what = a_sleep();
     what.fiber = "two\r\nlines";
     CHECK(contains(headline(what), "fiber \"two  lines\""));
 }
 
-TEST_CASE("phrases: a frame is named by its function, or else by its place in the file") {
+TEST_CASE("phrases: a frame is named by its function, or else by its address in the file") {
     CHECK(to_string(users_function("f()", "src/f.cpp", 3)) == "f() at src/f.cpp:3");
     CHECK(to_string(users_function("f()", "src/f.cpp", 0)) == "f() at src/f.cpp");
     CHECK(to_string(library_function("read")) == "read in /lib/libc.so.6");
@@ -62,7 +62,7 @@ TEST_CASE("phrases: a frame is named by its function, or else by its place in th
     CHECK(to_string(frame{}) == "??");
 }
 
-TEST_CASE("phrases: the nearest line is the user's, then that of other code, of the spawning, of plumbing") {
+TEST_CASE("phrases: the nearest line is the user's, then that of other code, of the spawn, of internal frames") {
     finding what = a_sleep();
     what.stack[0].file = "/usr/include/time.h";
     what.stack[0].plumbing = true;
@@ -78,14 +78,14 @@ TEST_CASE("phrases: the nearest line is the user's, then that of other code, of 
     CHECK_FALSE(nearest_line(what).has_value());
 }
 
-TEST_CASE("phrases: some line is found for all, at the last that of the program") {
+TEST_CASE("phrases: every finding has a location, as a last resort the program") {
     finding what = one_without_place();
     CHECK(to_string(some_line(what, result_of({}))) == "./server:1");
     what.stack = {library_function("openat")};
     CHECK(to_string(some_line(what, result_of({}))) == "/lib/libc.so.6:1");
 }
 
-TEST_CASE("phrases: what all fibers begin with is left out, and only that") {
+TEST_CASE("phrases: the frames common to all fibers are left out, and only those") {
     finding what = a_sleep();
     what.stack[0].plumbing = true;
     what.stack.push_back({.function = "coir::detail::task_main()", .file = "", .module = "", .plumbing = true});
@@ -96,7 +96,7 @@ TEST_CASE("phrases: what all fibers begin with is left out, and only that") {
     CHECK(telling_part(what).size() == 4);
 }
 
-TEST_CASE("phrases: the path of a flame graph begins outermost and ends with the call") {
+TEST_CASE("phrases: the path of a flame graph starts with the outermost frame and ends with the call") {
     finding what = a_sleep();
     const std::vector<std::string> path{"shop::run()", "shop::retry(int)", "nanosleep"};
     CHECK(path_to(what) == path);

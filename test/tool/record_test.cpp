@@ -17,7 +17,7 @@ using detector::usage_error;
 
 namespace {
 
-/// What a program would have written that slept twice at a place and once at another.
+/// The record of a program that slept twice at one location and once at another.
 std::unique_ptr<blocking_event_memory> sample_memory() {
     auto memory = std::make_unique<blocking_event_memory>();
     memory->magic = blocking_event_memory::magic_now;
@@ -45,7 +45,7 @@ std::string bytes_of(const blocking_event_memory& memory) {
     return {reinterpret_cast<const char*>(&memory), sizeof memory};
 }
 
-/// Whether the tool refuses the file that `spoil` has made of a good one.
+/// Whether the tool refuses a valid file after `spoil` has changed it.
 template <class Spoil> bool refuses(Spoil spoil) {
     const scratch_folder folder;
     const auto memory = sample_memory();
@@ -60,7 +60,7 @@ template <class Spoil> bool refuses(Spoil spoil) {
 
 }  // namespace
 
-TEST_CASE("record: gives back what a program has written down") {
+TEST_CASE("record: returns what a program has recorded") {
     const scratch_folder folder;
     const std::string path = folder.with("r.coirrec", bytes_of(*sample_memory()));
     CHECK(record::is_one(path));
@@ -77,7 +77,7 @@ TEST_CASE("record: gives back what a program has written down") {
     CHECK(read.module_at(0x3000) == nullptr);
 }
 
-TEST_CASE("record: the call that a process was in when it was killed is there, unless the run had ended") {
+TEST_CASE("record: contains the call that a killed process was in, unless the run had ended") {
     const scratch_folder folder;
     const auto memory = sample_memory();
     memory->in_call = 1;
@@ -89,7 +89,7 @@ TEST_CASE("record: the call that a process was in when it was killed is there, u
     CHECK(record{folder.with("finished", bytes_of(*memory))}.unfinished_call() == nullptr);
 }
 
-TEST_CASE("record: of two libraries that lay at the same place one after the other, the later one counts") {
+TEST_CASE("record: of two libraries mapped at the same address one after the other, the later one counts") {
     const scratch_folder folder;
     const auto memory = sample_memory();
     memory->modules[1] = memory->modules[0];
@@ -99,7 +99,7 @@ TEST_CASE("record: of two libraries that lay at the same place one after the oth
     CHECK(std::string_view{read.module_at(0x1000)->path.data()} == "/app/plug-in");
 }
 
-TEST_CASE("record: a file whose unused end is missing is read all the same") {
+TEST_CASE("record: a file without its unused end can be read") {
     const scratch_folder folder;
     const auto memory = sample_memory();
     const auto used = reinterpret_cast<const char*>(&memory->events[2]) - reinterpret_cast<const char*>(memory.get());
@@ -107,7 +107,8 @@ TEST_CASE("record: a file whose unused end is missing is read all the same") {
     CHECK(read.events().size() == 2);
 }
 
-TEST_CASE("record: what is no record, of another version, or leads out of the file is refused by name") {
+TEST_CASE(
+    "record: a file that is not a record, has another version, or has offsets outside of it is refused and named") {
     CHECK_FALSE(refuses([](blocking_event_memory&) {}));
     CHECK(refuses([](blocking_event_memory& memory) { memory.magic[7] = '0'; }));
     CHECK(refuses([](blocking_event_memory& memory) { memory.bytes -= 8; }));
@@ -121,7 +122,7 @@ TEST_CASE("record: what is no record, of another version, or leads out of the fi
     CHECK_THROWS_AS(record{"/no/such/file"}, usage_error);
 }
 
-TEST_CASE("record: depths and lengths that a killed process has left wrong are cut to what there is") {
+TEST_CASE("record: invalid depths and lengths left by a killed process are limited to the data") {
     const scratch_folder folder;
     const auto memory = sample_memory();
     memory->events[0].stack.depth = 1'000'000;

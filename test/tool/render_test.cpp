@@ -16,7 +16,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Whether each element that is opened is closed again, in the right order. `void_elements` have no end.
+/// Whether every opened element is closed, in the right order. `void_elements` need no end tag.
 bool is_balanced(std::string_view text, const std::vector<std::string_view>& void_elements = {}) {
     std::vector<std::string_view> open;
     for (std::size_t at = text.find('<'); at != text.npos; at = text.find('<', at + 1)) {
@@ -59,12 +59,12 @@ finding one_with_every_special_character() {
 
 }  // namespace
 
-TEST_CASE("markup: what XML and HTML would take for their own is escaped") {
+TEST_CASE("markup: special characters of XML and HTML are escaped") {
     CHECK(escaped("<a href=\"x\">'&'</a>") == "&lt;a href=&quot;x&quot;&gt;&#39;&amp;&#39;&lt;/a&gt;");
     CHECK(escaped("line\n\ttab\r") == "line\n\ttab&#13;");
 }
 
-TEST_CASE("markup: characters that XML forbids, and bytes that are none, are replaced") {
+TEST_CASE("markup: characters that XML forbids, and invalid bytes, are replaced") {
     constexpr std::string_view replacement = "\xEF\xBF\xBD";
     CHECK(escaped("\x01") == replacement);
     CHECK(escaped("\x1B[31m") == std::string{replacement} + "[31m");
@@ -81,7 +81,7 @@ TEST_CASE("junit: a program that never blocks passes one test") {
     CHECK(contains(text, "<testcase name=\"no fiber holds its thread\""));
 }
 
-TEST_CASE("junit: a program in which nobody looked has passed nothing") {
+TEST_CASE("junit: a program without detection passes no test") {
     const std::string text = to_junit(result{});
     CHECK(is_balanced(text));
     CHECK(contains(text, "tests=\"1\" failures=\"0\" errors=\"0\" skipped=\"1\""));
@@ -98,7 +98,7 @@ TEST_CASE("junit: a finding is a failure with its rule, its headline and its sta
     CHECK(contains(text, "\nshop::retry(int) at src/retry.cpp:12\nshop::run() at src/main.cpp:31\n</failure>"));
 }
 
-TEST_CASE("junit: a suppressed finding is skipped, and a latent one passes with a word about it") {
+TEST_CASE("junit: a suppressed finding is skipped, and a latent one passes with a note") {
     const std::string text = to_junit(result_of({a_latent_write(), a_suppressed_sleep()}));
     CHECK(is_balanced(text));
     CHECK(contains(text, "tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""));
@@ -106,7 +106,7 @@ TEST_CASE("junit: a suppressed finding is skipped, and a latent one passes with 
     CHECK(contains(text, "<system-out>fiber &quot;worker&quot; called write (pipe)"));
 }
 
-TEST_CASE("junit: no name of a fiber, function or file breaks the XML") {
+TEST_CASE("junit: names of fibers, functions and files cannot break the XML") {
     const std::string text = junit_of(one_with_every_special_character());
     CHECK(is_balanced(text));
     CHECK(std::ranges::none_of(text, [](char each) { return static_cast<unsigned char>(each) < ' ' && each != '\n'; }));
@@ -114,31 +114,31 @@ TEST_CASE("junit: no name of a fiber, function or file breaks the XML") {
     CHECK(contains(text, "]]&gt;"));
 }
 
-TEST_CASE("junit: a finding without any place has a name and no file") {
+TEST_CASE("junit: a finding without a location has a name and no file") {
     const std::string text = junit_of(one_without_place());
     CHECK(contains(text, "<testcase name=\"openat\" classname=\"blocking.other\" time="));
 }
 
-TEST_CASE("junit: notes to the reader are the suite's output") {
+TEST_CASE("junit: notes are the output of the suite") {
     result what = result_of({});
     what.notes = {"1 & 2"};
     CHECK(contains(to_junit(what), "<system-out>1 &amp; 2\n</system-out>"));
 }
 
-TEST_CASE("github: a finding annotates the user's line as an error, with its rule as title") {
+TEST_CASE("github: a finding annotates the user's line as an error, with its rule as the title") {
     CHECK(github_of(a_sleep()).starts_with(
         "::error file=src/retry.cpp,line=12,title=BD001 sleep::fiber \"worker\" held"));
     CHECK(github_of(a_hog()).starts_with("::error file=src/rank.cpp,line=97,title=BD009 cpu-hog::fiber #7 held"));
     CHECK(github_of(a_latent_write()).starts_with("::notice file="));
 }
 
-TEST_CASE("github: a command is one line, with the stack in it") {
+TEST_CASE("github: a command is one line that contains the stack") {
     const std::string text = github_of(a_sleep());
     CHECK(std::ranges::count(text, '\n') == 1);
     CHECK(contains(text, "%0A%0Ananosleep in /lib/libc.so.6%0Ashop::retry(int) at src/retry.cpp:12%0A"));
 }
 
-TEST_CASE("github: what ends a property or a message is escaped, and nothing else") {
+TEST_CASE("github: characters that end a property or a message are escaped, and no others") {
     finding what = a_sleep();
     what.stack[1].file = "src/100%,a:b.cpp";
     what.fiber = "50%: a, b";
@@ -147,16 +147,16 @@ TEST_CASE("github: what ends a property or a message is escaped, and nothing els
     CHECK(contains(text, "::fiber \"50%25: a, b\" held"));
 }
 
-TEST_CASE("github: nothing is said of suppressed findings, nor of none") {
+TEST_CASE("github: suppressed findings are left out, and without findings there is no output") {
     CHECK(github_of(a_suppressed_sleep()).empty());
     CHECK(to_github(result_of({})).empty());
 }
 
-TEST_CASE("github: a finding without a place annotates no file") {
+TEST_CASE("github: a finding without a location annotates no file") {
     CHECK(github_of(one_without_place()).starts_with("::error title=BD011 other::"));
 }
 
-TEST_CASE("gitlab: an entry has all that the format asks for") {
+TEST_CASE("gitlab: an entry has all required members") {
     const json entries = gitlab_of({a_sleep()});
     REQUIRE(entries.size() == 1);
     CHECK(entries[0].at("description").get<std::string>().starts_with("fiber \"worker\" held its thread"));
@@ -166,7 +166,7 @@ TEST_CASE("gitlab: an entry has all that the format asks for") {
     CHECK(entries[0].at("location") == json::parse(R"({"path": "src/retry.cpp", "lines": {"begin": 12}})"));
 }
 
-TEST_CASE("gitlab: how severe a finding is follows from its kind") {
+TEST_CASE("gitlab: the severity depends on the kind of the finding") {
     finding hopeless = a_sleep();
     hopeless.waits_for_itself = true;
     const json entries = gitlab_of({a_hog(), a_latent_write(), hopeless});
@@ -175,49 +175,49 @@ TEST_CASE("gitlab: how severe a finding is follows from its kind") {
     CHECK(entries[2].at("severity") == "blocker");
 }
 
-TEST_CASE("gitlab: no two entries have the same fingerprint, as one of them would be dropped") {
+TEST_CASE("gitlab: no two entries have the same fingerprint, since GitLab would drop one") {
     const json entries = gitlab_of({a_sleep(), a_sleep(), a_hog()});
     CHECK(entries[0].at("fingerprint") == "0123abcd");
     CHECK(entries[1].at("fingerprint") == "0123abcd-2");
     CHECK(entries[2].at("fingerprint") == "4567cdef");
 }
 
-TEST_CASE("gitlab: a path is as the repository has it") {
+TEST_CASE("gitlab: a path is relative to the repository") {
     finding what = a_sleep();
     what.stack[1].file = "./src/../lib/a.cpp";
     CHECK(gitlab_of({what})[0].at("location").at("path") == "lib/a.cpp");
 }
 
-TEST_CASE("gitlab: suppressed findings are left out, and none is an empty list") {
+TEST_CASE("gitlab: suppressed findings are left out, and without findings the list is empty") {
     CHECK(gitlab_of({a_suppressed_sleep()}) == json::array());
     CHECK(gitlab_of({}) == json::array());
 }
 
-TEST_CASE("gitlab: a finding without any place stands at the program") {
+TEST_CASE("gitlab: the location of a finding without one is the program") {
     CHECK(gitlab_of({one_without_place()})[0].at("location") ==
           json::parse(R"({"path": "server", "lines": {"begin": 1}})"));
 }
 
-TEST_CASE("folded: a stack is a line, outermost first, with its microseconds") {
+TEST_CASE("folded: a stack is one line, outermost frame first, with its microseconds") {
     CHECK(folded_of(a_sleep()) == "shop::run();shop::retry(int);nanosleep 60000\n");
 }
 
-TEST_CASE("folded: what parts frames and lines is replaced in names") {
+TEST_CASE("folded: separators of frames and lines are replaced in names") {
     finding what = a_sleep();
     what.stack[1].function = "f(a;b)\ng";
     CHECK(folded_of(what) == "shop::run();f(a:b) g;nanosleep 60000\n");
 }
 
-TEST_CASE("folded: what took no time or is suppressed has no line") {
+TEST_CASE("folded: findings of zero duration and suppressed ones have no line") {
     CHECK(to_folded(result_of({a_latent_write(), a_suppressed_sleep()})).empty());
     CHECK(to_folded(result_of({})).empty());
 }
 
-TEST_CASE("folded: a finding without a stack still counts") {
+TEST_CASE("folded: a finding without a stack has a line") {
     CHECK(folded_of(one_without_place()) == "unknown stack;openat 2000\n");
 }
 
-TEST_CASE("html: the page needs nothing but itself") {
+TEST_CASE("html: the page is self-contained") {
     const std::string page = to_html(result_of({a_hog(), a_sleep()}));
     CHECK(page.starts_with("<!DOCTYPE html>"));
     CHECK(is_balanced_html(page));
@@ -227,7 +227,7 @@ TEST_CASE("html: the page needs nothing but itself") {
     CHECK(contains(page, "default-src 'none'"));
 }
 
-TEST_CASE("html: a finding shows its line, its time, the remedy and the stack with the user's frame marked") {
+TEST_CASE("html: a finding shows its line, its duration, the remedy, and the stack with the user's frame marked") {
     const std::string page = to_html(result_of({a_sleep()}));
     CHECK(contains(page, "<strong>src/retry.cpp:12</strong>"));
     CHECK(contains(page, "<td class=\"number\">60 ms</td>"));
@@ -236,7 +236,7 @@ TEST_CASE("html: a finding shows its line, its time, the remedy and the stack wi
     CHECK(contains(page, "<li>shop::run() at src/main.cpp:31</li>"));
 }
 
-TEST_CASE("html: what all fibers begin with is folded away, and there") {
+TEST_CASE("html: the frames common to all fibers are present, but collapsed") {
     finding what = a_sleep();
     what.stack.push_back({.function = "coir::detail::task_main()", .file = "", .module = "", .plumbing = true});
     const std::string page = to_html(result_of({what}));
@@ -245,7 +245,7 @@ TEST_CASE("html: what all fibers begin with is folded away, and there") {
     CHECK(contains(page, "<li class=\"plumbing\">coir::detail::task_main()</li>"));
 }
 
-TEST_CASE("html: the flame graph is as wide as the time, without the script") {
+TEST_CASE("html: without the script, widths in the flame graph show durations") {
     finding quarter = a_hog();
     quarter.total_ms = 20;
     const std::string page = to_html(result_of({a_sleep(), quarter}));
@@ -255,7 +255,7 @@ TEST_CASE("html: the flame graph is as wide as the time, without the script") {
     CHECK(contains(page, "width:25.000%"));
 }
 
-TEST_CASE("html: suppressed and latent findings are in the table, and not in the flame graph") {
+TEST_CASE("html: suppressed and latent findings are in the table, but not in the flame graph") {
     const std::string page = to_html(result_of({a_latent_write(), a_suppressed_sleep()}));
     CHECK(contains(page, "<tr class=\"latent\">"));
     CHECK(contains(page, "<tr class=\"suppressed\">"));
@@ -263,27 +263,27 @@ TEST_CASE("html: suppressed and latent findings are in the table, and not in the
     CHECK_FALSE(contains(page, "<div class=\"flame\">"));
 }
 
-TEST_CASE("html: no name of a fiber, function or file breaks the page") {
+TEST_CASE("html: names of fibers, functions and files cannot break the page") {
     const std::string page = to_html(result_of({one_with_every_special_character()}));
     CHECK(is_balanced_html(page));
     CHECK_FALSE(contains(page, "<b>"));
     CHECK(contains(page, "shop::operator&lt;"));
 }
 
-TEST_CASE("html: a program that never blocks has a page that says so") {
+TEST_CASE("html: for a program that never blocks, the page says so") {
     const std::string page = to_html(result_of({}));
     CHECK(is_balanced_html(page));
     CHECK(contains(page, "No fiber held its thread."));
     CHECK_FALSE(contains(page, "<table>"));
 }
 
-TEST_CASE("html: where nobody looked, the page does not say that nothing blocks") {
+TEST_CASE("html: without detection, the page does not say that nothing blocks") {
     const std::string page = to_html(result{});
     CHECK(contains(page, "No run of coir was recorded."));
     CHECK_FALSE(contains(page, "No fiber held its thread."));
 }
 
-TEST_CASE("html: the summary tells what held a thread from what only could have, and from what is suppressed") {
+TEST_CASE("html: the summary distinguishes blocked, latent and suppressed findings") {
     const std::string page = to_html(result_of({a_hog(), a_sleep(), a_latent_write(), a_suppressed_sleep()}));
     CHECK(contains(
         page,
@@ -291,7 +291,7 @@ TEST_CASE("html: the summary tells what held a thread from what only could have,
         "time. 1 finding is suppressed."));
 }
 
-TEST_CASE("html: a finding without place and stack is shown for what is known") {
+TEST_CASE("html: a finding without location and stack is shown with the known data") {
     const std::string page = to_html(result_of({one_without_place()}));
     CHECK(is_balanced_html(page));
     CHECK(contains(page, "location unknown"));

@@ -11,7 +11,7 @@
 using namespace coir::test;
 using namespace detector;
 
-TEST_CASE("rules: each class of blocking has one, and no two the same id or name") {
+TEST_CASE("rules: each class of blocking has a rule, with a unique id and name") {
     std::set<std::string_view> names;
     for (int each = 0; each <= static_cast<int>(coir::blocking_class::cpu); ++each) {
         const auto category = static_cast<coir::blocking_class>(each);
@@ -23,14 +23,14 @@ TEST_CASE("rules: each class of blocking has one, and no two the same id or name
     CHECK(names.size() == 2 * all_rules().size());
 }
 
-TEST_CASE("rules: ids are in order, so that a place in the list never changes") {
+TEST_CASE("rules: the ids are in order, so that the index of a rule never changes") {
     CHECK(all_rules().front().id == "BD001");
     CHECK(all_rules().back().id == "BD011");
     CHECK(std::ranges::is_sorted(all_rules(), {}, &rule::id));
     for (const rule& each : all_rules()) CHECK(&all_rules()[index_of(each)] == &each);
 }
 
-TEST_CASE("rules: one is found by its id, its name and its class, in capitals or not") {
+TEST_CASE("rules: a rule is found by its id, name or class, ignoring case") {
     for (const std::string_view name : {"BD003", "bd003", "pipe-tty", "pipe", "PIPE"}) {
         const rule* const found = rule_named(name);
         REQUIRE(found != nullptr);
@@ -41,7 +41,7 @@ TEST_CASE("rules: one is found by its id, its name and its class, in capitals or
     CHECK(rule_named("") == nullptr);
 }
 
-TEST_CASE("rules: an explanation says what it is, what to do, and shows it") {
+TEST_CASE("rules: an explanation has a description, a remedy and an example") {
     for (const rule& each : all_rules()) {
         const std::string text = explain(each);
         CHECK(text.starts_with(std::string{each.id} + ' ' + std::string{each.name} + ": "));
@@ -52,7 +52,7 @@ TEST_CASE("rules: an explanation says what it is, what to do, and shows it") {
     }
 }
 
-TEST_CASE("rules: an explanation fits a terminal of 80 columns, but for code") {
+TEST_CASE("rules: an explanation fits into 80 columns, except its code") {
     for (const rule& each : all_rules()) {
         std::string text = explain(each);
         for (std::size_t end = text.find('\n'); end != text.npos; end = text.find('\n')) {
@@ -62,7 +62,7 @@ TEST_CASE("rules: an explanation fits a terminal of 80 columns, but for code") {
     }
 }
 
-TEST_CASE("rules: the list has a line for each rule, with its id, name, class and title") {
+TEST_CASE("rules: the list has one line per rule, with id, name, class and title") {
     const std::string text = list_rules();
     CHECK(std::ranges::count(text, '\n') == static_cast<std::ptrdiff_t>(all_rules().size()));
     for (const rule& each : all_rules()) {
@@ -72,7 +72,7 @@ TEST_CASE("rules: the list has a line for each rule, with its id, name, class an
     }
 }
 
-TEST_CASE("rules: in Markdown, the examples stand in fences of C++") {
+TEST_CASE("rules: in Markdown, the examples are fenced C++ blocks") {
     const std::string text = explain_in_markdown(*rule_named("sleep"));
     CHECK(contains(text, "```cpp\nvoid back_off() {\n    std::this_thread::sleep_for(100ms);\n}\n```\n"));
     CHECK(contains(text, "```cpp\nvoid back_off() {\n    coir::this_fiber::sleep_for(100ms);\n}\n```\n"));

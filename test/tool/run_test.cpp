@@ -1,4 +1,4 @@
-// The tool as its users have it, on a program that blocks.
+// Runs the tool, as its users do, on a program that blocks.
 #include "support/limits.hpp"
 #include "tool/run_tool.hpp"
 
@@ -17,7 +17,7 @@ using nlohmann::json;
 
 namespace {
 
-/// Runs the program under the tool, with options of the tool before `--`.
+/// Runs the program under the tool, with options for the tool before `--`.
 tool_ending detect(std::vector<std::string> options, const std::vector<std::string>& program) {
     options.insert(options.begin(), "run");
     options.emplace_back("--");
@@ -25,7 +25,7 @@ tool_ending detect(std::vector<std::string> options, const std::vector<std::stri
     return run_tool(std::move(options));
 }
 
-/// The findings of a run that go by that call.
+/// The findings of a run for this call.
 std::vector<json> findings_in(const json& all, const std::string& function) {
     std::vector<json> found;
     std::ranges::copy_if(all.at("findings"), std::back_inserter(found), [&](const json& each) {
@@ -40,7 +40,7 @@ bool has_lines() { return !findings_in(json_of(detect({"-o", "json"}, {BLOCKERS,
 
 }  // namespace
 
-TEST_CASE("run: a blocking call is found with the user's line, the fiber, the class and the whole stack") {
+TEST_CASE("run: a blocking call is found with the user's line, the fiber, the class and the complete stack") {
     const tool_ending ending = detect({"-o", "json"}, {BLOCKERS, "load"});
     CHECK(ending.status == 66);
     const json all = json_of(ending);
@@ -64,7 +64,7 @@ TEST_CASE("run: a blocking call is found with the user's line, the fiber, the cl
     CHECK(one.at("spawned_at").get<std::string>().find("blockers.cpp:") != std::string::npos);
 }
 
-TEST_CASE("run: what blocks often at one place is one finding, however often coir runs") {
+TEST_CASE("run: repeated blocking at one location is one finding, also over several runs of coir") {
     const json all = json_of(detect({"-o", "json", "--follow-forks"}, {BLOCKERS, "load", "load", "load"}));
     const std::vector<json> found = findings_in(all, "shop::cache");
     REQUIRE(found.size() == 1);
@@ -72,7 +72,7 @@ TEST_CASE("run: what blocks often at one place is one finding, however often coi
     CHECK(found.front().at("total_ms") >= 60);
 }
 
-TEST_CASE("run: a fiber that computes is a hog" * doctest::skip(!coir::test::hogs_have_stacks)) {
+TEST_CASE("run: a fiber with a long computation is a hog" * doctest::skip(!coir::test::hogs_have_stacks)) {
     const json all = json_of(detect({"-o", "json", "--stall-threshold", "20ms"}, {BLOCKERS, "compute"}));
     const std::vector<json> found = findings_in(all, "compute");
     REQUIRE_FALSE(found.empty());
@@ -80,7 +80,7 @@ TEST_CASE("run: a fiber that computes is a hog" * doctest::skip(!coir::test::hog
     CHECK(found.front().at("class") == "cpu");
 }
 
-TEST_CASE("run: the program's own exit status is kept when it fails, and 66 tells of findings when it does not") {
+TEST_CASE("run: a failing program's exit status is kept, and otherwise 66 signals findings") {
     CHECK(detect({}, {BLOCKERS}).status == 0);
     CHECK(detect({}, {BLOCKERS, "load"}).status == 66);
     CHECK(detect({}, {BLOCKERS, "load", "fail"}).status == 3);
@@ -88,7 +88,7 @@ TEST_CASE("run: the program's own exit status is kept when it fails, and 66 tell
     CHECK(detect({"--fail-on", "hog"}, {BLOCKERS, "load"}).status == 0);
 }
 
-TEST_CASE("run: what a program found until it was killed or left by _exit is reported") {
+TEST_CASE("run: findings are reported even if the program was killed or called _exit") {
     const tool_ending killed = detect({}, {BLOCKERS, "load", "killed"});
     CHECK(killed.status == 128 + 9);
     CHECK(killed.says("fiber \"worker\""));
@@ -98,19 +98,19 @@ TEST_CASE("run: what a program found until it was killed or left by _exit is rep
     CHECK(left.says("(sleep)"));
 }
 
-TEST_CASE("run: after the time-out the program is ended, and the call that it was in is reported") {
+TEST_CASE("run: after the timeout the program is ended, and the call that it was in is reported") {
     const tool_ending ending = detect({"--timeout", "1s"}, {BLOCKERS, "wait"});
     CHECK(ending.status == 124);
     CHECK(ending.says("until the program ended"));
     CHECK(ending.says("by --timeout"));
 }
 
-TEST_CASE("run: a program that does not care for SIGTERM is killed, with the processes that it has started") {
+TEST_CASE("run: a program that ignores SIGTERM is killed, with its child processes") {
     const tool_ending ending = detect({"--timeout", "0.2s"}, {"sh", "-c", "trap '' TERM; sleep 1000; sleep 1000"});
     CHECK(ending.status == 124);
 }
 
-TEST_CASE("run: a signal to the tool goes to the program, and the report still comes") {
+TEST_CASE("run: a signal to the tool is forwarded to the program, and the report is still written") {
     const std::string once = "trap 'exit 5' INT; kill -INT $PPID; while :; do sleep 0.05; done";
     const tool_ending ending = detect({}, {"sh", "-c", once});
     CHECK(ending.status == 5);
@@ -118,7 +118,7 @@ TEST_CASE("run: a signal to the tool goes to the program, and the report still c
     CHECK(detect({}, {"sh", "-c", "kill -TERM $PPID; while :; do sleep 0.05; done"}).status == 128 + 15);
 }
 
-TEST_CASE("run: processes that the program starts are looked at with --follow-forks, and else mentioned") {
+TEST_CASE("run: child processes of the program are examined with --follow-forks, and otherwise mentioned") {
     const tool_ending alone = detect({}, {BLOCKERS, "fork"});
     CHECK(alone.says("(process)"));
     CHECK_FALSE(alone.says("(sleep)"));
@@ -128,7 +128,7 @@ TEST_CASE("run: processes that the program starts are looked at with --follow-fo
     CHECK(all.says("(sleep)"));
 }
 
-TEST_CASE("run: a stripped program gives places in its file, and lines again where its debug information is") {
+TEST_CASE("run: a stripped program gives addresses in its file, and lines if its debug information is available") {
     const tool_ending bare = detect({}, {BLOCKERS_STRIPPED, "load"});
     CHECK(bare.status == 66);
     CHECK(bare.says("blockers+0x"));
@@ -138,7 +138,7 @@ TEST_CASE("run: a stripped program gives places in its file, and lines again whe
     CHECK(with_debug_file.says("shop::cache"));
 }
 
-TEST_CASE("run: a static program is no different") {
+TEST_CASE("run: works with a static program") {
     const std::string program = BLOCKERS_STATIC;
     if (program.empty()) return;
     const tool_ending ending = detect({}, {program, "load", "report"});
@@ -147,7 +147,7 @@ TEST_CASE("run: a static program is no different") {
     CHECK(ending.says("shop::block"));
 }
 
-TEST_CASE("run: a suppression takes a finding out of the exit status, is counted, and is told of when it is unused") {
+TEST_CASE("run: a suppression removes a finding from the exit status, is counted, and is reported if unused") {
     const scratch_folder folder;
     const std::string rules = folder.with("rules", "call-stack-contains:shop::cache reason=ticket 7\nclass:lock\n");
     const tool_ending ending = detect({"--suppressions", rules}, {BLOCKERS, "load", "load"});
@@ -160,7 +160,7 @@ TEST_CASE("run: a suppression takes a finding out of the exit status, is counted
     CHECK(detect({"--suppressions", rules}, {BLOCKERS, "load", "report"}).status == 66);
 }
 
-TEST_CASE("run: what the baseline names is known, and only what is new counts") {
+TEST_CASE("run: findings in the baseline are known, and only new ones count") {
     const scratch_folder folder;
     const std::string baseline = folder.at("baseline.json");
     CHECK(detect({"--write-baseline", baseline}, {BLOCKERS, "load"}).status == 0);
@@ -171,7 +171,7 @@ TEST_CASE("run: what the baseline names is known, and only what is new counts") 
     CHECK(findings_in(all, "shop::cache").front().at("suppressed_by") == "baseline");
 }
 
-TEST_CASE("run: a file of rules or a baseline that cannot be read or makes no sense is an error, and nothing is run") {
+TEST_CASE("run: an unreadable or invalid suppression file or baseline is an error, and the program is not run") {
     const scratch_folder folder;
     const std::string no_rule = folder.with("rules", "class:disk\nclas:disk\n");
     const std::string no_json = folder.with("baseline", "{\"version\": 1, \"findings\": 7}");
@@ -191,7 +191,7 @@ TEST_CASE("run: a file of rules or a baseline that cannot be read or makes no se
     CHECK(folder.files() == std::vector<std::string>{"baseline", "rules"});
 }
 
-TEST_CASE("run: a program that cannot be started, and one that never runs coir") {
+TEST_CASE("run: a program that cannot be started, and one that never runs coir, are reported") {
     CHECK(detect({}, {"/no/such/program"}).status == 127);
     CHECK(detect({}, {"/"}).status == 126);
     const tool_ending other = detect({}, {"true"});
@@ -202,7 +202,7 @@ TEST_CASE("run: a program that cannot be started, and one that never runs coir")
     CHECK(detect({"--require-engine", "hooks", "--engine", "hooks"}, {BLOCKERS}).status == 0);
 }
 
-TEST_CASE("run: a report that cannot be written is an error that names it, and leaves no half file") {
+TEST_CASE("run: a report that cannot be written is an error that names it, and leaves no partial file") {
     const tool_ending full = detect({"-o", "json:/dev/full"}, {BLOCKERS, "load"});
     CHECK(full.status == 70);
     CHECK(full.complains("/dev/full: No space left on device"));
@@ -211,7 +211,7 @@ TEST_CASE("run: a report that cannot be written is an error that names it, and l
     CHECK(folder.files() == std::vector<std::string>{"report.json"});
 }
 
-TEST_CASE("run: several reports of one run, and no text but where it is asked for") {
+TEST_CASE("run: one run can write several reports, and text only if requested") {
     const scratch_folder folder;
     const tool_ending ending = detect({"-o", "json:" + folder.at("a"), "-o", "jsonl:" + folder.at("b"), "-o",
                                        "text:" + folder.at("c"), "--color", "auto"},
@@ -224,7 +224,7 @@ TEST_CASE("run: several reports of one run, and no text but where it is asked fo
     CHECK(detect({"--color", "always"}, {BLOCKERS, "load"}).says("\x1b["));
 }
 
-TEST_CASE("report: kept records and files of JSON give the same findings again, merged") {
+TEST_CASE("report: kept records and JSON files give the same findings again, merged") {
     const scratch_folder folder;
     const std::string saved = folder.at("saved.json");
     CHECK(detect({"--log-dir", folder.at("logs"), "-o", "json:" + saved}, {BLOCKERS, "load"}).status == 66);
@@ -237,7 +237,7 @@ TEST_CASE("report: kept records and files of JSON give the same findings again, 
     CHECK(found.front().at("count") == 2);
 }
 
-TEST_CASE("report: what is no record and no JSON of the tool is an error of usage") {
+TEST_CASE("report: a file that is neither a record nor the tool's JSON is a usage error") {
     const scratch_folder folder;
     CHECK(run_tool({"report", folder.with("text", "hello")}).status == 64);
     CHECK(run_tool({"report", folder.with("empty", "")}).status == 64);
@@ -247,7 +247,7 @@ TEST_CASE("report: what is no record and no JSON of the tool is an error of usag
     CHECK(run_tool({"report", without.path()}).status == 64);
 }
 
-TEST_CASE("diff: tells what is new from what is gone and what stayed") {
+TEST_CASE("diff: distinguishes new, gone and unchanged findings") {
     const scratch_folder folder;
     const std::string before = folder.at("before.json");
     const std::string after = folder.at("after.json");
@@ -263,7 +263,7 @@ TEST_CASE("diff: tells what is new from what is gone and what stayed") {
     CHECK(run_tool({"diff", before, folder.with("bad", "{}")}).status == 64);
 }
 
-TEST_CASE("check: a line for each thing that works or does not, and why") {
+TEST_CASE("check: prints one line for each feature that works or does not work, with the reason") {
     const tool_ending ending = run_tool({"check"});
     CHECK((ending.status == 0 || ending.status == 69));
     for (const char* each :
@@ -272,7 +272,7 @@ TEST_CASE("check: a line for each thing that works or does not, and why") {
     }
 }
 
-TEST_CASE("explain and list-rules know every rule by its number and its class") {
+TEST_CASE("accept every rule by its id and its class") {
     CHECK(run_tool({"explain", "BD001"}).out == run_tool({"explain", "sleep"}).out);
     CHECK(run_tool({"list-rules"}).says("BD001"));
     const tool_ending none = run_tool({"explain", "BD999"});

@@ -5,7 +5,7 @@
 
 namespace coir::test {
 
-/// How a program ended, as a shell says it, and what it wrote.
+/// The exit status of a program, as a shell reports it, and its output.
 struct tool_ending {
     int status = -1;
     std::string out;
@@ -18,7 +18,7 @@ struct tool_ending {
 /// Runs blocking-detector.
 tool_ending run_tool(std::vector<std::string> arguments);
 
-/// A folder that is removed with this.
+/// A temporary folder; the destructor removes it.
 class scratch_folder {
 public:
     scratch_folder();
@@ -26,10 +26,10 @@ public:
     scratch_folder(const scratch_folder&) = delete;
     scratch_folder& operator=(const scratch_folder&) = delete;
 
-    /// The path of a file in it, made with that content.
+    /// Creates a file with this content in the folder, and returns its path.
     std::string with(const std::string& name, const std::string& content) const;
 
-    /// The path of a file that is not there yet.
+    /// The path of a file in the folder that does not exist yet.
     [[nodiscard]] std::string at(const std::string& name) const { return path_ + '/' + name; }
 
     [[nodiscard]] std::vector<std::string> files() const;

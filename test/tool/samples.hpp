@@ -9,13 +9,13 @@
 
 namespace coir::test {
 
-/// A function of the user's in a source of the user's.
+/// A user function with source location.
 inline detector::frame users_function(std::string function, std::string file, int line) {
     return {
         .function = std::move(function), .file = std::move(file), .line = line, .module = "/app/server", .offset = 16};
 }
 
-/// A function of a library without debug information.
+/// A library function without debug information.
 inline detector::frame library_function(std::string function) {
     return {.function = std::move(function), .file = "", .line = 0, .module = "/lib/libc.so.6", .offset = 32};
 }
@@ -69,7 +69,7 @@ inline detector::finding a_suppressed_sleep() {
     return made;
 }
 
-/// Nothing is known of it but that it was.
+/// A finding without any details.
 inline detector::finding one_without_place() {
     detector::finding made;
     made.category = blocking_class::other;

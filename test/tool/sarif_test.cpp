@@ -33,7 +33,7 @@ json artifact_of(const std::string& file) {
 
 }  // namespace
 
-TEST_CASE("sarif: the tool brings all its rules, each with help") {
+TEST_CASE("sarif: the tool section contains all rules, each with help") {
     const json driver = run_of(result_of({})).at("tool").at("driver");
     CHECK(driver.at("name") == "blocking-detector");
     CHECK_FALSE(driver.at("version").get<std::string>().empty());
@@ -52,7 +52,7 @@ TEST_CASE("sarif: a program that never blocks has a run without results") {
     CHECK(run_of(result_of({})).at("results") == json::array());
 }
 
-TEST_CASE("sarif: a result names its rule, by id and by place") {
+TEST_CASE("sarif: a result refers to its rule by id and by index") {
     const json run = run_of(result_of({a_hog(), a_sleep()}));
     for (const json& each : run.at("results")) {
         const auto index = each.at("ruleIndex").get<std::size_t>();
@@ -68,7 +68,7 @@ TEST_CASE("sarif: blocked calls and hogs are errors, latent calls are notes") {
     CHECK(result_of_one(a_latent_write()).at("level") == "note");
 }
 
-TEST_CASE("sarif: the message says what happened and what to use instead") {
+TEST_CASE("sarif: the message contains the headline and the remedy") {
     CHECK(result_of_one(a_sleep()).at("message").at("text") ==
           "fiber \"worker\" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep); "
           "use coir::this_fiber::sleep_for.");
@@ -81,21 +81,21 @@ TEST_CASE("sarif: the location is the user's line") {
     CHECK(place.at("logicalLocations")[0].at("fullyQualifiedName") == "shop::retry(int)");
 }
 
-TEST_CASE("sarif: a relative file is one below the root of the sources") {
+TEST_CASE("sarif: a path below the root of the sources is relative") {
     CHECK(artifact_of("src/a.cpp") == json{{"uri", "src/a.cpp"}, {"uriBaseId", "%SRCROOT%"}});
     CHECK(artifact_of("./src/x/../a.cpp").at("uri") == "src/a.cpp");
 }
 
-TEST_CASE("sarif: a file outside of the sources has a URI of its own") {
+TEST_CASE("sarif: a path outside of the sources has an absolute URI") {
     CHECK(artifact_of("/opt/vendor/a.cpp") == json{{"uri", "file:///opt/vendor/a.cpp"}});
 }
 
-TEST_CASE("sarif: what a URI may not hold is percent-encoded") {
+TEST_CASE("sarif: characters that a URI must not contain are percent-encoded") {
     CHECK(artifact_of("src/my file#1?.cpp").at("uri") == "src/my%20file%231%3F.cpp");
     CHECK(artifact_of("src/100%:\xC3\xA4.cpp").at("uri") == "src/100%25%3A%C3%A4.cpp");
 }
 
-TEST_CASE("sarif: a finding without any place has a location all the same, as GitHub refuses the file otherwise") {
+TEST_CASE("sarif: a finding without a location still has one in the file, as GitHub requires it") {
     const json one = result_of_one(one_without_place());
     const json place = one.at("locations")[0].at("physicalLocation");
     CHECK(place.at("artifactLocation").at("uri") == "server");
@@ -104,7 +104,7 @@ TEST_CASE("sarif: a finding without any place has a location all the same, as Gi
     CHECK_FALSE(one.contains("codeFlows"));
 }
 
-TEST_CASE("sarif: the stack is whole, innermost first, with the names uncut") {
+TEST_CASE("sarif: the stack is complete, innermost frame first, with full names") {
     finding what = a_sleep();
     what.stack[1].function = "shop::retry<" + std::string(5000, 'x') + ">(int)";
     const json frames = result_of_one(what).at("stacks")[0].at("frames");
@@ -116,24 +116,24 @@ TEST_CASE("sarif: the stack is whole, innermost first, with the names uncut") {
     CHECK(frames[2].at("location").at("physicalLocation").at("region").at("startLine") == 31);
 }
 
-TEST_CASE("sarif: the code flow leads from where the fiber began to the user's line") {
+TEST_CASE("sarif: the code flow leads from the start of the fiber to the user's line") {
     const json steps = result_of_one(a_sleep()).at("codeFlows")[0].at("threadFlows")[0].at("locations");
     REQUIRE(steps.size() == 2);
     CHECK(steps[0].at("location").at("physicalLocation").at("artifactLocation").at("uri") == "src/main.cpp");
     CHECK(steps[1].at("location").at("physicalLocation").at("artifactLocation").at("uri") == "src/retry.cpp");
 }
 
-TEST_CASE("sarif: the fingerprint is passed on") {
+TEST_CASE("sarif: the fingerprint is included") {
     CHECK(result_of_one(a_sleep()).at("partialFingerprints") == json{{"blockingStack/v1", "0123abcd"}});
 }
 
-TEST_CASE("sarif: a suppressed finding is kept, and says by what") {
+TEST_CASE("sarif: a suppressed finding is included, and names the suppression") {
     CHECK(result_of_one(a_suppressed_sleep()).at("suppressions") ==
           json::parse(R"([{"kind": "external", "justification": "class:sleep && fiber:work*"}])"));
     CHECK(result_of_one(a_sleep()).at("suppressions") == json::array());
 }
 
-TEST_CASE("sarif: no more than 5,000 results, the first ones, and a note about the others") {
+TEST_CASE("sarif: at most 5,000 results are included, the first ones, and a note about the others") {
     std::vector<finding> many(5002, a_sleep());
     many.front().fingerprint = "first";
     const json run = run_of(result_of(many));
@@ -144,7 +144,7 @@ TEST_CASE("sarif: no more than 5,000 results, the first ones, and a note about t
         "2 findings"));
 }
 
-TEST_CASE("sarif: notes to the reader are notifications") {
+TEST_CASE("sarif: notes are notifications") {
     result what = result_of({});
     what.notes = {"the trap engine is missing"};
     const json invocation = run_of(what).at("invocations")[0];
@@ -152,7 +152,7 @@ TEST_CASE("sarif: notes to the reader are notifications") {
     CHECK(invocation.at("toolExecutionNotifications")[0].at("message").at("text") == "the trap engine is missing");
 }
 
-TEST_CASE("sarif: bytes that are no UTF-8 do not spoil the file") {
+TEST_CASE("sarif: invalid UTF-8 does not break the file") {
     finding what = a_sleep();
     what.fiber = "\xFF\xFE";
     CHECK(contains(result_of_one(what).at("message").at("text").get<std::string>(), "\xEF\xBF\xBD"));

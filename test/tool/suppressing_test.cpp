@@ -13,7 +13,7 @@ using detector::suppressing;
 
 namespace {
 
-/// What suppresses the finding by the rules that are built in.
+/// The built-in rule that suppresses a finding with this function in its stack.
 std::string by_built_in(const char* function) {
     std::vector<finding> findings{a_sleep()};
     findings[0].stack.insert(findings[0].stack.begin() + 1, library_function(function));
@@ -23,7 +23,7 @@ std::string by_built_in(const char* function) {
 
 }  // namespace
 
-TEST_CASE("suppressing: the rule that held is named, and its hits are the calls") {
+TEST_CASE("suppressing: the matching rule is named, and its hits are the number of calls") {
     const scratch_folder folder;
     suppressing rules{
         {folder.with("a", "class:disk\nfiber:^work* reason=known\n"), folder.with("b", "src:retry.cpp\n")}};
@@ -36,7 +36,7 @@ TEST_CASE("suppressing: the rule that held is named, and its hits are the calls"
                                                      "unused suppression: " + folder.at("b") + ":1: src:retry.cpp"});
 }
 
-TEST_CASE("suppressing: a rule that is over suppresses nothing, and says so") {
+TEST_CASE("suppressing: an expired rule suppresses nothing, and is reported") {
     const scratch_folder folder;
     const std::string file = folder.with("rules", "class:sleep until=2001-02-03\nclass:sleep until=2999-01-01\n");
     suppressing rules{{file}};
@@ -47,7 +47,7 @@ TEST_CASE("suppressing: a rule that is over suppresses nothing, and says so") {
           std::vector<std::string>{"expired suppression (last day 2001-02-03): " + file + ":1: class:sleep"});
 }
 
-TEST_CASE("suppressing: libraries are named by their files, without folders") {
+TEST_CASE("suppressing: libraries are named by their file names, without folders") {
     const scratch_folder folder;
     suppressing rules{{folder.with("rules", "called-from-lib:^libc.so")}};
     std::vector<finding> findings{a_sleep()};
@@ -55,7 +55,8 @@ TEST_CASE("suppressing: libraries are named by their files, without folders") {
     CHECK_FALSE(findings[0].suppressed_by.empty());
 }
 
-TEST_CASE("suppressing: what test frameworks and sanitizers do by themselves is suppressed, what they call is not") {
+TEST_CASE(
+    "suppressing: calls of test frameworks and sanitizers are suppressed, but not those of the code that they call") {
     for (const char* each :
          {"doctest::detail::ResultBuilder::log()", "doctest::(anonymous namespace)::ConsoleReporter::log_assert()",
           "testing::internal::PrettyUnitTestResultPrinter::OnTestPartResult()",
@@ -72,9 +73,9 @@ TEST_CASE("suppressing: what test frameworks and sanitizers do by themselves is 
     }
 }
 
-TEST_CASE("suppressing: built-in rules are never unused") { CHECK(suppressing{{}}.unused().empty()); }
+TEST_CASE("suppressing: built-in rules are never reported as unused") { CHECK(suppressing{{}}.unused().empty()); }
 
-TEST_CASE("suppressing: a file that cannot be read or a line that is no rule is an error of usage") {
+TEST_CASE("suppressing: an unreadable file or an invalid line is a usage error") {
     const scratch_folder folder;
     CHECK_THROWS_AS(suppressing{{folder.at("none")}}, detector::usage_error);
     CHECK_THROWS_AS(suppressing{{folder.with("rules", "hello\n")}}, detector::usage_error);

@@ -22,7 +22,7 @@ result sample() {
 
 }  // namespace
 
-TEST_CASE("text: a finding begins with the user's line, the fiber and what to write instead") {
+TEST_CASE("text: a finding starts with the user's line, the fiber and the remedy") {
     const std::string text = to_text(sample(), {});
     CHECK(text.starts_with("src/retry.cpp:12: fiber \"worker\" held its thread"));
     CHECK(text.find("instead: use coir::this_fiber::sleep_for") < text.find("nanosleep in "));
@@ -30,7 +30,7 @@ TEST_CASE("text: a finding begins with the user's line, the fiber and what to wr
     CHECK(text.find("spawned at src/main.cpp:30") != std::string::npos);
 }
 
-TEST_CASE("text: the source line is shown when the file is at hand") {
+TEST_CASE("text: the source line is shown if the file is available") {
     const scratch_folder folder;
     folder.with("retry.cpp", "first\n\tsleep_for(1s);  // second\n");
     result made = sample();
@@ -42,12 +42,12 @@ TEST_CASE("text: the source line is shown when the file is at hand") {
     CHECK(to_text(made, style).find("    | ") == std::string::npos);
 }
 
-TEST_CASE("text: colours only where they are wanted") {
+TEST_CASE("text: colours are used only if requested") {
     CHECK(to_text(sample(), {}).find('\x1b') == std::string::npos);
     CHECK(to_text(sample(), {.colours = true, .latent = false, .source_folder = {}}).find('\x1b') != std::string::npos);
 }
 
-TEST_CASE("text: latent and suppressed findings are counted, and latent ones shown when asked for") {
+TEST_CASE("text: latent and suppressed findings are counted, and latent ones are shown on request") {
     result made = sample();
     made.findings.push_back(a_sleep());
     made.findings.push_back(a_sleep());
@@ -61,14 +61,14 @@ TEST_CASE("text: latent and suppressed findings are counted, and latent ones sho
           "blocking-detector: 1 blocked, 1 latent (--latent shows these), 1 suppressed; engine trap");
 }
 
-TEST_CASE("text: the summary of a good run, and of one that never was") {
+TEST_CASE("text: the summary of a run without findings, and of one without detection") {
     result made;
     made.engine = "hooks";
     CHECK(summary_of(made) == "blocking-detector: no fiber held its thread; engine hooks");
     CHECK(summary_of({}).find("no run of coir was recorded") != std::string::npos);
 }
 
-TEST_CASE("text: a stack without names is led by the place in the file") {
+TEST_CASE("text: a stack without names starts with the address in the file") {
     result made = sample();
     made.findings[0].stack[1] = coir::test::users_function("", "", 0);
     CHECK(to_text(made, {}).starts_with("server+0x10: fiber"));

@@ -35,14 +35,14 @@ finding named(std::vector<frame> stack) {
 
 }  // namespace
 
-TEST_CASE("users_code: the place is the innermost function with source code that is no plumbing") {
+TEST_CASE("users_code: the location is the innermost function with source code that is not internal") {
     CHECK(location_of({library_function("nanosleep"), plumbing(), users_function("f()", "f.cpp", 1),
                        users_function("g()", "g.cpp", 1)}) == 2);
     CHECK(location_of({}) == -1);
     CHECK(location_of({plumbing()}) == -1);
 }
 
-TEST_CASE("users_code: debug information of the system's libraries makes them nobody's code") {
+TEST_CASE("users_code: system libraries do not count as user code, even with debug information") {
     frame libc = library_function("nanosleep");
     libc.file = "../sysdeps/nanosleep.c";
     libc.line = 25;
@@ -55,13 +55,13 @@ TEST_CASE("users_code: debug information of the system's libraries makes them no
     CHECK(made.stack[1].file == "f.cpp");
 }
 
-TEST_CASE("users_code: without debug information the program comes before the system's libraries") {
+TEST_CASE("users_code: without debug information the program precedes the system libraries") {
     frame nameless = users_function("", "", 0);
     CHECK(location_of({library_function("nanosleep"), nameless}) == 1);
     CHECK(location_of({library_function("nanosleep")}) == 0);
 }
 
-TEST_CASE("users_code: --owner says whose code it is, by function, file or module") {
+TEST_CASE("users_code: --owner selects the user code by function, file or module") {
     const std::vector<frame> stack{users_function("lib::read()", "third_party/lib.cpp", 1),
                                    users_function("app::load()", "src/load.cpp", 2), library_function("start")};
     CHECK(location_of(stack, {.owner = detector::pattern{"^app::"}, .ignored = {}}) == 1);
@@ -70,7 +70,7 @@ TEST_CASE("users_code: --owner says whose code it is, by function, file or modul
     CHECK(location_of(stack, {.owner = detector::pattern{"matches nothing"}, .ignored = {}}) == 0);
 }
 
-TEST_CASE("users_code: ignored frames are taken out of the stack") {
+TEST_CASE("users_code: ignored frames are removed from the stack") {
     finding made;
     made.stack = {users_function("lib::read()", "lib.cpp", 1), users_function("app::load()", "load.cpp", 2)};
     leave_out_ignored({.owner = {}, .ignored = detector::pattern{"^lib::"}}, made);
@@ -78,7 +78,8 @@ TEST_CASE("users_code: ignored frames are taken out of the stack") {
     CHECK(made.stack[0].function == "app::load()");
 }
 
-TEST_CASE("users_code: what getaddrinfo and system do within is theirs, by whatever name the C library calls them") {
+TEST_CASE(
+    "users_code: internal calls of getaddrinfo and system are attributed to these, whatever their internal names") {
     for (const char* name : {"getaddrinfo", "__interceptor_getaddrinfo", "__GI_getaddrinfo"}) {
         const finding made = named({library_function("poll"), library_function("gethostbyname2_r"),
                                     library_function(name), users_function("f()", "f.cpp", 1)});

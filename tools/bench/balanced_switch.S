@@ -1,6 +1,6 @@
 // void balanced_switch(void** save, void* load)
-// The cheapest switch of whole stacks that keeps the return predictor right: entered by `call`, left by `ret`.
-// Saves the callee-saved integer registers; the floating-point control words are left alone.
+// The cheapest switch between two stacks that keeps the return predictor correct: entered with `call`, left with `ret`.
+// Saves the callee-saved integer registers, but not the floating-point control words.
     .text
     .globl balanced_switch
     .type balanced_switch, @function

@@ -1,4 +1,4 @@
-// What the machine itself can do: switches without a scheduler, stacks without fibers, and hand-overs between threads.
+// Baselines without a library: switches without a scheduler, stacks without fibers, and hand-overs between threads.
 
 #include "contender.hpp"
 
@@ -18,17 +18,17 @@ namespace context = boost::context::detail;
 
 constexpr std::size_t ring_stack_bytes = 64 * 1024;
 
-/// Fibers in a ring, each of which switches to the next one. The first is main itself.
+/// One member of a ring of contexts; each switches to the next one. The first member is main itself.
 struct member {
     void* position = nullptr;  // the saved stack pointer or fcontext
     member* next = nullptr;
 };
 
 member* current = nullptr;
-bool over = false;  // a ring ends with its process
+bool over = false;  // the other members end with the process
 
-/// Tops of stacks laid out one behind the other. Shifted by 0 to 15 cache lines: else they would all fall on the same
-/// cache sets.
+/// Adjacent stacks. Their tops are shifted by 0 to 15 cache lines; otherwise all of them would map to the same cache
+/// sets.
 class stacks {
 public:
     explicit stacks(std::size_t count)
@@ -41,7 +41,7 @@ public:
     void* top(std::size_t i) const { return base_ + (i + 1) * ring_stack_bytes - (i % 16) * 64; }
 
 private:
-    char* base_;  // unmapped by the end of the process
+    char* base_;  // unmapped at the end of the process
 };
 
 std::unique_ptr<member[]> make_ring(std::size_t count) {
@@ -51,7 +51,7 @@ std::unique_ptr<member[]> make_ring(std::size_t count) {
     return ring;
 }
 
-/// Goes `switches` switches round a ring of `count`. All members move on together, so main's share is enough to time.
+/// Makes `switches` switches in a ring of `count`. All members advance together, so timing main alone is enough.
 template <void (*outer)()> void time_ring(long count, long switches) {
     const long rounds = switches / count + 1;
     bench::take_turns<outer>(rounds / 10 + 2, over);
@@ -80,7 +80,7 @@ void yield_balanced(bench::arguments args) {
     const auto ring = make_ring(count);
     const stacks memory{count};
     for (std::size_t i = 1; i < count; ++i) {
-        // As a call leaves it: eight below an alignment by sixteen.
+        // The alignment right after a call instruction: eight bytes below a multiple of sixteen.
         auto* frame = static_cast<std::uintptr_t*>(memory.top(i)) - 1;
         *--frame = reinterpret_cast<std::uintptr_t>(&balanced_member);
         frame -= 6;  // the six registers that the switch pops
@@ -120,7 +120,7 @@ void run_and_return(context::transfer_t from) {
     context::jump_fcontext(from.fctx, nullptr);
 }
 
-/// The least that a fiber can cost: a context made on a stack at hand, a jump there and one back.
+/// The minimum cost of a fiber: make a context on an existing stack, jump to it, and jump back.
 void spawn(bench::arguments args) {
     const stacks memory{1};
     long ran = 0;
@@ -131,7 +131,7 @@ void spawn(bench::arguments args) {
 }
 
 void guard(char* low, std::size_t bytes) {
-    constexpr int guard_install = 102;  // MADV_GUARD_INSTALL, Linux 6.13; Debian 12's headers do not know it
+    constexpr int guard_install = 102;  // MADV_GUARD_INSTALL, Linux 6.13; missing in Debian 12's headers
     static bool by_madvise = true;
     if (by_madvise && madvise(low, bytes, guard_install) == 0) return;
     by_madvise = false;
@@ -167,7 +167,7 @@ void map_stacks(bench::arguments args) {
     bench::report("mappings", bench::count_mappings());
 }
 
-/// A thread asks, another one answers, and each sleeps until the other has.
+/// Two threads that exchange a request and an answer; each sleeps until the other has acted.
 class handover {
 public:
     explicit handover(bool apart) : apart_{apart} {}
@@ -181,7 +181,7 @@ public:
 private:
     enum state { idle, asked, last, answered };
 
-    // Told outside of the lock, so that who is woken on another core does not run into it.
+    // Notify after unlocking, so that the thread woken on another core does not wait for the lock.
     void ask(state what) {
         set(what);
         question_.notify_one();
@@ -212,7 +212,7 @@ private:
     std::thread other_{[this] { answer(); }};
 };
 
-/// `args[0]` round trips, on `args[1]` cores: one or two.
+/// Makes `args[0]` round trips on `args[1]` cores (one or two).
 void hand_over(bench::arguments args) {
     bench::stay_on_this_core();
     handover threads{args[1] == 2};

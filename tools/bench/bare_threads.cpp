@@ -1,5 +1,5 @@
-// What the kernel and a queue alone can do between threads: eventfds that are rung, and D. Vyukov's bounded queue for
-// many producers and many consumers.
+// Baselines for communication between threads: eventfds, and D. Vyukov's bounded queue for multiple producers and
+// consumers.
 
 #include "contender.hpp"
 
@@ -29,7 +29,7 @@ private:
     int fd_ = eventfd(0, EFD_CLOEXEC);
 };
 
-/// `args[0]` times to another thread and back, on `args[1]` cores: one or two.
+/// Makes `args[0]` round trips to another thread, on `args[1]` cores (one or two).
 void ping_pong(bench::arguments args) {
     bench::stay_on_this_core();
     const long warm_up = args[0] / 10;
@@ -52,7 +52,8 @@ void ping_pong(bench::arguments args) {
     other.join();
 }
 
-/// As its author has it: a power of two of cells, each with the number of the operation that it is ready for.
+/// As published by its author: the number of cells is a power of two, and each cell stores the sequence number of the
+/// operation that may use it next.
 class bounded_queue {
 public:
     explicit bounded_queue(std::size_t cells) : mask_{cells - 1}, cells_{std::make_unique<cell[]>(cells)} {

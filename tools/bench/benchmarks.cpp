@@ -18,7 +18,7 @@ benchmark yield(const std::string& fibers, std::optional<double> bare_limit, std
                        .against = {{"bare switch", bare_limit}, {"fcontext"}, {"Boost.Fiber", boost_limit}}}}};
 }
 
-/// A scenario that coir and Boost.Fiber share, in ns.
+/// A scenario that exists for both coir and Boost.Fiber, in ns.
 benchmark against_boost(const std::string& name, const std::string& coir_program, const std::string& scenario,
                         const std::string& full, const std::string& smoke, double limit) {
     const auto contest = [&](const std::string& who, const std::string& program) {
@@ -64,7 +64,7 @@ benchmark spawn_and_join() {
             .lines = {{.label = "ns", .metric = "ns", .against = {{"make_fcontext", 5}, {"Boost.Fiber"}}}}};
 }
 
-/// A million asleep at once. The bare loop makes the guards that coir makes: a quarter of the stack.
+/// A million fibers asleep at once. The bare loop uses guards of the same size as coir: a quarter of the stack.
 benchmark asleep(const std::string& stack_name, const std::string& stack_bytes, const std::string& guard_bytes,
                  double limit_bytes) {
     const std::string sizes = " 1000000 " + stack_bytes, small = " 2000 " + stack_bytes;
@@ -83,7 +83,7 @@ benchmark asleep(const std::string& stack_name, const std::string& stack_bytes, 
             {.label = "spawn, s of CPU", .metric = "cpu", .against = {{"bare stacks", 1.4}, {"Boost, no guards"}}}}};
 }
 
-/// A million sleeps of 1 to 1,000 ms, begun one after the other.
+/// A million sleeps of 1 to 1,000 ms, started one after the other.
 benchmark sleepers() {
     return {
         .name = "1,000,000 sleepers of 1..1000 ms",
@@ -123,7 +123,7 @@ benchmark storm() {
 
 // ---- blocking detection ----
 
-/// The same program with one setting and another; the first is the one that is held against the others.
+/// The same program with several settings; the first is compared with the others.
 std::vector<contender> engines(const std::vector<std::pair<std::string, std::string>>& names_and_settings,
                                const std::string& full, const std::string& smoke) {
     std::vector<contender> made;
@@ -147,11 +147,11 @@ benchmark armed_echo(const std::pair<std::string, std::string>& engine, double l
     return {.name = "TCP echo, " + engine.first,
             .contenders = engines({engine, without}, "bench_echo_load bench_echo_coir 100 200000",
                                   "bench_echo_load bench_echo_coir 10 1000"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{without.first, limit}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{without.first, limit}}}}};
 }
 
 benchmark stray_call() {
-    // No fiber computes here, but for the watchdog this one does.
+    // The measured loop would be reported as a long computation, so raise the watchdog's threshold.
     const std::string patient = "COIR_BLOCKING_STALL_MS=60000 bench_coir_fiber stray ";
     return {
         .name = "stray system call, traps",

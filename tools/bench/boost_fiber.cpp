@@ -1,4 +1,4 @@
-// Boost.Fiber in the scenarios of coir_fiber.cpp and coir_sync.cpp, line for line where the two APIs allow it.
+// Boost.Fiber in the scenarios of coir_fiber.cpp and coir_sync.cpp, with the same lines where the two APIs allow it.
 
 #include "contender.hpp"
 
@@ -17,7 +17,7 @@ namespace this_fiber = boost::this_fiber;
     bench::keep_frame();
 }
 
-/// The first fiber times the ring; all move on together, so its share is enough.
+/// The first fiber measures the time. All fibers of the ring advance together, so timing one is enough.
 void yield(bench::arguments args) {
     const long count = args[0];
     const long rounds = args[1] / count + 1;
@@ -42,7 +42,7 @@ void spawn(bench::arguments args) {
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(ran));
 }
 
-/// `args[0]` fibers spawned, then joined; `args[1]` times over, the first not counted.
+/// Spawns `args[0]` fibers, then joins them; `args[1]` times, and one more round that is not counted.
 void burst(bench::arguments args) {
     long ran = 0;
     double seconds = 0;
@@ -98,8 +98,8 @@ void mutex_pair(bench::arguments args) {
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
 }
 
-/// Two fibers, each of which finds the mutex held whenever it wants it. The yield after the unlock lets the other
-/// one in where the mutex is not handed over.
+/// Two fibers that contend for a mutex: each always finds it held. The yield after the unlock lets the other fiber run
+/// if the mutex is not handed over directly.
 void mutex_handover(bench::arguments args) {
     fibers::mutex mutex;
     long changes = 0;
@@ -121,8 +121,8 @@ void mutex_handover(bench::arguments args) {
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(changes));
 }
 
-/// `args[0]` fibers on stacks of `args[1]` bytes sleep 1 to 1,000 ms each. `beyond`: seconds after the one that the
-/// longest sleep takes; `early`: those that woke too early.
+/// `args[0]` fibers on stacks of `args[1]` bytes sleep for 1 to 1,000 ms each. `beyond`: seconds in addition to the one
+/// of the longest sleep; `early`: number of fibers that woke too early.
 void sleepers(bench::arguments args) {
     fibers::fixedsize_stack stacks{static_cast<std::size_t>(args[1])};
     std::vector<fibers::fiber> crowd;
@@ -157,7 +157,7 @@ void asleep(bench::arguments args) {
     bench::report("cpu", bench::cpu_seconds() - start);
     bench::report("bytes", bench::memory_bytes() / static_cast<double>(args[0]));
     bench::report("mappings", bench::count_mappings());
-    _exit(EXIT_SUCCESS);  // a fiber of Boost's cannot be cancelled
+    _exit(EXIT_SUCCESS);  // fibers of Boost cannot be cancelled
 }
 
 }  // namespace

@@ -14,9 +14,9 @@
 
 namespace bench {
 
-/// The load of as many clients at once, each of which sends its next request when it has the whole answer to the last.
-/// A client has `fd()`, `send_request()`, and `receive_answer()`, which takes what is there without waiting and says
-/// whether that was the rest of an answer.
+/// A load generator with several clients; each sends its next request when it has the complete previous answer. A
+/// client has `fd()`, `send_request()`, and `receive_answer()`, which reads the available bytes without waiting and
+/// returns whether they complete an answer.
 template <class Client> class closed_loop {
 public:
     explicit closed_loop(std::vector<Client> clients) : clients_(std::move(clients)) {
@@ -31,7 +31,7 @@ public:
     closed_loop(const closed_loop&) = delete;
     closed_loop& operator=(const closed_loop&) = delete;
 
-    /// Takes `count` answers, each of which makes room for the next request.
+    /// Receives `count` answers, and sends the next request after each.
     void exchange(long count) {
         std::array<epoll_event, 128> events;
         for (long done = 0; done < count;) {
@@ -51,7 +51,7 @@ private:
     std::vector<Client> clients_;
 };
 
-/// Reports the server's processor time for each of so many requests, after a tenth as many that are not counted.
+/// Reports the processor time of the server per request, for `requests` requests after a warm-up of a tenth as many.
 template <class Client> void report_cpu(const server_process& server, closed_loop<Client>& load, long requests) {
     load.exchange(requests / 10);
     const double start = server.cpu_seconds();

@@ -1,4 +1,4 @@
-// coir in the scenarios of fibers and time; boost_fiber.cpp has the same for Boost.Fiber.
+// coir in the scenarios of fibers and timers; boost_fiber.cpp has the same for Boost.Fiber.
 
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
@@ -17,7 +17,7 @@ namespace {
     bench::keep_frame();
 }
 
-/// The first fiber times the ring; all move on together, so its share is enough.
+/// The first fiber measures the time. All fibers of the ring advance together, so timing one is enough.
 void yield(bench::arguments args) {
     coir::run([&] {
         const long count = args[0];
@@ -46,7 +46,7 @@ void spawn(bench::arguments args) {
     });
 }
 
-/// `args[0]` fibers spawned, then joined; `args[1]` times over, the first not counted.
+/// Spawns `args[0]` fibers, then joins them; `args[1]` times, and one more round that is not counted.
 void burst(bench::arguments args) {
     coir::run([&] {
         long ran = 0;
@@ -70,8 +70,8 @@ coir::run_options with_stacks(long bytes) {
     return options;
 }
 
-/// `args[0]` fibers on stacks of `args[1]` bytes sleep 1 to 1,000 ms each. `beyond`: seconds after the one that the
-/// longest sleep takes; `early`: those that woke too early.
+/// `args[0]` fibers on stacks of `args[1]` bytes sleep for 1 to 1,000 ms each. `beyond`: seconds in addition to the one
+/// of the longest sleep; `early`: number of fibers that woke too early.
 void sleepers(bench::arguments args) {
     coir::run(with_stacks(args[1]), [&] {
         const coir::allow_blocking permit{"a million spawned at a stroke"};
@@ -92,7 +92,7 @@ void sleepers(bench::arguments args) {
     });
 }
 
-/// `args[0]` fibers on stacks of `args[1]` bytes, all asleep at once; then all of them stopped and joined.
+/// `args[0]` fibers on stacks of `args[1]` bytes, all asleep at once; then stops and joins all of them.
 void asleep(bench::arguments args) {
     coir::run(with_stacks(args[1]), [&] {
         const coir::allow_blocking permit{"a million spawned at a stroke"};
@@ -112,7 +112,7 @@ void asleep(bench::arguments args) {
     });
 }
 
-/// `args[0]` sleeps of `args[1]` ms at once, and once more on the stacks that the first round left.
+/// `args[0]` concurrent sleeps of `args[1]` ms, and once more on the stacks that the first round left in the pool.
 void naps(bench::arguments args) {
     coir::run([&] {
         const auto nap = std::chrono::milliseconds(args[1]);
@@ -137,14 +137,14 @@ void naps(bench::arguments args) {
     });
 }
 
-/// `args[0]` fibers yield, `args[1]` times in all, between two calls of getppid() for strace to see.
+/// `args[0]` fibers yield, `args[1]` times in total, between two calls of getppid() that mark the interval for strace.
 void storm(bench::arguments args) {
     coir::run([&] {
         bool over = false;
         std::vector<coir::fiber<void>> crowd;
         for (long i = 1; i < args[0]; ++i)
             crowd.push_back(coir::spawn([&] { bench::take_turns<outer>(bench::forever, over); }));
-        coir::this_fiber::yield();  // all have begun and have their stacks
+        coir::this_fiber::yield();  // now all have started and have a stack
         getppid();
         bench::take_turns<outer>(args[1] / args[0], over);
         getppid();
@@ -153,7 +153,7 @@ void storm(bench::arguments args) {
     });
 }
 
-/// A system call that is not the library's, and cannot block.
+/// A system call that coir does not make itself, and that cannot block.
 void stray(bench::arguments args) {
     coir::run([&] {
         const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
-// coir in the scenarios of channels and mutexes, for which boost_fiber.cpp has the same, and of offload, for which
-// bare.cpp has threads.
+// coir in the scenarios of channels and mutexes (boost_fiber.cpp has the same for Boost.Fiber), and of offload
+// (bare.cpp has the same with threads).
 
 #include <coir/blocking.hpp>
 #include <coir/fiber.hpp>
@@ -59,8 +59,8 @@ void mutex_pair(bench::arguments args) {
     });
 }
 
-/// Two fibers, each of which finds the mutex held whenever it wants it. The yield after the unlock lets the other
-/// one in where the mutex is not handed over.
+/// Two fibers that contend for a mutex: each always finds it held. The yield after the unlock lets the other fiber run
+/// if the mutex is not handed over directly.
 void mutex_handover(bench::arguments args) {
     coir::run([&] {
         coir::mutex mutex;
@@ -85,7 +85,7 @@ void mutex_handover(bench::arguments args) {
     });
 }
 
-/// `args[0]` round trips to a thread of the pool, on `args[1]` cores: one or two.
+/// Makes `args[0]` round trips to a thread of the pool, on `args[1]` cores (one or two).
 void offload(bench::arguments args) {
     bench::stay_on_this_core();
     coir::run([&] {

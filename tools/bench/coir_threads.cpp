@@ -1,5 +1,5 @@
-// coir between threads: what a scheduler posts to another one, and values through a channel that threads share. Beside
-// them, in bare_threads.cpp, what the kernel and a queue alone can do.
+// coir between threads: posts from one scheduler to another, and values through a channel that threads share. The
+// baselines are in bare_threads.cpp.
 
 #include <coir/run.hpp>
 #include <coir/sync/event.hpp>
@@ -13,7 +13,7 @@
 
 namespace {
 
-/// `args[0]` times to another scheduler and back, both asleep in between, on `args[1]` cores: one or two.
+/// Makes `args[0]` round trips to another scheduler, on `args[1]` cores (one or two). Both schedulers sleep in between.
 void post(bench::arguments args) {
     bench::stay_on_this_core();
     coir::concurrent_channel<coir::scheduler_ref> known{1};
@@ -43,7 +43,7 @@ void post(bench::arguments args) {
     other.join();
 }
 
-/// `args[0]` values through a channel of `args[1]` places, in one thread: filled, then emptied.
+/// Passes `args[0]` values through a channel of capacity `args[1]`, in one thread: fills it, then empties it.
 void fill_and_empty(bench::arguments args) {
     coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};
     const double start = bench::cpu_seconds();
@@ -55,7 +55,8 @@ void fill_and_empty(bench::arguments args) {
     bench::report("ns", (bench::cpu_seconds() - start) * 1e9 / static_cast<double>(args[0]));
 }
 
-/// `args[0]` values from core to core by a channel of `args[1]` places; who cannot go on tries again.
+/// Passes `args[0]` values from core to core through a channel of capacity `args[1]`; both sides retry instead of
+/// waiting.
 void pass(bench::arguments args) {
     bench::stay_on_this_core();
     coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};
@@ -76,7 +77,7 @@ void pass(bench::arguments args) {
     sender.join();
 }
 
-/// The same between fibers of two schedulers, which wait when they cannot go on.
+/// The same between fibers of two schedulers, which wait while the channel is full or empty.
 void stream(bench::arguments args) {
     bench::stay_on_this_core();
     coir::concurrent_channel<long> channel{static_cast<std::size_t>(args[1])};

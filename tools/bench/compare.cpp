@@ -32,11 +32,11 @@ struct options {
 using samples = std::vector<double>;
 using metrics = std::map<std::string, samples>;
 
-/// One contender of one benchmark with all that it reported.
+/// One contender of one benchmark with all values that it reported.
 struct entry {
     const contender* who;
     metrics measured;
-    std::string absent;  // why it does not run, if it does not
+    std::string absent;  // the reason if it cannot run
 };
 
 struct totals {
@@ -45,7 +45,7 @@ struct totals {
     int failed = 0;
 };
 
-// --- Running a contender ---------------------------------------------------------------------------------------
+// ---- running a contender ---------------------------------------------------------------------------------------
 
 std::vector<std::string> words(const std::string& text) {
     std::istringstream stream{text};
@@ -54,7 +54,7 @@ std::vector<std::string> words(const std::string& text) {
     return result;
 }
 
-/// A contender's command line: `NAME=value program argument...`, as a shell would take it.
+/// A contender's command line, in shell syntax: `NAME=value program argument...`.
 struct command_line {
     explicit command_line(const std::string& text) : arguments{words(text)} {
         const auto program =
@@ -67,7 +67,7 @@ struct command_line {
     std::vector<std::string> arguments;
 };
 
-/// Starts `command` and gives what it printed; its exit status goes to `status`.
+/// Runs `command` and returns its output; its exit status goes to `status`.
 std::string output_of(const command_line& command, int& status) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) std::perror("pipe2"), std::exit(EXIT_FAILURE);
@@ -92,7 +92,7 @@ std::string output_of(const command_line& command, int& status) {
     return text;
 }
 
-/// Runs `one` once and files what it reports. False if it crashed or failed.
+/// Runs `one` once and records the values that it reports. Returns false if it crashed or failed.
 bool run_once(entry& one, const options& how, bool counted) {
     command_line command{how.smoke ? one.who->smoke : one.who->full};
     const auto program = how.programs / command.arguments[0];
@@ -122,14 +122,14 @@ bool run_once(entry& one, const options& how, bool counted) {
     return true;
 }
 
-/// All contenders once, then all once more, and so on: what the machine does meanwhile falls on every one of them.
+/// Runs all contenders once, then all once more, and so on: other load on the machine affects all of them alike.
 std::vector<entry> run_rounds(const benchmark& what, const options& how, totals& sum) {
     std::vector<entry> entries;
     for (const auto& who : what.contenders) entries.push_back({&who, {}, {}});
     for (std::size_t round = 0; round <= how.rounds; ++round) {
         if (isatty(STDERR_FILENO))
             std::fprintf(stderr, "\r%s: round %zu of %zu\033[K", what.name.c_str(), round, how.rounds);
-        const bool warm_up = round == 0 && !how.smoke;  // fetches programs and memory from wherever they are
+        const bool warm_up = round == 0 && !how.smoke;  // loads programs into the page cache; not counted
         if (round == 0 && !warm_up) continue;
         for (auto& each : entries)
             if (each.absent.empty() && !run_once(each, how, !warm_up)) ++sum.failed;
@@ -138,9 +138,9 @@ std::vector<entry> run_rounds(const benchmark& what, const options& how, totals&
     return entries;
 }
 
-// --- Printing --------------------------------------------------------------------------------------------------
+// ---- printing --------------------------------------------------------------------------------------------------
 
-/// The value below which `part` of the samples lie, interpolated.
+/// The interpolated value below which the fraction `part` of the samples lies.
 double quantile(samples values, double part) {
     std::sort(values.begin(), values.end());
     const double at = part * static_cast<double>(values.size() - 1);
@@ -189,7 +189,7 @@ std::string spread(const samples& values) {
 }
 
 std::string judge(double value, double limit, const options& how, totals& sum) {
-    if (how.smoke) return "-";  // tiny sizes say nothing
+    if (how.smoke) return "-";  // such small sizes are not meaningful
     const bool met = value <= limit;
     ++(met ? sum.met : sum.missed);
     return met ? "ok" : "MISS";

@@ -13,9 +13,10 @@
 #include <unistd.h>
 #include <vector>
 
-/// What every contender of the table shares: its command line, its clocks and the way it reports.
-/// A contender is a program that runs one case a process, `contender <case> <number>...`, and prints one
-/// `metric value` a line, so that no case inherits another's heap, warm caches or page tables.
+/// @file
+/// Shared by all contenders of the table: command line, clocks and reports.
+/// A contender is a program that runs one case per process, `contender <case> <number>...`, and prints one
+/// `metric value` per line. So no case inherits the heap, the warm caches or the page tables of another.
 namespace bench {
 
 using arguments = std::span<const long>;
@@ -30,8 +31,8 @@ inline void report(const char* metric, double value) {
     std::fflush(stdout);
 }
 
-/// Seconds of processor time that this process, all its threads together, has used. What other programs do on a
-/// shared machine changes it far less than it changes the wall clock.
+/// Processor time, in seconds, of all threads of this process. Other load on a shared machine changes it far less than
+/// wall-clock time.
 inline double cpu_seconds() {
     timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -44,7 +45,7 @@ inline double seconds_since(wall_clock::time_point start) {
     return std::chrono::duration<double>(wall_clock::now() - start).count();
 }
 
-/// The core that the calling thread runs on, and for the threads that it makes.
+/// Binds the calling thread, and the threads that it creates later, to the core on which it runs now.
 inline void stay_on_this_core() {
     cpu_set_t one;
     CPU_ZERO(&one);
@@ -52,7 +53,7 @@ inline void stay_on_this_core() {
     sched_setaffinity(0, sizeof one, &one);
 }
 
-/// Leaves the core that the calling thread has inherited, if there is another one.
+/// Moves the calling thread away from the core that it inherited, if there is another one.
 inline void move_to_another_core() {
     const int here = sched_getcpu();
     for (int core = 0; core < sysconf(_SC_NPROCESSORS_ONLN); ++core) {
@@ -64,21 +65,21 @@ inline void move_to_another_core() {
     std::fputs("note: one core only, both sides share it\n", stderr);
 }
 
-/// Keeps the frame that it stands in: the call before it cannot become a jump.
+/// Prevents a tail call: the preceding call cannot become a jump, so the frame of the caller remains.
 inline void keep_frame() { asm volatile("" ::: "memory"); }
 
-/// A number of turns that no ring reaches. Read at run time: told a constant, the compiler would make a copy of
-/// take_turns for it, and that copy would be another call site.
+/// A number of turns that no ring reaches. It is read at run time: for a constant, the compiler would clone take_turns,
+/// and the clone would be another call site.
 inline volatile long forever = LONG_MAX;
 
-/// Yields through `outer` until `times` are done or the benchmark is over. All fibers of a ring go through this one
-/// loop: one call site, so that the return predictor sees the same stack of callers in each of them.
+/// Yields through `outer`, `times` times or until the benchmark is over. All fibers of a ring run this loop: with one
+/// call site, the return predictor sees the same call stack in each of them.
 template <void (*outer)()> [[gnu::noinline]] void take_turns(long times, const bool& over) {
     for (; times > 0 && !over; --times) outer();
     keep_frame();
 }
 
-/// Resident memory and page tables of a process, by its number.
+/// Resident memory and page tables of a process, in bytes, by its pid.
 inline double memory_bytes(const std::string& process = "self") {
     double kilobytes = 0;
     if (std::FILE* status = std::fopen(("/proc/" + process + "/status").c_str(), "r")) {
@@ -101,7 +102,7 @@ inline double count_mappings() {
     return lines;
 }
 
-/// The lengths of a crowd's sleeps, 1 to 1,000 ms: the same numbers for every contender, whatever the order of calls.
+/// Pseudo-random sleep durations of 1 to 1,000 ms: the same sequence for every contender.
 class random_naps {
 public:
     std::chrono::milliseconds next() {

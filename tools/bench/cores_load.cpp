@@ -1,10 +1,10 @@
-// The load on an echo server that has several cores, each of which it shares with a load process of its own:
+// The load generator for an echo server on several cores. Each core also runs one load process:
 //
 //     bench_cores_load <server> <cores> <connections a core> <requests a core>
 //
-// starts the server program that lies beside it, and as many processes that keep their connections busy with 64 bytes
-// out, 64 bytes back. A connection is to be served on the core of its client: the server is told so by the argument
-// "steered". Reports the server's processor time for each request after a warm-up, and the time that passed.
+// It starts the server, a program in its own folder, and one load process per core, which keeps its connections busy:
+// 64 bytes out, 64 bytes back. Each connection is served on the core of its client; the argument "steered" requests
+// this from the server. It reports the processor time of the server per request after a warm-up, and the elapsed time.
 
 #include "closed_loop.hpp"
 #include "plain_client.hpp"
@@ -24,7 +24,7 @@ struct options {
     long requests = 0;
 };
 
-/// What the load processes share.
+/// Shared memory of the load processes.
 struct progress {
     std::atomic<std::size_t> warm{0};
     std::atomic<long> answers{0};
@@ -36,7 +36,7 @@ progress& shared_progress() {
     return *new (memory) progress;
 }
 
-/// This one, and others.
+/// The current core, and others.
 std::vector<std::size_t> some_cores(std::size_t count) {
     std::vector<std::size_t> found{static_cast<std::size_t>(sched_getcpu())};
     const auto all = static_cast<std::size_t>(sysconf(_SC_NPROCESSORS_ONLN));
@@ -79,7 +79,7 @@ private:
     progress& shared_;
 };
 
-/// A load process on that core, until it is killed.
+/// Starts a load process on a core; it runs until it is killed.
 pid_t start_load(const options& how, std::uint16_t port, progress& shared, std::size_t core) {
     const pid_t made = fork();
     if (made < 0) bench::fail("fork");

@@ -1,4 +1,4 @@
-// The echo server with coir: a fiber for each connection.
+// The echo server with coir: one fiber per connection.
 
 #include <coir/net/tcp.hpp>
 #include <coir/run.hpp>

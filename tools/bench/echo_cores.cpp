@@ -1,9 +1,9 @@
-// The echo server with coir on two threads: a scheduler and a listener for each, on one port.
+// The echo server with coir on two threads: each has a scheduler and a listener, on one port.
 //
 //     bench_echo_cores [steered]
 //
-// Steered, a connection goes to the scheduler on the core that it came in by, as the queues of a network card have it;
-// else to either, as the system draws.
+// With "steered", a connection goes to the scheduler on the core where it arrived, as with the receive queues of a
+// network card. Without it, the kernel chooses one of the two by a hash.
 
 #include <coir/net/tcp.hpp>
 #include <coir/thread/concurrent_channel.hpp>
@@ -26,7 +26,7 @@ void echo(coir::net::tcp_stream peer) {
     while (const auto n = peer.read_some(buffer)) peer.write_all(std::span{buffer}.first(n));
 }
 
-/// The second listener of the port gets what comes in by this core, the first one all else.
+/// The second listener of the port gets the connections that arrive on this core, the first one all others.
 void steer(const coir::net::tcp_listener& second) {
     const auto this_core = static_cast<std::uint32_t>(sched_getcpu());
     std::array<sock_filter, 4> which{{
@@ -51,7 +51,7 @@ int main(int argc, char**) {
             taken.send(listener.local_endpoint());
         } else {
             if (argc > 1) steer(listener);
-            bench::announce_port(at.port());  // now that both listen
+            bench::announce_port(at.port());  // both listen now
         }
         listener.serve(echo);
     });

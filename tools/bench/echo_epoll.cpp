@@ -1,4 +1,4 @@
-// The echo server to beat: one thread, one edge-triggered epoll loop, no library.
+// The baseline echo server: one thread, one edge-triggered epoll loop, no library.
 
 #include "echo_server.hpp"
 #include "epoll_loop.hpp"
@@ -16,8 +16,8 @@ void accept_all(bench::epoll_loop& loop, int listener) {
     }
 }
 
-/// Reads until a read comes back short: then the socket is empty, and the next bytes bring a new edge.
-/// An answer fits the send buffer, as a peer waits for one before it sends the next request.
+/// Reads until a read returns less than requested: then the socket is empty, and the next bytes cause a new edge.
+/// An answer always fits into the send buffer, as a client waits for it before it sends the next request.
 void echo(int peer, bool peer_closed) {
     std::array<char, bench::echo_buffer_bytes> buffer;
     for (;;) {

@@ -2,9 +2,9 @@
 //
 //     bench_echo_load [--udp] [--count-calls] <server> <connections> <requests>
 //
-// starts the server program that lies beside it, on the core that it was itself started on, moves to another core,
-// and keeps every connection busy with 64 bytes out, 64 bytes back. It reports the processor time of the whole server
-// process for each request after a warm-up, or, with --count-calls, the system calls that strace saw meanwhile.
+// It starts the server, a program in its own folder, on the core where it was started, moves to another core, and keeps
+// every connection busy: 64 bytes out, 64 bytes back. It reports the processor time of the server process per request
+// after a warm-up, or, with --count-calls, the number of system calls that strace counted meanwhile.
 
 #include "closed_loop.hpp"
 #include "plain_client.hpp"
@@ -29,7 +29,7 @@ bench::closed_loop<bench::plain_client> load_of(const options& how, std::uint16_
     return bench::closed_loop{bench::plain_clients(how.connections, how.type, port, message, message.size())};
 }
 
-/// Calls in strace's log so far. A call that was interrupted in the log is counted where it began.
+/// The number of calls in strace's log so far. A call that is split into two lines is counted once, where it begins.
 double calls_in(const std::string& log) {
     std::ifstream lines{log};
     double calls = 0;
@@ -49,7 +49,7 @@ void measure_cpu(const options& how) {
 void count_calls(const options& how) {
     const std::string log = std::filesystem::temp_directory_path() / ("echo-calls." + std::to_string(getpid()));
     {
-        // Told so by -I 2, strace ends its tracee when it is ended.
+        // With -I 2, strace ends the traced process when it is ended itself.
         const bench::server_process server{{"strace", "-I", "2", "-f", "-o", log, how.server}};
         bench::move_to_another_core();
         auto load = load_of(how, server.announced_port());

@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <cstdio>
 
-/// What the echo servers share.
+/// @file
+/// Shared by the echo servers.
 namespace bench {
 
 constexpr std::size_t echo_buffer_bytes = 4096;
 
-/// The load generator reads this line, then connects.
+/// Prints the port; the load generator reads this line, then connects.
 inline void announce_port(std::uint16_t port) {
     std::printf("port %u\n", port);
     std::fflush(stdout);

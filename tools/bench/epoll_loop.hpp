@@ -8,10 +8,10 @@
 
 namespace bench {
 
-/// The loop of a server without a library: one thread, one epoll, edge-triggered.
+/// The event loop of a server without a library: one thread, one edge-triggered epoll instance.
 class epoll_loop {
 public:
-    /// `data` comes back with the events of `fd`.
+    /// Adds `fd`; its events carry `data`.
     void watch(int fd, std::uint64_t data) {
         epoll_event event{.events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data = {.u64 = data}};
         if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");

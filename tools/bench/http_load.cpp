@@ -3,10 +3,10 @@
 //     bench_http_load busy <server> <connections> <requests> <path>
 //     bench_http_load idle <server> <connections>
 //
-// starts the server, a program by its path from this one's, with a free port and a folder as arguments; the folder's
-// file "mebibyte" should be found at /files/mebibyte. Of a busy server it reports the processor time for each request,
-// with every connection asking for the same path again and again. Of an idle one the memory for each connection, all of
-// which have asked once and stay.
+// It starts the server, a program relative to its own folder, with a free port and a folder as arguments; the server
+// must serve the folder's file "mebibyte" at /files/mebibyte. `busy`: every connection requests the same path again and
+// again; reports the processor time per request. `idle`: every connection sends one request and stays open; reports the
+// memory per connection.
 
 #include "closed_loop.hpp"
 #include "plain_client.hpp"
@@ -29,7 +29,7 @@ std::uint16_t free_port() {
     return port;
 }
 
-/// A server of HTTP, with what it serves.
+/// An HTTP server process, with the folder that it serves.
 struct http_server {
     explicit http_server(const std::string& program) : process{{program, std::to_string(port), folder.path()}} {
         std::ofstream{folder.file("mebibyte")} << std::string(1 << 20, 'x');
@@ -43,7 +43,7 @@ struct http_server {
 
 std::string request_for(const std::string& path) { return "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"; }
 
-/// The bytes of an answer, head and body, if `received` begins with a whole head.
+/// The size of an answer, head and body, if `received` begins with a complete head.
 std::optional<std::size_t> answer_bytes(std::string_view received) {
     constexpr std::string_view end = "\r\n\r\n", field = "\r\nContent-Length: ";
     const std::size_t head = received.find(end);
@@ -55,7 +55,7 @@ std::optional<std::size_t> answer_bytes(std::string_view received) {
     return head + end.size() + body;
 }
 
-/// Asks once: all answers to a request have the same length.
+/// Sends one request to learn the length of the answer: all answers to a request have the same length.
 std::size_t answer_bytes(std::uint16_t port, const std::string& request) {
     const bench::client_socket socket{SOCK_STREAM, port};
     if (send(socket.fd(), request.data(), request.size(), MSG_NOSIGNAL) < 0) bench::fail("send");
@@ -91,7 +91,7 @@ void measure_idle(const std::string& program, long connections) {
     bench::report("bytes", (server.process.memory_bytes() - before) / static_cast<double>(connections));
 }
 
-/// For the server too, which inherits it. Where there are too few the benchmark is not available.
+/// Raises the limit of descriptors; the server inherits it. If the hard limit is too low, the benchmark is unavailable.
 void ask_for_descriptors(long connections) {
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
@@ -119,4 +119,4 @@ int main(int argc, char** argv) try {
     return EXIT_SUCCESS;
 } catch (const bench::server_ended& ended) {
     return ended.exit_status;
-}  // nginx is not available, say
+}  // for example, nginx is not available

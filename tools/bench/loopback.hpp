@@ -7,7 +7,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/// Sockets at 127.0.0.1, for servers that are written by hand and for those who load them.
+/// @file
+/// Sockets on 127.0.0.1, for the servers without a library and for the load generators.
 namespace bench {
 
 [[noreturn]] inline void fail(const char* what) {
@@ -23,7 +24,7 @@ inline sockaddr_in at_loopback(std::uint16_t port) {
     return address;
 }
 
-/// A socket of this type (socket(2), with its flags) at a port that was free.
+/// Creates a socket of the given type and flags (socket(2)), bound to a free port.
 inline int bind_to_loopback(int type) {
     const int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     const sockaddr_in address = at_loopback(0);

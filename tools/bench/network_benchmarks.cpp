@@ -5,7 +5,8 @@
 namespace bench {
 namespace {
 
-/// Servers by name and program, each under the same load: `full` and `smoke` follow its name on the command line.
+/// Contenders for servers, given by name and program, under the same load. `full` and `smoke` follow the program on the
+/// command line.
 std::vector<contender> servers(const std::vector<std::pair<std::string, std::string>>& names_and_programs,
                                const std::string& load, const std::string& full, const std::string& smoke) {
     std::vector<contender> made;
@@ -22,49 +23,50 @@ benchmark tcp_echo() {
         .name = "TCP echo, 100 connections",
         .contenders = servers(tcp_servers, "bench_echo_load", "100 200000", "10 1000"),
         .lines = {
-            {.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.05}, {"Asio callbacks"}}}}};
+            {.label = "us of CPU per request", .metric = "us", .against = {{"epoll loop", 1.05}, {"Asio callbacks"}}}}};
 }
 
 benchmark tcp_echo_calls() {
     return {.name = "TCP echo, 100 connections",
             .contenders = servers(tcp_servers, "bench_echo_load --count-calls", "100 20000", "10 500"),
-            .lines = {{.label = "system calls a request",
+            .lines = {{.label = "system calls per request",
                        .metric = "calls",
                        .against = {{"epoll loop"}, {"Asio callbacks"}},
                        .limit = 2.2}}};
 }
 
-/// What two cores do is twice what one does, less what a request costs more there: 1.8 times it at 1.11.
+/// The throughput of two cores is twice that of one, divided by the ratio of the cost per request: a ratio of 1.11
+/// means 1.8 times.
 benchmark tcp_echo_on_two_cores() {
-    return {.name = "TCP echo by two schedulers, 100 connections",
+    return {.name = "TCP echo, two schedulers, 100 connections",
             .contenders = servers({{"coir", "bench_echo_cores"}, {"one scheduler", "bench_echo_coir"}},
                                   "bench_echo_load", "100 200000", "10 1000"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"one scheduler", 1.11}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{"one scheduler", 1.11}}}}};
 }
 
-/// Each core has as many clients of its own: a second core is to bring 1.8 times the requests of one.
+/// Each core has the same number of clients of its own. The target: two cores serve 1.8 times the requests of one.
 benchmark tcp_echo_core_by_core() {
     return {.name = "TCP echo on two cores, 100 connections each",
             .contenders = {{"coir", "bench_cores_load bench_echo_cores 2 100 200000",
                             "bench_cores_load bench_echo_cores 2 10 1000"},
                            {"one core", "bench_cores_load bench_echo_coir 1 100 200000",
                             "bench_cores_load bench_echo_coir 1 10 1000"}},
-            .lines = {{.label = "us a request", .metric = "wall", .against = {{"one core", 1 / 1.8}}},
-                      {.label = "us of CPU a request", .metric = "us", .against = {{"one core", 1.11}}}}};
+            .lines = {{.label = "us per request", .metric = "wall", .against = {{"one core", 1 / 1.8}}},
+                      {.label = "us of CPU per request", .metric = "us", .against = {{"one core", 1.11}}}}};
 }
 
 benchmark udp_echo() {
     return {.name = "UDP echo, 100 sockets",
             .contenders = servers({{"coir", "bench_udp_coir"}, {"epoll loop", "bench_udp_epoll"}},
                                   "bench_echo_load --udp", "100 300000", "10 1000"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"epoll loop", 1.1}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{"epoll loop", 1.1}}}}};
 }
 
 benchmark tls_echo() {
     return {.name = "TLS echo, 100 connections",
             .contenders = servers({{"coir", "bench_tls_coir"}, {"OpenSSL loop", "bench_tls_epoll"}}, "bench_tls_load",
                                   "100 200000", "10 1000"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"OpenSSL loop", 1.1}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{"OpenSSL loop", 1.1}}}}};
 }
 
 benchmark tls_stack(const std::string& side, const std::string& key) {
@@ -80,14 +82,14 @@ const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "..
 benchmark http_hello() {
     return {.name = "HTTP, 13 bytes",
             .contenders = servers(http_servers, "bench_http_load busy", "100 200000 /", "10 1000 /"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"nginx", 1.25}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{"nginx", 1.25}}}}};
 }
 
 benchmark http_file() {
     return {.name = "HTTP, a file of 1 MiB",
             .contenders =
                 servers(http_servers, "bench_http_load busy", "100 5000 /files/mebibyte", "10 50 /files/mebibyte"),
-            .lines = {{.label = "us of CPU a request", .metric = "us", .against = {{"nginx"}}}}};
+            .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{"nginx"}}}}};
 }
 
 benchmark http_idle() {

@@ -12,7 +12,7 @@
 
 namespace bench {
 
-/// A socket that is connected to a server, and closed at the end.
+/// A socket connected to a server; the destructor closes it.
 class client_socket {
 public:
     client_socket(int type, std::uint16_t port) : fd_{socket(AF_INET, type | SOCK_CLOEXEC, 0)} {
@@ -32,11 +32,10 @@ private:
     int fd_;
 };
 
-/// A client of a `closed_loop` whose requests and answers go as they are: always the same request, and answers of
-/// always the same length.
+/// A client of a `closed_loop` without TLS: it always sends the same request, and all answers have the same length.
 class plain_client {
 public:
-    /// `request` must outlive it.
+    /// `request` must outlive this object.
     plain_client(int type, std::uint16_t port, const std::string& request, std::size_t answer_bytes)
         : socket_{type, port}, request_{&request}, answer_bytes_{answer_bytes} {}
 
@@ -69,7 +68,7 @@ private:
     client_socket socket_;
     const std::string* request_;
     std::size_t answer_bytes_;
-    std::size_t received_ = 0;  // of the answer that is under way
+    std::size_t received_ = 0;  // bytes of the current answer
 };
 
 inline std::vector<plain_client> plain_clients(long count, int type, std::uint16_t port, const std::string& request,

@@ -17,22 +17,22 @@
 
 namespace bench {
 
-/// Thrown where a server ends before it listens.
+/// Thrown if a server ends before it listens.
 struct server_ended {
     int exit_status;
 };
 
-/// A server that is measured, in a process of its own (it may have workers in others), alive as long as this object.
+/// The measured server, a process of its own, which may have worker processes. The destructor ends it.
 class server_process {
 public:
-    /// The program by its path, or its name in PATH, and its arguments.
+    /// Starts a program, given by its path or its name in PATH, with its arguments.
     explicit server_process(const std::vector<std::string>& command) {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) != 0) fail("pipe2");
         child_ = fork();
         if (child_ < 0) fail("fork");
         if (child_ == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGTERM);  // whatever becomes of the load generator
+            prctl(PR_SET_PDEATHSIG, SIGTERM);  // the server ends with the load generator
             dup2(ends[1], STDOUT_FILENO);
             std::vector<char*> argv;
             for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
@@ -53,7 +53,7 @@ public:
     server_process(const server_process&) = delete;
     server_process& operator=(const server_process&) = delete;
 
-    /// Of a server that takes a free port, and says which (`announce_port`).
+    /// The port of a server that takes a free port and prints it (`announce_port`).
     std::uint16_t announced_port() const {
         unsigned port = 0;
         if (std::fscanf(output_, "port %u", &port) == 1) return static_cast<std::uint16_t>(port);
@@ -61,7 +61,7 @@ public:
         std::exit(EXIT_FAILURE);
     }
 
-    /// For a server that was told its port: until it listens there. Throws `server_ended`.
+    /// Waits until a server with a given port listens there. Throws `server_ended`.
     void wait_until_listening(std::uint16_t port) const {
         for (int tries = 0; tries < 1000; ++tries, usleep(10'000)) {
             const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -69,14 +69,14 @@ public:
             const bool is_there = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
             close(fd);
             if (is_there) return;
-            siginfo_t end{};  // its number stays its own until the destructor
+            siginfo_t end{};  // WNOWAIT below keeps the pid reserved until the destructor
             if (waitid(P_PID, static_cast<id_t>(child_), &end, WEXITED | WNOHANG | WNOWAIT) == 0 && end.si_pid != 0)
                 throw server_ended{end.si_code == CLD_EXITED ? end.si_status : EXIT_FAILURE};
         }
         fail("the server does not listen");
     }
 
-    /// User and system time of all threads so far, those of its workers too.
+    /// User and system time so far, in seconds, of all threads, including those of its workers.
     double cpu_seconds() const {
         double sum = 0;
         for (const pid_t each : with_workers()) {
@@ -88,7 +88,7 @@ public:
         return sum;
     }
 
-    /// Resident memory and page tables, those of its workers too.
+    /// Resident memory and page tables, in bytes, including those of its workers.
     double memory_bytes() const {
         double sum = 0;
         for (const pid_t each : with_workers()) sum += bench::memory_bytes(std::to_string(each));
@@ -109,10 +109,10 @@ private:
     std::FILE* output_ = nullptr;
 };
 
-/// Where the programs of the benchmarks lie.
+/// The folder of the benchmark programs.
 inline std::filesystem::path program_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 
-/// The path of a server's program, by the one from `program_folder()`. Where it was not built, this process ends.
+/// The path of a server program, given relative to `program_folder()`. If it was not built, this process ends.
 inline std::string server_program(const std::string& name) {
     const auto path = (program_folder() / name).lexically_normal();
     if (!std::filesystem::exists(path)) std::exit(exit_unavailable);

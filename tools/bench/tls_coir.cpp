@@ -1,4 +1,4 @@
-// The TLS echo server with coir: a fiber for each connection.
+// The TLS echo server with coir: one fiber per connection.
 //
 //     bench_tls_coir <certificate chain> <key>
 

@@ -1,4 +1,4 @@
-// The TLS echo server to beat: OpenSSL on the descriptors of one edge-triggered epoll loop.
+// The baseline TLS echo server: OpenSSL on the descriptors of one edge-triggered epoll loop.
 //
 //     bench_tls_epoll <certificate chain> <key>
 
@@ -13,7 +13,7 @@
 
 namespace {
 
-/// With the modes that coir sets.
+/// Sets the same modes as coir.
 SSL_CTX* make_context(const char* chain, const char* key) {
     SSL_CTX* const made = SSL_CTX_new(TLS_server_method());
     if (SSL_CTX_use_certificate_chain_file(made, chain) != 1 ||
@@ -35,9 +35,9 @@ void accept_all(bench::epoll_loop& loop, SSL_CTX* context, int listener) {
     }
 }
 
-/// Shakes hands where that is to be done, and reads until OpenSSL has nothing left: it reads ahead, and a request is
-/// shorter than what it takes at once, so the socket is empty too, and the next bytes bring a new edge. An answer fits
-/// the send buffer, as a peer waits for one before it sends the next request.
+/// Completes the handshake if necessary, and reads until OpenSSL has no more data. OpenSSL reads ahead, and a request
+/// is shorter than its buffer, so the socket is then empty too, and the next bytes cause a new edge. An answer always
+/// fits into the send buffer, as a client waits for it before it sends the next request.
 void echo(SSL* connection, bool peer_closed) {
     std::array<char, bench::echo_buffer_bytes> buffer;
     for (;;) {

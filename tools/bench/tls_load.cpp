@@ -2,8 +2,8 @@
 //
 //     bench_tls_load <server> <connections> <requests>
 //
-// as bench_echo_load, by TLS 1.3 with AES-128-GCM. The server is started with a certificate chain and a key, both made
-// for the occasion; hands are shaken before the warm-up.
+// It works like bench_echo_load, over TLS 1.3 with AES-128-GCM. It starts the server with a certificate chain and a key
+// that it creates; all handshakes are complete before the warm-up.
 
 #include "closed_loop.hpp"
 #include "net/tls/certificates.hpp"
@@ -25,7 +25,7 @@ namespace {
     std::exit(EXIT_FAILURE);
 }
 
-/// Trusts whoever answers: nobody else can.
+/// Verifies no certificate: only the server that it started can answer.
 SSL_CTX* make_context() {
     SSL_CTX* const made = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_min_proto_version(made, TLS1_3_VERSION);
@@ -67,7 +67,7 @@ private:
 
     bench::client_socket socket_;
     std::unique_ptr<SSL, void (*)(SSL*)> ssl_;
-    int received_ = 0;  // of the answer that is under way
+    int received_ = 0;  // bytes of the current answer
 };
 
 std::vector<tls_client> tls_clients(long count, std::uint16_t port) {

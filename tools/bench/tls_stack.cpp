@@ -1,9 +1,9 @@
-// How deep the stack of a fiber gets that shakes hands and exchanges a few bytes:
+// Measures the stack depth of a fiber that completes a TLS handshake and exchanges a few bytes:
 //
 //     bench_tls_stack client|server ecdsa|rsa
 //
-// as one side or the other, the server with a key of that kind. The fiber gets a stack that was filled with a pattern,
-// and what is left of that was not touched.
+// The first argument selects the measured side, the second one the type of the server's key. The stack of the fiber is
+// filled with a pattern before; bytes that still have the pattern afterwards were not touched.
 
 #include <coir/coir.hpp>
 #include <coir/net/tls.hpp>
@@ -27,7 +27,7 @@ using coir::net::tls_stream;
 
 constexpr std::size_t stack_bytes = 256 << 10;
 
-/// The stack for one fiber at a time; a StackAllocator refers to it.
+/// A stack for one fiber at a time; a StackAllocator refers to it.
 class painted_stack {
 public:
     struct allocator {
@@ -36,7 +36,7 @@ public:
         painted_stack* painted;
     };
 
-    /// Bytes from the top down to the deepest one that was touched since the stack was last given to a fiber.
+    /// The number of bytes from the top to the deepest touched byte, since the stack was last allocated to a fiber.
     std::size_t depth() const {
         const auto deepest = std::ranges::find_if(memory_, [](std::byte each) { return each != paint; });
         return static_cast<std::size_t>(memory_.end() - deepest);
@@ -53,7 +53,8 @@ private:
         return made;
     }
 
-    // As coir's own stacks are: libcrypto aligns some frames by up to 2 KiB, so the depth hangs on where the top lies.
+    // Aligned like coir's own stacks: libcrypto aligns some frames to up to 2 KiB, so the depth depends on the address
+    // of the top.
     alignas(4096) std::array<std::byte, stack_bytes> memory_{};
 };
 
@@ -73,7 +74,8 @@ void be_server(const tls_context& context, coir::net::tcp_listener& listener) {
 
 enum class side { client, server };
 
-/// The depth of that side's stack. It alone has the painted one: the other side is the scheduler's first fiber.
+/// The stack depth of one side. Only that side has the pattern-filled stack; the other runs in the scheduler's first
+/// fiber.
 std::size_t depth_of(side measured, const tls_context& client, const tls_context& server) {
     painted_stack stack;
     coir::run_options options;

@@ -1,4 +1,4 @@
-// The UDP echo server with coir: one socket, one fiber, a datagram a call.
+// The UDP echo server with coir: one socket, one fiber, one datagram per call.
 
 #include <coir/net/udp.hpp>
 #include <coir/run.hpp>

@@ -1,4 +1,4 @@
-// The UDP echo server to beat: one socket, one edge-triggered epoll loop, a datagram a call.
+// The baseline UDP echo server: one socket, one edge-triggered epoll loop, one datagram per call.
 
 #include "echo_server.hpp"
 #include "epoll_loop.hpp"
@@ -7,7 +7,7 @@
 
 namespace {
 
-/// Until the socket is empty: the next datagram brings a new edge.
+/// Receives until the socket is empty; the next datagram causes a new edge.
 void echo_all(int fd) {
     std::array<char, bench::echo_buffer_bytes> buffer;
     for (;;) {

@@ -1,4 +1,4 @@
-// A test of a service. It blocks its thread when it is told to: for a look at a job that fails.
+// A test of a service. With SERVICE_IS_CARELESS in the environment it blocks its thread, so that the job fails.
 
 #include <coir/coir.hpp>
 

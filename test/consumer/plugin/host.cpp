@@ -1,4 +1,5 @@
-// host FIRST SECOND: two plugins that have a coir each, at once and one after the other, and one of them unloaded.
+// host FIRST SECOND: loads two plugins that each contain coir, uses them one after the other and concurrently, and
+// unloads one of them.
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -60,7 +61,7 @@ int main(int, char** arguments) {
         check(plugins[which].reports_of_a_hog() == 1, "each sees the long computation of its own fiber, once");
     });
 
-    // Traps, where they are to be had, see everything. What hooks miss is said.
+    // Traps, if they are available, see everything. missing() names the calls that hooks do not see.
     const bool has_traps =
         std::string_view{std::getenv("COIR_BLOCKING_ENGINE")} == "trap" && plugins[0].missing().empty();
     const auto says = [&](const plugin& which, std::string_view words) {
@@ -74,7 +75,7 @@ int main(int, char** arguments) {
           "one that exports them sees nothing");
     check(plugins[1].reports_of_a_sleep() == (has_traps ? 1 : 0), "its own sleep is not seen by hooks");
 
-    plugins[0].unload();  // its threads of the pool are still there
+    plugins[0].unload();  // its pool threads are still running
     check(plugins[1].answer() == 42, "one works after the other was unloaded");
     check(plugin{arguments[1]}.answer() == 42, "and so does that one, loaded again");
 }

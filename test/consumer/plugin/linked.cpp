@@ -1,4 +1,4 @@
-// A program that is linked with two shared libraries which have a coir each.
+// A program that is linked with two shared libraries, each of which contains coir.
 #ifdef PROGRAM_HAS_COIR
 #include <coir/coir.hpp>
 #endif

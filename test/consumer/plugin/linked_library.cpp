@@ -1,4 +1,4 @@
-// A shared library that a program is linked with: a function with fibers inside, whose name is FUNCTION.
+// A shared library that a program is linked with. It exports one function, named FUNCTION, which uses fibers.
 #include <coir/coir.hpp>
 
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <thread>
 
-/// How often a blocking call is reported. It also makes calls that coir has hooks on, outside of fibers and in one.
+/// Returns how often a blocking call was reported. Also makes calls that coir hooks, outside of fibers and in one.
 extern "C" int FUNCTION() {
     struct sigaction action {};
     ::sigaction(SIGUSR1, nullptr, &action);

@@ -1,4 +1,4 @@
-// A plugin: plain functions, with fibers inside.
+// A plugin: plain functions that use fibers.
 #include <coir/coir.hpp>
 #ifdef PLUGIN_HAS_TLS
 #include <coir/net/tls.hpp>
@@ -13,7 +13,7 @@
 
 using namespace std::chrono_literals;
 
-/// 42, by way of fibers, timers, exceptions and a thread of the pool.
+/// Returns 42, computed with fibers, timers, exceptions and a thread of the pool.
 extern "C" int answer() {
     return coir::run([] {
         auto fiber = coir::spawn([] {
@@ -44,7 +44,7 @@ static std::chrono::nanoseconds processor_time() {
     return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
 }
 
-/// How often a fiber that computes for long is reported: once.
+/// Returns how often a fiber with a long computation was reported; expected: once.
 extern "C" int reports_of_a_hog() {
     int count = 0;
     coir::run({.blocking = {.stall_threshold = 20ms,
@@ -53,15 +53,15 @@ extern "C" int reports_of_a_hog() {
                                     if (report.kind == coir::blocking_kind::hog) ++count;
                                 }}},
               [&, began = processor_time()] {
-                  // Of processor time: on a busy machine the watchdog sees no computation in a thread that waits for
-                  // its turn.
+                  // Processor time, not wall time: the watchdog does not count the time that a thread waits for a
+                  // processor.
                   while (processor_time() - began < 300ms) {
                   }
               });
     return count;
 }
 
-/// How often a call that blocks for less time than the watchdog looks for is reported.
+/// Returns how often a call was reported that blocks for less than the watchdog's threshold.
 extern "C" int reports_of_a_sleep() {
     int count = 0;
     coir::run({.blocking = {.on_report = [&](const coir::blocking_report&) { ++count; }}},
@@ -69,7 +69,7 @@ extern "C" int reports_of_a_sleep() {
     return count;
 }
 
-/// What the detector cannot see here, in words.
+/// Copies the description of the calls that the detector cannot see here.
 extern "C" void missing(char* text, unsigned long bytes) {
     std::strncpy(text, coir::run([] { return coir::active_engine().missing; }).c_str(), bytes - 1);
 }

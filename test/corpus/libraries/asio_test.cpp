@@ -6,7 +6,7 @@
 
 #include <array>
 #include <chrono>
-#include <utility>  // Boost 1.74 forgets it
+#include <utility>  // missing in Boost 1.74
 
 namespace coir::test {
 
@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 }  // namespace
 
-TEST_CASE("corpus: the waits of Boost.Asio are found") {
+TEST_CASE("corpus: waits in Boost.Asio are reported") {
     judge({
         blocked("a read of a socket", blocking_class::network, {"recv", "recvfrom", "recvmsg", "read", "readv"},
                 [](stage& on) {

@@ -13,7 +13,7 @@ namespace {
 
 std::size_t ignore_body(char*, std::size_t size, std::size_t count, void*) { return size * count; }
 
-/// A server that answers when the client has waited.
+/// A server that answers after the client has waited.
 std::string late_page(stage& on) {
     auto& server = on.keep<listener>();
     auto& connection = on.keep<unique_fd>();
@@ -24,7 +24,7 @@ std::string late_page(stage& on) {
 
 }  // namespace
 
-TEST_CASE("corpus: the waits of libcurl are found") {
+TEST_CASE("corpus: waits in libcurl are reported") {
     ::curl_global_init(CURL_GLOBAL_DEFAULT);
     judge({
         blocked("curl_easy_perform", blocking_class::poll, {"poll"},

@@ -8,7 +8,7 @@
 
 namespace coir::test {
 
-TEST_CASE("corpus: the waits of hiredis are found") {
+TEST_CASE("corpus: waits in hiredis are reported") {
     judge({
         blocked("redisCommand", blocking_class::network, {"read", "recv", "recvfrom"},
                 [](stage& on) {

@@ -18,13 +18,13 @@ std::string connection_to(const listener& server) {
            " user=nobody dbname=none sslmode=disable gssencmode=disable connect_timeout=10";
 }
 
-// Messages of PostgreSQL's protocol: a message, the length, the content.
+// Messages of PostgreSQL's protocol: type, length, content.
 const std::string welcome = "R\0\0\0\10\0\0\0\0"s + "Z\0\0\0\5I"s;
 const std::string empty_answer = "I\0\0\0\4"s + "Z\0\0\0\5I"s;
 
 }  // namespace
 
-TEST_CASE("corpus: the waits of libpq are found") {
+TEST_CASE("corpus: waits in libpq are reported") {
     judge({
         blocked("PQconnectdb to a server that closes", blocking_class::poll, {"poll"},
                 [](stage& on) {

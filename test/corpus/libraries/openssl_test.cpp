@@ -23,7 +23,7 @@ bio connected_to(const listener& server) {
 
 }  // namespace
 
-TEST_CASE("corpus: the waits of OpenSSL are found") {
+TEST_CASE("corpus: waits in OpenSSL are reported") {
     judge({
         blocked("BIO_read", blocking_class::network, {"read", "recv", "recvfrom"},
                 [](stage& on) {

@@ -28,9 +28,9 @@ struct database {
 
 }  // namespace
 
-TEST_CASE("corpus: the waits of sqlite3 are found") {
+TEST_CASE("corpus: waits in sqlite3 are reported") {
     judge({
-        // It sleeps longer and longer, and looks again.
+        // It retries after sleeps of increasing length.
         blocked_often("a transaction while another one goes on", blocking_class::sleep,
                       {"nanosleep", "clock_nanosleep", "usleep"},
                       [](stage& on) {

@@ -1,5 +1,4 @@
-// A program with functions of its own by the names of the C library's, as other interposers have them: they stay in
-// place.
+// A program that defines functions with names of the C library, as other interposers do: they must remain in effect.
 #include <coir/blocking.hpp>
 #include <coir/run.hpp>
 

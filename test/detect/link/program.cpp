@@ -1,4 +1,4 @@
-// A program that says for itself whether the hooks work in it, however it was linked.
+// A program that checks whether the hooks work in it, however it is linked.
 #include <coir/blocking.hpp>
 #include <coir/run.hpp>
 
@@ -21,7 +21,7 @@ void check(bool holds, const char* claim) {
     if (!holds) ++failures;
 }
 
-/// Sized at run time, as the checking function of a fortified build is called then.
+/// The size is not known at compile time, so that a fortified build calls the checking function.
 ssize_t receive(int socket, std::array<char, 16>& into, std::size_t bytes) {
     return ::recv(socket, into.data(), bytes, 0);
 }

@@ -25,7 +25,7 @@ template <class Stream> asio_stream<Stream&> on(Stream& stream) { return asio_st
 
 }  // namespace
 
-TEST_CASE("asio_stream: Asio's composed operations run on it") {
+TEST_CASE("asio_stream: supports Asio's composed operations") {
     in_scheduler([] {
         auto ends = connection::make();
         auto near = on(ends.near), far = on(ends.far);
@@ -45,7 +45,7 @@ TEST_CASE("asio_stream: Asio's composed operations run on it") {
     });
 }
 
-TEST_CASE("asio_stream: several buffers are read and written in order, empty ones are passed over") {
+TEST_CASE("asio_stream: several buffers are read and written in order, empty ones are skipped") {
     in_scheduler([] {
         auto ends = connection::make();
         auto near = on(ends.near), far = on(ends.far);
@@ -63,7 +63,7 @@ TEST_CASE("asio_stream: several buffers are read and written in order, empty one
     });
 }
 
-TEST_CASE("asio_stream: of many buffers, short and long together, each byte arrives in its place") {
+TEST_CASE("asio_stream: with many short and long buffers, each byte arrives at the right position") {
     in_scheduler([] {
         auto ends = connection::make();
         auto near = on(ends.near), far = on(ends.far);
@@ -84,7 +84,7 @@ TEST_CASE("asio_stream: of many buffers, short and long together, each byte arri
     });
 }
 
-TEST_CASE("asio_stream: failures are Boost's, by code or exception") {
+TEST_CASE("asio_stream: errors are Boost's, as codes or exceptions") {
     in_scheduler([] {
         auto ends = connection::make();
         auto near = on(ends.near);
@@ -106,7 +106,7 @@ TEST_CASE("asio_stream: failures are Boost's, by code or exception") {
     });
 }
 
-TEST_CASE("asio_stream: a stop and a scope's expiry pass through Asio's operations") {
+TEST_CASE("asio_stream: a stop and an expired scope propagate through Asio's operations") {
     in_scheduler([] {
         auto ends = connection::make();
         auto near = on(ends.near);
@@ -119,7 +119,7 @@ TEST_CASE("asio_stream: a stop and a scope's expiry pass through Asio's operatio
     });
 }
 
-TEST_CASE("asio_stream: on TLS, whose failures keep their category and text") {
+TEST_CASE("asio_stream: works with TLS, whose errors keep their category and text") {
     in_scheduler([] {
         const world all;
         auto pair = shake_hands(all.client(), all.server());

@@ -24,7 +24,7 @@ namespace websocket = beast::websocket;
 
 namespace {
 
-/// Runs `server` and `client`, each in a fiber, on the two ends of a connection: plain, and by TLS.
+/// Runs `server` and `client` in fibers, on the two ends of a connection: once plain, once with TLS.
 template <class Server, class Client> void on_both_kinds(Server server, Client client) {
     in_scheduler([&] {
         auto ends = connection::make();
@@ -78,7 +78,7 @@ TEST_CASE("beast: requests and responses, several on one connection, with bodies
     on_both_kinds(serve, ask);
 }
 
-TEST_CASE("beast: a body in chunks, written and read") {
+TEST_CASE("beast: chunked bodies are written and read") {
     const auto serve = [](auto stream) {
         http::response<http::empty_body> response{http::status::ok, 11};
         response.chunked(true);
@@ -102,7 +102,7 @@ TEST_CASE("beast: a body in chunks, written and read") {
     on_both_kinds(serve, ask);
 }
 
-TEST_CASE("beast: a WebSocket: handshake, messages both ways, ping, and an orderly end") {
+TEST_CASE("beast: WebSocket: handshake, messages in both directions, ping, and an orderly close") {
     const auto serve = [](auto stream) {
         websocket::stream<decltype(stream)> socket{std::move(stream)};
         socket.accept();
@@ -133,7 +133,7 @@ TEST_CASE("beast: a WebSocket: handshake, messages both ways, ping, and an order
     on_both_kinds(serve, talk);
 }
 
-TEST_CASE("beast: a limit in time, and a stop, end a read that waits for the rest of a request") {
+TEST_CASE("beast: a timeout and a stop end a read that waits for the rest of a request") {
     in_scheduler([] {
         auto ends = connection::make();
         ends.far.write_all("GET / HTTP/1.1\r\nHost: ");
@@ -149,7 +149,7 @@ TEST_CASE("beast: a limit in time, and a stop, end a read that waits for the res
         coir::this_fiber::yield();
         reader.request_stop();
         CHECK_THROWS_AS(reader.get(), coir::fiber_stopped);
-        ends.far.write_all("server.test\r\n\r\n");  // nothing of what came before is lost
+        ends.far.write_all("server.test\r\n\r\n");  // no earlier byte is lost
         http::read(stream, buffer, request);
         CHECK(request.get()["Host"] == "server.test");
     });

@@ -15,7 +15,7 @@ namespace coir::test {
 
 enum class key_kind { ecdsa, rsa };  // P-256, 2,048 bits
 
-/// What is asked of a certificate.
+/// The properties of a certificate to make.
 struct certificate_options {
     std::vector<std::string> names{};  // "DNS:example.com", "IP:127.0.0.1"
     long begins = -3'600;              // seconds from now
@@ -27,14 +27,14 @@ struct certificate_options {
 /// A certificate with its key.
 class certificate {
 public:
-    /// Signed by `issuer`, or by itself.
+    /// Signed by `issuer`, or self-signed.
     certificate(const std::string& name, const certificate_options& options, const certificate* issuer = nullptr);
 
-    /// As files, in the folder.
+    /// Writes the certificate and its key as files to a folder.
     [[nodiscard]] net::tls_identity put(const temporary_folder& folder) const;
 
     [[nodiscard]] std::string pem() const;
-    /// With a password, where it is given one.
+    /// The key as PEM, encrypted if a password is given.
     [[nodiscard]] std::string key_pem(const char* password = nullptr) const;
 
 private:
@@ -43,21 +43,21 @@ private:
     std::string name_;
 };
 
-/// A small world: an authority, a server that it has signed for "server.test" and 127.0.0.1, all as files.
+/// An authority, and a server certificate for "server.test" and 127.0.0.1 signed by it, all as files.
 struct world {
     world();
 
-    /// One more, signed by the authority.
+    /// Makes another certificate signed by the authority.
     [[nodiscard]] net::tls_identity issue(const std::string& name, const certificate_options& options) const;
 
-    /// Trusts the authority.
+    /// A client context that trusts the authority.
     [[nodiscard]] net::tls_context client(net::tls_client_options options = {}) const;
     [[nodiscard]] net::tls_context server(net::tls_server_options options = {}) const;
 
     temporary_folder folder;
     certificate authority;
     std::string authority_file;
-    net::tls_identity identity;  // of the server
+    net::tls_identity identity;  // the server's
 };
 
 }  // namespace coir::test

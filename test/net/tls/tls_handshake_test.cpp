@@ -28,16 +28,16 @@ namespace {
 
 std::error_code refusal(int code) { return {code, certificate_category()}; }
 
-/// What the client makes of a server with this certificate.
+/// The result of a client's handshake with a server that has this certificate.
 std::error_code verdict(const world& all, const coir::net::tls_identity& identity, std::string host = "server.test") {
     return shake_hands(all.client(), all.server({.identities = {identity}}), host).client_failure;
 }
 
 }  // namespace
 
-// ---- what is verified --------------------------------------------------------------------------------------------
+// ---- verification -------------------------------------------------------------------------------------------------
 
-TEST_CASE("tls: a certificate that leads to a trusted authority and names the host is accepted") {
+TEST_CASE("tls: a certificate with a chain to a trusted authority and the right host name is accepted") {
     in_scheduler([] {
         const world all;
         for (const char* const host : {"server.test", "SERVER.test", "server.test.", "127.0.0.1", "::1"}) {
@@ -48,7 +48,7 @@ TEST_CASE("tls: a certificate that leads to a trusted authority and names the ho
     });
 }
 
-TEST_CASE("tls: a certificate for another host, or another address, is refused") {
+TEST_CASE("tls: a certificate for another host or address is refused") {
     in_scheduler([] {
         const world all;
         CHECK(verdict(all, all.identity, "other.test") == refusal(X509_V_ERR_HOSTNAME_MISMATCH));
@@ -62,7 +62,7 @@ TEST_CASE("tls: a certificate for another host, or another address, is refused")
     });
 }
 
-TEST_CASE("tls: a certificate that has expired, or is not valid yet, is refused") {
+TEST_CASE("tls: an expired certificate, or one that is not yet valid, is refused") {
     in_scheduler([] {
         const world all;
         const auto old = all.issue("old", {.names = {"DNS:server.test"}, .begins = -7'200, .ends = -3'600});
@@ -72,7 +72,7 @@ TEST_CASE("tls: a certificate that has expired, or is not valid yet, is refused"
     });
 }
 
-TEST_CASE("tls: a certificate that signs itself, and one of an authority nobody knows, is refused") {
+TEST_CASE("tls: a self-signed certificate, and one of an unknown authority, are refused") {
     in_scheduler([] {
         const world all;
         const auto own = certificate{"self", {.names = {"DNS:server.test"}}}.put(all.folder);
@@ -83,7 +83,7 @@ TEST_CASE("tls: a certificate that signs itself, and one of an authority nobody 
     });
 }
 
-TEST_CASE("tls: the message of a refusal says which host, whose certificate, and why") {
+TEST_CASE("tls: the error message names the host, the certificate and the reason") {
     in_scheduler([] {
         const world all;
         const auto old = all.issue("old", {.names = {"DNS:server.test"}, .begins = -7'200, .ends = -3'600});
@@ -95,7 +95,7 @@ TEST_CASE("tls: the message of a refusal says which host, whose certificate, and
     });
 }
 
-TEST_CASE("tls: the system's authorities are trusted by default, and no others") {
+TEST_CASE("tls: by default, only the system's authorities are trusted") {
     in_scheduler([] {
         const world all;
         const auto pair = shake_hands(tls_context::client(), all.server());
@@ -103,7 +103,7 @@ TEST_CASE("tls: the system's authorities are trusted by default, and no others")
     });
 }
 
-TEST_CASE("tls: without verification, which has to be asked for, any certificate will do") {
+TEST_CASE("tls: with verification explicitly turned off, any certificate is accepted") {
     in_scheduler([] {
         const world all;
         const auto own = certificate{"self", {}}.put(all.folder);
@@ -113,7 +113,7 @@ TEST_CASE("tls: without verification, which has to be asked for, any certificate
     });
 }
 
-TEST_CASE("tls: no host, or one with a zero in it, is nobody to connect to") {
+TEST_CASE("tls: an empty host, or one with a zero byte, is refused") {
     in_scheduler([] {
         const world all;
         const auto context = all.client();
@@ -125,7 +125,7 @@ TEST_CASE("tls: no host, or one with a zero in it, is nobody to connect to") {
     });
 }
 
-TEST_CASE("tls: older than TLS 1.2 is refused") {
+TEST_CASE("tls: versions before TLS 1.2 are refused") {
     in_scheduler([] {
         const world all;
         const auto client = all.client(), server = all.server();
@@ -137,9 +137,9 @@ TEST_CASE("tls: older than TLS 1.2 is refused") {
     });
 }
 
-// ---- what is agreed on -------------------------------------------------------------------------------------------
+// ---- negotiation --------------------------------------------------------------------------------------------------
 
-TEST_CASE("tls: both ends know what they have agreed on") {
+TEST_CASE("tls: both ends report the negotiated parameters") {
     in_scheduler([] {
         const world all;
         auto pair = shake_hands(all.client({.protocols = {"h2", "http/1.1"}}), all.server({.protocols = {"http/1.1"}}));
@@ -152,7 +152,7 @@ TEST_CASE("tls: both ends know what they have agreed on") {
     });
 }
 
-TEST_CASE("tls: the server's preference decides among protocols, none in common ends the handshake") {
+TEST_CASE("tls: the server's preference selects the protocol, and without a common one the handshake fails") {
     in_scheduler([] {
         const world all;
         const auto server = all.server({.protocols = {"b", "a"}});
@@ -167,7 +167,7 @@ TEST_CASE("tls: the server's preference decides among protocols, none in common 
     });
 }
 
-TEST_CASE("tls: a server with several certificates shows the one that the client asks for, or else the first") {
+TEST_CASE("tls: a server with several certificates uses the one for the requested name, or else the first") {
     in_scheduler([] {
         const world all;
         const auto one = all.issue("one", {.names = {"DNS:one.test"}});
@@ -181,15 +181,15 @@ TEST_CASE("tls: a server with several certificates shows the one that the client
     });
 }
 
-TEST_CASE("tls: a session with another port is not resumed") {
+TEST_CASE("tls: a session of another port is not resumed") {
     in_scheduler([] {
         const world all;
         for (const int version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
             const auto client = all.client(), server = all.server();
             SSL_CTX_set_max_proto_version(server.native_handle(), version);
             for (int i = 0; i < 2; ++i) {
-                auto pair = shake_hands(client, server);  // each by a listener of its own
-                pair.server.write_all("x");               // tickets come with the first data
+                auto pair = shake_hands(client, server);  // each with its own listener
+                pair.server.write_all("x");               // session tickets arrive with the first data
                 CHECK(read_text(pair.client) == "x");
                 CHECK_FALSE(pair.client.is_resumed());
                 CHECK_FALSE(pair.server.is_resumed());
@@ -198,7 +198,7 @@ TEST_CASE("tls: a session with another port is not resumed") {
     });
 }
 
-TEST_CASE("tls: a session with the same host and port is resumed, and known by both ends") {
+TEST_CASE("tls: a session of the same host and port is resumed, and both ends report it") {
     in_scheduler([] {
         const world all;
         for (const int version : {TLS1_3_VERSION, TLS1_2_VERSION}) {
@@ -231,9 +231,9 @@ TEST_CASE("tls: a session with the same host and port is resumed, and known by b
     });
 }
 
-// ---- certificates of clients -------------------------------------------------------------------------------------
+// ---- client certificates ------------------------------------------------------------------------------------------
 
-TEST_CASE("tls: a server that requires certificates of clients knows who is there, and refuses who has none") {
+TEST_CASE("tls: a server that requires client certificates identifies the client, and refuses clients without one") {
     in_scheduler([] {
         const world all;
         const auto mine = all.issue("client", {});
@@ -246,7 +246,7 @@ TEST_CASE("tls: a server that requires certificates of clients knows who is ther
         auto nobody = shake_hands(all.client(), server);
         CHECK(nobody.server_failure.category() == tls_category());
         CHECK(nobody.server_failure.message().find("did not return a certificate") != std::string::npos);
-        // By TLS 1.3 a client is done before the server has looked: it hears of it when it reads.
+        // With TLS 1.3, a client completes before the server has verified it; the client gets the error when it reads.
         REQUIRE(nobody.client.is_open());
         std::array<std::byte, 1> place;
         std::error_code ec;
@@ -259,7 +259,7 @@ TEST_CASE("tls: a server that requires certificates of clients knows who is ther
     });
 }
 
-TEST_CASE("tls: a server that verifies certificates if they are sent lets others in, but no wrong ones") {
+TEST_CASE("tls: a server with optional client certificates accepts clients without one, but no invalid ones") {
     in_scheduler([] {
         const world all;
         const auto server =
@@ -274,7 +274,7 @@ TEST_CASE("tls: a server that verifies certificates if they are sent lets others
 
 // ---- contexts ----------------------------------------------------------------------------------------------------
 
-TEST_CASE("tls_context: files that are missing, wrong, or do not belong together are named with the reason") {
+TEST_CASE("tls_context: errors for missing, malformed or mismatching files name the file and the reason") {
     const world all;
     const auto own = certificate{"self", {}}.put(all.folder);
     const auto refuses = [&](const coir::net::tls_identity& identity, const char* named, const char* reason) {
@@ -297,7 +297,7 @@ TEST_CASE("tls_context: files that are missing, wrong, or do not belong together
                          doctest::Contains("none.pem'"), std::system_error);
 }
 
-TEST_CASE("tls_context: options that contradict each other are refused") {
+TEST_CASE("tls_context: contradicting options are refused") {
     const world all;
     const auto code = [&](auto&& make) { return error_of([&] { static_cast<void>(make()); }); };
     CHECK(code([&] { return tls_context::server({}); }) == std::errc::invalid_argument);
@@ -308,7 +308,7 @@ TEST_CASE("tls_context: options that contradict each other are refused") {
     CHECK(code([&] { return all.client({.protocols = {std::string(256, 'x')}}); }) == std::errc::invalid_argument);
 }
 
-TEST_CASE("tls_context: is made outside a fiber as well, and serves schedulers of several threads") {
+TEST_CASE("tls_context: can be made outside of a fiber, and be used by schedulers of several threads") {
     const world all;
     const auto client = all.client(), server = all.server();
     const auto talk = [&] {
@@ -325,9 +325,9 @@ TEST_CASE("tls_context: is made outside a fiber as well, and serves schedulers o
     other.join();
 }
 
-// ---- peers that are not what they should be -----------------------------------------------------------------------
+// ---- misbehaving peers --------------------------------------------------------------------------------------------
 
-TEST_CASE("tls: a peer that speaks no TLS, or ends in the middle, ends the handshake") {
+TEST_CASE("tls: a peer that does not speak TLS, or closes in the middle, ends the handshake") {
     in_scheduler([] {
         const world all;
         const auto client = all.client(), server = all.server();
@@ -358,7 +358,7 @@ TEST_CASE("tls: a peer that speaks no TLS, or ends in the middle, ends the hands
     });
 }
 
-TEST_CASE("tls: a client that is gone before the server's handshake has ended is heard nonetheless") {
+TEST_CASE("tls: data of a client that closed before the server's handshake completed is still read") {
     in_scheduler([] {
         const world all;
         const auto server = all.server();
@@ -378,7 +378,7 @@ TEST_CASE("tls: a client that is gone before the server's handshake has ended is
     });
 }
 
-TEST_CASE("tls: a handshake with a silent peer gives up at its deadline, is cancelled, and leaves nothing open") {
+TEST_CASE("tls: a handshake with a silent peer ends at its deadline or with a stop, and leaves no descriptor open") {
     in_scheduler([] {
         const world all;
         const auto client = all.client(), server = all.server();
@@ -397,7 +397,7 @@ TEST_CASE("tls: a handshake with a silent peer gives up at its deadline, is canc
     });
 }
 
-TEST_CASE("tls: what other fibers leave in OpenSSL's error queue is nobody else's failure") {
+TEST_CASE("tls: entries of other fibers in OpenSSL's error queue are not taken for own errors") {
     in_scheduler([] {
         const world all;
         const auto client = all.client(), server = all.server();
@@ -418,7 +418,7 @@ TEST_CASE("tls: what other fibers leave in OpenSSL's error queue is nobody else'
     });
 }
 
-TEST_CASE("tls: a handshake, with a chain to verify, fits a fiber of 64 KiB") {
+TEST_CASE("tls: a handshake with a certificate chain fits on a stack of 64 KiB") {
     in_scheduler([] {
         const world all;
         const auto client = all.client(), server = all.server();

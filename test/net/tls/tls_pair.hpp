@@ -11,11 +11,11 @@
 
 namespace coir::test {
 
-/// The two ends of a connection after their handshake; or of each the failure, and no stream.
+/// The two ends of a connection after their handshake; after a failure, the error of each end instead.
 struct tls_pair {
     net::tls_stream client, server;
     std::error_code client_failure, server_failure;
-    std::string what;  // that the client's failure says
+    std::string what;  // the client's error message
 };
 
 inline tls_pair shake_hands(const net::tls_context& client, const net::tls_context& server,

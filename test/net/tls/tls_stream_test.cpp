@@ -18,13 +18,14 @@ using coir::net::tls_stream;
 
 namespace {
 
-/// The two ends of a connection that is there.
+/// The two ends of an established connection.
 tls_pair connected() {
     const world all;
     tls_pair made = shake_hands(all.client(), all.server());
     REQUIRE_FALSE(made.client_failure);
     REQUIRE_FALSE(made.server_failure);
-    made.server.write_all("x");  // behind the tickets, which a client that has ended would answer with a reset
+    // After the session tickets; a client that closed before them would answer with a reset.
+    made.server.write_all("x");
     REQUIRE(read_text(made.client) == "x");
     return made;
 }
@@ -63,7 +64,7 @@ TEST_CASE("tls_stream: what one end writes the other end reads, in both directio
     });
 }
 
-TEST_CASE("tls_stream: on the wire stands nothing that can be read") {
+TEST_CASE("tls_stream: the bytes on the wire are encrypted") {
     in_scheduler([] {
         const world all;
         auto in = connection::make();
@@ -88,7 +89,7 @@ TEST_CASE("tls_stream: on the wire stands nothing that can be read") {
     });
 }
 
-TEST_CASE("tls_stream: megabytes both ways at once, each way by a fiber of its own") {
+TEST_CASE("tls_stream: megabytes in both directions at the same time, with one fiber per direction") {
     in_scheduler([] {
         auto pair = connected();
         const std::string there = text(5 << 20), back = text(6 << 20);
@@ -105,7 +106,7 @@ TEST_CASE("tls_stream: megabytes both ways at once, each way by a fiber of its o
     });
 }
 
-TEST_CASE("tls_stream: several places are one record") {
+TEST_CASE("tls_stream: several buffers are sent as one record") {
     in_scheduler([] {
         auto pair = connected();
         const std::string head = "head ", body = "body";
@@ -124,7 +125,7 @@ TEST_CASE("tls_stream: several places are one record") {
     });
 }
 
-TEST_CASE("tls_stream: a read waits, gives up at its deadline, and is cancelled; nothing is lost") {
+TEST_CASE("tls_stream: a read waits, times out, and is cancelled, and nothing is lost") {
     in_scheduler([] {
         auto pair = connected();
         CHECK_THROWS_AS(read_text(pair.server, 1ms), coir::timed_out);
@@ -140,7 +141,7 @@ TEST_CASE("tls_stream: a read waits, gives up at its deadline, and is cancelled;
     });
 }
 
-TEST_CASE("tls_stream: a write that is cut short has been taken as far as it was encrypted, and goes on") {
+TEST_CASE("tls_stream: an interrupted write counts the bytes that were encrypted, and the next write continues") {
     in_scheduler([] {
         auto pair = connected();
         const std::string much = text(20 << 20);
@@ -158,7 +159,7 @@ TEST_CASE("tls_stream: a write that is cut short has been taken as far as it was
     });
 }
 
-TEST_CASE("tls_stream: new keys that the peer asks for while a write waits disturb neither direction") {
+TEST_CASE("tls_stream: a key update requested by the peer during a waiting write disturbs neither direction") {
     in_scheduler([] {
         auto pair = connected();
         const std::string much = text(10 << 20);
@@ -178,9 +179,9 @@ TEST_CASE("tls_stream: new keys that the peer asks for while a write waits distu
     });
 }
 
-// ---- how it ends -------------------------------------------------------------------------------------------------
+// ---- closing ------------------------------------------------------------------------------------------------------
 
-TEST_CASE("tls_stream: after shutdown the peer reads the end, again and again, and can still answer") {
+TEST_CASE("tls_stream: after shutdown the peer reads the end, every time, and can still answer") {
     in_scheduler([] {
         auto pair = connected();
         pair.client.write_all("last words");
@@ -195,7 +196,7 @@ TEST_CASE("tls_stream: after shutdown the peer reads the end, again and again, a
     });
 }
 
-TEST_CASE("tls_stream: one that is closed or destroyed says so, one that an exception ends does not") {
+TEST_CASE("tls_stream: close and the destructor send close_notify, but not during stack unwinding") {
     in_scheduler([] {
         {
             auto pair = connected();
@@ -233,7 +234,7 @@ TEST_CASE("tls_stream: one that is closed or destroyed says so, one that an exce
     });
 }
 
-TEST_CASE("tls_stream: a connection that somebody cuts is no end of the stream, again and again") {
+TEST_CASE("tls_stream: a truncated connection is an error and not the end of the stream, every time") {
     in_scheduler([] {
         auto pair = connected();
         pair.client.write_all("half");
@@ -249,7 +250,7 @@ TEST_CASE("tls_stream: a connection that somebody cuts is no end of the stream, 
     });
 }
 
-TEST_CASE("tls_stream: a peer that resets is a failure of reads and writes") {
+TEST_CASE("tls_stream: a reset by the peer is an error of reads and writes") {
     in_scheduler([] {
         auto pair = connected();
         pair.client.tcp().set_reset_on_close(true);
@@ -261,7 +262,7 @@ TEST_CASE("tls_stream: a peer that resets is a failure of reads and writes") {
     });
 }
 
-TEST_CASE("tls_stream: bytes that are changed on the way end the connection") {
+TEST_CASE("tls_stream: modified bytes end the connection with an error") {
     in_scheduler([] {
         auto pair = connected();
         pair.client.tcp().write_all(std::string{"\x17\x03\x03\x00\x20", 5} + std::string(32, 'x'));
@@ -273,7 +274,7 @@ TEST_CASE("tls_stream: bytes that are changed on the way end the connection") {
     });
 }
 
-TEST_CASE("tls_stream: close ends a read that waits") {
+TEST_CASE("tls_stream: close ends a waiting read") {
     in_scheduler([] {
         auto pair = connected();
         auto reader = coir::spawn([&] { return error_of([&] { read_text(pair.server); }); });
@@ -284,7 +285,7 @@ TEST_CASE("tls_stream: close ends a read that waits") {
     });
 }
 
-TEST_CASE("tls_stream: one that never was connected says so, and its calls need a fiber") {
+TEST_CASE("tls_stream: an unconnected stream reports it, and its calls need a fiber") {
     tls_stream closed;
     CHECK_FALSE(closed.is_open());
     CHECK(closed.native_handle() == -1);
@@ -299,7 +300,7 @@ TEST_CASE("tls_stream: one that never was connected says so, and its calls need 
     CHECK_THROWS_AS(closed.write_all("x"), coir::not_in_fiber);
 }
 
-TEST_CASE("tls_stream: lines are read by a buffered_reader, as from any stream") {
+TEST_CASE("tls_stream: works with a buffered_reader, like any stream") {
     in_scheduler([] {
         auto pair = connected();
         pair.client.write_all("one\ntwo\n");
@@ -309,7 +310,7 @@ TEST_CASE("tls_stream: lines are read by a buffered_reader, as from any stream")
     });
 }
 
-TEST_CASE("tls_stream: a forked process that closes its copy says no word to the peer") {
+TEST_CASE("tls_stream: a forked process that closes its copy sends nothing to the peer") {
     coir::run({.blocking = {.policy = coir::blocking_policy::off}}, [] {
         auto pair = connected();
         const ending child = in_child([&] { pair.client.close(); });

@@ -1,4 +1,4 @@
-// A program with blockers of several kinds, one for each word on its command line: what blocking-detector has to find.
+// A program with blocking calls of several kinds, one for each word on its command line, which the tool must find.
 #include <coir/fiber.hpp>
 #include <coir/run.hpp>
 
@@ -32,7 +32,7 @@ template <class Key> struct cache {
 
 [[gnu::noinline]] void wait_for_ever() { ::pause(); }
 
-/// Runs this program once more in a child process, and ends as it ends.
+/// Runs this program once more in a child process, and exits with its status.
 [[gnu::noinline]] void start_child() {
     const pid_t child = ::fork();
     if (child == 0) {

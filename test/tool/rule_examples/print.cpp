@@ -1,4 +1,4 @@
-// Prints the examples of all rules as a source file: one that compiles, as the tests see to it.
+// Prints the examples of all rules as one source file; the build compiles it.
 #include "rules.hpp"
 
 #include <iostream>
