@@ -120,7 +120,7 @@ private:
     std::uint64_t last_ = 0;
     std::uint32_t levels_taken_ = 0;
     std::array<std::uint64_t, levels> taken_{};
-    std::array<list<timer_node>, radix * levels> slots_;
+    std::array<list<timer_node>, std::size_t{radix} * levels> slots_;
 };
 
 }  // namespace coir::detail

@@ -1,5 +1,6 @@
 #include <coir/net/unix_datagram.hpp>
 
+#include "io/polled_fd.hpp"
 #include "net/datagram_header.hpp"
 #include "net/descriptor_message.hpp"
 #include "net/socket_calls.hpp"

@@ -1,6 +1,7 @@
-# Sourced by the tests of coir's samples against third-party programs. Their usage: peers/NAME SAMPLES.
+# Sourced by the tests of coir's samples against third-party programs. Their usage: peers/NAME BUILD.
 set -uo pipefail
-samples=$(realpath "$1")
+samples=$(realpath "$1/samples")
+apps=$(realpath "$1/apps")
 work=$(mktemp -d)
 started=()
 

@@ -76,7 +76,7 @@ benchmark tls_stack(const std::string& side, const std::string& key) {
             .lines = {{.label = "bytes", .metric = "bytes", .against = {}}}};
 }
 
-const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "../../samples/http_server"},
+const std::vector<std::pair<std::string, std::string>> http_servers{{"coir", "../../apps/http_server"},
                                                                     {"nginx", "serve_nginx"}};
 
 benchmark http_hello() {

@@ -10,10 +10,11 @@ namespace coir::detail {
 /// Remembers in which process an object was made: in a child of fork(2), the copy of the object still belongs to the parent.
 class fork_generation {
 public:
+    fork_generation() noexcept : made_after_{fork_count()} {}
     [[nodiscard]] bool is_from_parent_process() const noexcept { return made_after_ != fork_count(); }
 
 private:
-    unsigned made_after_ = fork_count();
+    unsigned made_after_;
 };
 
 }  // namespace coir::detail

@@ -57,7 +57,7 @@ public:
 
 private:
     static std::vector<std::string> command(int descriptors_max) {
-        const std::string program = COIR_SAMPLES "/http_server";
+        const std::string program = COIR_APPS "/http_server";
         if (descriptors_max == 0) return {program, "0"};
         return {"sh", "-c", "ulimit -n " + std::to_string(descriptors_max) + " && exec " + program + " 0"};
     }

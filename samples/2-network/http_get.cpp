@@ -11,7 +11,7 @@
 
 #include <coir/coir.hpp>
 
-#include "http/chunks.hpp"
+#include "chunks.hpp"
 
 #include <algorithm>
 #include <array>

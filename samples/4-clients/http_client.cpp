@@ -12,7 +12,7 @@
 
 #include <coir/coir.hpp>
 
-#include "http/session.hpp"
+#include "session.hpp"
 
 #include <chrono>
 #include <iostream>
