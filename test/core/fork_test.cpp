@@ -182,7 +182,7 @@ TEST_CASE("fork: a process that reaches the end of the fiber ends with a message
         CHECK_FALSE(all.says("nobody asked"));
     }
     CHECK(end_by([] { coir::this_fiber::yield(); }).says("this_fiber::yield was called in a process that was forked"));
-    CHECK(end_by([] { throw std::runtime_error{"a mishap"}; }).says("by an exception (a mishap)"));
+    CHECK(end_by([] { throw std::runtime_error{"a mishap"}; }).says("with an exception (a mishap)"));
 }
 
 TEST_CASE("fork: a process that reaches the end of the first fiber ends the same way, and stops no fiber") {
@@ -343,7 +343,7 @@ TEST_CASE("fork: run in the forked process throws the exception of its first fib
             }
         });
         CHECK(child.exit_code == 3);
-        CHECK(child.says("a mishap"));
+        CHECK(child.says("with an exception (a mishap)"));
     });
 }
 

@@ -102,7 +102,7 @@ TEST_CASE("run: after the timeout the program is ended, and the call that it was
     const tool_ending ending = detect({"--timeout", "1s"}, {BLOCKERS, "wait"});
     CHECK(ending.status == 124);
     CHECK(ending.says("until the program ended"));
-    CHECK(ending.says("by --timeout"));
+    CHECK(ending.says("the program was stopped after --timeout"));
 }
 
 TEST_CASE("run: a program that ignores SIGTERM is killed, with its child processes") {
