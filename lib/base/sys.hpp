@@ -9,6 +9,16 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <system_error>
+
+namespace coir::detail {
+
+/// The error of a result of a `sys` function; none unless it is negative.
+inline std::error_code error_of(long result) noexcept {
+    return result < 0 ? std::error_code{static_cast<int>(-result), std::system_category()} : std::error_code{};
+}
+
+}  // namespace coir::detail
 
 /// The system calls that the library makes while a fiber runs or the hub polls. They bypass the functions of the C
 /// library with the same names, which the program or the blocking detector may have hooked, and the detector's traps

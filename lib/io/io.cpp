@@ -4,7 +4,7 @@
 #include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
-#include "io/wait_loop.hpp"
+#include "io/polled_fd.hpp"
 
 #include <fcntl.h>
 

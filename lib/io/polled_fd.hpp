@@ -2,12 +2,34 @@
 
 #include <coir/detail/io/polled_fd.hpp>
 
+#include "base/sys.hpp"
 #include "core/scheduler.hpp"
-#include "io/wait_loop.hpp"
 
 #include <cerrno>
 
 namespace coir::detail {
+
+/// The one wait loop of all input and output. `attempt` makes the system call and returns its result, or -errno. After
+/// EAGAIN, `wait` suspends the fiber; an error that it returns ends the loop. Returns the result, or a negative number
+/// with `ec`.
+template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
+    ec.clear();
+    for (;;) {
+        const long result = attempt();
+        if (result >= 0) [[likely]]
+            return result;
+        if (result == -EAGAIN) {
+            ec = wait();
+            if (ec) return -1;
+        } else if (result != -EINTR) {
+            ec = error_of(result);
+            return -1;
+        }
+    }
+}
+
+/// Parks on the descriptor for which `me` is registered. No error if the descriptor is ready.
+std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until);
 
 class polled_fd::pending_call {
 public:
@@ -43,24 +65,16 @@ long polled_fd::complete(direction towards, const deadline& until, std::error_co
 template <class Call>
 std::size_t polled_fd::read_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
     if (is_busy(direction::read, ec)) return 0;
-    const long got = complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.readable) return -EAGAIN;
-        const long n = call();
-        if (n == -EAGAIN) at.readable = false;
-        return n;
-    });
+    const long got = complete(direction::read, until, ec, operation,
+                              [&](descriptor& at) { return at.try_call(direction::read, call); });
     return got < 0 ? 0 : static_cast<std::size_t>(got);
 }
 
 template <class Call>
 std::size_t polled_fd::write_by(Call call, const deadline& until, std::error_code& ec, const char* operation) {
     if (is_busy(direction::write, ec)) return 0;
-    const long taken = complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.writable) return -EAGAIN;
-        const long n = call();
-        if (n == -EAGAIN) at.writable = false;
-        return n;
-    });
+    const long taken = complete(direction::write, until, ec, operation,
+                                [&](descriptor& at) { return at.try_call(direction::write, call); });
     return taken < 0 ? 0 : static_cast<std::size_t>(taken);
 }
 

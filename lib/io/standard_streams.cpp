@@ -2,7 +2,6 @@
 #include <coir/io/standard_streams.hpp>
 
 #include "base/sys.hpp"
-#include "io/wait_loop.hpp"
 
 #include <fcntl.h>
 #include <string>

@@ -13,21 +13,17 @@ namespace coir::detail {
 // ---- transfers ---------------------------------------------------------------------------------------------------
 
 long socket::try_receive(descriptor& at, std::span<std::byte> into) noexcept {
-    if (!at.readable) return -EAGAIN;
-    const long n = sys::recv(fd(), into.data(), into.size(), 0);
+    const long n = at.try_call(direction::read, [&] { return sys::recv(fd(), into.data(), into.size(), 0); });
     // epoll(7): a stream socket that returned less than requested is empty, and new data causes a new event. This does
     // not hold once an end, an error or an urgent byte is pending: it may have been in the same event as the data.
     const bool is_short = n > 0 && static_cast<std::size_t>(n) < into.size();
     const bool is_empty = is_short && when_short_ == short_read::means_empty && !at.eagain_alone_clears;
-    if (n == -EAGAIN || is_empty) at.readable = false;
+    if (is_empty) at.readable = false;
     return n;
 }
 
 long socket::try_send(descriptor& at, std::span<const std::byte> from) noexcept {
-    if (!at.writable) return -EAGAIN;
-    const long n = sys::send(fd(), from.data(), from.size(), MSG_NOSIGNAL);
-    if (n == -EAGAIN) at.writable = false;
-    return n;
+    return at.try_call(direction::write, [&] { return sys::send(fd(), from.data(), from.size(), MSG_NOSIGNAL); });
 }
 
 std::size_t socket::receive(std::span<std::byte> into, const deadline& until, std::error_code& ec,
@@ -123,9 +119,8 @@ long pending_error(int fd) noexcept {
 
 int socket::accept(const deadline& until, std::error_code& ec, const char* operation) {
     return static_cast<int>(complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
-        if (!at.readable) return -EAGAIN;
-        const long accepted = sys::accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (accepted == -EAGAIN) at.readable = false;
+        const long accepted = at.try_call(
+            direction::read, [&] { return sys::accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
         return accepted < 0 && is_of_the_connection(accepted) ? -EINTR : accepted;
     }));
 }

@@ -4,7 +4,6 @@
 #include <coir/net/endpoint.hpp>
 
 #include "base/sys.hpp"
-#include "io/wait_loop.hpp"
 
 #include <algorithm>
 #include <climits>

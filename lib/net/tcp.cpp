@@ -5,7 +5,6 @@
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
-#include "io/wait_loop.hpp"
 #include "net/happy_eyeballs.hpp"
 #include "net/serve.hpp"
 #include "net/socket_calls.hpp"

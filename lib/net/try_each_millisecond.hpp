@@ -2,8 +2,8 @@
 
 #include <coir/detail/net/socket.hpp>
 
+#include "base/sys.hpp"
 #include "core/scheduler.hpp"
-#include "io/wait_loop.hpp"
 
 #include <algorithm>
 #include <cerrno>

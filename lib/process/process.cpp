@@ -11,7 +11,6 @@
 #include "base/sys.hpp"
 #include "core/misuse.hpp"
 #include "core/scheduler.hpp"
-#include "io/wait_loop.hpp"
 #include "process/process_start.hpp"
 
 #include <cerrno>

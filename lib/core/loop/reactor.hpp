@@ -6,6 +6,7 @@
 #include "core/task/waiter.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,16 @@ struct descriptor {
 
     [[nodiscard]] list<waiter>& waiters(direction towards) noexcept {
         return towards == direction::read ? readers : writers;
+    }
+
+    /// Makes a non-blocking call on an owned or shared descriptor, unless an earlier one said EAGAIN and no event came
+    /// since: then returns -EAGAIN at once. After EAGAIN, wait.
+    template <class Call> long try_call(direction towards, Call call) {
+        bool& is_ready = towards == direction::read ? readable : writable;
+        if (!is_ready) return -EAGAIN;
+        const long result = call();
+        if (result == -EAGAIN) is_ready = false;
+        return result;
     }
 
     list<waiter> readers;
