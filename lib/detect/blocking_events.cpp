@@ -1,5 +1,7 @@
 #include "detect/blocking_events.hpp"
 
+#include "base/fnv1a.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -8,18 +10,17 @@ namespace coir::detail {
 
 namespace {
 
-/// FNV-1a hash of the members by which events are merged. Without a stack, the spawn site of the fiber replaces it.
+/// A hash of the members by which events are merged. Without a stack, the spawn site of the fiber replaces it.
 std::uint64_t key_of(const blocking_event& seen) noexcept {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    const auto mix = [&](std::uint64_t value) { hash = (hash ^ value) * 0x100000001b3; };
-    mix(static_cast<std::uint64_t>(seen.kind));
-    mix(static_cast<std::uint64_t>(seen.category));
-    for (const char each : seen.call.view()) mix(static_cast<unsigned char>(each));
-    if (seen.stack.depth == 0) mix(reinterpret_cast<std::uintptr_t>(seen.fiber.spawn_site));
+    fnv1a hash;
+    hash.mix(static_cast<std::uint64_t>(seen.kind));
+    hash.mix(static_cast<std::uint64_t>(seen.category));
+    hash.mix(seen.call.view());
+    if (seen.stack.depth == 0) hash.mix(reinterpret_cast<std::uintptr_t>(seen.fiber.spawn_site));
     for (int i = 0; i < seen.stack.depth; ++i) {
-        mix(reinterpret_cast<std::uintptr_t>(seen.stack.frames[static_cast<std::size_t>(i)]));
+        hash.mix(reinterpret_cast<std::uintptr_t>(seen.stack.frames[static_cast<std::size_t>(i)]));
     }
-    return hash;
+    return hash.value();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "fingerprint.hpp"
 
+#include "base/fnv1a.hpp"
 #include "detect/classes.hpp"
 #include "phrases.hpp"
 
@@ -15,24 +16,22 @@ namespace {
 // Enough to distinguish the callers of a common function, but few enough that a distant change has no effect.
 constexpr int frames_taken = 5;
 
-/// FNV-1a hash of several texts. A byte that occurs in no text separates them.
+/// A hash of several texts. A byte that occurs in no text separates them.
 class hash {
 public:
     void add(std::string_view text) noexcept {
-        for (const char each : text) mix(static_cast<unsigned char>(each));
-        mix(0xff);
+        hash_.mix(text);
+        hash_.mix(std::uint64_t{0xff});
     }
 
     [[nodiscard]] std::string text() const {
         std::array<char, 17> digits;
-        std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(value_));
+        std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(hash_.value()));
         return digits.data();
     }
 
 private:
-    void mix(unsigned char byte) noexcept { value_ = (value_ ^ byte) * 0x100000001b3; }
-
-    std::uint64_t value_ = 0xcbf29ce484222325;
+    coir::detail::fnv1a hash_;
 };
 
 /// The function that the frame at `at` was inlined into, or that frame itself if it was not inlined.
