@@ -5,7 +5,7 @@
 
 namespace coir::detail {
 
-/// The 64-bit hash FNV-1a of Fowler, Noll and Vo (RFC 9923), over bytes. A whole word may be mixed in one step, which
+/// The 64-bit hash FNV-1a of Fowler, Noll and Vo, over bytes. A whole word may be mixed in one step, which
 /// gives another hash than its bytes do.
 class fnv1a {
 public:

@@ -3,7 +3,6 @@
 #include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
 
-#include "base/log.hpp"
 #include "core/remote/running_schedulers.hpp"
 #include "core/task/local_values.hpp"
 #include "core/task/task_dump.hpp"
@@ -370,32 +369,6 @@ void scheduler::free_record(task& ended) noexcept {
     delete ended.stop;
     ended.~task();
     slab.deallocate(&ended, bytes);
-}
-
-void scheduler::report_unhandled(std::exception_ptr failure) noexcept {
-    task& self = running();
-    self.failure = std::move(failure);
-    report_failure(self, settings_.on_unhandled_exception);
-    self.failure = nullptr;
-}
-
-void scheduler::report_failure(const task& of, const unhandled_exception_handler& handler) noexcept {
-    try {
-        if (handler) {
-            handler(of.failure, {of.name != nullptr ? of.name : "", of.name_bytes});
-            return;
-        }
-        std::string what = "an exception that is not a std::exception";
-        try {
-            std::rethrow_exception(of.failure);
-        } catch (const std::exception& failure) {
-            what = failure.what();
-        } catch (...) {
-        }
-        log::error("fiber " + describe_fiber(of) + " failed and its result was never retrieved: " + what);
-    } catch (...) {
-        log::error("on_unhandled_exception has thrown an exception");
-    }
 }
 
 void scheduler::dump(std::ostream& out) const { dump_tasks(out, alive_, running()); }

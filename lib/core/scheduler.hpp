@@ -44,7 +44,8 @@ struct scheduler_settings {
 /// stated otherwise, all functions must be called on the scheduler's thread.
 ///
 /// Its functions are in these files: park, switch and a task's life in scheduler.cpp; rounds, deadlock and the end in
-/// scheduler_run.cpp; stops and expiries in task/interruption.cpp; fork(2) in forked_process.cpp; figures in stats.cpp.
+/// scheduler_run.cpp; stops and expiries in task/interruption.cpp; fork(2) in forked_process.cpp;
+/// failures that nobody retrieves in unhandled_failure.cpp; figures in stats.cpp.
 ///
 /// A wait is written as follows:
 ///
