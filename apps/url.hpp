@@ -1,12 +1,15 @@
 #pragma once
 
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <uriparser/Uri.h>
 
-/// A parsed URL "https://host:port/path?query" (RFC 3986). Only the parts that a client needs: no user, no fragment.
+/// A parsed URL "https://host:port/path?query". Only the parts that a client needs: no user, no fragment. uriparser
+/// implements the grammar and the resolution of references of RFC 3986.
 struct url {
     bool is_secure = false;
     std::string host;  // for an IPv6 address: without brackets
@@ -27,69 +30,75 @@ struct url {
     [[nodiscard]] std::string to_string() const { return origin() + target; }
 };
 
-inline url url::parse(std::string_view text) {
-    const auto refuse = [text](const char* why) -> std::invalid_argument {
-        return std::invalid_argument{"'" + std::string{text.substr(0, 200)} + "' is no URL: " + why};
-    };
-    url made;
-    std::string_view rest = text;
-    for (const char each : text) {
-        const auto code = static_cast<unsigned char>(each);
-        if (code <= ' ' || code == 0x7f) throw refuse("there are blanks or control characters in it");
-    }
-    const auto has_scheme = [&](std::string_view scheme) {
-        if (rest.size() < scheme.size()) return false;
-        for (std::size_t i = 0; i < scheme.size(); ++i) {
-            const char lower = rest[i] >= 'A' && rest[i] <= 'Z' ? static_cast<char>(rest[i] - 'A' + 'a') : rest[i];
-            if (lower != scheme[i]) return false;
-        }
-        rest.remove_prefix(scheme.size());
-        return true;
-    };
-    made.is_secure = has_scheme("https://");
-    if (!made.is_secure && !has_scheme("http://")) throw refuse("it begins with neither http:// nor https://");
-    rest = rest.substr(0, rest.find('#'));
+namespace url_detail {
 
-    std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-    rest.remove_prefix(authority.size());
-    if (authority.find('@') != authority.npos) throw refuse("a user and a password are not for URLs");
-    std::string_view port;
-    if (authority.starts_with('[')) {
-        const std::size_t end = authority.find(']');
-        if (end == authority.npos) throw refuse("the bracket is not closed");
-        made.host = authority.substr(1, end - 1);
-        port = authority.substr(end + 1);
-    } else {
-        made.host = authority.substr(0, authority.find(':'));
-        port = authority.substr(made.host.size());
+/// A URI reference as uriparser represents it: ranges of the text that it was parsed from, which must outlive it.
+class uri {
+public:
+    uri() noexcept = default;
+    explicit uri(const std::string& text) {
+        if (::uriParseSingleUriExA(&parts_, text.data(), text.data() + text.size(), nullptr) != URI_SUCCESS) {
+            parts_ = {};
+            throw std::invalid_argument{"'" + text.substr(0, 200) + "' is not a URL (RFC 3986)"};
+        }
     }
-    if (made.host.empty()) throw refuse("there is no host");
+    uri(const uri& reference, const uri& base) {
+        if (::uriAddBaseUriA(&parts_, &reference.parts_, &base.parts_) != URI_SUCCESS) {
+            throw std::invalid_argument{"the URL cannot be resolved"};
+        }
+    }
+    ~uri() { ::uriFreeUriMembersA(&parts_); }
+    uri(const uri&) = delete;
+    uri& operator=(const uri&) = delete;
+
+    [[nodiscard]] const UriUriA& parts() const noexcept { return parts_; }
+
+private:
+    UriUriA parts_{};
+};
+
+inline std::string to_string(const UriTextRangeA& range) {
+    return range.first == nullptr ? std::string{} : std::string(range.first, range.afterLast);
+}
+
+inline url to_url(const uri& from, std::string_view text) {
+    const auto refuse = [text](const char* why) {
+        return std::invalid_argument{"'" + std::string{text.substr(0, 200)} + "' is not a usable URL: " + why};
+    };
+    const UriUriA& parts = from.parts();
+    std::string scheme = to_string(parts.scheme);
+    for (char& each : scheme) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
+    if (scheme != "http" && scheme != "https") throw refuse("the scheme is neither http nor https");
+    if (parts.userInfo.first != nullptr) throw refuse("it contains a user name");
+
+    url made;
+    made.is_secure = scheme == "https";
     made.port = made.is_secure ? 443 : 80;
-    if (port.size() > 1) {
+    made.host = to_string(parts.hostText);
+    if (made.host.empty()) throw refuse("it has no host");
+    if (const std::string port = to_string(parts.portText); !port.empty()) {
         const char* const end = port.data() + port.size();
-        const auto [last, failed] = std::from_chars(port.data() + 1, end, made.port);
-        if (port.front() != ':' || failed != std::errc{} || last != end || made.port == 0) throw refuse("no such port");
-    } else if (!port.empty() && port != ":") {
-        throw refuse("no such port");
+        const auto [last, failed] = std::from_chars(port.data(), end, made.port);
+        if (failed != std::errc{} || last != end || made.port == 0) throw refuse("the port must be 1 to 65535");
     }
-    if (!rest.empty()) made.target = rest.front() == '?' ? "/" + std::string{rest} : std::string{rest};
+    made.target.clear();
+    for (const UriPathSegmentA* each = parts.pathHead; each != nullptr; each = each->next) {
+        made.target += '/' + to_string(each->text);
+    }
+    if (made.target.empty()) made.target = "/";
+    if (parts.query.first != nullptr) made.target += '?' + to_string(parts.query);
     return made;
 }
 
+}  // namespace url_detail
+
+inline url url::parse(std::string_view text) {
+    const std::string kept{text};
+    return url_detail::to_url(url_detail::uri{kept}, text);
+}
+
 inline url url::follow(std::string_view location) const {
-    location = location.substr(0, location.find('#'));
-    if (location.find("://") < location.find_first_of("/?")) return parse(location);  // RFC 3986, section 5.2
-    if (location.starts_with("//")) return parse((is_secure ? "https:" : "http:") + std::string{location});
-    if (location.starts_with('/')) return parse(origin() + std::string{location});
-    const std::string_view path = std::string_view{target}.substr(0, target.find('?'));
-    if (location.empty()) return *this;
-    if (location.starts_with('?')) return parse(origin() + std::string{path} + std::string{location});
-    // Relative to the folder of this path; ".." is its parent.
-    std::string folder{path.substr(0, path.rfind('/') + 1)};
-    while (location.starts_with("../") || location.starts_with("./")) {
-        const bool is_above = location.starts_with("../");
-        location.remove_prefix(is_above ? 3 : 2);
-        if (is_above && folder.size() > 1) folder.resize(folder.rfind('/', folder.size() - 2) + 1);
-    }
-    return parse(origin() + folder + std::string{location});
+    const std::string own = to_string();
+    const std::string reference{location};
+    return url_detail::to_url(url_detail::uri{url_detail::uri{reference}, url_detail::uri{own}}, location);
 }

@@ -6,7 +6,7 @@ cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/.." || exit 1
 # that these connect to.
 library_packages=(cmake ninja-build g++ pkg-config libboost-context-dev libspdlog-dev doctest-dev libdw-dev)
 coir_packages=("${library_packages[@]}" libcli11-dev nlohmann-json3-dev libssl-dev libboost-dev libhiredis-dev
-    libpq-dev libcurl4-openssl-dev redis-server postgresql nginx-light curl openssl wrk slowhttptest)
+    libpq-dev libcurl4-openssl-dev liburiparser-dev redis-server postgresql nginx-light curl openssl wrk slowhttptest)
 
 installed() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 

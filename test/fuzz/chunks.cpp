@@ -1,5 +1,5 @@
 // Input: any bytes. As a chunked body they are refused or decoded; split into chunks, they decode to the same bytes.
-#include "http/chunks.hpp"
+#include "chunks.hpp"
 
 #include <algorithm>
 #include <array>
