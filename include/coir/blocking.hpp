@@ -16,7 +16,8 @@ namespace detail {
 class task;
 }
 
-/// What coir does when a fiber holds its thread while other fibers could run.
+/// What coir does when a fiber holds its thread, that is, when it blocks or computes for long while other fibers could
+/// run.
 enum class blocking_policy {
     off,    // no detection
     warn,   // the event is logged, and the program continues
@@ -76,7 +77,7 @@ struct blocking_report {
     blocking_kind kind = blocking_kind::blocked;
     blocking_class category = blocking_class::other;
     std::string call;                  // `nanosleep`, `recvfrom`, `getaddrinfo`; empty for a hog
-    std::chrono::nanoseconds held{0};  // the longest single time
+    std::chrono::nanoseconds held{0};  // the time of the longest event
     std::chrono::nanoseconds total{0};
     std::uint64_t count = 0;
     std::uint64_t fiber_id = 0;  // the first fiber seen at this location
@@ -152,7 +153,7 @@ private:
 struct engine_status {
     bool on = false;
     blocking_engine engine = blocking_engine::automatic;  // if on: `watch`, `hooks` or `trap`
-    std::string missing;                                  // what it cannot detect in this program, and why; or empty
+    std::string missing;                                  // what the engine cannot detect here, and why; else empty
 };
 
 /// The status for the run of the calling thread. Outside a run: off.

@@ -14,8 +14,8 @@ enum class clock_mode : std::uint8_t {
     /// of an hour passes at once. While a fiber waits for the outside world (a descriptor, a signal, an `offload`), the
     /// clock advances in real time.
     virtual_time,
-    /// As `virtual_time`, but the clock also jumps while fibers wait for descriptors, once none of these has become
-    /// ready for a millisecond. For tests in which both ends of a connection are fibers of one scheduler.
+    /// As `virtual_time`, but the clock also jumps while fibers wait for descriptors, once none of those descriptors
+    /// has become ready for a millisecond. For tests in which both ends of a connection are fibers of one scheduler.
     virtual_time_past_io,
 };
 
@@ -41,8 +41,8 @@ struct clock {
 };
 
 namespace detail {
-/// Converts a point of `std::chrono::steady_clock`, in nanoseconds, to the point of `coir::clock` that is as far from
-/// now.
+/// Converts a point of `std::chrono::steady_clock`, in nanoseconds, to the point of `coir::clock` that is equally far
+/// from now.
 [[nodiscard]] std::int64_t from_steady_clock(std::int64_t at) noexcept;
 }  // namespace detail
 

@@ -14,8 +14,9 @@ struct expiry_scope;
 }
 
 /// Thrown by each suspension of a fiber that is to stop (`fiber::request_stop`, the end of `run`), until the fiber
-/// ends. It always means that *this* fiber is to stop. Not a `std::exception`, so that handlers which log an exception
-/// and continue do not swallow it.
+/// ends. It always means that *this* fiber is to stop. A cancellation point is a call that throws `cancelled` or
+/// `scope_expired` if it is due. Not a `std::exception`, so that handlers which log an exception and continue do not
+/// swallow it.
 ///
 /// @code
 /// auto fiber = coir::spawn([] {
@@ -84,8 +85,8 @@ public:
 };
 
 /// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for each
-/// fiber, which says what it waits for and which fiber holds that, and a line for each cycle of fibers that wait for
-/// each other.
+/// fiber: what the fiber waits for, and which fiber holds it. It also lists each cycle of fibers that wait for each
+/// other.
 class deadlock : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;

@@ -37,14 +37,15 @@ public:
     }
     ~fiber_handle();
 
-    /// Whether there is a fiber: spawned, and neither detached nor moved from.
+    /// Whether the handle has a fiber. False if no fiber was spawned for it, and after it was detached, moved from, or
+    /// emptied by `get`.
     [[nodiscard]] bool joinable() const noexcept { return task_ != nullptr; }
 
-    /// Whether the fiber has ended. False if there is no fiber.
+    /// Whether the fiber has ended. False if the handle is empty.
     [[nodiscard]] bool done() const noexcept;
 
     /// Waits until the fiber has ended, for any reason; its result remains for `get`. Throws `timed_out` at `until`,
-    /// `cancelled`, `scope_expired`, and `std::system_error`: `invalid_argument` if there is no fiber,
+    /// `cancelled`, `scope_expired`, and `std::system_error`: `invalid_argument` if the handle is empty,
     /// `resource_deadlock_would_occur` if called in the fiber itself, `operation_not_permitted` if another fiber
     /// already joins it.
     void join(deadline until = never);
@@ -64,7 +65,7 @@ public:
     /// `on_unhandled_exception`.
     void detach();
 
-    /// Fibers are numbered from 1 in the order of spawning, in each `run`. 0 if there is no fiber.
+    /// Fibers are numbered from 1 in the order of spawning, in each `run`. 0 if the handle is empty.
     [[nodiscard]] std::uint64_t id() const noexcept;
 
     /// The name in `fiber_options`; empty if none was given. Valid as long as the handle.
@@ -89,10 +90,10 @@ task& task_of(const fiber_handle& handle, const char* operation);
 
 }  // namespace detail
 
-/// Owns a fiber and its result, as `std::jthread` owns a thread. Has one owner and one joiner, in the scheduler in
-/// which the fiber was spawned (from another one: `wrong_scheduler`). The destructor, and an assignment to a handle
-/// that has a fiber, request a stop and join, shielded. A failure that was never retrieved then goes to
-/// `on_unhandled_exception`.
+/// Owns a fiber and its result, as `std::jthread` owns a thread. Move-only, and at most one fiber at a time may join
+/// it. Use it only in the scheduler in which the fiber was spawned (otherwise `wrong_scheduler`). The destructor, and
+/// an assignment to a handle that has a fiber, request a stop and join, shielded. A failure that was never retrieved
+/// then goes to `on_unhandled_exception`.
 ///
 /// @code
 /// coir::fiber<int> answer = coir::spawn([](int a, int b) { return a * b; }, 6, 7);
@@ -113,8 +114,8 @@ public:
 
 /// Creates a fiber that runs `f(arguments...)`, all decayed and moved into it as `std::thread` does. It begins at the
 /// next suspension of the spawning fiber; fibers begin in the order of spawning. It never changes thread. Throws
-/// `not_in_fiber`, `std::bad_alloc`. If there is no stack for its first run, `get()` throws a `std::system_error` that
-/// names the limit.
+/// `not_in_fiber`, `std::bad_alloc`. If its stack cannot be allocated when it first runs, `get()` throws a
+/// `std::system_error` that names the limit.
 ///
 /// @code
 /// auto greeting = coir::spawn({.name = "greeter"}, [] { return std::string{"hello"}; });

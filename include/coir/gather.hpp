@@ -66,7 +66,7 @@ template <std::size_t... I, class... F>
 /// their own or while they were being stopped, an `exception_group` of all failures is thrown.
 ///
 /// If the calling fiber is stopped or its scope expires, all fibers are stopped and waited for; then `cancelled` or
-/// `scope_expired` is thrown. Throws `fiber_stopped` if a fiber was ended by `cancelled` and none failed. For a time
+/// `scope_expired` is thrown. Throws `fiber_stopped` if `cancelled` ended a fiber and no fiber failed. For a time
 /// limit, use `with_timeout`.
 ///
 /// @code

@@ -13,11 +13,12 @@ namespace coir {
 using log_function = std::function<void(log_level level, std::string_view text)>;
 
 /// Sends coir's log to `function`: warnings, dumps and the reports of the blocking detector. An empty function, or
-/// `nullptr`, restores the default. Any thread, at any time.
+/// `nullptr`, restores the default. May be called from any thread at any time.
 ///
 /// By default each message goes to the program's spdlog logger named `coir`, if spdlog's registry has one, and to
-/// standard error otherwise. spdlog's default logger is never used. A program with its own copy of spdlog (header-only,
-/// where coir links the shared library) has its own registry, in which coir finds nothing: it calls `set_log`.
+/// standard error otherwise. spdlog's default logger is never used. A program with its own copy of spdlog (for example
+/// header-only, while coir links the shared library) has its own registry, which coir does not see: such a program must
+/// call `set_log`.
 ///
 /// The function
 /// - is called by the thread that logs the message: in a fiber, outside of all fibers, or on the detector's thread.

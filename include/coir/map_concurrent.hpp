@@ -32,7 +32,7 @@ using taken_element = std::conditional_t<std::ranges::forward_range<Range> &&
                                              std::is_lvalue_reference_v<std::ranges::range_reference_t<Range>>,
                                          std::ranges::range_reference_t<Range>, std::ranges::range_value_t<Range>>;
 
-/// A range whose elements are taken by several workers, each of which takes the next one, and a slot for each result.
+/// Several workers share a range: each free worker takes the next element. Holds a slot for each result.
 template <class Range, class F> class concurrent_mapping {
 public:
     using element = taken_element<Range>;

@@ -58,11 +58,11 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
 /// pending during the call is discarded.
 ///
 /// When a fiber calls fork(2), only that fiber continues in the child process: the scheduler stays in the parent and is
-/// not affected. In the child the fiber should execute another program, end the process with `_exit` or
-/// `exit`, or call `run` again, for fibers of its own. Those fibers may use the objects of the parent: they are copies,
-/// and free. For example, a mutex that a fiber of the parent holds is unlocked in the child. Any other operation that
-/// needs a fiber throws `not_in_fiber`. If the fiber itself ends, the process ends with a message. To start a program
-/// without these restrictions, use `process`.
+/// not affected. In the child the fiber should execute another program, end the process with `_exit` or `exit`, or call
+/// `run` again, for fibers of its own. Those fibers may use the child's copies of the parent's objects. The copies are
+/// free: for example, a mutex that a fiber of the parent holds is unlocked in the child. Any other operation that needs
+/// a fiber throws `not_in_fiber`. If the fiber itself ends, the process ends with a message. To start a program without
+/// these restrictions, use `process`.
 template <class F>
 requires std::invocable<F> std::invoke_result_t<F> run(const run_options& options, F&& main) {
     using result = std::invoke_result_t<F>;

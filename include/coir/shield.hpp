@@ -9,8 +9,9 @@ class task;
 }
 
 /// Holds back the fiber's stop, and the expiry of scopes around it, for the lifetime of this object: for work that must
-/// be finished once it has begun. They are delivered at the first suspension afterwards. To limit the time of the
-/// shielded work, use a `timeout_scope` inside. Must be a local variable, as `timeout_scope`. Throws `not_in_fiber`.
+/// be finished once it has begun. The stop or the expiry is delivered at the first suspension afterwards. To limit the
+/// time of the shielded work, use a `timeout_scope` inside. Must be a local variable, like a `timeout_scope`. Throws
+/// `not_in_fiber`.
 ///
 /// @code
 /// auto fiber = coir::spawn([] {

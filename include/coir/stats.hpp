@@ -12,16 +12,16 @@ namespace coir {
 /// or stored in memory that processes share.
 struct scheduler_stats {
     std::uint64_t fibers_alive = 0;   // spawned and not ended
-    std::uint64_t fibers_ready = 0;   // those of them that wait to run; the calling fiber runs, and does not count
-    std::uint64_t fibers_parked = 0;  // those of them that wait for something
-    std::uint64_t switches = 0;       // of the thread from one fiber to the next, or to the scheduler's own stack
+    std::uint64_t fibers_ready = 0;   // alive, and waiting to run; the calling fiber runs and is not counted
+    std::uint64_t fibers_parked = 0;  // alive, and waiting for something
+    std::uint64_t switches = 0;       // changes of the thread to another fiber, or to its own stack
     std::uint64_t polls = 0;          // polls of the epoll descriptor
-    std::uint64_t stacks_in_use = 0;  // of the scheduler's own pool, not of `run_options::stack_allocator`
+    std::uint64_t stacks_in_use = 0;  // from the scheduler's own pool, not from `run_options::stack_allocator`
     std::uint64_t stacks_pooled = 0;  // stacks of that pool that are kept for the next fibers
 
     /// The longest time in which the scheduler checked neither descriptors nor timers, because fibers used the thread.
-    /// A wakeup from outside may have been late by this time. It is the longest slice of one fiber, or the sum of up to
-    /// 256 short ones. Measured with `coir::clock`: zero if time is virtual.
+    /// A wakeup from outside may have been late by this time. It is the longest time for which one fiber ran without
+    /// suspending, or the sum of up to 256 short ones. Measured with `coir::clock`: zero if time is virtual.
     std::chrono::nanoseconds longest_round{0};
 
     /// Merges the statistics of several schedulers: adds them, except for the longest round, of which it takes the

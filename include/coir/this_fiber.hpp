@@ -34,8 +34,8 @@ template <class Rep, class Period> void sleep_for(std::chrono::duration<Rep, Per
 [[nodiscard]] std::uint64_t id();
 [[nodiscard]] std::string_view name();
 
-/// The fiber's stop, for code that uses `std::stop_token`. A `std::stop_callback` on it runs in the fiber that requests
-/// the stop, and must not suspend (checked).
+/// A token for the stop of this fiber, for code that uses `std::stop_token`. A `std::stop_callback` on it runs in the
+/// fiber that requests the stop, and must not suspend; otherwise the program aborts.
 [[nodiscard]] std::stop_token stop_token();
 
 /// Throws `cancelled` if the fiber is to stop and no shield holds the stop back. In that case, lets other fibers run

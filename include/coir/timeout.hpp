@@ -35,7 +35,7 @@ public:
     /// Whether the scheduler has noticed that the time is up: at the latest when a suspension throws for this scope.
     [[nodiscard]] bool expired() const noexcept { return scope_.expired; }
 
-    /// The argument of `scope_expired::belongs_to`.
+    /// Converts to the argument of `scope_expired::belongs_to`.
     operator const detail::expiry_scope&() const noexcept { return scope_; }
 
 private:
@@ -47,7 +47,7 @@ namespace detail {
 }
 
 /// Calls `f` in this fiber, and throws `timed_out` if the time is up before it returns: suspensions in `f` then throw
-/// `scope_expired`, and `f` is unwound. If `f` returns a result, that is returned, however late.
+/// `scope_expired`, and `f` is unwound. If `f` returns, its result is returned, however late.
 ///
 /// @code
 /// try {
@@ -65,7 +65,8 @@ template <std::invocable F> std::invoke_result_t<F> with_timeout(deadline until,
     detail::throw_timed_out();
 }
 
-/// As `with_timeout`, but returns an empty optional if the time is up, or false if `f` returns nothing.
+/// As `with_timeout`, but does not throw `timed_out`. Returns the result of `f` in an optional, which is empty if the
+/// time is up. If the result type of `f` is void, returns true, or false if the time is up.
 ///
 /// @code
 /// if (coir::try_with_timeout(1ms, [] { coir::this_fiber::sleep_for(1h); })) throw std::logic_error{"early"};

@@ -105,11 +105,13 @@ void fiber_handle::end() noexcept {
         }
         scheduler* const here = scheduler::current();
         COIR_CHECK(here != nullptr && here->owns(ending),
-                   "~fiber: the handle of a running fiber is destroyed outside the fiber's scheduler");
+                   "~fiber: the handle of a running fiber is destroyed outside the fiber's scheduler; "
+                   "destroy it on the thread that spawned the fiber");
         task& self = here->running();
-        COIR_CHECK(&ending != &self, "~fiber: a fiber destroys its own handle");
+        COIR_CHECK(&ending != &self, "~fiber: a fiber destroys its own handle, but cannot wait for its own end");
         COIR_CHECK(!join_waiter::is_joined(ending),
-                   "~fiber: the handle is destroyed while another fiber waits for its end");
+                   "~fiber: the handle is destroyed while another fiber waits for its end; "
+                   "end that wait first");
         here->request_stop(ending);
         ++self.shields;
         wait("~fiber", never);

@@ -41,7 +41,7 @@ std::string how_failed(const std::exception_ptr& failure) {
 struct forked_fiber_end : joiner {
     constexpr forked_fiber_end() noexcept
         : joiner{[](joiner&, task& ended) noexcept {
-              abort_child("comes to the end of fiber " + describe_fiber(ended) + how_failed(ended.failure));
+              abort_child("reached the end of fiber " + describe_fiber(ended) + how_failed(ended.failure));
           }} {}
 };
 
@@ -70,7 +70,7 @@ void scheduler::stay_in_parent() noexcept {
 /// Called by the hub when a fiber has suspended.
 void scheduler::check_process() const noexcept {
     if (current_ != this) [[unlikely]]
-        abort_child("suspends that fiber");
+        abort_child("suspended that fiber");
 }
 
 void scheduler::throw_not_in_fiber(const char* operation) {

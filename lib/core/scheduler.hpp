@@ -93,8 +93,8 @@ public:
     /// Puts the running task behind all ready tasks and suspends it.
     void yield() noexcept;
 
-    /// Counts an operation of the running task that may complete without a suspension. True if the task has completed so
-    /// many in this slice that it must yield: a descriptor that is always ready must not monopolise the thread.
+    /// Counts an operation of the running task that may complete without a suspension. True if the task has completed
+    /// so many in this slice that it must yield: a descriptor that is always ready must not monopolise the thread.
     [[nodiscard]] bool is_yield_due() noexcept {
         const std::uint64_t slice = status_.slices.load(std::memory_order_relaxed);
         if (counted_slice_ != slice) {

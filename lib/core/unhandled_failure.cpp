@@ -33,7 +33,7 @@ void scheduler::report_failure(const task& of, const unhandled_exception_handler
         }
         log::error("fiber " + describe_fiber(of) + " failed and its result was never retrieved: " + what);
     } catch (...) {
-        log::error("on_unhandled_exception has thrown an exception");
+        log::error("run_options::on_unhandled_exception threw an exception, which is dropped");
     }
 }
 

@@ -5,7 +5,8 @@
 namespace coir::detail {
 
 wait_queue::~wait_queue() {
-    COIR_CHECK(waiters_.empty() || is_from_parent_process(), "an object is destroyed while fibers wait on it");
+    COIR_CHECK(waiters_.empty() || is_from_parent_process(),
+               "an object is destroyed while fibers wait on it; stop and join them first");
 }
 
 bool wait_queue::wait(const char* operation, const deadline& until, task* const* holder) {

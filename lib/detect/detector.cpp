@@ -52,7 +52,8 @@ attachment::signal_stack::signal_stack() {
     // Not from the heap: a sanitizer would report a handler that writes to memory freed by another thread.
     void* const memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        throw std::system_error{errno, std::generic_category(), "blocking detection: mmap of the signal stack"};
+        throw std::system_error{errno, std::generic_category(),
+                                "blocking detection: cannot map memory for the signal stack"};
     ours_.ss_sp = memory;
     ours_.ss_size = bytes;
     ::sigaltstack(&ours_, nullptr);

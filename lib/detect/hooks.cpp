@@ -110,7 +110,7 @@ std::string calls_without_hooks() {
     if (own_module::is_program())
         return "hooks do not see calls from shared libraries, because the program does not export the hooks";
     const std::string plugin = own_module::name();
-    const std::string why = ", which the dynamic linker searches after the C library";
+    const std::string why = ", and the dynamic linker searches that library after the C library";
     // A plugin that does not export the hooks calls its own ones.
     if (own_module::contains(reinterpret_cast<const void*>(&::nanosleep)))
         return "hooks see only the calls of " + plugin + ", because coir is inside it" + why;

@@ -66,7 +66,8 @@ record_file::record_file(const std::string& folder) : file_{folder.empty() ? uni
     void* const mapped =
         ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE, flags, file_ ? file_.get() : -1, 0);
     if (mapped == MAP_FAILED)
-        throw std::system_error{errno, std::generic_category(), "blocking detection: mmap of the records"};
+        throw std::system_error{errno, std::generic_category(),
+                                "blocking detection: cannot map memory for the records"};
     memory_ = static_cast<blocking_event_memory*>(mapped);
     memory_->magic = blocking_event_memory::magic_now;
     memory_->bytes = sizeof(blocking_event_memory);

@@ -11,7 +11,7 @@ namespace coir::detail {
 shared_stats::shared_stats() {
     void* const memory = ::mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        throw std::system_error{errno, std::system_category(), "prefork: mmap for a worker's statistics"};
+        throw std::system_error{errno, std::system_category(), "prefork: cannot map memory for a worker's statistics"};
     page_ = ::new (memory) page;
 }
 

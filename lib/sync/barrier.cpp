@@ -20,7 +20,8 @@ barrier_core::barrier_core(std::ptrdiff_t expected) noexcept : expected_{expecte
 }
 
 barrier_core::~barrier_core() {
-    COIR_CHECK(waiting_.empty() || owner_.is_from_parent_process(), "a barrier is destroyed while fibers wait on it");
+    COIR_CHECK(waiting_.empty() || owner_.is_from_parent_process(),
+               "barrier: destroyed while fibers wait on it; stop and join them first");
 }
 
 bool barrier_core::arrive(const char* operation, std::ptrdiff_t arrivals) {
@@ -60,7 +61,7 @@ void barrier_core::park(std::ptrdiff_t arrivals, const char* operation, const de
         // The phase has ended with this arrival, so the call succeeds. A stop is thrown at the next suspension instead.
         // The barrier may already be destroyed.
         if (!me.is_linked()) return;
-        COIR_CHECK(missing_ > 0, "barrier: the completion function suspends, and must not");
+        COIR_CHECK(missing_ > 0, "barrier: the completion function suspends, but must not");
         me.unlink();
         missing_ += arrivals;
         throw;

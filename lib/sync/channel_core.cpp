@@ -14,7 +14,7 @@ void* first_value(const list<waiter>& waiters) noexcept { return static_cast<cha
 
 channel_core::~channel_core() {
     COIR_CHECK((senders_.empty() && receivers_.empty()) || owner_.is_from_parent_process(),
-               "a channel is destroyed while fibers wait on it");
+               "channel: destroyed while fibers wait on it; stop and join them first");
 }
 
 void channel_core::enter(const char* operation) {

@@ -9,7 +9,7 @@ event_count::event_count() noexcept = default;
 
 event_count::~event_count() {
     COIR_CHECK(parkers_.empty() || made_in_.is_from_parent_process(),
-               "a concurrent_channel is destroyed while a fiber or thread waits on it");
+               "concurrent_channel: destroyed while a fiber or thread waits on it; stop and join it first");
 }
 
 void event_count::wake_one() noexcept {

@@ -12,7 +12,7 @@ latch::latch(std::ptrdiff_t expected) noexcept : left_{expected} {
 void latch::count_down(std::ptrdiff_t arrivals) {
     waiters_.bind_owner("latch::count_down");
     COIR_CHECK(arrivals >= 0 && arrivals <= left_,
-               "latch::count_down: the count must be at least 0 and at most what is left");
+               "latch::count_down: the count must be at least 0 and at most the remaining count");
     left_ -= arrivals;
     if (left_ == 0) waiters_.wake_all();
 }

@@ -12,7 +12,7 @@ bool once_flag::begin() {
     if (done_) return false;
     if (caller_ == &here.running()) {
         detail::throw_misuse(std::errc::resource_deadlock_would_occur,
-                             "call_once: the function calls call_once with the flag of its own call");
+                             "call_once: the function calls call_once again with the same flag");
     }
     // When woken, either the call has succeeded, or it has failed and fail() has made this fiber the caller.
     if (caller_ != nullptr) return waiters_.wait("call_once", never, &caller_) && !done_;

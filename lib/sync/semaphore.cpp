@@ -34,7 +34,7 @@ void semaphore_core::release(std::ptrdiff_t permits) {
     waiters_.bind_owner("semaphore::release");
     COIR_CHECK(permits >= 0, "semaphore::release: the number of permits must not be negative");
     while (permits > 0 && waiters_.wake_one()) --permits;
-    COIR_CHECK(permits <= most_ - permits_, "semaphore::release: more permits than the maximum");
+    COIR_CHECK(permits <= most_ - permits_, "semaphore::release: the number of permits would exceed the maximum");
     permits_ += permits;
 }
 

@@ -31,7 +31,7 @@ struct shared_mutex::applicant : detail::list_hook {
 
 shared_mutex::~shared_mutex() {
     COIR_CHECK(applicants_.empty() || owner_.is_from_parent_process(),
-               "a shared_mutex is destroyed while fibers wait on it");
+               "shared_mutex: destroyed while fibers wait on it; stop and join them first");
     lock_order::destroyed(this);
 }
 

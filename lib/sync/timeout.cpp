@@ -45,7 +45,8 @@ timeout_scope::timeout_scope(deadline until) {
 
 timeout_scope::~timeout_scope() {
     task& self = *scope_.owner;
-    COIR_CHECK(self.scopes == &scope_, "~timeout_scope: the scope is not the innermost one of its fiber");
+    COIR_CHECK(self.scopes == &scope_, "~timeout_scope: the scope is not the innermost one of its fiber; "
+                                       "destroy scopes in reverse order, in the fiber that entered them");
     self.scopes = scope_.outer;
     if (!scope_.is_linked()) return;
     // In a forked process there is no scheduler: the timer is in the parent's queue and does not fire here.

@@ -74,7 +74,7 @@ bool remote_control::is_this_fiber() const noexcept {
 
 void remote_control::end(result_core& result) noexcept {
     if (gate_of(home_)->is_from_parent_process()) return;
-    COIR_CHECK(!is_this_fiber(), "~remote_fiber: a fiber destroys its own handle");
+    COIR_CHECK(!is_this_fiber(), "~remote_fiber: a fiber destroys its own handle, but cannot wait for its own end");
     request_stop();
     result.wait_shielded("~remote_fiber");
     report_failure(result);

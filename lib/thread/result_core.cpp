@@ -14,7 +14,7 @@ result_core::result_core() noexcept = default;
 
 result_core::~result_core() {
     COIR_CHECK(waits_ == nullptr || made_in_.is_from_parent_process(),
-               "a result is destroyed while a fiber or thread waits for it");
+               "future: destroyed while a fiber or thread waits for its result; stop and join it first");
 }
 
 void result_core::publish(std::exception_ptr failure) noexcept {

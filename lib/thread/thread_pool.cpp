@@ -53,9 +53,10 @@ void thread_pool::destroy(thread_pool* made) noexcept {
 }
 
 thread_pool::~thread_pool() {
-    COIR_CHECK(queue_.empty() && nested_.empty(), "offload_pool: destroyed while work waits for a thread");
+    COIR_CHECK(queue_.empty() && nested_.empty(),
+               "offload_pool: destroyed while work waits for a thread; join the calling fibers first");
     COIR_CHECK(current_work == nullptr || current_work->pool_ != this,
-               "offload_pool: destroyed by work that runs in the pool");
+               "offload_pool: destroyed by work that runs in the pool; destroy it outside its own threads");
     end();
 }
 
@@ -65,7 +66,7 @@ void thread_pool::submit(pool_work& work) {
     if (is_from_parent_process()) {
         throw std::system_error{std::make_error_code(std::errc::operation_not_permitted),
                                 "offload_pool '" + name_ +
-                                    "': its threads exist only in the parent process; make a pool in this process"};
+                                    "': its threads exist only in the parent process; create a pool in this process"};
     }
     {
         const std::lock_guard lock{mutex_};

@@ -720,7 +720,7 @@ TEST_CASE("fiber: an exception from on_unhandled_exception is logged, and other 
         return 42;
     });
     CHECK(answer == 42);
-    CHECK(log.count("[error] on_unhandled_exception has thrown") == 1);
+    CHECK(log.count("[error] run_options::on_unhandled_exception threw") == 1);
 }
 
 // ---- stops, as the handle sees them ------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ TEST_CASE("fork: a process that reaches the end of the fiber ends with a message
     for (const ending& all : {end_by([] {}), end_by([] { throw std::runtime_error{"a mishap"}; })}) {
         INFO(all.output);
         CHECK_FALSE(all.died());
-        CHECK(all.says("comes to the end of fiber #3 \"forks\""));
+        CHECK(all.says("reached the end of fiber #3 \"forks\""));
         CHECK(all.says("In the child, call exec, _exit or coir::run"));
         CHECK(all.says("the parent goes on"));
         CHECK_FALSE(all.says("another fiber runs"));
@@ -202,7 +202,7 @@ TEST_CASE("fork: a process that reaches the end of the first fiber ends the same
     });
     INFO(all.output);
     CHECK_FALSE(all.died());
-    CHECK(all.says("comes to the end of fiber #1 \"main\""));
+    CHECK(all.says("reached the end of fiber #1 \"main\""));
     CHECK_FALSE(all.says("another fiber runs"));
 }
 
@@ -223,7 +223,7 @@ TEST_CASE("fork: a suspension without an effect ends the process with a message,
         });
         INFO(all.output);
         CHECK_FALSE(all.died());
-        CHECK(all.says("a process that was forked in a fiber suspends that fiber"));
+        CHECK(all.says("a process that was forked in a fiber suspended that fiber"));
         CHECK_FALSE(all.says("another fiber runs"));
     }
 }

@@ -99,6 +99,6 @@ TEST_CASE("waiter: waking a task that is not parked aborts") {
         });
     });
     CHECK(how.signal == SIGABRT);
-    CHECK(how.says("a task is woken that is not parked"));
+    CHECK(how.says("a task that is not parked is woken"));
     CHECK(how.says("in fiber #1 \"main\""));
 }

@@ -81,6 +81,6 @@ TEST_CASE("fork: a process forked in a fiber with traps ends with a message at t
     });
     INFO(parent.output);
     CHECK_FALSE(parent.died());
-    CHECK(parent.says("comes to the end of fiber #1 \"main\""));
+    CHECK(parent.says("reached the end of fiber #1 \"main\""));
 }
 #endif

@@ -87,7 +87,7 @@ TEST_CASE("fork: a process forked in a handler of serve ends with a message, and
     const ending returned = served([] {});
     INFO(returned.output);
     CHECK_FALSE(returned.died());
-    CHECK(returned.says("comes to the end of fiber"));
+    CHECK(returned.says("reached the end of fiber"));
     CHECK(returned.says("all are served"));
 
     const ending failed = served([] { coir::this_fiber::yield(); });

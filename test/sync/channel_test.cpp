@@ -406,5 +406,5 @@ TEST_CASE("channel: destroying it while a fiber waits aborts with a message") {
         });
     });
     CHECK(ending.died());
-    CHECK(ending.says("a channel is destroyed while fibers wait on it"));
+    CHECK(ending.says("channel: destroyed while fibers wait on it"));
 }

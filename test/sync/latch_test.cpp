@@ -172,7 +172,7 @@ TEST_CASE("latch: counting down by more than the rest, or a negative initial cou
         });
     });
     CHECK(below.died());
-    CHECK(below.says("the count must be at least 0 and at most what is left"));
+    CHECK(below.says("the count must be at least 0 and at most the remaining count"));
 
     const auto begun = coir::test::in_child([] { const coir::latch latch{-1}; });
     CHECK(begun.died());

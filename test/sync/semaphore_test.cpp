@@ -217,7 +217,7 @@ TEST_CASE("semaphore: more permits than max abort with a message") {
         });
     });
     CHECK(released.died());
-    CHECK(released.says("semaphore::release: more permits than the maximum"));
+    CHECK(released.says("semaphore::release: the number of permits would exceed the maximum"));
 
     const auto begun = coir::test::in_child([] { const coir::counting_semaphore<2> s{3}; });
     CHECK(begun.died());

@@ -13,8 +13,8 @@
 namespace coir::io {
 
 /// Reads a stream by lines, up to a delimiter, or a number of bytes. It reads ahead: from then on, read the stream only
-/// through this object. If a stop, a scope or a deadline cuts a wait short, no bytes are lost: the next call continues
-/// with them.
+/// through this object. If a stop, a timeout scope or a deadline cuts a wait short, no bytes are lost: the next call
+/// continues with them.
 ///
 /// `Stream` has `read_some(std::span<std::byte>, deadline)`, as `net::tcp_stream` does. The stream is not owned, and
 /// must outlive the reader. The calls throw what the stream throws. The views that they return refer to the reader's

@@ -83,16 +83,17 @@ namespace coir::io {
 /// The calls that read a stream of bytes. They are the same for all streams: `net::tcp_stream`, `net::tls_stream`,
 /// `io::reader` and others.
 ///
-/// They suspend the fiber until there is something to read. If there always is, they still let other fibers run from
-/// time to time. They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and `std::system_error`
-/// with the error of the system: `connection_reset`; `bad_file_descriptor` if the stream is closed;
+/// They suspend the fiber until there is something to read. If there is always something to read, they still let other
+/// fibers run from time to time. They throw `cancelled`, `scope_expired`, `timed_out` once `until` has passed, and
+/// `std::system_error` with the error of the system: `connection_reset`; `bad_file_descriptor` if the stream is closed;
 /// `operation_canceled` if it is closed during the call; `operation_in_progress` if another fiber is already reading.
 /// The overloads with a trailing `std::error_code` store all errors except `cancelled` and `scope_expired` in it, and
 /// return the number of transferred bytes.
 ///
-/// If cut short, `read_some` has read nothing. `read_exactly` may have read a part: it is at the beginning of `into`,
-/// and no byte is lost, but only the overload with an error code returns how many bytes were read. If a stop or a scope
-/// may interrupt the call and the stream is still needed afterwards, use `read_some`.
+/// A call is cut short if a stop, a timeout scope or `until` ends it. Then `read_some` has read nothing. `read_exactly`
+/// may have read a part: it is at the beginning of `into`, and no byte is lost, but only the overload with an error
+/// code returns how many bytes were read. If a stop or a timeout scope may interrupt the call and the stream is still
+/// needed afterwards, use `read_some`.
 template <class Self> class byte_source {
 public:
     /// Waits until there is something to read, and reads what is available, up to the size of `into`. Returns 0 at the
@@ -140,8 +141,8 @@ private:
 /// The calls that write a stream of bytes. They wait and throw as those of a `byte_source`. They also throw
 /// `broken_pipe` if the other end no longer reads; SIGPIPE is never raised.
 ///
-/// If cut short, `write_some` has written nothing. `write_all` may have written a part: only the overload with an error
-/// code returns how many bytes.
+/// If a call is cut short, `write_some` has written nothing. `write_all` may have written a part: only the overload
+/// with an error code returns how many bytes.
 template <class Self> class byte_sink {
 public:
     /// Waits until the system accepts bytes, and returns how many it accepted.

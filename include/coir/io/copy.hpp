@@ -19,8 +19,8 @@ namespace coir::io {
 
 /// Copies bytes from one stream to another until the first one ends, and returns their number. Neither stream is closed
 /// or shut down. Between two connections, and from a file to a connection, the bytes do not pass through the program
-/// (`net::stream::splice_to`, `net::stream::sendfile`). Throws what the streams throw. If cut short, bytes that were
-/// read but not yet written are lost.
+/// (`net::stream::splice_to`, `net::stream::sendfile`). Throws what the streams throw. If the call is cut short, bytes
+/// that were read but not yet written are lost.
 ///
 /// @code
 /// auto [out, in] = coir::io::pipe();

@@ -28,8 +28,8 @@ struct directory_change {
     bool is_directory = false;  // whether `name` is a directory
 };
 
-/// Reports changes of the entries of one directory (inotify(7)), from its construction on; not of what subdirectories
-/// contain. Move-only. The rules for use by several fibers are those of `reader`.
+/// Reports changes of the entries of one directory (inotify(7)) from the construction of this object on. Entries of
+/// subdirectories are not watched. Move-only. The rules for use by several fibers are those of `reader`.
 ///
 /// @code
 /// const auto path = std::filesystem::temp_directory_path() / ("coir-watch-" + std::to_string(getpid()));
@@ -42,11 +42,11 @@ struct directory_change {
 class directory_watch {
 public:
     /// Throws `std::system_error` that names the path: `no_such_file_or_directory`, `not_a_directory`,
-    /// `permission_denied`, or an error that names the system limit which is reached.
+    /// `permission_denied`, or an error that names the system limit that was reached.
     explicit directory_watch(const std::filesystem::path& directory);
 
-    /// Waits for the next change. If a stop, a scope or a deadline cuts it short, no change is lost. Throws
-    /// `timed_out`, `cancelled`, `scope_expired`, and `std::system_error`.
+    /// Waits for the next change. If a stop, a timeout scope or the deadline cuts the call short, no change is lost.
+    /// Throws `timed_out`, `cancelled`, `scope_expired`, and `std::system_error`.
     [[nodiscard]] directory_change next(deadline until = never);
 
     /// Ends the wait of another fiber with `operation_canceled`. Never waits.

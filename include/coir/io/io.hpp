@@ -8,14 +8,14 @@
 #include <string_view>
 #include <system_error>
 
-/// Input and output on descriptors that the program owns: pipes, terminals, sockets of a non-blocking client. coir
-/// keeps no state of them between calls, so they may be closed, and their numbers reused, whenever no fiber waits for
-/// them.
+/// Input and output on descriptors that the program owns: pipes, terminals, sockets of a client library with a
+/// non-blocking mode. coir keeps no state of them between calls, so they may be closed, and their numbers reused,
+/// whenever no fiber waits for them.
 ///
 /// All calls are cancellation points and throw `cancelled`, `scope_expired`, `not_in_fiber`; `timed_out` once `until`
 /// has passed; and `std::system_error` that names the descriptor: `bad_file_descriptor` if it is negative or closed,
 /// `invalid_argument` for transfers on a descriptor without O_NONBLOCK (fcntl(2)). The overloads with a trailing
-/// `std::error_code` store the time-out and the system errors in it. Any number of fibers may wait for one descriptor:
+/// `std::error_code` store the timeout and the system errors in it. Any number of fibers may wait for one descriptor:
 /// all are woken, and try again.
 ///
 /// @code
@@ -61,8 +61,9 @@ std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::er
 }
 
 /// Fills `into`. Returns less than its size only at the end; with `ec`, also after a failure, the number of bytes read
-/// before it. If a stop or a scope cuts it short, the bytes read so far are at the beginning of `into`, but their
-/// number is not returned. If the number matters, use `read_some`, which has read nothing when it is cut short.
+/// before it. If a stop or a timeout scope cuts the call short, the bytes read so far are at the beginning of `into`,
+/// but their number is not returned. If the number matters, use `read_some`, which has read nothing when it is cut
+/// short.
 std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_exactly(int fd, std::span<std::byte> into, deadline until = never) {
     std::error_code ec;
@@ -85,7 +86,8 @@ std::size_t write_some(int fd, std::span<const std::byte> from, deadline until, 
 }
 
 /// Waits until the system has accepted all bytes. With `ec`, returns how many it accepted before a failure. If a stop
-/// or a scope cuts it short, the number is not returned; `write_some` has written nothing when it is cut short.
+/// or a timeout scope cuts the call short, the number is not returned; `write_some` has written nothing when it is cut
+/// short.
 std::size_t write_all(int fd, std::span<const std::byte> from, deadline until, std::error_code& ec);
 inline void write_all(int fd, std::span<const std::byte> from, deadline until = never) {
     std::error_code ec;

@@ -16,7 +16,7 @@ namespace coir::detail {
 enum class transfer_by : std::uint8_t {
     call,           // non-blocking: a direct call; epoll waits
     call_dontwait,  // a blocking socket: a direct call with MSG_DONTWAIT
-    thread,         // another blocking descriptor: a thread of the offload pool, once it is ready
+    thread,         // another blocking descriptor: a thread of the offload pool, once the descriptor is ready
     thread_at_once  // always ready (a regular file, /dev/null): a thread of the offload pool, at once
 };
 
@@ -24,9 +24,9 @@ enum class transfer_by : std::uint8_t {
 
 namespace coir::io {
 
-/// An end that bytes are read from: of a pipe, a terminal, the output of a process, or anything else behind a
-/// descriptor. Its calls are those of a `byte_source`. Move-only; the destructor closes it. The rules for use by
-/// several fibers are those of `net::stream`.
+/// The reading end of a pipe, of a terminal, of the output of a process, or of anything else that has a descriptor. Its
+/// calls are those of a `byte_source`. Move-only; the destructor closes it. The rules for use by several fibers are
+/// those of `net::stream`.
 class reader : public byte_source<reader> {
 public:
     static constexpr char type_name[] = "io::reader";
@@ -58,7 +58,7 @@ private:
     detail::transfer_by how_ = detail::transfer_by::call;
 };
 
-/// An end that bytes are written to. Its calls are those of a `byte_sink`; otherwise as `reader`.
+/// The writing end. Its calls are those of a `byte_sink`; otherwise as `reader`.
 class writer : public byte_sink<writer> {
 public:
     static constexpr char type_name[] = "io::writer";

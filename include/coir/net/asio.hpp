@@ -81,7 +81,7 @@ namespace coir::net {
 
 /// Gives a stream the calls of Boost.Asio's synchronous streams (SyncReadStream, SyncWriteStream). The synchronous
 /// algorithms of Boost.Beast (`http::read`, `http::write`, `websocket::stream`) and of Asio then run in fibers without
-/// changes: where they would block the thread, only the fiber is suspended.
+/// changes: a call that would block the thread suspends only the fiber.
 ///
 /// `Stream` is a `tcp_stream`, `tls_stream` or `unix_stream`, which the adapter owns, or a reference to one. The errors
 /// are those of the stream, converted to Boost's types, and `boost::asio::error::eof` at the end of the stream. They
@@ -165,8 +165,9 @@ private:
 
 template <class Stream> asio_stream(Stream&&) -> asio_stream<Stream>;
 
-/// Ends a WebSocket connection; Boost.Beast calls it by this name. Shuts down the write direction. A client then waits
-/// for the server to close the connection (RFC 6455, section 7.1.1), at most until the deadline of `expires_at`.
+/// Ends a WebSocket connection. Boost.Beast requires a function of this name. Shuts down the write direction. A client
+/// then waits for the server to close the connection (RFC 6455, section 7.1.1), at most until the deadline of
+/// `expires_at`.
 template <class Stream>
 void teardown(boost::beast::role_type role, asio_stream<Stream>& stream, boost::system::error_code& ec) {
     std::error_code failure;

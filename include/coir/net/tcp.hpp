@@ -51,8 +51,8 @@ public:
     static tcp_stream connect(const endpoint& to, deadline until = never);
     static tcp_stream connect(const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Resolves the name (see `resolve`), orders the addresses by turns IPv6 and IPv4, and connects as the overload
-    /// with `candidates` below. `until` limits all of it.
+    /// Resolves the name (see `resolve`), orders the addresses so that IPv6 and IPv4 alternate, and connects as the
+    /// overload with `candidates` below. `until` limits the whole call.
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until = never);
     static tcp_stream connect(std::string_view host, std::uint16_t port, deadline until, std::error_code& ec);
 
@@ -75,8 +75,8 @@ public:
     void set_no_delay(bool on);
     [[nodiscard]] bool no_delay() const;
 
-    /// On: only full segments are sent, until it is set off or 200 ms have passed (TCP_CORK). Use it to send a header
-    /// together with the `sendfile` that follows it.
+    /// On: only full segments are sent, until the option is turned off or 200 ms have passed (TCP_CORK). Use it to send
+    /// a header together with the `sendfile` that follows it.
     void set_cork(bool on);
 
     /// Probes the peer when the connection has been idle, to detect a connection that is dead although nobody has

@@ -88,7 +88,8 @@ public:
     [[nodiscard]] std::size_t receive(std::span<std::byte> into, deadline until, std::error_code& ec);
 
     /// Waits for a datagram, and receives with the same system call (recvmmsg(2)) those that have arrived with it.
-    /// Returns how many elements of `into` were filled; their `bytes` name the buffers. At most 32 per call.
+    /// Before the call, `bytes` of each element must name its buffer. Returns how many elements of `into` were filled.
+    /// At most 32 per call.
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = receive_batch(into, until, ec);
@@ -109,8 +110,8 @@ public:
 
     /// Sends `bytes` as datagrams of `segment` bytes each; the last one may be shorter. The kernel or the network card
     /// splits them if it can (UDP_SEGMENT, Linux 4.18), up to 64 with one system call. Otherwise, and if the segments
-    /// are larger than the network accepts in one piece, they are sent with `send_batch`. `invalid_argument` for a
-    /// segment of 0. The overload with an error code returns the number of bytes sent, also if it fails.
+    /// are larger than the network accepts in one piece, they are sent with `send_batch`. Fails with `invalid_argument`
+    /// if `segment` is 0. The overload with an error code returns the number of bytes sent, also if it fails.
     void send_segments(std::span<const std::byte> bytes, std::size_t segment, const endpoint& to,
                        deadline until = never) {
         std::error_code ec;
@@ -122,11 +123,12 @@ public:
 
     /// Joins or leaves a multicast group (ip(7): IP_ADD_MEMBERSHIP, IPV6_ADD_MEMBERSHIP), on the interface of the
     /// default route or, for IPv6, of the scope of the address (`ff02::1%eth0`). A member receives what is sent to
-    /// `group` at the port that the socket is bound to. `invalid_argument` if it is not a multicast address.
+    /// `group` at the port that the socket is bound to. Throws `invalid_argument` if `group` is not a multicast
+    /// address.
     void join_multicast(const endpoint& group);
     void leave_multicast(const endpoint& group);
 
-    /// On: `send_to` may send to the broadcast address of a network (SO_BROADCAST). Off: that fails with
+    /// On: `send_to` may send to the broadcast address of a network (SO_BROADCAST). Off: such a send fails with
     /// `permission_denied`.
     void set_broadcast(bool on);
 

@@ -78,9 +78,9 @@ public:
     unix_listener& operator=(unix_listener&& other) noexcept;
     ~unix_listener() { close(); }
 
-    /// Listens. Replaces the file of a socket on which nobody listens any more, for example after a crash. If two
-    /// processes do so at the same time, one of them may lose its file. Throws `std::system_error` naming the path:
-    /// `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
+    /// Listens. Replaces the file of a socket on which no process listens any more, for example after a crash. If two
+    /// processes replace the same file at the same time, one of them may lose its file. Throws `std::system_error`
+    /// naming the path: `address_in_use`, `permission_denied`, `no_such_file_or_directory`.
     static unix_listener bind(std::string_view path, int backlog = 4096);
     static unix_listener bind(std::string_view path, int backlog, std::error_code& ec);
 

@@ -21,10 +21,10 @@ struct unix_datagram_received : datagram {
     peer_credentials sender{};
 };
 
-/// A datagram socket between processes of one machine (unix(7)). No datagram is lost, and they arrive in order; a
-/// sender waits while the receiver's queue is full. Paths have the form of `endpoint::local`. The rules for concurrent
-/// use and the errors of its calls are those of a `stream`. A datagram is sent or received completely, or, if the call
-/// is cut short, not at all. Closing or destroying the socket removes its file, unless another file has taken the path
+/// A datagram socket between processes of one machine (unix(7)). Datagrams are not lost and arrive in order; a sender
+/// waits while the receiver's queue is full. Paths have the form of `endpoint::local`. The rules for concurrent use and
+/// the errors of its calls are those of a `stream`. A datagram is sent or received completely, or, if the call is cut
+/// short, not at all. Closing or destroying the socket removes its file, unless another file has taken the path
 /// meanwhile.
 ///
 /// @code
@@ -58,8 +58,8 @@ public:
     /// Two sockets that are connected to each other.
     static std::pair<unix_datagram, unix_datagram> pair();
 
-    /// Sends to the connected peer. `message_size` if the data is larger than the send buffer; `connection_refused` if
-    /// the peer has closed its socket.
+    /// Sends to the connected peer. Fails with `message_size` if the data is larger than the send buffer, and with
+    /// `connection_refused` if the peer has closed its socket.
     void send(std::span<const std::byte> bytes, deadline until = never) {
         std::error_code ec;
         send(bytes, until, ec);

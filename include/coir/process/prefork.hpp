@@ -12,12 +12,12 @@ namespace coir {
 /// waits, forks and counts. Its sockets stay open while workers start and end, so a connection that waits to be
 /// accepted is neither refused nor reset.
 ///
-/// - A worker is replaced if it ends without being told to end, or if it is not ready in time: see `restart_policy`.
-///   The log says how each worker ended.
-/// - SIGTERM or SIGINT: the parent tells the workers to drain (`worker::draining`), and kills those that have not ended
+/// - A worker is replaced if it ends although the parent has not asked it to end, or if it is not ready in time: see
+///   `restart_policy`. The log says how each worker ended.
+/// - SIGTERM or SIGINT: the parent asks the workers to drain (`worker::draining`), and kills those that have not ended
 ///   within `prefork_options::grace`. A second signal kills the workers at once.
-/// - SIGHUP: a rolling restart. For one index after the other, a new worker starts, and the old worker is told to drain
-///   once the new one is ready. If a new worker fails, the rolling restart ends, and the old workers stay. The
+/// - SIGHUP: a rolling restart. For one index after the other, a new worker starts, and the parent asks the old worker
+///   to drain once the new one is ready. If a new worker fails, the rolling restart ends, and the old workers stay. The
 ///   executable is not reloaded: a restart renews what `main` reads, its configuration or data.
 /// - When the parent dies, for any reason, its workers stop: their fibers are stopped, and after two seconds the
 ///   process is killed, even if a fiber is blocking its thread.
@@ -25,16 +25,17 @@ namespace coir {
 ///   and READY=1 around a rolling restart, and STOPPING=1 (sd_notify(3)). Sockets from systemd are used
 ///   (sd_listen_fds(3)).
 ///
-/// The parent sends SIGTERM to tell a worker to drain. A worker ignores SIGINT and SIGHUP, which a terminal sends to
-/// all processes. A worker process ends with std::exit: with 0 if `main` has returned, with 1 if it has thrown; the
-/// exception is logged. A worker whose fibers all wait forever is no error and throws no `deadlock`: it may still be
-/// told to drain.
+/// The parent sends SIGTERM to ask a worker to drain. A worker ignores SIGINT and SIGHUP, which a terminal sends to all
+/// processes. A worker process ends with std::exit: with 0 if `main` has returned, with 1 if it has thrown; the
+/// exception is logged. It is no error if all fibers of a worker wait forever, and no `deadlock` is thrown: the parent
+/// may still ask the worker to drain.
 ///
 /// Returns in the parent only, with the exit code for the program's own main: 0 after an orderly end, 1 if `prefork`
 /// has given up, which is logged as an error. Call it before the program starts other threads: these do not exist in
-/// the workers, but the locks that they hold do (a warning is logged). Signals reach `prefork` only if no other thread
-/// has SIGTERM, SIGINT or SIGHUP unblocked. Throws `std::logic_error` if called within a fiber; `std::system_error` if
-/// a socket cannot be bound, naming the endpoint, or if a descriptor from systemd is not a listening TCP socket.
+/// the workers, where the locks that they hold stay locked (a warning is logged). Signals reach `prefork` only if no
+/// other thread has SIGTERM, SIGINT or SIGHUP unblocked. Throws `std::logic_error` if called within a fiber;
+/// `std::system_error` if a socket cannot be bound, naming the endpoint, or if a descriptor from systemd is not a
+/// listening TCP socket.
 ///
 /// @code
 /// #include <coir/coir.hpp>

@@ -14,9 +14,9 @@
 
 namespace coir {
 
-/// When a worker that ended without being told to end is replaced. A worker that lived for at least `settled` is
-/// replaced at once. Otherwise the replacement starts after a delay, which doubles with each early end in a row. The
-/// early ends are counted for each worker index separately.
+/// When to replace a worker that ended although the parent had not asked it to end. A worker that lived for at least
+/// `settled` is replaced at once. Otherwise the replacement starts after a delay, which doubles with each early end in
+/// a row. The early ends are counted for each worker index separately.
 struct restart_policy {
     std::chrono::milliseconds first{100};       // the delay after the first early end
     std::chrono::milliseconds longest{10'000};  // the upper bound of the delay
@@ -55,8 +55,8 @@ struct prefork_options {
     run_options run{};
 
     /// Called by the parent once a second, in its only thread, with the statistics of the workers and their sum. It
-    /// should return quickly: the parent does not supervise the workers during the call. Its exception is thrown by
-    /// `prefork`, and the workers stop, as if the parent had died. Empty: the workers report no statistics.
+    /// should return quickly: the parent does not supervise the workers during the call. If it throws, `prefork` throws
+    /// that exception, and the workers stop as if the parent had died. Empty: the workers report no statistics.
     std::function<void(std::span<const worker_stats>, const scheduler_stats& all)> on_stats{};
 };
 

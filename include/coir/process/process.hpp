@@ -30,13 +30,13 @@ struct exit_status {
 /// (pidfd_open(2), Linux 5.4), never with SIGCHLD, so neither the program's signal handlers nor its other children
 /// interfere. Without pidfd (old kernel, seccomp filter), one thread for each process waits for its end.
 ///
-/// If the end of the process was not observed, the destructor kills it (SIGKILL) and waits until it has ended. In a
+/// If no call has observed the end of the process, the destructor kills it (SIGKILL) and waits until it has ended. In a
 /// fiber, this wait suspends the fiber, shielded; outside a fiber, it blocks the thread. So a stopped fiber leaves no
 /// process behind, not even a zombie. A process that cannot be killed, such as one of another user (sudo), is waited
 /// for.
 ///
 /// Move-only. Belongs to the scheduler of the fiber that started it; a call from another one throws `wrong_scheduler`.
-/// Any number of fibers may wait for it. Must outlive these waits (checked).
+/// Any number of fibers may wait for it. Must outlive these waits; otherwise the program aborts.
 ///
 /// @code
 /// auto sort = coir::process::spawn({"sort", "-r"}, {.standard_input = coir::redirection::pipe(),
@@ -62,8 +62,8 @@ public:
     ///
     /// The process gets its three standard descriptors and no others. Signals that are blocked in the calling thread
     /// are blocked in the process, and signals that the program ignores are ignored. SIGPIPE is the exception, because
-    /// `run` blocks it and servers often ignore it: the process has it unblocked, with its default action. The process
-    /// may run on all processors that the program may use.
+    /// `run` blocks it and servers often ignore it: it is unblocked in the process, with its default action. The
+    /// process may run on all processors that the program may use.
     ///
     /// The fiber is suspended while a thread of the offload pool starts the process. A stop or an expiry that arrives
     /// meanwhile is delivered at the first suspension afterwards. Throws `cancelled` or `scope_expired` if one was due
@@ -76,10 +76,10 @@ public:
     /// The process id (pid), also after the process has ended. 0 for an empty handle.
     [[nodiscard]] pid_t id() const noexcept;
 
-    /// The program's ends of the standard descriptors that are pipes. Throws `std::logic_error` if the descriptor is no
-    /// pipe. The process reaches the end of its input when the pipe is closed: `standard_input().close()`. A pipe holds
-    /// about 64 KiB: a process that writes more waits until the pipe is read. The output ends once the process, and
-    /// every process that inherited the descriptor, has closed it.
+    /// This program's ends of the pipes to the standard descriptors of the process. Throws `std::logic_error` if the
+    /// descriptor is no pipe. The process reaches the end of its input when the pipe is closed:
+    /// `standard_input().close()`. A pipe holds about 64 KiB: a process that writes more waits until the pipe is read.
+    /// The output ends once the process, and every process that inherited the descriptor, has closed it.
     [[nodiscard]] io::writer& standard_input();
     [[nodiscard]] io::reader& standard_output();
     [[nodiscard]] io::reader& standard_error();
@@ -103,7 +103,8 @@ public:
     void kill();
 
     /// Sends SIGTERM, waits, and sends SIGKILL if the process has not ended within `grace`. Returns how it ended.
-    /// Throws what `wait` throws. If cut short by a stop or a scope, it has sent SIGTERM but not SIGKILL.
+    /// Throws what `wait` throws. If a stop or a timeout scope cuts the call short, it has sent SIGTERM but not
+    /// SIGKILL.
     ///
     /// @code
     /// auto sleep = coir::process::spawn({"sleep", "1000"});
@@ -112,8 +113,8 @@ public:
     exit_status terminate_then_kill(deadline grace);
 
     /// Detaches the process, which runs on, and closes the streams. The caller then has to collect its status
-    /// (waitpid(2)): until that happens, the process is a zombie once it has ended. Returns the process id; 0 if there
-    /// is no status to collect.
+    /// (waitpid(2)): until then, a process that has ended stays a zombie. Returns the process id; 0 if there is no
+    /// status to collect.
     pid_t release() noexcept;
 
 private:

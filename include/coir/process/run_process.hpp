@@ -18,8 +18,9 @@ struct process_result {
 };
 
 /// Runs a program to its end: writes `input` to it, and reads its output, all at the same time. A descriptor that the
-/// options leave `inherited` is a pipe here. The result of a descriptor that the options redirect is empty
-/// (`redirection::descriptor(2)` is the program's own). Input that the process does not read is no error.
+/// options do not redirect is a pipe here. If the options redirect a descriptor, its result is empty. To let the
+/// process write to this program's standard error, use `redirection::descriptor(2)`. Input that the process does not
+/// read is no error.
 ///
 /// Waits until the process has ended and its output has ended, that is, until every process that inherited the output
 /// has closed it. Throws `timed_out`, `cancelled`, `scope_expired`; `std::system_error` as `process::spawn`, and with

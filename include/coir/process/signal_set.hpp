@@ -13,8 +13,9 @@ namespace coir {
 /// disposition. Sets may overlap, in one scheduler or several: each set receives every signal.
 ///
 /// A signal that arrives while no fiber waits is kept for the next `wait`; if the same signal arrives twice, it counts
-/// once. A signal must not be blocked in all threads. A set may be created and destroyed anywhere. One scheduler at a
-/// time may wait on it (`wrong_scheduler`). Must outlive the fibers that wait on it (checked).
+/// once. Each of the signals must be unblocked in at least one thread. A set may be created and destroyed anywhere. One
+/// scheduler at a time may wait on it (`wrong_scheduler`). Must outlive the fibers that wait on it; otherwise the
+/// program aborts.
 ///
 /// @code
 /// coir::signal_set hangup{SIGHUP};

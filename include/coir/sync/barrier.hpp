@@ -58,11 +58,11 @@ struct no_completion {
 /// Makes fibers wait until the expected number has arrived, phase after phase; modelled on `std::barrier`. The last
 /// fiber to arrive calls the completion function, which neither throws nor suspends; then all continue. Belongs to the
 /// scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every call that
-/// waits on it (checked).
+/// waits on it; otherwise the program aborts.
 ///
 /// A fiber that stops waiting, because of a stop or a deadline, leaves nothing behind: if `arrive_and_wait` throws, its
-/// arrival is taken back, and the others wait for another one. A fiber that will not arrive again, because it ends,
-/// calls `arrive_and_drop`. That is allowed in an exception handler and in a destructor.
+/// arrival is taken back, and the others wait until another arrival replaces it. A fiber that will not arrive again,
+/// because it ends, calls `arrive_and_drop`. That is allowed in an exception handler and in a destructor.
 ///
 /// @code
 /// int rounds = 0;
@@ -117,7 +117,7 @@ public:
         if (core_.arrive_or_wait(until)) complete();
     }
 
-    /// Arrives for the last time: from the next phase on, one arrival less is expected. Never waits.
+    /// Arrives for the last time: from the next phase on, one arrival fewer is expected. Never waits.
     void arrive_and_drop() {
         if (core_.arrive_and_drop()) complete();
     }

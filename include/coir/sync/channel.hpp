@@ -24,7 +24,7 @@ template <class T, class F> class send_case;
 /// waited longest for one. To wait on several channels at once, use `select`.
 ///
 /// Belongs to the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every
-/// fiber that waits on it (checked). A call that need not wait is no cancellation point.
+/// fiber that waits on it; otherwise the program aborts. A call that need not wait is no cancellation point.
 ///
 /// @code
 /// coir::channel<std::string> words{2};
@@ -89,7 +89,7 @@ public:
 
     [[nodiscard]] bool is_closed() const noexcept { return core_.is_closed(); }
 
-    /// The number of values in the channel, without those of senders that wait.
+    /// The number of values in the channel. The values of waiting senders do not count.
     [[nodiscard]] std::size_t size() const noexcept { return values_.size(); }
     [[nodiscard]] bool empty() const noexcept { return values_.empty(); }
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
@@ -103,8 +103,8 @@ private:
     template <class U, class F> friend class detail::recv_case;
     template <class U, class F> friend class detail::send_case;
 
-    // Receivers wait only while the channel is empty and no fiber but their own waits to send. Senders wait only while
-    // the channel is full.
+    // A receiver waits only while the channel is empty and no other fiber waits to send (its own fiber may, in a
+    // `select`). A sender waits only while the channel is full.
 
     /// Whether `try_push` succeeds, or throws because the channel is closed.
     [[nodiscard]] bool can_push() const noexcept {

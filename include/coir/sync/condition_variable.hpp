@@ -28,11 +28,11 @@ concept basic_lockable = requires(T& lock) {
 /// `std::unique_lock` or `std::shared_lock` of any of coir's mutexes, such a mutex itself, or any type with `lock` and
 /// `unlock`. Modelled on `std::condition_variable_any`, but without spurious wakeups. Notifications go to the fibers
 /// that already wait, first come, first served. Belongs to one scheduler (`wrong_scheduler`) and must outlive every
-/// fiber that waits on it (checked).
+/// fiber that waits on it; otherwise the program aborts.
 ///
 /// Each wait takes the lock again before it returns or throws, shielded from stops and expiries: the lock is held
 /// afterwards in every case. Each wait throws `cancelled` and `scope_expired`, and what `unlock` throws:
-/// `std::system_error` (`operation_not_permitted`) if the lock is not held. If a predicate is true at once, the wait is
+/// `std::system_error` (`operation_not_permitted`) if the lock is not held. A wait whose predicate is true at once is
 /// no cancellation point.
 ///
 /// @code
@@ -75,7 +75,7 @@ public:
         return park(until);
     }
 
-    /// Returns the last result of `holds()`.
+    /// Waits until `holds()` returns true or `until` passes, and returns the last result of `holds()`.
     template <detail::basic_lockable Lock, std::predicate Predicate>
     bool wait_until(Lock& lock, deadline until, Predicate holds) {
         while (!holds()) {

@@ -6,7 +6,8 @@
 namespace coir {
 
 /// A flag that fibers wait for. Once set, it stays set until it is reset. Belongs to the scheduler that first used it;
-/// a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it (checked).
+/// a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it; otherwise the
+/// program aborts.
 ///
 /// @code
 /// coir::event ready;

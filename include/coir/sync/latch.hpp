@@ -9,8 +9,8 @@
 namespace coir {
 
 /// Counts down once, and wakes all waiters when the count reaches 0; modelled on `std::latch`. Belongs to the scheduler
-/// that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it
-/// (checked).
+/// that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits for it;
+/// otherwise the program aborts.
 ///
 /// @code
 /// coir::latch loaded{2};

@@ -10,13 +10,13 @@ namespace coir {
 /// Mutual exclusion between the fibers of one scheduler. May be held across suspensions. Meets the standard's
 /// TimedLockable, so `std::unique_lock`, `std::scoped_lock` and `std::lock` work. Fair: `unlock` hands the mutex to the
 /// fiber that has waited longest. Belongs to the scheduler that first used it; a call from another thread throws
-/// `wrong_scheduler`. Must outlive every fiber that waits for it (checked).
+/// `wrong_scheduler`. Must outlive every fiber that waits for it; otherwise the program aborts.
 ///
 /// Not needed around code that does not suspend: no other fiber of the thread runs meanwhile.
 ///
 /// If fibers take two mutexes of any kind in both orders, one while they hold the other, coir logs a warning, even if
 /// no deadlock has occurred. This check is on in Debug builds of the library, and if COIR_LOCKDEP=1 is in the
-/// environment; COIR_LOCKDEP=0 turns it off. A `std::scoped_lock` of several mutexes has no order.
+/// environment; COIR_LOCKDEP=0 turns it off. The mutexes that one `std::scoped_lock` takes may be in any order.
 ///
 /// @code
 /// coir::mutex mutex;

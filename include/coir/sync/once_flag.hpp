@@ -8,7 +8,8 @@
 namespace coir {
 
 /// The state of `call_once`. Belongs to the scheduler that first used it; a call from another thread throws
-/// `wrong_scheduler`. Must outlive every `call_once` that uses it (checked for those that wait).
+/// `wrong_scheduler`. Must outlive every `call_once` that uses it: if it is destroyed while one of them waits, the
+/// program aborts.
 class once_flag {
 public:
     once_flag() = default;
@@ -29,8 +30,8 @@ private:
 
 /// Calls `f` once for all fibers that use this flag. A fiber that arrives while the call runs waits until it has
 /// returned. A call that throws (because of a stop, for instance) does not count: its exception is passed on, and the
-/// fiber that has waited longest makes the next call. Once the call has been made, no cancellation point. A wait throws
-/// `cancelled`, `scope_expired`: then this fiber has called nothing; `with_timeout` limits the wait. Throws
+/// fiber that has waited longest makes the next call. No cancellation point once the call has been made. A wait throws
+/// `cancelled`, `scope_expired`: then this fiber has not called `f`. `with_timeout` limits the wait. Throws
 /// `std::system_error` (`resource_deadlock_would_occur`) if `f` itself calls `call_once` with the same flag.
 ///
 /// @code

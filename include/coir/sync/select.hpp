@@ -170,8 +170,8 @@ template <std::invocable F> [[nodiscard]] auto otherwise(F&& handler) {
 
 /// Waits until one of several cases is ready, and runs the handler of that case only, in this fiber. Returns or throws
 /// what the handler returns or throws. All handlers return the same type, or all return nothing. If several cases are
-/// ready, each is equally likely to run (in a run with a seed: the same one in each run). The other cases receive and
-/// send nothing. At most 16 cases.
+/// ready, each is equally likely to run (with `run_options::seed`: the same one in each run with that seed). The other
+/// cases receive and send nothing. At most 16 cases.
 ///
 /// A `channel` must belong to this scheduler; a `concurrent_channel` may be shared with any threads.
 ///

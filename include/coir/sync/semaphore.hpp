@@ -47,7 +47,8 @@ private:
 
 /// Permits shared by the fibers of one scheduler; modelled on `std::counting_semaphore`. Waiters are served in the
 /// order in which they came; a later caller cannot overtake them. Belongs to the scheduler that first used it; a call
-/// from another thread throws `wrong_scheduler`. Must outlive every fiber that waits on it (checked).
+/// from another thread throws `wrong_scheduler`. Must outlive every fiber that waits on it; otherwise the program
+/// aborts.
 ///
 /// @code
 /// coir::counting_semaphore<> slots{2};

@@ -17,10 +17,10 @@ class task;
 /// `std::unique_lock` and `std::shared_lock` work. Fair, first come, first served: a fiber that wants to share it waits
 /// behind those that wait for exclusive access. Adjacent waiters for shared access are admitted together. Belongs to
 /// the scheduler that first used it; a call from another thread throws `wrong_scheduler`. Must outlive every call that
-/// waits for it (checked).
+/// waits for it; otherwise the program aborts.
 ///
 /// Shared holders are counted, not recorded. A fiber that holds a share and asks for exclusive access waits for itself,
-/// forever. A fiber that asks for a second share may wait for itself as well.
+/// forever. A fiber that holds a share and asks for a second one may wait for itself as well.
 ///
 /// @code
 /// #include <shared_mutex>

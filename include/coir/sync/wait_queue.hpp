@@ -11,11 +11,12 @@ namespace coir {
 /// A queue of fibers that wait, in the order in which they came: a building block for primitives that coir does not
 /// have. Fibers of one thread switch only where they suspend. So nothing happens between a check of the state and
 /// `wait`, nor between a change and `wake_one`, and no lock is needed. Belongs to the scheduler that first used it; a
-/// call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits on it (checked).
+/// call from another thread throws `wrong_scheduler`. Must outlive every fiber that waits on it; otherwise the program
+/// aborts.
 ///
-/// Hand a resource over to a fiber, so that no fiber has to check again. The wait of the fiber that `wake_one` has
-/// woken returns, even if the fiber is stopped or its deadline passes meanwhile. A fiber that gave up before is not
-/// woken. If `wake_one` woke no fiber, keep the resource.
+/// Let each wakeup hand a resource over, so that the woken fiber need not check the state again. Once `wake_one` has
+/// woken a fiber, the `wait` of that fiber returns, even if the fiber is stopped or its deadline passes meanwhile. A
+/// fiber whose wait has already ended in another way is not woken. If `wake_one` woke no fiber, keep the resource.
 ///
 /// @code
 /// coir::wait_queue visitors{"a ticket"};

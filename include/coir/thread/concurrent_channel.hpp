@@ -27,9 +27,10 @@ template <class T, class F> class concurrent_send_case;
 /// the order in which they were put in, so the values of one sender arrive in the order of sending. The longest waiter
 /// is woken first, but a caller that has not waited may overtake it.
 ///
-/// The destructor destroys the values that are still in the channel. The channel must outlive every call on it, and a
-/// `send` lasts a moment longer than the receipt of its value: join the senders, or share the channel with a
-/// `std::shared_ptr`. A fiber that waits on the channel is in no deadlock, because any thread may use the channel.
+/// The destructor destroys the values that are still in the channel. The channel must outlive every call on it. A
+/// `send` may still use the channel for a moment after its value was received: join the senders, or share the channel
+/// with a `std::shared_ptr`. A fiber that waits on the channel never counts as deadlocked, because any thread may use
+/// the channel.
 ///
 /// @code
 /// coir::concurrent_channel<int> numbers{16};
@@ -131,7 +132,8 @@ private:
     bool take(std::optional<T>& value) noexcept { return values_.pop(value) != detail::ring_answer::not_now; }
 
     /// Called after each success: wakes a waiter that can now proceed. This may be a waiter of the caller's own side:
-    /// it may have been woken for the slot that this operation used, while another unfinished operation held it up.
+    /// it may have been woken for the slot that this operation used, and may have had to wait again because another
+    /// operation was unfinished.
     void wake_next() noexcept {
         if (receivers_.anyone() && values_.can_pop()) [[unlikely]]
             receivers_.wake_one();

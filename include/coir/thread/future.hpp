@@ -23,9 +23,9 @@ template <class R> struct shared_result : result_core, result_slot<R> {};
 template <class R> class promise;
 template <class R> class remote_fiber;
 
-/// A result that another thread, or a fiber of any scheduler, will provide: `std::future`, but a fiber that waits for
-/// it lets other fibers run. A fiber of any scheduler, or a thread without a scheduler, may wait for it, one at a time.
-/// To pass it from thread to thread, move it. A fiber that waits for a future is in no deadlock.
+/// A result that another thread, or a fiber of any scheduler, will provide: like a `std::future`, but a fiber that
+/// waits for it lets other fibers run. A fiber of any scheduler, or a thread without a scheduler, may wait for it, one
+/// at a time. To pass it from thread to thread, move it. A fiber that waits for a future never counts as deadlocked.
 ///
 /// Calls on an empty future throw `std::future_error` (`no_state`), as in the standard library.
 template <class R> class [[nodiscard]] future {
@@ -33,7 +33,8 @@ public:
     /// An empty future.
     future() noexcept = default;
 
-    /// Whether there is a result to wait for: obtained from a promise, and neither taken nor moved from.
+    /// Whether there is a result to wait for: the future is from a promise, its result was not taken, and it was not
+    /// moved from.
     [[nodiscard]] bool valid() const noexcept { return shared_ != nullptr; }
 
     /// Whether the result is available.

@@ -86,7 +86,7 @@ typename offload_result_of<F, A...>::type offload_to(thread_pool* pool, F&& f, A
 ///
 /// @code
 /// const int answer = coir::offload([](int a, int b) {
-///     std::this_thread::sleep_for(1ms);  // sleeps alone
+///     std::this_thread::sleep_for(1ms);  // only the thread of the pool sleeps
 ///     return a * b;
 /// }, 6, 7);
 /// if (answer != 42) throw std::logic_error{"offload"};

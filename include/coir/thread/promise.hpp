@@ -81,7 +81,7 @@ private:
     void checked() const {
         if (shared_ == nullptr) throw std::future_error{std::future_errc::no_state};
     }
-    /// Returns a shared pointer of its own: a waiter that gets the result may destroy the promise at once.
+    /// Returns a copy of the shared pointer, because a waiter that gets the result may destroy the promise at once.
     std::shared_ptr<detail::shared_result<R>> begin_setting() {
         checked();
         if (!shared_->begin_setting()) throw std::future_error{std::future_errc::promise_already_satisfied};

@@ -12,8 +12,8 @@ namespace coir {
 /// listeners on one port (`listen_options::reuse_port`), `concurrent_channel`, `scheduler_ref` and `spawn_on`.
 ///
 /// If one `main` throws, the `main` of each other core is stopped, as with `fiber::request_stop`, and the first
-/// exception is thrown when all have ended. Otherwise each `main` runs until it returns: a `signal_set` on each core
-/// receives every signal.
+/// exception is thrown when all have ended. Otherwise each `main` runs until it returns. To end all of them with a
+/// signal, use a `signal_set` on each core: each set receives every signal.
 ///
 /// The call creates the threads, named `coir-core-0` and so on, and blocks the calling thread. Each thread is bound to
 /// one of the processors that the process may use, in order. They are not bound if there are more threads than such

@@ -21,8 +21,8 @@ gate* gate_of(const scheduler_ref& known) noexcept;
 /// thread, also after the scheduler has ended. If the end or the result of the call is needed, use `spawn_on`.
 ///
 /// Posted calls wait in memory, without a limit. If they may arrive faster than they are processed, send them through a
-/// `concurrent_channel`. While a reference exists, any thread may post to its scheduler, so fibers that wait there are
-/// in no deadlock.
+/// `concurrent_channel`. While a reference exists, any thread may post to its scheduler, so fibers that wait there
+/// never count as deadlocked.
 ///
 /// @code
 /// coir::scheduler_ref here = coir::this_scheduler();
@@ -46,9 +46,9 @@ public:
     /// thread has posted them. An exception of `f` goes to that scheduler's `on_unhandled_exception`. Takes no lock,
     /// and makes a system call only if that scheduler sleeps.
     ///
-    /// Either the posted call runs, or `scheduler_gone` is thrown: this happens once the first fiber there has ended. A
-    /// call that was posted just before begins stopped, as a fiber that is spawned then does. Throws `std::bad_alloc`.
-    /// `f` is destroyed in that scheduler's thread.
+    /// Either the posted call runs, or `scheduler_gone` is thrown: the scheduler accepts no calls once its first fiber
+    /// has ended. A call that was posted just before that begins in a fiber that is already stopped, like a fiber that
+    /// is spawned at that moment. Throws `std::bad_alloc`. `f` is destroyed in that scheduler's thread.
     template <class F>
     requires std::invocable<std::decay_t<F>>
     [[gnu::always_inline]] inline void post(F&& f) const { post({}, std::forward<F>(f)); }

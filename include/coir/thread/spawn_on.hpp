@@ -87,7 +87,7 @@ public:
         if (joinable()) control_->end(*result_.shared_);
     }
 
-    /// Whether there is a fiber: false if detached, moved from, or after `get`.
+    /// Whether the handle has a fiber: false if it was detached, moved from, or emptied by `get`.
     [[nodiscard]] bool joinable() const noexcept { return result_.valid(); }
 
     /// Whether the fiber has ended. Throws `std::system_error` (`invalid_argument`) if the handle is empty, as do all
@@ -122,8 +122,8 @@ public:
         return result_.get();
     }
 
-    /// From now on, suspensions of the fiber throw `cancelled`, in its own thread. Does not wait for that. Has no
-    /// effect on a fiber that has ended. The fiber's stop callbacks run in its own thread.
+    /// From now on, suspensions of the fiber throw `cancelled`, in its own thread. Does not wait. Has no effect on a
+    /// fiber that has ended. The fiber's stop callbacks run in its own thread.
     void request_stop() {
         checked("remote_fiber::request_stop");
         control_->request_stop();

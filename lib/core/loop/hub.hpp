@@ -15,9 +15,10 @@
 
 namespace coir::detail {
 
-/// What a scheduler does between two rounds of fibers, on the thread's own stack: it collects what wakes fibers (timers,
-/// descriptors, messages from other threads), and sleeps when no fiber is ready. It runs no user code, it only wakes
-/// (invariant 2). A round ends after `quota()` resumes, or when no fiber is ready. Times are nanoseconds on `coir::clock`.
+/// What a scheduler does between two rounds of fibers, on the thread's own stack: it collects what wakes fibers
+/// (timers, descriptors, messages from other threads), and sleeps when no fiber is ready. It runs no user code, it only
+/// wakes (invariant 2). A round ends after `quota()` resumes, or when no fiber is ready. Times are nanoseconds on
+/// `coir::clock`.
 class hub {
 public:
     /// `order` shuffles timers that expire at the same time; nullptr where they fire in the order of their arrival.
@@ -31,14 +32,15 @@ public:
 
     void begin_round(std::int64_t now) noexcept { round_began_ = now; }
 
-    /// A round has ended with `left` of its resumes unused. Fires expired timers and delivers messages. Returns the time.
+    /// A round has ended with `left` of its resumes unused. Fires expired timers and delivers messages. Returns the
+    /// time.
     std::int64_t end_round(int left) noexcept;
 
     /// Asks the kernel about descriptors without sleeping, if a fiber waits for one.
     void poll() noexcept;
 
-    /// Sleeps until something wakes a fiber, or for so many nanoseconds; a negative number is no limit. Then fires timers,
-    /// delivers messages and begins a round.
+    /// Sleeps until something wakes a fiber, or for so many nanoseconds; a negative number is no limit. Then fires
+    /// timers, delivers messages and begins a round.
     void sleep(std::int64_t nanoseconds) noexcept;
 
     /// How long the hub may sleep before it must look at the timers again; negative: without a limit.
@@ -46,8 +48,8 @@ public:
         return timers_.empty() ? -1 : std::max<std::int64_t>(0, timers_.next_look() - now);
     }
 
-    /// In virtual time, if only time can wake a fiber: moves the clock to the first timer, fires it, begins a round, and
-    /// returns true. Also true when a descriptor woke a fiber first.
+    /// In virtual time, if only time can wake a fiber: moves the clock to the first timer, fires it, begins a round,
+    /// and returns true. Also true when a descriptor woke a fiber first.
     bool skip_to_first_timer() noexcept;
 
     /// Whether a timer, a descriptor or an expected message can still wake a fiber.

@@ -32,7 +32,7 @@ void scheduler::request_stop(task& fiber) {
 
 void scheduler::deliver(const char* operation) {
     task& self = running();
-    COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends: callbacks run inside request_stop and must not");
+    COIR_CHECK(callbacks_running_ == 0, "a stop callback suspends, but must not: it runs inside request_stop");
     const auto uncaught = static_cast<int>(exceptions_->uncaught);
     // `on_pending` may throw. Like a stop it therefore waits until no shield is open and no exception is in flight.
     const bool may_throw = self.shields == 0 && uncaught == 0;
@@ -55,7 +55,7 @@ void scheduler::deliver(const char* operation) {
 
 void scheduler::throw_interruption(const interruption& what) {
     if (what.stop) throw cancelled{};
-    COIR_CHECK(what.expired != nullptr, "a wait was interrupted, but no stop and no expired scope is due");
+    COIR_CHECK(what.expired != nullptr, "scheduler: a wait was interrupted, but no stop and no expired scope is due");
     throw scope_expired{*what.expired};
 }
 

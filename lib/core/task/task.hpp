@@ -81,7 +81,7 @@ public:
     /// Called by the waiter that was woken, which ensures that it is called once for each wait (invariant 4). The task
     /// must be parked.
     void make_ready() noexcept {
-        COIR_CHECK(state == task_state::parked, "a task is woken that is not parked (invariant 4)");
+        COIR_CHECK(state == task_state::parked, "a task that is not parked is woken (invariant 4)");
         state = task_state::ready;
         ready->push(*this);
     }

@@ -2,12 +2,12 @@
 
 namespace coir::detail {
 
-/// How often the process and its ancestors were forked since the first call. A child of fork(2) gets another number than
-/// its parent has; children that are made without fork(2), as by vfork(2) and posix_spawn(3), do not change it. After the
-/// first call, async-signal-safe.
+/// How many times the process and its ancestors were forked since the first call. In a child of fork(2) the number
+/// differs from that of its parent; vfork(2) and posix_spawn(3) do not change it. Async-signal-safe after the first
+/// call.
 [[nodiscard]] unsigned fork_count() noexcept;
 
-/// Remembers in which process an object was made: in a child of fork(2), the copy of the object still belongs to the parent.
+/// Remembers which process made an object: in a child of fork(2), the copy of the object still belongs to the parent.
 class fork_generation {
 public:
     fork_generation() noexcept : made_after_{fork_count()} {}

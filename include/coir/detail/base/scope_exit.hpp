@@ -4,7 +4,8 @@
 
 namespace coir::detail {
 
-/// Calls `f` at the end of the enclosing block, whichever way control leaves it. (Library Fundamentals TS v3 has the same.)
+/// Calls `f` at the end of the enclosing block, whichever way control leaves it. Modelled on `scope_exit` of Library
+/// Fundamentals TS v3.
 template <class F> class scope_exit {
 public:
     explicit scope_exit(F f) noexcept : f_{std::move(f)} {}

@@ -20,9 +20,9 @@ public:
     wait_queue(const wait_queue&) = delete;
     wait_queue& operator=(const wait_queue&) = delete;
 
-    /// Parks the calling fiber until it is woken: true. Returns false if `until` passes first. Throws `not_in_fiber`,
-    /// `wrong_scheduler`, `cancelled`, `scope_expired`; nothing was then handed over. `holder` is the address of a
-    /// pointer to the one task that can end the wait, if there is one; deadlock reports use it.
+    /// Parks the calling fiber, and returns true once it is woken. Returns false if `until` passes first. Throws
+    /// `not_in_fiber`, `wrong_scheduler`, `cancelled`, `scope_expired`; nothing was then handed over. `holder` is the
+    /// address of a pointer to the one task that can end the wait, if there is one; deadlock reports use it.
     [[nodiscard]] bool wait(const char* operation, const deadline& until = never, task* const* holder = nullptr);
 
     /// Wakes the fiber that has waited longest; it runs after the fibers that are already ready. Returns its task, or

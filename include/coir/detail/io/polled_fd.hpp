@@ -45,7 +45,7 @@ public:
 
     [[nodiscard]] bool is_shared() const noexcept { return with_ == sharing::processes; }
 
-    /// Calls `attempt` with the reactor's record of the descriptor until it returns something else than -EAGAIN; after
+    /// Calls `attempt` with the reactor's record of the descriptor until it returns something other than -EAGAIN; after
     /// each -EAGAIN, suspends the fiber until the descriptor is ready. Returns that result, or a negative number with
     /// `ec`. (Defined in lib/io/polled_fd.hpp, as the two functions below.)
     template <class Attempt>
@@ -64,8 +64,8 @@ public:
     class pending_call;
     [[nodiscard]] bool is_busy(direction towards, std::error_code& ec) const noexcept;
 
-    /// Lets other fibers run if the calling one must (`scheduler::is_yield_due`). `operation_canceled` if one of them closed
-    /// the descriptor.
+    /// Yields if the calling fiber must let others run (`scheduler::is_yield_due`). Returns `operation_canceled` if one
+    /// of them has closed the descriptor.
     std::error_code yield_if_due(scheduler& here, direction towards);
 
 private:

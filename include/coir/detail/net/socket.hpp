@@ -60,7 +60,7 @@ public:
     }
     [[nodiscard]] bool is_draining() const noexcept { return draining_; }
 
-    /// Sleeps as a suspended call on the socket: for a wait for something else than the socket itself.
+    /// Sleeps, and counts as a suspended call on the socket meanwhile. For waits for something other than the socket.
     void pause(direction towards, deadline until);
 
     /// Calls connect(2) and waits until it has succeeded or failed.

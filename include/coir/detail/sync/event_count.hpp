@@ -16,8 +16,8 @@ class parker;
 
 /// Fibers and threads that wait for a condition on state that threads share (Vyukov, folly). A wake hands over nothing:
 /// the woken waiter tries again. A thread that changes the state calls `anyone` afterwards. A waiter increments the
-/// count and then checks the state once more. Both are sequentially consistent, so at least one of the two sees the
-/// other.
+/// count and then checks the state once more. The count and the state are accessed with sequential consistency, so the
+/// waiter sees the change, or the thread sees the waiter.
 class event_count {
 public:
     event_count() noexcept;
@@ -57,8 +57,8 @@ private:
     void wait(const char* operation, const deadline& until, question attempt);
     void enter_first(parker& one);
 
-    // The number of forks at construction. The copy of this object in a forked child may list threads of the parent.
-    const fork_generation made_in_;  // the copy in a child of fork may list threads of the parent
+    // The copy of this object in a forked child may list threads of the parent.
+    const fork_generation made_in_;
     std::atomic<std::size_t> count_{0};
     std::mutex mutex_;
     list<parker> parkers_;

@@ -37,7 +37,7 @@ public:
     /// not instrument.
     [[nodiscard]] std::exception_ptr take_failure() noexcept { return std::move(failure_); }
 
-    /// Waits until the result is ready: true. Returns false if `until` passes first. Throws `cancelled`,
+    /// Waits, and returns true once the result is ready. Returns false if `until` passes first. Throws `cancelled`,
     /// `scope_expired`, and `std::system_error` (`operation_not_permitted`) if there is a waiter already.
     [[nodiscard]] bool wait(const char* operation, const deadline& until);
     /// Waits until the result is ready; stops and expired scopes do not end the wait.
