@@ -69,7 +69,7 @@ public:
 /// Work was posted to a scheduler that has ended, or that is ending and accepts no more work.
 class scheduler_gone : public std::runtime_error {
 public:
-    scheduler_gone() : std::runtime_error{"scheduler_ref::post: the scheduler has ended, or accepts no more work"} {}
+    scheduler_gone() : std::runtime_error{"the scheduler has ended, or accepts no more work"} {}
 };
 
 /// Thrown by `fiber::get()` and similar calls: there is no result, because the fiber was stopped.
@@ -81,7 +81,7 @@ public:
 /// A value was sent into a channel that is closed.
 class channel_closed : public std::runtime_error {
 public:
-    channel_closed() : std::runtime_error{"channel: the channel is closed, and the value was not sent"} {}
+    channel_closed() : std::runtime_error{"the channel is closed, and the value was not sent"} {}
 };
 
 /// Nothing can ever wake the fibers that are left: no descriptor, timer, thread or signal. `what()` has a line for each

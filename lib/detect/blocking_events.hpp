@@ -80,7 +80,7 @@ struct blocking_event_memory {
     std::int32_t pid;
     std::int32_t tid;
     blocking_engine engine;               // engine in use, which may be less than the requested one
-    std::array<char, 256> missing;        // calls that the engine cannot detect, and the reason
+    std::array<char, 512> missing;        // calls that the engine cannot detect, and the reason
     std::array<char, 256> run_name;       // `run_options::name`
     std::atomic<std::uint32_t> finished;  // 1 after an orderly end of the run
 

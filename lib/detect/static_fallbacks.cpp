@@ -262,10 +262,10 @@ int fdatasync(int fd) { return kernel<int>(SYS_fdatasync, fd); }
 int pause() { return kernel<int>(SYS_ppoll, nullptr, 0L, nullptr, nullptr, 0L); }
 
 int sigaction(int signal, const struct sigaction* action, struct sigaction* before) {
-    const kernel_sigaction descriptors = action != nullptr ? as_kernel(*action) : kernel_sigaction{};
+    const kernel_sigaction requested = action != nullptr ? as_kernel(*action) : kernel_sigaction{};
     kernel_sigaction replaced;
     const int done =
-        kernel<int>(SYS_rt_sigaction, signal, action != nullptr ? &descriptors : nullptr, &replaced, signal_set_bytes);
+        kernel<int>(SYS_rt_sigaction, signal, action != nullptr ? &requested : nullptr, &replaced, signal_set_bytes);
     if (done == 0 && before != nullptr) *before = as_library(replaced);
     return done;
 }

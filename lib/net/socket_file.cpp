@@ -35,13 +35,13 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     if (!ec && is_path(at) && sys::lstat(at.address().c_str(), &bound) == 0) {
         device_ = bound.st_dev;
         number_ = bound.st_ino;
-        bound_in_ = {};
+        bound_in_.emplace();
     }
     return ec;
 }
 
 void socket_file::remove(int fd) noexcept {
-    if (number_ == 0 || bound_in_.is_from_parent_process()) return;
+    if (number_ == 0 || bound_in_->is_from_parent_process()) return;
     std::error_code ec;
     const std::string path = socket_name(fd, sys::getsockname, ec).address();
     struct stat now {};

@@ -102,6 +102,10 @@ void unix_datagram::send(std::span<const std::byte> bytes, deadline until, std::
 
 void unix_datagram::send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec) {
     detail::scheduler& here = detail::scheduler::enter("unix_datagram::send_to");
+    if (socket_.fd() < 0) {
+        ec = std::make_error_code(std::errc::bad_file_descriptor);
+        return;
+    }
     ec = socket_.yield_if_due(here, detail::direction::write);
     if (ec) return;
     datagram_header sent;

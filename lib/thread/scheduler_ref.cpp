@@ -49,7 +49,7 @@ void posted_call::begin(message& arrived) noexcept {
     try {
         scheduler::current()->start_detached(through_the_pointer, &call, call.name, call.stack_bytes, call.site);
     } catch (const std::exception& failure) {
-        log::error("scheduler_ref: cannot start a posted fiber: " + std::string{failure.what()});
+        log::error("cannot start a fiber that another thread posted: " + std::string{failure.what()});
         call.destroy(call);
     }
 }

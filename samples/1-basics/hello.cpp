@@ -20,7 +20,7 @@
 using namespace std::chrono_literals;
 
 // An ordinary function. Nothing in its signature says that it suspends.
-std::size_t count_messages(const std::string& word) {
+std::size_t count_letters(const std::string& word) {
     const std::string me{coir::this_fiber::name()};
     std::printf("  %s: begins, and sleeps for 100 ms\n", me.c_str());
     coir::this_fiber::sleep_for(100ms);  // meanwhile, the other fibers run
@@ -29,14 +29,14 @@ std::size_t count_messages(const std::string& word) {
 }
 
 int main() {
-    const std::size_t messages = coir::run([] {
+    const std::size_t letters = coir::run([] {
         // spawn only schedules: the new fibers start when this one first waits, in the order of spawning.
-        coir::fiber<std::size_t> first = coir::spawn({.name = "first"}, count_messages, "hello");
-        coir::fiber<std::size_t> second = coir::spawn({.name = "second"}, count_messages, "world!");
+        coir::fiber<std::size_t> first = coir::spawn({.name = "first"}, count_letters, "hello");
+        coir::fiber<std::size_t> second = coir::spawn({.name = "second"}, count_letters, "world!");
         std::printf("main: spawned two fibers; neither has run so far\n");
 
         const std::size_t sum = first.get() + second.get();
-        std::printf("main: has both results: %zu messages; note how the fibers took turns\n", sum);
+        std::printf("main: has both results: %zu letters; note how the fibers took turns\n", sum);
 
         // get() throws the exception with which the fiber ended.
         auto failing = coir::spawn({.name = "failing"}, [] { throw std::runtime_error{"no such word"}; });
@@ -47,5 +47,5 @@ int main() {
         }
         return sum;
     });
-    std::printf("coir::run returned what its function returned: %zu\n", messages);
+    std::printf("coir::run returned what its function returned: %zu\n", letters);
 }

@@ -48,8 +48,8 @@ void work_on_pages(coir::concurrent_channel<page_ptr>& in, coir::concurrent_chan
     for (page_ptr& each : in) {
         each->sum = 14695981039346656037u;  // FNV-1a
         for (int times = 0; times < 20; ++times) {
-            for (const char message : each->text)
-                each->sum = (each->sum ^ static_cast<unsigned char>(message)) * 1099511628211u;
+            for (const char letter : each->text)
+                each->sum = (each->sum ^ static_cast<unsigned char>(letter)) * 1099511628211u;
         }
         out.send(std::move(each));
     }

@@ -213,3 +213,18 @@ TEST_CASE("unix_datagram: outside a fiber its transfers throw not_in_fiber") {
     CHECK_THROWS_AS(by.send_to("x", endpoint::local("@x")), coir::not_in_fiber);
     CHECK_THROWS_AS(static_cast<void>(by.receive_from(place)), coir::not_in_fiber);
 }
+
+TEST_CASE("unix_datagram: each send_to on a closed socket says bad_file_descriptor, however many there are") {
+    in_scheduler([] {
+        const temporary_folder folder;
+        auto far = unix_datagram::bind(folder.file("far"));
+        unix_datagram closed = unix_datagram::bind(folder.file("near"));
+        closed.close();
+        const std::array<std::byte, 1> data{};
+        for (int i = 0; i < 200; ++i) {
+            std::error_code ec;
+            closed.send_to(data, far.local_endpoint(), coir::never, ec);
+            REQUIRE(ec == std::errc::bad_file_descriptor);
+        }
+    });
+}

@@ -115,11 +115,11 @@ TEST_CASE("map_concurrent: at most as many fibers as the limit run concurrently"
 TEST_CASE("map_concurrent: with a limit of one it runs like a loop") {
     in_scheduler([] {
         std::string order;
-        const std::string messages = "abc";
-        coir::map_concurrent(messages, coir::limit{1}, [&](char message) {
-            order += message;
+        const std::string letters = "abc";
+        coir::map_concurrent(letters, coir::limit{1}, [&](char letter) {
+            order += letter;
             coir::this_fiber::yield();
-            order += message;
+            order += letter;
         });
         CHECK(order == "aabbcc");
     });

@@ -4,6 +4,7 @@
 #include <coir/net/endpoint.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <system_error>
 
 namespace coir::detail {
@@ -22,7 +23,7 @@ public:
 private:
     std::uint64_t device_ = 0;
     std::uint64_t number_ = 0;  // inode number; 0: no file
-    fork_generation bound_in_;
+    std::optional<fork_generation> bound_in_;
 };
 
 }  // namespace coir::detail
