@@ -141,7 +141,7 @@ void suppressions::add(std::string_view text, const std::string& name) {
         const std::string location = name + ':' + std::to_string(number);
         try {
             rules_.push_back(parse_rule(line));
-            rules_.back().place = location;
+            rules_.back().location = location;
         } catch (const std::invalid_argument& what) {
             throw std::invalid_argument{location + ": " + what.what()};
         }

@@ -22,9 +22,9 @@ public:
     };
 
     struct rule {
-        std::string text;    // the patterns as written, without `until=` and `reason=`
-        std::string place;   // "file:line"
-        std::string reason;  // empty: none
+        std::string text;      // the patterns as written, without `until=` and `reason=`
+        std::string location;  // "file:line"
+        std::string reason;    // empty: none
         std::optional<std::chrono::sys_days> until;
         std::vector<condition> conditions;  // all must hold
 

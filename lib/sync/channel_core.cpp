@@ -21,9 +21,9 @@ void channel_core::enter(const char* operation) {
     detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); });
 }
 
-void* channel_core::receiver_place() const noexcept { return first_value(receivers_); }
+void* channel_core::receiver_slot() const noexcept { return first_value(receivers_); }
 
-void* channel_core::sender_place() const noexcept { return first_value(senders_); }
+void* channel_core::sender_slot() const noexcept { return first_value(senders_); }
 
 void channel_core::wake_receiver() noexcept { receivers_.front()->wake(outcome::woken); }
 

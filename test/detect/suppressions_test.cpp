@@ -69,7 +69,7 @@ TEST_CASE("suppressions: a rule is valid up to its date, and its reason is not p
     rules.add("\n class:disk && fiber:writer-* until=2999-12-31 reason=ticket 7 \n", "file");
     REQUIRE(rules.rules().size() == 1);
     CHECK(rules.rules()[0].text == "class:disk && fiber:writer-*");
-    CHECK(rules.rules()[0].place == "file:2");
+    CHECK(rules.rules()[0].location == "file:2");
     CHECK(rules.rules()[0].reason == "ticket 7");
     CHECK_FALSE(rules.rules()[0].is_over());
 }
@@ -78,7 +78,7 @@ TEST_CASE("suppressions: the first matching rule is returned") {
     coir::detail::suppressions rules;
     rules.add("class:sleep\nclass:disk\nfiber:writer", "file");
     REQUIRE(rules.match(sample()) != nullptr);
-    CHECK(rules.match(sample())->place == "file:2");
+    CHECK(rules.match(sample())->location == "file:2");
 }
 
 TEST_CASE("suppressions: an invalid date, a rule without a pattern and a folder are errors") {

@@ -101,7 +101,7 @@ std::vector<std::string> suppressing::hits() const {
         const suppressions::rule& rule = rules_.rules()[i];
         if (hits_[i] == 0) continue;
         std::string line = "suppressed " + std::to_string(hits_[i]) + (hits_[i] == 1 ? " time" : " times");
-        line.append(" by ").append(rule.place).append(": ").append(rule.text);
+        line.append(" by ").append(rule.location).append(": ").append(rule.text);
         if (!rule.reason.empty()) line.append(" (").append(rule.reason).append(")");
         lines.push_back(line);
     }
@@ -113,10 +113,10 @@ std::vector<std::string> suppressing::unused() const {
     for (std::size_t i = built_in_; i < hits_.size(); ++i) {
         const suppressions::rule& rule = rules_.rules()[i];
         if (rule.is_over())
-            lines.push_back("expired suppression (last day " + date_text(*rule.until) + "): " + rule.place + ": " +
+            lines.push_back("expired suppression (last day " + date_text(*rule.until) + "): " + rule.location + ": " +
                             rule.text);
         else if (hits_[i] == 0)
-            lines.push_back("unused suppression: " + rule.place + ": " + rule.text);
+            lines.push_back("unused suppression: " + rule.location + ": " + rule.text);
     }
     return lines;
 }

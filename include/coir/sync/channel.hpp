@@ -119,7 +119,7 @@ private:
         if (core_.is_closed()) [[unlikely]]
             detail::throw_channel_closed();
         if (core_.has_receiver()) {
-            static_cast<std::optional<T>*>(core_.receiver_place())->emplace(std::move(value));
+            static_cast<std::optional<T>*>(core_.receiver_slot())->emplace(std::move(value));
             core_.wake_receiver();
             return true;
         }
@@ -134,13 +134,13 @@ private:
             value.emplace(std::move(values_.front()));
             values_.pop();
             if (core_.has_sender()) {  // its value fits now, and needs no new memory
-                values_.push(std::move(*static_cast<T*>(core_.sender_place())));
+                values_.push(std::move(*static_cast<T*>(core_.sender_slot())));
                 core_.wake_sender();
             }
             return true;
         }
         if (!core_.has_sender()) return false;
-        value.emplace(std::move(*static_cast<T*>(core_.sender_place())));
+        value.emplace(std::move(*static_cast<T*>(core_.sender_slot())));
         core_.wake_sender();
         return true;
     }

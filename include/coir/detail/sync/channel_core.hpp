@@ -33,8 +33,8 @@ public:
     [[nodiscard]] bool has_sender() const noexcept { return !senders_.empty(); }
 
     /// The address of the value of the first waiting receiver (to write it to) or sender (to take it from).
-    [[nodiscard]] void* receiver_place() const noexcept;
-    [[nodiscard]] void* sender_place() const noexcept;
+    [[nodiscard]] void* receiver_slot() const noexcept;
+    [[nodiscard]] void* sender_slot() const noexcept;
     /// Wakes the first waiting receiver or sender, after its value has been moved.
     void wake_receiver() noexcept;
     void wake_sender() noexcept;
