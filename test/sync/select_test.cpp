@@ -650,5 +650,5 @@ TEST_CASE("select: destroying a channel while a select waits on it aborts with a
         });
     });
     CHECK(ending.died());
-    CHECK(ending.says("a channel is destroyed while fibers wait on it"));
+    CHECK(ending.says("channel: destroyed while fibers wait on it"));
 }
