@@ -92,7 +92,8 @@ void show(const std::string& where) {
     std::printf("meanwhile a fiber that sleeps 10 ms at a time ran %d times\n", ticks);
 }
 
-// Finds the server's programs where Debian installs them, the newest version first; otherwise through PATH.
+// Finds the server's programs where Debian installs them, the newest version first; otherwise through PATH. It reads folders,
+// which may wait for a disk: call it in a thread.
 std::string program(const std::string& name) {
     std::string found = name;
     std::error_code none;
@@ -124,10 +125,11 @@ int main() try {
     coir::run([&] {
         const std::string data = folder.path / "data";
         if (::geteuid() == 0) run_to_its_end({"chown", "postgres", folder.path});
-        run_to_its_end(as_its_user({program("initdb"), "-D", data, "-U", "me", "-A", "trust", "--no-sync"}));
-        auto server = start_server(
-            as_its_user({program("postgres"), "-D", data, "-k", folder.path, "-c", "listen_addresses=", "-F"}),
-            "postgresql");
+        run_to_its_end(
+            as_its_user({coir::offload(program, "initdb"), "-D", data, "-U", "me", "-A", "trust", "--no-sync"}));
+        auto server = start_server(as_its_user({coir::offload(program, "postgres"), "-D", data, "-k", folder.path, "-c",
+                                                "listen_addresses=", "-F"}),
+                                   "postgresql");
         const std::string where = "host=" + folder.path.native() + " user=me dbname=postgres gssencmode=disable";
         wait_until_ready(server, [&] { connect(where); });
         show(where);
