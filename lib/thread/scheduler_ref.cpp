@@ -37,12 +37,12 @@ gate* gate_of(const scheduler_ref& known) noexcept { return known.gate_; }
 void posted_call::begin(message& arrived) noexcept {
     auto& call = static_cast<posted_call&>(arrived);
     static constexpr closure_ops through_the_pointer{
-        [](void* closure) {
-            const posted_call& made = **static_cast<posted_call**>(closure);
+        [](void* memory) {
+            const posted_call& made = **static_cast<posted_call**>(memory);
             made.ops.run(made.closure);
         },
-        [](void* closure) noexcept {
-            posted_call& made = **static_cast<posted_call**>(closure);
+        [](void* memory) noexcept {
+            posted_call& made = **static_cast<posted_call**>(memory);
             made.destroy(made);
         },
     };
