@@ -1,12 +1,15 @@
 // The echo server with Boost.Asio's callbacks, on one thread.
 
+// clang-format off
+#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
+// clang-format on
+
 #include "echo_server.hpp"
 
 #include <boost/asio.hpp>
 
 #include <array>
 #include <memory>
-#include <utility>  // before Asio: Boost 1.74 uses std::exchange without it
 
 namespace {
 
