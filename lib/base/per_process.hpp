@@ -7,8 +7,8 @@
 namespace coir::detail {
 
 /// A static object that a child of fork(2) creates anew. The child cannot use its copy of the parent's object: a mutex
-/// that another thread of the parent held during the fork stays locked there for ever. That copy is never used and
-/// never destroyed.
+/// that another thread of the parent held during the fork is never unlocked there. That copy is never used and never
+/// destroyed.
 template <class T> class per_process {
 public:
     constexpr per_process() noexcept = default;

@@ -104,7 +104,7 @@ bool can_be_written(void* address) noexcept;
 
 long epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 
-/// Waits for at most `nanoseconds`; for ever if negative. Uses epoll_pwait2(2) if available (Linux 5.11, and no seccomp
+/// Waits for at most `nanoseconds`; a negative number is no limit. Uses epoll_pwait2(2) if available (Linux 5.11, and no seccomp
 /// filter refuses it), else epoll_pwait(2) with the timeout rounded up to whole milliseconds, at most an hour.
 long epoll_wait(int epoll, epoll_event* events, int events_max, std::int64_t nanoseconds) noexcept;
 

@@ -45,7 +45,7 @@ struct scheduler_settings {
 ///
 /// Its functions are in these files: park, switch and a task's life in scheduler.cpp; rounds, deadlock and the end in
 /// scheduler_run.cpp; stops and expiries in task/interruption.cpp; fork(2) in forked_process.cpp;
-/// failures that nobody retrieves in unhandled_failure.cpp; figures in stats.cpp.
+/// failures that are never retrieved in unhandled_failure.cpp; figures in stats.cpp.
 ///
 /// A wait is written as follows:
 ///

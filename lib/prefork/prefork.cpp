@@ -27,7 +27,7 @@ int prefork(unsigned workers, const std::function<void(worker&)>& main, const pr
     }
     if (has_other_threads()) {
         log::warning("prefork: the program has other threads: they do not exist in the workers, where locks that they "
-                     "hold stay locked for ever; call prefork before starting threads");
+                     "hold are never unlocked; call prefork before starting threads");
     }
     return detail::supervisor{workers > 0 ? workers : available_cores(), main, options}.run();
 }

@@ -41,8 +41,8 @@ private:
 /// Threads for work that computes or blocks. Threads are started on demand, up to a bound, and kept. All functions but
 /// `destroy` may be called on any thread.
 ///
-/// Nested work is work whose sender runs on a thread of the same pool. That thread waits for it, so nested work would
-/// wait for ever if it had to queue behind such senders. Therefore nested work goes first, and each work that has sent
+/// Nested work is work whose sender runs on a thread of the same pool. That thread waits for it, so nested work could
+/// never start if it had to queue behind such senders. Therefore nested work goes first, and each work that has sent
 /// nested work permits one thread beyond the bound. Such a thread ends when it has nothing to do.
 class thread_pool {
 public:
@@ -52,7 +52,7 @@ public:
     thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max = unlimited);
 
     /// Ends the pool and deletes it. In a forked child, a pool of the parent is not touched: its threads do not exist
-    /// here, and its mutex may stay locked for ever.
+    /// here, and its mutex may never be unlocked.
     static void destroy(thread_pool* made) noexcept;
     thread_pool(const thread_pool&) = delete;
     thread_pool& operator=(const thread_pool&) = delete;

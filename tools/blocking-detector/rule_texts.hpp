@@ -56,7 +56,7 @@ inline constexpr std::array<rule, 11> rule_texts{{
      .meaning = "A fiber read from or wrote to a pipe, FIFO, terminal, eventfd or a similar descriptor without "
                 "O_NONBLOCK. The thread slept until there was data, or space for data.",
      .harm = "The other end determines how long the call takes: a user at a terminal, or a process that may wait for "
-             "this one. In the latter case both wait for ever.",
+             "this one. In the latter case both hang.",
      .remedy = "Open the descriptor with O_NONBLOCK and use coir::io::read_some and write_all. Code that reads the "
                "descriptor internally, such as std::cin, belongs in coir::offload.",
      .before = R"cpp(std::size_t take(int pipe, std::span<std::byte> into) {
@@ -95,7 +95,7 @@ inline constexpr std::array<rule, 11> rule_texts{{
      .meaning = "A fiber waited for a locked std::mutex, a std::condition_variable, a std::future, a std::thread or "
                 "flock. A lock that was free is not reported.",
      .harm = "The thread sleeps until the lock is released. If a fiber of the same thread holds the lock, that fiber "
-             "cannot run to release it: the program hangs for ever.",
+             "cannot run to release it: the program hangs.",
      .remedy = "Between fibers of one thread use coir::mutex, condition_variable, event or channel. To wait for work "
                "in other threads, use coir::offload instead of std::async and std::thread. Hold a std::mutex that "
                "threads share only for a short time, and never across a suspension.",

@@ -79,8 +79,8 @@ public:
     /// a header together with the `sendfile` that follows it.
     void set_cork(bool on);
 
-    /// Probes the peer when the connection has been idle, to detect a connection that is dead although nobody has
-    /// closed it; calls then fail with `timed_out`. `nullopt` turns the probes off, which is the default.
+    /// Probes the peer when the connection has been idle, to detect a connection that is dead although neither side
+    /// has closed it; calls then fail with `timed_out`. `nullopt` turns the probes off, which is the default.
     void set_keep_alive(std::optional<keep_alive> when);
     [[nodiscard]] std::optional<keep_alive> keep_alive_settings() const;
 

@@ -12,8 +12,8 @@ constexpr std::size_t demotions_max = 4;  // bugs that need more than four late 
 // probability.
 constexpr std::size_t steps_log_min = 3;
 constexpr std::size_t steps_log_max = 12;
-// Steps for which the oldest ready task may be passed over. Without a limit, fibers that wait for it in a loop of
-// yields could keep it from running for ever.
+// Steps for which the oldest ready task may be passed over. Without a limit it might never run, if other fibers wait for
+// it in a loop of yields.
 constexpr int passed_over_max = 64;
 
 }  // namespace
