@@ -16,10 +16,9 @@ public:
     /// Creates the object at the first call in a process. May be called on any thread. The reference is valid until the
     /// process ends. Throws `std::bad_alloc`, at the first call only.
     T& get() {
-        const unsigned now = fork_count();
         object* known = newest_.load(std::memory_order_acquire);
-        if (known != nullptr && known->made_after == now) return known->value;
-        auto* const made = new object{now, known};
+        if (is_of_this_process(known)) return known->value;
+        auto* const made = new object{known};
         // On failure, `known` is the object that another thread of this process has just stored. It is never replaced.
         if (newest_.compare_exchange_strong(known, made, std::memory_order_acq_rel)) return made->value;
         delete made;
@@ -29,17 +28,21 @@ public:
     /// Like `get`, but returns nullptr if `get` was not called in this process.
     [[nodiscard]] T* find() noexcept {
         object* const known = newest_.load(std::memory_order_acquire);
-        return known != nullptr && known->made_after == fork_count() ? &known->value : nullptr;
+        return is_of_this_process(known) ? &known->value : nullptr;
     }
 
 private:
     struct object {
-        object(unsigned forks, object* of_parent) noexcept : made_after{forks}, parents{of_parent} {}
+        explicit object(object* of_parent) noexcept : parents{of_parent} {}
 
-        const unsigned made_after;
+        const fork_generation made_in;
         object* const parents;  // keeps the parent's object reachable for leak checkers
         T value{};
     };
+
+    static bool is_of_this_process(const object* known) noexcept {
+        return known != nullptr && !known->made_in.is_from_parent_process();
+    }
 
     std::atomic<object*> newest_{nullptr};
 };

@@ -5,7 +5,6 @@
 #include <coir/process/process.hpp>
 #include <coir/shield.hpp>
 #include <coir/thread/offload.hpp>
-#include <coir/timeout.hpp>
 
 #include "base/check.hpp"
 #include "base/sys.hpp"

@@ -2,7 +2,6 @@
 
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/shield.hpp>
-#include <coir/timeout.hpp>
 
 namespace coir::detail {
 

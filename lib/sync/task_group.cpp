@@ -1,7 +1,6 @@
 #include <coir/error.hpp>
 #include <coir/shield.hpp>
 #include <coir/task_group.hpp>
-#include <coir/timeout.hpp>
 
 #include "sync/bind_owner.hpp"
 

@@ -21,12 +21,11 @@ bool detached_work::run(const std::shared_ptr<detached_work>& work, const deadli
 bool detached_work::await(const deadline& until) {
     waiter me{home_.running(), waits_for_};
     waiting_ = &me;
-    home_.inbox().expect();
     const scope_exit at_end{[this] {
-        home_.inbox().expect_no_more();
         waiting_ = nullptr;
         abandon();
     }};
+    const expectation of_the_pool{home_.inbox()};
     return home_.park(me, until) == outcome::woken;
 }
 

@@ -1,7 +1,6 @@
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/shield.hpp>
 #include <coir/thread/offload.hpp>
-#include <coir/timeout.hpp>
 
 #include "core/scheduler.hpp"
 #include "thread/thread_pool.hpp"
@@ -13,9 +12,9 @@ namespace coir::detail {
 namespace {
 
 /// Goes to the pool as `pool_work` and comes back as a `message`. It is on the stack of the fiber that waits for it.
-class pending_call : pool_work, message {
+class offload_call : pool_work, message {
 public:
-    pending_call(scheduler& home, offloaded_work& work) noexcept
+    offload_call(scheduler& home, offloaded_work& work) noexcept
         : pool_work{do_it, done}, message{come_back}, home_{home}, work_{work} {}
 
     /// Submits the work to `pool`; to the pool of the process if `pool` is nullptr.
@@ -49,7 +48,7 @@ public:
 
 private:
     static void do_it(pool_work& work) noexcept {  // on a thread of the pool
-        auto& self = static_cast<pending_call&>(work);
+        auto& self = static_cast<offload_call&>(work);
         try {
             self.work_.run(self.work_.closure, self.work_.stop.get_token());
         } catch (...) {
@@ -58,12 +57,12 @@ private:
     }
 
     static void done(pool_work& work) noexcept {  // on the same thread
-        auto& self = static_cast<pending_call&>(work);
+        auto& self = static_cast<offload_call&>(work);
         self.home_.inbox().post(self);
     }
 
     static void come_back(message& arrived) noexcept {  // called by the hub
-        auto& self = static_cast<pending_call&>(arrived);
+        auto& self = static_cast<offload_call&>(arrived);
         self.back_ = true;
         self.home_.inbox().expect_no_more();
         if (self.waiter_ != nullptr) self.waiter_->wake(outcome::woken);
@@ -80,7 +79,7 @@ private:
 }  // namespace
 
 void run_offloaded(thread_pool* pool, offloaded_work& work) {
-    pending_call sent{scheduler::enter("offload"), work};
+    offload_call sent{scheduler::enter("offload"), work};
     sent.send(pool);
     try {
         sent.await();

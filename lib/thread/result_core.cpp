@@ -1,6 +1,5 @@
 #include <coir/detail/thread/result_core.hpp>
 #include <coir/shield.hpp>
-#include <coir/timeout.hpp>
 
 #include "core/misuse.hpp"
 #include "sync/parker.hpp"

@@ -4,7 +4,6 @@
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/core/wait_queue.hpp>
 #include <coir/shield.hpp>
-#include <coir/timeout.hpp>
 
 #include <chrono>
 #include <concepts>

@@ -9,7 +9,6 @@
 #include <exception>
 #include <future>
 #include <memory>
-#include <type_traits>
 #include <utility>
 
 namespace coir {
