@@ -2,10 +2,10 @@
 
 #include "base/clone_refusal.hpp"
 #include "base/log.hpp"
-#include "detect/hooks.hpp"
+#include "detect/engine/hooks/hooks.hpp"
+#include "detect/engine/watch/watchdog.hpp"
+#include "detect/engine/watch/watched_thread.hpp"
 #include "detect/settings.hpp"
-#include "detect/watchdog.hpp"
-#include "detect/watched_thread.hpp"
 
 #include <cerrno>
 #include <mutex>

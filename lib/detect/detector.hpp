@@ -2,7 +2,7 @@
 
 #include <coir/blocking.hpp>
 
-#include "detect/trap.hpp"
+#include "detect/engine/trap/trap.hpp"
 
 #include <memory>
 #include <optional>

@@ -1,6 +1,6 @@
 #include "detect/settings.hpp"
 
-#include "detect/classes.hpp"
+#include "detect/calls/classes.hpp"
 
 #include <array>
 #include <charconv>

@@ -84,7 +84,7 @@ TEST_CASE("dump: names the line of the spawn, if debug information is available 
     });
 }
 
-TEST_CASE("dump: a test case that hangs prints the state of each fiber, and ends") {
+TEST_CASE("dump: a test case that hangs prints its name and the state of each fiber, and ends") {
     const auto how = coir::test::in_child([] {
         in_scheduler([] {
             auto fiber = coir::spawn({.name = "culprit"}, [] { coir::this_fiber::sleep_for(1h); });
@@ -93,6 +93,6 @@ TEST_CASE("dump: a test case that hangs prints the state of each fiber, and ends
         });
     });
     CHECK(how.signal == SIGABRT);
-    CHECK(how.says("this test case hangs"));
+    CHECK(how.says("this test case hangs: dump: a test case that hangs"));
     CHECK(how.says("fiber #2 \"culprit\": parked on sleep"));
 }

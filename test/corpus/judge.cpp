@@ -4,7 +4,7 @@
 
 #include "base/symbols.hpp"
 #include "corpus/rival.hpp"
-#include "detect/classes.hpp"
+#include "detect/calls/classes.hpp"
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/limits.hpp"

@@ -1,5 +1,5 @@
-#include "detect/blocking_events.hpp"
-#include "detect/record_file.hpp"
+#include "detect/record/blocking_events.hpp"
+#include "detect/record/record_file.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "detect/sanitizer_runtime.hpp"
+#include "detect/engine/trap/sanitizer_runtime.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
+#include "detect/finding/suppressions.hpp"
 #include "detect/reports.hpp"
-#include "detect/suppressions.hpp"
 
 #include <doctest/doctest.h>
 

@@ -2,9 +2,9 @@
 #include <coir/fiber.hpp>
 #include <coir/this_fiber.hpp>
 
-#include "detect/blocking_events.hpp"
+#include "detect/engine/watch/thread_probe.hpp"
+#include "detect/record/blocking_events.hpp"
 #include "detect/reports.hpp"
-#include "detect/thread_probe.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"

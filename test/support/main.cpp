@@ -14,9 +14,11 @@
 
 namespace {
 
+const char* running_case = "";
+
 /// Not async-signal-safe, but the process hangs anyway and ends here; the output shows why.
 void tell_and_abort(int) {
-    std::cerr << "\nthis test case hangs";
+    std::cerr << "\nthis test case hangs: " << running_case;
     if (const auto* scheduler = coir::detail::scheduler::current()) {
         std::cerr << "; its fibers:\n";
         scheduler->dump(std::cerr);
@@ -29,7 +31,8 @@ class hang_listener : public doctest::IReporter {
 public:
     explicit hang_listener(const doctest::ContextOptions&) {}
 
-    void test_case_start(const doctest::TestCaseData&) override {
+    void test_case_start(const doctest::TestCaseData& begun) override {
+        running_case = begun.m_name;
         std::signal(SIGALRM, tell_and_abort);
         ::alarm(coir::test::seconds_until_hung);
     }

@@ -1,4 +1,4 @@
-#include "analysis.hpp"
+#include "read/analysis.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
 

@@ -1,4 +1,4 @@
-#include "comparison.hpp"
+#include "read/comparison.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

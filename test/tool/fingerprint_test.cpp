@@ -1,4 +1,4 @@
-#include "fingerprint.hpp"
+#include "read/fingerprint.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-#include "exit_codes.hpp"
-#include "json.hpp"
+#include "cli/exit_codes.hpp"
+#include "render/json.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
 

@@ -1,5 +1,5 @@
-#include "exit_codes.hpp"
-#include "options.hpp"
+#include "cli/exit_codes.hpp"
+#include "cli/options.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "output.hpp"
+#include "render/output.hpp"
 #include "tool/run_tool.hpp"
 
 #include <doctest/doctest.h>

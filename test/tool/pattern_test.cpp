@@ -1,5 +1,5 @@
-#include "exit_codes.hpp"
-#include "pattern.hpp"
+#include "cli/exit_codes.hpp"
+#include "read/pattern.hpp"
 
 #include <doctest/doctest.h>
 

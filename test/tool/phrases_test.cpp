@@ -1,4 +1,4 @@
-#include "phrases.hpp"
+#include "render/phrases.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

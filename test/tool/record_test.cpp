@@ -1,5 +1,5 @@
-#include "exit_codes.hpp"
-#include "record.hpp"
+#include "cli/exit_codes.hpp"
+#include "read/record.hpp"
 #include "tool/run_tool.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-#include "markup.hpp"
-#include "render.hpp"
+#include "render/markup.hpp"
+#include "render/render.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-#include "detect/classes.hpp"
-#include "rules.hpp"
+#include "detect/calls/classes.hpp"
+#include "render/rules.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "finding.hpp"
+#include "read/finding.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
-#include "render.hpp"
-#include "rules.hpp"
+#include "render/render.hpp"
+#include "render/rules.hpp"
 #include "tool/samples.hpp"
 
 #include <doctest/doctest.h>

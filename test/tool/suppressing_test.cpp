@@ -1,5 +1,5 @@
-#include "exit_codes.hpp"
-#include "suppressing.hpp"
+#include "cli/exit_codes.hpp"
+#include "read/suppressing.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
 

@@ -1,4 +1,4 @@
-#include "text.hpp"
+#include "render/text.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
 

@@ -1,5 +1,5 @@
+#include "read/users_code.hpp"
 #include "tool/samples.hpp"
-#include "users_code.hpp"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // Prints the examples of all rules as one source file; the build compiles it.
-#include "rules.hpp"
+#include "render/rules.hpp"
 
 #include <iostream>
 

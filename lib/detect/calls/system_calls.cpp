@@ -1,0 +1,173 @@
+#include "detect/calls/system_calls.hpp"
+
+#include "base/system_call.hpp"
+#include "detect/calls/classes.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/file.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+namespace coir::detail {
+
+namespace {
+
+using namespace std::chrono_literals;
+using category = blocking_class;
+
+/// For all other calls: open(2) of a FIFO, close(2) with SO_LINGER, a network file system, a device. A short sleep says
+/// nothing: it may be a contended lock inside the kernel, and on a busy machine the thread then waits milliseconds for
+/// a processor.
+constexpr call_model unlikely{call_model::sleeps::unpredictable, category::other, 10ms};
+
+template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
+
+/// Whether the time limit `moment` has passed, so that the call does not wait. A null pointer means no limit.
+bool has_passed(clockid_t clock, const timespec* moment) noexcept {
+    timespec now{};
+    if (moment == nullptr || ::clock_gettime(clock, &now) != 0) return false;
+    return now.tv_sec != moment->tv_sec ? now.tv_sec > moment->tv_sec : now.tv_nsec >= moment->tv_nsec;
+}
+
+call_model of_sleep_until(long clock, const timespec* moment) noexcept {
+    return may_sleep_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
+}
+
+bool is_datagram(long fd) noexcept {
+    int type = 0;
+    socklen_t bytes = sizeof type;
+    return system_call(SYS_getsockopt, static_cast<int>(fd), SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
+           type == SOCK_DGRAM;
+}
+
+/// For a transfer between two descriptors, which may wait for either. Uses the class of a side that is not a file,
+/// since waits for files are short.
+call_model of_transfer(long from, long to) noexcept {
+    for (const call_model& side : {model_of_stream(from), model_of_stream(to)}) {
+        if (side.when == call_model::sleeps::unless_ready) return unpredictable(side.category);
+    }
+    return unpredictable(category::disk);
+}
+
+call_model of_futex(long operation, long limit) noexcept {
+    const clockid_t clock = (operation & FUTEX_CLOCK_REALTIME) != 0 ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+    switch (operation & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT: return may_sleep_if(!is_zero(at<timespec>(limit)), category::lock);
+    case FUTEX_WAIT_BITSET:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI: return may_sleep_if(!has_passed(clock, at<timespec>(limit)), category::lock);
+    case FUTEX_LOCK_PI: return may_sleep_if(!has_passed(CLOCK_REALTIME, at<timespec>(limit)), category::lock);
+    default: return never_sleeps;
+    }
+}
+
+call_model of_semaphores(long operations, long count, const timespec* limit) noexcept {
+    const auto* const first = at<sembuf>(operations);
+    const bool waits = std::any_of(
+        first, first + count, [](const sembuf& each) { return each.sem_op <= 0 && (each.sem_flg & IPC_NOWAIT) == 0; });
+    return may_sleep_if(waits && !is_zero(limit), category::lock);
+}
+
+}  // namespace
+
+call_model model_of(const trapped_call& call) noexcept {
+    const auto& [a, b, c, d, e, f] = call.arguments;
+    switch (call.number) {
+    case SYS_nanosleep: return model_of_sleep(at<timespec>(a));
+    case SYS_clock_nanosleep:
+        return (b & TIMER_ABSTIME) != 0 ? of_sleep_until(a, at<timespec>(c)) : model_of_sleep(at<timespec>(c));
+
+    case SYS_ppoll: return model_of_poll(b, !is_zero(at<timespec>(c)));
+    case SYS_pselect6: return model_of_poll(a, !is_zero(at<timespec>(e)));
+    case SYS_epoll_pwait: return may_sleep_if(static_cast<int>(d) != 0, category::poll);
+    case SYS_epoll_pwait2: return may_sleep_if(!is_zero(at<timespec>(d)), category::poll);
+    case SYS_io_uring_enter: return may_sleep_if(c > 0, category::poll);
+
+    case SYS_connect: return is_datagram(a) ? never_sleeps : model_of_socket(a);
+    case SYS_accept:
+    case SYS_accept4: return model_of_socket(a);
+    case SYS_recvfrom:
+    case SYS_sendto: return model_of_socket(a, d);
+    case SYS_recvmsg:
+    case SYS_sendmsg: return model_of_socket(a, c);
+    case SYS_recvmmsg:
+    case SYS_sendmmsg: return model_of_socket(a, d);
+
+    case SYS_read:
+    case SYS_readv:
+    case SYS_pread64:
+    case SYS_preadv:
+    case SYS_preadv2: return model_of_stream(a);
+    case SYS_write:
+    case SYS_writev:
+    case SYS_pwrite64:
+    case SYS_pwritev:
+    case SYS_pwritev2: return model_of_output(a, model_of_stream(a));
+    case SYS_splice: return of_transfer(a, c);
+    case SYS_tee: return of_transfer(a, b);
+    case SYS_vmsplice: return of_transfer(a, a);
+    case SYS_sendfile: return of_transfer(b, a);
+    case SYS_copy_file_range:
+    case SYS_fallocate:
+    case SYS_readahead: return unpredictable(category::disk);
+    case SYS_fsync:
+    case SYS_fdatasync:
+    case SYS_sync:
+    case SYS_syncfs:
+    case SYS_sync_file_range: return may_sleep(category::disk);
+    case SYS_msync: return may_sleep_if((c & MS_SYNC) != 0, category::disk);
+
+    case SYS_futex: return of_futex(b, d);
+    case SYS_flock: return may_sleep_if((b & (LOCK_NB | LOCK_UN)) == 0, category::lock);
+    case SYS_fcntl:
+        return may_sleep_if((b == F_SETLKW || b == F_OFD_SETLKW) && at<struct flock>(c)->l_type != F_UNLCK,
+                            category::lock);
+    case SYS_semop: return of_semaphores(b, c, nullptr);
+    case SYS_semtimedop: return of_semaphores(b, c, at<timespec>(d));
+    case SYS_msgsnd: return may_sleep_if((d & IPC_NOWAIT) == 0, category::lock);
+    case SYS_msgrcv: return may_sleep_if((e & IPC_NOWAIT) == 0, category::lock);
+    case SYS_mq_timedsend:
+    case SYS_mq_timedreceive:
+        return may_sleep_if(!is_nonblocking(a) && !has_passed(CLOCK_REALTIME, at<timespec>(e)), category::lock);
+#if defined(SYS_futex_waitv)
+    case SYS_futex_waitv: return may_sleep(category::lock);
+#endif
+
+    case SYS_sched_yield: return {call_model::sleeps::yields, category::cpu, 0ns};
+
+    case SYS_wait4: return may_sleep_if((c & WNOHANG) == 0, category::process);
+    case SYS_waitid: return may_sleep_if((d & WNOHANG) == 0, category::process);
+
+    case SYS_rt_sigsuspend: return may_sleep(category::signal);
+    case SYS_rt_sigtimedwait: return may_sleep_if(!is_zero(at<timespec>(c)), category::signal);
+
+#if defined(__x86_64__)
+    case SYS_poll: return model_of_poll(b, static_cast<int>(c) != 0);
+    case SYS_select: return model_of_poll(a, !is_zero(at<timeval>(e)));
+    case SYS_epoll_wait: return may_sleep_if(static_cast<int>(d) != 0, category::poll);
+    case SYS_pause: return may_sleep(category::signal);
+#endif
+    default: return unlikely;
+    }
+}
+
+call_name name_of_system_call(long number) noexcept {
+    const known_system_call& known = system_call_numbered(number);
+    if (known.number == number) return known.name;
+    std::array<char, 32> text{"system call "};
+    const std::to_chars_result end = std::to_chars(text.data() + 12, text.data() + text.size(), number);
+    return std::string_view{text.data(), end.ptr};
+}
+
+}  // namespace coir::detail

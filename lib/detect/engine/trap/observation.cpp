@@ -1,0 +1,127 @@
+#include "detect/engine/trap/observation.hpp"
+
+#include "detect/calls/named_functions.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+using std::chrono::nanoseconds;
+
+/// sched_yield(2) does not sleep, but code waits in loops of it; each atomic wait of libstdc++ begins with one. A fiber
+/// in such a loop blocks its thread too.
+constexpr auto yields_too_long = std::chrono::milliseconds{10};
+constexpr int yields_too_many = 3;
+constexpr auto close_together = std::chrono::microseconds{100};  // yields at most this far apart are one loop
+
+/// The state of a thread between one trap and the next. Valid in one slice.
+struct memory_of_traps {
+    constexpr explicit memory_of_traps(std::uint64_t now) noexcept : slice{now} {}
+
+    std::uint64_t slice;
+    long sleeps_before_pass = -1;  // -1: no call is being made on the fiber's own stack
+    std::chrono::steady_clock::time_point pass_began;
+    int yields = 0;
+    nanoseconds yielded{0};
+    std::chrono::steady_clock::time_point last_yield;
+};
+
+thread_local constinit memory_of_traps remembered __attribute__((tls_model("initial-exec"))){0};
+
+memory_of_traps& memory_in(const monitor& watcher) noexcept {
+    const std::uint64_t slice = watcher.thread().slices.load(std::memory_order_relaxed);
+    if (remembered.slice != slice) remembered = memory_of_traps{slice};
+    return remembered;
+}
+
+/// Prepares the event of the trapped call, with the stack that the trap has interrupted.
+blocking_event& describe(monitor& watcher, blocking_class category, const call_name& name) noexcept {
+    blocking_event& seen = watcher.prepare_call();
+    seen.category = category;
+    seen.call = name;
+    capture_interrupted(seen.stack);
+    // The capture has added one to the interrupted address. That address is a return address already, behind the system
+    // call instruction.
+    if (seen.stack.depth > 0) {
+        const void*& innermost = seen.stack.frames[0];
+        innermost = static_cast<const std::byte*>(innermost) - 1;
+    }
+    name_by_function(seen);
+    return seen;
+}
+
+void report(monitor& watcher, blocking_event& seen, blocking_kind kind, nanoseconds held,
+            bool reported = false) noexcept {
+    seen.kind = kind;
+    seen.longest = held;
+    // An event that the watchdog has recorded is counted already. The watchdog adds its time until the slice ends.
+    seen.count = reported ? 0 : 1;
+    seen.total = reported ? nanoseconds{0} : held;
+    if (watcher.wants(seen.category)) watcher.record(seen);
+}
+
+void count_yield(monitor& watcher, nanoseconds held) noexcept {
+    memory_of_traps& here = memory_in(watcher);
+    const auto now = std::chrono::steady_clock::now();
+    const auto since_last = now - std::exchange(here.last_yield, now);
+    here.yielded += since_last < held + close_together ? since_last : held;
+    if (++here.yields < yields_too_many || here.yielded < yields_too_long) return;
+    report(watcher, describe(watcher, blocking_class::cpu, "sched_yield"), blocking_kind::hog, here.yielded);
+    here = memory_of_traps{here.slice};
+}
+
+}  // namespace
+
+observation::observation(const trapped_call& call) : watcher_{monitor::active_for_traps()}, call_{call}, expected_{} {
+    if (watcher_ == nullptr) return;
+    expected_ = model_of(call);
+    if (expected_.when == call_model::sleeps::unless_ready) {
+        describe(*watcher_, expected_.category, name_of_system_call(call.number));
+        watcher_->begin_call();
+    }
+    if (expected_.when != call_model::sleeps::never) outcome_.emplace();
+}
+
+observation::~observation() {
+    if (!outcome_) return;
+    const nanoseconds held = outcome_->held();
+    if (expected_.when == call_model::sleeps::yields) {
+        count_yield(*watcher_, held);
+        return;
+    }
+    const bool slept = outcome_->has_slept();
+    const bool published = expected_.when == call_model::sleeps::unless_ready;
+    const bool reported = published && watcher_->end_call();
+    const bool matters = slept ? held >= expected_.least : published && expected_.least == nanoseconds{0};
+    if (!matters) return;
+    blocking_event& seen =
+        published ? watcher_->call() : describe(*watcher_, expected_.category, name_of_system_call(call_.number));
+    report(*watcher_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held, reported);
+}
+
+void begin_passed_call() {
+    monitor* const watcher = monitor::active_for_traps();
+    if (watcher == nullptr) return;
+    memory_of_traps& here = memory_in(*watcher);
+    here.sleeps_before_pass = times_asleep();
+    here.pass_began = std::chrono::steady_clock::now();
+}
+
+void reset_trap_memory() noexcept { remembered = memory_of_traps{0}; }
+
+void end_passed_call() {
+    if (remembered.sleeps_before_pass < 0) return;
+    monitor* const watcher = monitor::active_for_traps();
+    if (watcher == nullptr) return;
+    memory_of_traps& here = memory_in(*watcher);
+    const long before = std::exchange(here.sleeps_before_pass, -1);
+    if (before < 0 || times_asleep() == before) return;
+    const nanoseconds held = std::chrono::steady_clock::now() - here.pass_began;
+    report(*watcher, describe(*watcher, blocking_class::process, "vfork"), blocking_kind::blocked, held);
+}
+
+}  // namespace coir::detail

@@ -1,0 +1,108 @@
+#include "detect/record/blocking_events.hpp"
+
+#include "base/fnv1a.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+namespace coir::detail {
+
+namespace {
+
+/// A hash of the members by which events are merged. Without a stack, the spawn site of the fiber replaces it.
+std::uint64_t key_of(const blocking_event& seen) noexcept {
+    fnv1a hash;
+    hash.mix(static_cast<std::uint64_t>(seen.kind));
+    hash.mix(static_cast<std::uint64_t>(seen.category));
+    hash.mix(seen.call.view());
+    if (seen.stack.depth == 0) hash.mix(reinterpret_cast<std::uintptr_t>(seen.fiber.spawn_site));
+    for (int i = 0; i < seen.stack.depth; ++i) {
+        hash.mix(reinterpret_cast<std::uintptr_t>(seen.stack.frames[static_cast<std::size_t>(i)]));
+    }
+    return hash.value();
+}
+
+}  // namespace
+
+void blocking_event::copy_used(const blocking_event& from) noexcept {
+    constexpr std::size_t head = offsetof(blocking_event, stack) + offsetof(call_stack, frames);
+    std::memcpy(static_cast<void*>(this), &from, head);
+    const int depth = std::clamp(from.stack.depth, 0, call_stack::depth_max);
+    std::copy_n(from.stack.frames.begin(), depth, stack.frames.begin());
+    stack.depth = depth;
+}
+
+/// A spin lock with a bounded wait, held for some hundred instructions and no system call. The wait is bounded because
+/// a signal handler may have interrupted the thread that holds the lock.
+class blocking_event_table::lock {
+public:
+    explicit lock(blocking_event_memory& of) noexcept : of_{of} {
+        constexpr int tries_max = 1'000'000;
+        for (int tries = 0; tries < tries_max && !held_; ++tries) {
+            held_ = of_.locked.exchange(1, std::memory_order_acquire) == 0;
+        }
+    }
+    ~lock() {
+        if (held_) of_.locked.store(0, std::memory_order_release);
+    }
+    lock(const lock&) = delete;
+    lock& operator=(const lock&) = delete;
+
+    explicit operator bool() const noexcept { return held_; }
+
+private:
+    blocking_event_memory& of_;
+    bool held_ = false;
+};
+
+blocking_event_table::result blocking_event_table::record(const blocking_event& seen) noexcept {
+    const std::uint64_t key = key_of(seen);
+    const lock held{memory_};
+    const auto size = memory_.blocking_events_size.load(std::memory_order_relaxed);
+    const auto end = memory_.keys.begin() + size;
+    const auto found = held ? std::find(memory_.keys.begin(), end, key) : end;
+    const auto index = static_cast<std::size_t>(found - memory_.keys.begin());
+    if (found != end) {
+        blocking_event& known = memory_.events[index];
+        known.count += seen.count;
+        known.total += seen.total;
+        known.longest = std::max(known.longest, seen.longest);
+        return {static_cast<int>(index), false};
+    }
+    if (!held || size == capacity) {
+        memory_.left_out.fetch_add(1, std::memory_order_relaxed);
+        return {};
+    }
+    memory_.events[index].copy_used(seen);
+    memory_.keys[index] = key;
+    // Last, so that a process that is killed in this function does not publish an incomplete event.
+    memory_.blocking_events_size.store(size + 1, std::memory_order_release);
+    return {static_cast<int>(index), true};
+}
+
+void blocking_event_table::lengthen(int index, std::chrono::nanoseconds recorded,
+                                    std::chrono::nanoseconds actual) noexcept {
+    if (index < 0) return;
+    const lock held{memory_};
+    blocking_event& known = memory_.events[static_cast<std::size_t>(index)];
+    known.goes_on = false;
+    if (actual <= recorded) return;
+    known.total += actual - recorded;
+    known.longest = std::max(known.longest, actual);
+}
+
+int blocking_event_table::size() const noexcept {
+    return static_cast<int>(memory_.blocking_events_size.load(std::memory_order_acquire));
+}
+
+std::uint64_t blocking_event_table::left_out() const noexcept {
+    return memory_.left_out.load(std::memory_order_relaxed);
+}
+
+void blocking_event_table::copy(int index, blocking_event& into) const noexcept {
+    const lock held{memory_};
+    into.copy_used(memory_.events[static_cast<std::size_t>(index)]);
+}
+
+}  // namespace coir::detail

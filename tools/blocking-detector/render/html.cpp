@@ -1,0 +1,165 @@
+#include "cli/version.hpp"
+#include "detect/calls/classes.hpp"
+#include "render/flame_graph.hpp"
+#include "render/html_assets.hpp"
+#include "render/markup.hpp"
+#include "render/phrases.hpp"
+#include "render/render.hpp"
+#include "render/rules.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace detector {
+
+namespace {
+
+std::string element(std::string_view name, std::string_view attributes, std::string_view inner) {
+    std::string text = '<' + std::string{name};
+    if (!attributes.empty()) text.append(" ").append(attributes);
+    return text.append(">").append(inner).append("</").append(name).append(">");
+}
+
+std::string css_class(std::string_view name) { return "class=\"" + std::string{name} + '"'; }
+
+std::string frames_of(const finding& what, std::size_t from, std::size_t to) {
+    std::string lines;
+    for (std::size_t i = from; i < to; ++i) {
+        const frame& each = what.stack[i];
+        const std::string attributes = &each == users_frame(what) ? css_class("mine")
+                                       : each.plumbing            ? css_class("plumbing")
+                                                                  : "";
+        lines += element("li", attributes, escaped(to_string(each))) + '\n';
+    }
+    return element("ol", css_class("stack") + " start=\"" + std::to_string(from + 1) + '"', lines);
+}
+
+std::string stack_of(const finding& what) {
+    const std::size_t all = what.stack.size();
+    if (all == 0) return element("p", css_class("quiet"), "The stack is unknown.");
+    const std::size_t telling = telling_part(what).size();
+    const std::string text = frames_of(what, 0, telling);
+    if (telling == all) return text;
+    const std::string more = "and " + std::to_string(all - telling) + " more, in coir and the C++ library";
+    return text + element("details", css_class("quiet"), element("summary", "", more) + frames_of(what, telling, all));
+}
+
+/// The visible line of a finding that is not expanded.
+std::string location_of(const finding& what) {
+    const frame* users = users_frame(what);
+    const auto line = nearest_line(what);
+    const std::string function = users == nullptr ? "" : short_name(function_or_offset(*users));
+    if (!line) return element("strong", "", function.empty() ? "location unknown" : escaped(function));
+    return element("strong", "", escaped(to_string(*line))) + ' ' +
+           element("code", css_class("quiet"), escaped(function));
+}
+
+std::string details_of(const finding& what) {
+    std::string text = element("summary", "", location_of(what));
+    text += element("p", "", escaped(headline(what)) + '.');
+    text += element("p", css_class("remedy"), "&rarr; " + escaped(remedy(what)));
+    if (!what.suppressed_by.empty())
+        text += element("p", "", "Suppressed by " + element("code", "", escaped(what.suppressed_by)));
+    if (!what.spawned_at.empty()) text += element("p", css_class("quiet"), "Spawned at " + escaped(what.spawned_at));
+    return element("details", "", text + stack_of(what));
+}
+
+std::string kind_of(const finding& what) {
+    return what.suppressed_by.empty() ? std::string{coir::detail::to_string(what.kind)} : "suppressed";
+}
+
+std::string call_of(const finding& what) {
+    const rule& broken = rule_for(what.category);
+    return element("span", css_class("kind"), kind_of(what)) + ' ' + element("code", "", escaped(what.call)) +
+           "<br><span class=\"quiet\" title=\"" + escaped(broken.title) + "\">" + escaped(broken.name) + "</span>";
+}
+
+std::string number(const std::string& text) { return element("td", css_class("number"), text); }
+
+std::string duration(double milliseconds) { return number(milliseconds > 0 ? duration_text(milliseconds) : "&ndash;"); }
+
+std::string row(const finding& what) {
+    const std::string cells = duration(what.total_ms) + element("td", css_class("place"), details_of(what)) +
+                              element("td", css_class("call"), call_of(what)) + number(std::to_string(what.count)) +
+                              duration(what.max_ms);
+    return element("tr", css_class(kind_of(what)), cells) + '\n';
+}
+
+std::string table(const result& what) {
+    if (what.findings.empty()) return "";
+    constexpr std::string_view head =
+        "<thead><tr><th class=\"number\">Total</th><th>Where</th><th>What</th><th class=\"number\">Times</th>"
+        "<th class=\"number\">Longest</th></tr></thead>\n";
+    std::string rows;
+    for (const finding& each : what.findings) rows += row(each);
+    return element("div", css_class("wide"), element("table", "", std::string{head} + element("tbody", "", rows))) +
+           '\n';
+}
+
+/// "3 locations", "1 location".
+std::string counted(std::ptrdiff_t number, const std::string& what) {
+    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+}
+
+std::string summary(const result& what) {
+    const auto is_suppressed = [](const finding& each) { return !each.suppressed_by.empty(); };
+    const auto is_latent = [&](const finding& each) {
+        return !is_suppressed(each) && each.kind == coir::blocking_kind::latent;
+    };
+    const auto suppressed = std::ranges::count_if(what.findings, is_suppressed);
+    const auto latent = std::ranges::count_if(what.findings, is_latent);
+    const auto locations = std::ssize(what.findings) - suppressed - latent;
+    double total_ms = 0;
+    for (const finding& each : what.findings) total_ms += is_suppressed(each) ? 0 : each.total_ms;
+
+    std::string text = element("code", "", escaped(what.program)) + "<br>";
+    if (locations > 0)
+        text += "Fibers held their thread at " + counted(locations, "location") + ", for " + duration_text(total_ms) +
+                " in total.";
+    else
+        text += what.engine.empty() ? "No run of coir was recorded." : "No fiber held its thread.";
+    if (latent > 0) text += ' ' + counted(latent, "call") + " could have blocked, but did not this time.";
+    if (suppressed > 0)
+        text += ' ' + counted(suppressed, "finding") + (suppressed == 1 ? " is" : " are") + " suppressed.";
+    return element("p", css_class("summary"), text) + '\n';
+}
+
+std::string notes(const result& what) {
+    std::string items;
+    for (const std::string& each : what.notes) items += element("li", "", escaped(each));
+    return items.empty() ? "" : element("ul", css_class("notes"), items) + '\n';
+}
+
+std::string flames(const result& what) {
+    const std::string graph = flame_graph(what);
+    if (graph.empty()) return "";
+    return "<h2>Where the time went</h2>\n<p class=\"quiet\">Callers are above their callees, the blocking call is at "
+           "the bottom. The width is the time that was lost.</p>\n" +
+           graph;
+}
+
+// The content security policy forbids all requests, even if a name on the page contains markup.
+constexpr std::string_view head = R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>Fibers that held their thread</title>
+)";
+
+}  // namespace
+
+std::string to_html(const result& what) {
+    std::string page{head};
+    page += element("style", "", html_style) + "\n</head>\n<body>\n<h1>Fibers that held their thread</h1>\n";
+    page += summary(what) + notes(what);
+    page += "<input id=\"filter\" type=\"search\" placeholder=\"Filter: file, function, class, fiber\" "
+            "aria-label=\"Filter\" hidden>\n";
+    page += table(what) + flames(what);
+    page += "<footer>blocking-detector " + std::string{tool_version()};
+    if (!what.engine.empty()) page += ", engine " + escaped(what.engine);
+    return page + "</footer>\n" + element("script", "", html_script) + "\n</body>\n</html>\n";
+}
+
+}  // namespace detector

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "read/finding.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace detector {
+
+/// A line of a source file.
+struct source_line {
+    std::string file;
+    int line = 0;
+};
+
+/// "1.25 s", "20 ms", "0.35 ms".
+[[nodiscard]] std::string duration_text(double milliseconds);
+
+/// For a headline: the name without template and function arguments, cut to `length`.
+[[nodiscard]] std::string short_name(std::string_view function, std::size_t length = 60);
+
+/// The function, or "module+0xoffset".
+[[nodiscard]] std::string function_or_offset(const frame& which);
+
+/// "file:line".
+[[nodiscard]] std::string to_string(const source_line& which);
+
+/// "function at file:line" or "function in module".
+[[nodiscard]] std::string to_string(const frame& which);
+
+/// One line: `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`.
+[[nodiscard]] std::string headline(const finding& what);
+
+/// "use coir::this_fiber::sleep_for".
+[[nodiscard]] std::string remedy(const finding& what);
+
+/// The frame of the user's code at which the finding is reported; null if there is none.
+[[nodiscard]] const frame* users_frame(const finding& what) noexcept;
+
+/// The line of the user's frame. If it is unknown, in this order: the innermost frame with a source file that is not
+/// plumbing, the spawn site of the fiber, any frame with a source file.
+[[nodiscard]] std::optional<source_line> nearest_line(const finding& what);
+
+/// As `nearest_line`; if that is empty, a module or the program itself. For formats that reject a finding without a
+/// location.
+[[nodiscard]] source_line some_line(const finding& what, const result& in);
+
+/// The stack without the outermost frames that are plumbing; the whole stack if there are no others.
+[[nodiscard]] std::span<const frame> telling_part(const finding& what) noexcept;
+
+/// The frames of `telling_part`, one a line, innermost first.
+[[nodiscard]] std::string stack_text(const finding& what);
+
+/// The functions of `telling_part`, outermost first, followed by the call. For flame graphs.
+[[nodiscard]] std::vector<std::string> path_to(const finding& what);
+
+}  // namespace detector

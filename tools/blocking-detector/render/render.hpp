@@ -1,0 +1,28 @@
+#pragma once
+
+#include "read/finding.hpp"
+
+#include <string>
+
+namespace detector {
+
+/// SARIF 2.1.0, for GitHub code scanning and editors. Contains suppressed findings, marked as such.
+[[nodiscard]] std::string to_sarif(const result& what);
+
+/// JUnit XML: a test case for each finding, which failed, passed (latent) or was skipped (suppressed). Without
+/// findings, one test case that passed.
+[[nodiscard]] std::string to_junit(const result& what);
+
+/// Workflow commands of GitHub Actions, one a line. They annotate source lines in a pull request.
+[[nodiscard]] std::string to_github(const result& what);
+
+/// GitLab's code quality report, a JSON array.
+[[nodiscard]] std::string to_gitlab(const result& what);
+
+/// One self-contained page with a table, the stacks and a flame graph.
+[[nodiscard]] std::string to_html(const result& what);
+
+/// "outermost;...;innermost microseconds", one stack a line: the input format of flame graph tools.
+[[nodiscard]] std::string to_folded(const result& what);
+
+}  // namespace detector

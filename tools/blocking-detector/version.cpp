@@ -1,7 +1,0 @@
-#include "version.hpp"
-
-namespace detector {
-
-std::string_view tool_version() noexcept { return DETECTOR_VERSION; }
-
-}  // namespace detector
