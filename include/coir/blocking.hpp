@@ -39,6 +39,14 @@ enum class blocking_kind {
     latent,   // made a potentially blocking call that did not block this time
 };
 
+/// How much a finding matters. Does not depend on how fast the machine or the peer was: a call that waits for somebody
+/// else is an error whether it slept this time or not. docs/design/verdict.md has the rules.
+enum class blocking_level {
+    note,     // not the program's to change: locks inside the memory allocator
+    warning,  // may hold the thread, but usually for a short time: files, free locks
+    error,
+};
+
 enum class blocking_class { sleep, poll, network, pipe, disk, lock, process, dns, signal, other, cpu };
 
 /// The set of classes to detect: all by default, or only the listed ones.
@@ -75,14 +83,16 @@ struct stack_frame {
 /// One location where fibers held their thread.
 struct blocking_report {
     blocking_kind kind = blocking_kind::blocked;
+    blocking_level level = blocking_level::error;
     blocking_class category = blocking_class::other;
-    std::string call;                  // `nanosleep`, `recvfrom`, `getaddrinfo`; empty for a hog
+    std::string call;                  // `nanosleep`, `recv`, `getaddrinfo`; empty for a hog
     std::chrono::nanoseconds held{0};  // the time of the longest event
     std::chrono::nanoseconds total{0};
     std::uint64_t count = 0;
     std::uint64_t fiber_id = 0;  // the first fiber seen at this location
     std::string fiber_name;
     std::string spawn_site;          // of that fiber: "file:line", or "function (module+0xoffset)"
+    std::string fingerprint;         // identifies the location across engines, builds and machines
     std::vector<stack_frame> stack;  // innermost frame first; empty if the fiber sleeps in a call that has no hook
 };
 

@@ -28,6 +28,7 @@ struct target {
 constinit target* current = nullptr;                    // guarded by `mutex`
 thread_local constinit target* running_here = nullptr;  // the target that this thread is calling
 thread_local constinit bool is_logging = false;
+thread_local constinit bool is_in_own_function __attribute__((tls_model("initial-exec"))) = false;
 
 /// A child of fork(2) has only the forking thread: `set_log` must not wait there for calls of other threads.
 void forget_other_threads() noexcept {
@@ -68,22 +69,30 @@ bool write_to_function(log_level level, std::string_view text) noexcept {
     return done;
 }
 
+/// Writes with coir's own log function.
+void write_by_default(log_level level, std::string_view text, bool with_spdlog) noexcept {
+    is_in_own_function = true;
+    if (!with_spdlog || !write_to_spdlog(level, text)) write_to_standard_error(level, text);
+    is_in_own_function = false;
+}
+
 void write(log_level level, std::string_view text) noexcept {
     const int saved = errno;
     while (text.ends_with('\n')) text.remove_suffix(1);
     if (is_logging) {
         // Prevents endless recursion: the log function itself has caused this message.
-        write_to_standard_error(level, text);
+        write_by_default(level, text, false);
     } else {
         is_logging = true;
-        const bool is_written = write_to_function(level, text) || write_to_spdlog(level, text);
-        if (!is_written) write_to_standard_error(level, text);
+        if (!write_to_function(level, text)) write_by_default(level, text, true);
         is_logging = false;
     }
     errno = saved;
 }
 
 }  // namespace
+
+bool is_in_default_log() noexcept { return is_in_own_function; }
 
 void info(std::string_view text) noexcept { write(log_level::info, text); }
 

@@ -12,4 +12,8 @@ void info(std::string_view text) noexcept;
 void warning(std::string_view text) noexcept;
 void error(std::string_view text) noexcept;
 
+/// Whether the calling thread is in coir's own log function: the detector does not report the files that it looks at.
+/// Safe in signal handlers.
+[[nodiscard]] bool is_in_default_log() noexcept;
+
 }  // namespace coir::log

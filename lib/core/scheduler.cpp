@@ -3,6 +3,7 @@
 #include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
 
+#include "base/printable.hpp"
 #include "core/remote/running_schedulers.hpp"
 #include "core/task/local_values.hpp"
 #include "core/task/task_dump.hpp"
@@ -25,8 +26,8 @@ void describe_running(int fd) noexcept {
     const scheduler* here = scheduler::current();
     if (here == nullptr) return;
     const task& self = here->running();
-    ::dprintf(fd, "  in fiber #%llu \"%.*s\"\n", static_cast<unsigned long long>(self.id),
-              static_cast<int>(self.name_bytes), self.name != nullptr ? self.name : "");
+    const std::string name = printable({self.name != nullptr ? self.name : "", self.name_bytes});
+    ::dprintf(fd, "  in fiber #%llu \"%s\"\n", static_cast<unsigned long long>(self.id), name.c_str());
     if (const std::optional<std::uint64_t> seed = here->seed()) {
         ::dprintf(fd, "  in a run with seed %llu\n", static_cast<unsigned long long>(*seed));
     }

@@ -173,7 +173,7 @@ TEST_CASE("watch: a fiber that waits for a mutex held by a fiber of its own thre
     });
     INFO(child.output);
     CHECK(child.says("\"locked out\""));
-    CHECK(child.says("deadlock, because a fiber of this thread holds the mutex"));
+    CHECK(child.says("deadlock: a fiber of the same thread holds the lock"));
 }
 
 TEST_CASE("watch: a hooked call that does not return is reported while it lasts, and counted once") {

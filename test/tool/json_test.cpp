@@ -1,4 +1,6 @@
 #include "cli/exit_codes.hpp"
+#include "read/baseline.hpp"
+#include "read/saved.hpp"
 #include "render/json.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
@@ -33,7 +35,7 @@ result sample() {
 std::string complaint_about(const std::string& text) {
     const scratch_folder folder;
     try {
-        (void)detector::read_json(folder.with("f.json", text));
+        (void)detector::read_saved_findings(folder.with("f.json", text));
         return {};
     } catch (const detector::usage_error& wrong) {
         return wrong.what();
@@ -44,7 +46,7 @@ std::string complaint_about(const std::string& text) {
 
 TEST_CASE("json: a written report is read back unchanged") {
     const scratch_folder folder;
-    const result back = detector::read_json(folder.with("f", to_json(sample())));
+    const result back = detector::read_saved_findings(folder.with("f", to_json(sample())));
     CHECK(back.program == "server --fast");
     CHECK(back.engine == "trap");
     CHECK(back.notes == sample().notes);
@@ -56,6 +58,7 @@ TEST_CASE("json: a finding has the keys that scripts rely on") {
     const auto all = nlohmann::json::parse(to_json(sample()));
     const auto& one = all.at("findings").at(0);
     CHECK(one.at("kind") == "blocked");
+    CHECK(one.at("level") == "error");
     CHECK(one.at("class") == "sleep");
     CHECK(one.at("call") == "nanosleep");
     CHECK(one.at("location") ==
@@ -78,22 +81,58 @@ TEST_CASE("json: bytes that are not UTF-8 are handled") {
 }
 
 TEST_CASE("json: a file of another format is an error that names it") {
-    CHECK(complaint_about("").find("f.json") != std::string::npos);
     CHECK(complaint_about("{\"version\": 1").find("f.json") != std::string::npos);
     CHECK(complaint_about("[1, 2]").find("f.json") != std::string::npos);
-    CHECK(complaint_about("{\"version\": 2}").find("version 2") != std::string::npos);
+    CHECK(complaint_about(R"({"version": 1, "findings": []})").find("format version 1") != std::string::npos);
     std::string unknown_class = to_json(sample());
     unknown_class.replace(unknown_class.find("\"sleep\""), 7, "\"snore\"");
     CHECK(complaint_about(unknown_class).find("'snore' is not a class; the classes are") != std::string::npos);
 }
 
-TEST_CASE("json: a baseline contains each location once, and a full report can be used as one") {
+TEST_CASE("json: the lines are read back, as is what COIR_BLOCKING_REPORT has written: the same lines") {
     const scratch_folder folder;
-    result twice = sample();
-    twice.findings = {a_sleep(), a_sleep()};
-    const std::string written = to_baseline(twice);
-    CHECK(nlohmann::json::parse(written).at("findings").size() == 1);
-    CHECK(detector::read_baseline(folder.with("a", written)) == std::set<std::string>{"0123abcd"});
-    CHECK(detector::read_baseline(folder.with("b", to_json(twice))) == std::set<std::string>{"0123abcd"});
-    CHECK_THROWS_AS(static_cast<void>(detector::read_baseline(folder.with("c", "{}"))), detector::usage_error);
+    const result back = detector::read_saved_findings(folder.with("f.jsonl", to_json_lines(sample())));
+    REQUIRE(back.findings.size() == 2);
+    CHECK(to_json_lines(back) == to_json_lines(sample()));
+    CHECK(complaint_about(to_json_lines(sample()) + "{\n").find("f.json") != std::string::npos);
+}
+
+TEST_CASE("baseline: a finding with a source is known by its fingerprint") {
+    const scratch_folder folder;
+    result saved = sample();
+    saved.findings = {a_sleep()};
+    detector::baseline known{folder.with("a", to_baseline(saved))};
+    CHECK(known.take(a_sleep()));
+    finding moved = a_sleep();
+    moved.stack[1].line += 100;
+    CHECK(known.take(moved));
+    finding added = a_sleep();
+    added.fingerprint = "another statement";
+    CHECK_FALSE(known.take(added));
+}
+
+TEST_CASE("baseline: a full report can be used as one") {
+    const scratch_folder folder;
+    detector::baseline known{folder.with("b", to_json(sample()))};
+    CHECK(known.take(a_sleep()));
+}
+
+TEST_CASE("baseline: without a source, a function has as many known findings as the baseline has") {
+    const scratch_folder folder;
+    finding sourceless = a_sleep();
+    sourceless.fingerprint = sourceless.coarse_fingerprint;
+    result saved = sample();
+    saved.findings = {sourceless, sourceless};
+    detector::baseline known{folder.with("a", to_baseline(saved))};
+    CHECK(known.take(sourceless));
+    CHECK(known.take(sourceless));
+    CHECK_FALSE(known.take(sourceless));
+    detector::baseline of_another_machine{folder.with("a", to_baseline(saved))};
+    CHECK(of_another_machine.take(a_sleep()));
+}
+
+TEST_CASE("baseline: one that cannot be used is an error that names the file") {
+    const scratch_folder folder;
+    CHECK_THROWS_AS(detector::baseline{folder.with("c", "{}")}, detector::usage_error);
+    CHECK_THROWS_AS(detector::baseline{folder.with("d", R"({"version": 1, "findings": []})")}, detector::usage_error);
 }

@@ -65,16 +65,22 @@ TEST_CASE("options: -o takes a format and a file, and may be repeated") {
     CHECK(read({"run", "-o", "json:", "--", "prog"}).status == 64);
 }
 
-TEST_CASE("options: --fail-on takes a list of kinds") {
-    const auto kinds = [](const char* list) { return read({"run", "--fail-on", list, "--", "prog"}).asked.fail_on; };
-    CHECK(options{}.fail_on.contain(coir::blocking_kind::blocked));
-    CHECK(options{}.fail_on.contain(coir::blocking_kind::hog));
-    CHECK_FALSE(options{}.fail_on.contain(coir::blocking_kind::latent));
-    CHECK(kinds("latent").contain(coir::blocking_kind::latent));
-    CHECK_FALSE(kinds("latent").contain(coir::blocking_kind::blocked));
-    CHECK(kinds("blocked,latent").contain(coir::blocking_kind::blocked));
-    CHECK_FALSE(kinds("none").contain(coir::blocking_kind::blocked));
-    CHECK(read({"run", "--fail-on", "blocked,all", "--", "prog"}).errors.find("--fail-on: 'all'") != std::string::npos);
+TEST_CASE("options: --fail-on and --show take a level, and the kinds of earlier versions are refused with the levels") {
+    using enum coir::blocking_level;
+    const auto level = [](const char* text) { return read({"run", "--fail-on", text, "--", "prog"}).asked.fail_on; };
+    CHECK(options{}.fail_on == error);
+    CHECK(level("warning") == warning);
+    CHECK(level("note") == note);
+    CHECK_FALSE(level("none").has_value());
+    for (const char* old : {"blocked", "hog", "latent", "blocked,hog"}) {
+        const reading refused = read({"run", "--fail-on", old, "--", "prog"});
+        CHECK(refused.status == 64);
+        CHECK(refused.errors.find("error (the default), warning, note, or none") != std::string::npos);
+    }
+    CHECK(read({"run", "--fail-on", "all", "--", "prog"}).errors.find("'all' is not a level") != std::string::npos);
+    CHECK(options{}.show == error);
+    CHECK(read({"run", "--show", "note", "--", "prog"}).asked.show == note);
+    CHECK(read({"run", "--show", "none", "--", "prog"}).status == 64);
 }
 
 TEST_CASE("options: durations have units, and a plain number has a default unit") {

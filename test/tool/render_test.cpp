@@ -98,12 +98,12 @@ TEST_CASE("junit: a finding is a failure with its rule, its headline and its sta
     CHECK(contains(text, "\nshop::retry(int) at src/retry.cpp:12\nshop::run() at src/main.cpp:31\n</failure>"));
 }
 
-TEST_CASE("junit: a suppressed finding is skipped, and a latent one passes with a note") {
-    const std::string text = to_junit(result_of({a_latent_write(), a_suppressed_sleep()}));
+TEST_CASE("junit: a suppressed finding is skipped, and a warning passes") {
+    const std::string text = to_junit(result_of({a_latent_open(), a_suppressed_sleep()}));
     CHECK(is_balanced(text));
     CHECK(contains(text, "tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""));
     CHECK(contains(text, "<skipped message=\"suppressed by class:sleep &amp;&amp; fiber:work*\"/>"));
-    CHECK(contains(text, "<system-out>fiber &quot;worker&quot; called write (pipe)"));
+    CHECK(contains(text, "<system-out>fiber &quot;worker&quot; called open (other)"));
 }
 
 TEST_CASE("junit: names of fibers, functions and files cannot break the XML") {
@@ -129,7 +129,7 @@ TEST_CASE("github: a finding annotates the user's line as an error, with its rul
     CHECK(github_of(a_sleep()).starts_with(
         "::error file=src/retry.cpp,line=12,title=BD001 sleep::fiber \"worker\" held"));
     CHECK(github_of(a_hog()).starts_with("::error file=src/rank.cpp,line=97,title=BD009 cpu-hog::fiber #7 held"));
-    CHECK(github_of(a_latent_write()).starts_with("::notice file="));
+    CHECK(github_of(a_latent_open()).starts_with("::warning file="));
 }
 
 TEST_CASE("github: a command is one line that contains the stack") {
@@ -166,12 +166,12 @@ TEST_CASE("gitlab: an entry has all required members") {
     CHECK(entries[0].at("location") == json::parse(R"({"path": "src/retry.cpp", "lines": {"begin": 12}})"));
 }
 
-TEST_CASE("gitlab: the severity depends on the kind of the finding") {
+TEST_CASE("gitlab: the severity depends on the level of the finding") {
     finding hopeless = a_sleep();
     hopeless.waits_for_itself = true;
-    const json entries = gitlab_of({a_hog(), a_latent_write(), hopeless});
+    const json entries = gitlab_of({a_hog(), a_latent_open(), hopeless});
     CHECK(entries[0].at("severity") == "major");
-    CHECK(entries[1].at("severity") == "info");
+    CHECK(entries[1].at("severity") == "minor");
     CHECK(entries[2].at("severity") == "blocker");
 }
 
@@ -209,7 +209,7 @@ TEST_CASE("folded: separators of frames and lines are replaced in names") {
 }
 
 TEST_CASE("folded: findings of zero duration and suppressed ones have no line") {
-    CHECK(to_folded(result_of({a_latent_write(), a_suppressed_sleep()})).empty());
+    CHECK(to_folded(result_of({a_latent_open(), a_suppressed_sleep()})).empty());
     CHECK(to_folded(result_of({})).empty());
 }
 
@@ -255,9 +255,9 @@ TEST_CASE("html: without the script, widths in the flame graph show durations") 
     CHECK(contains(page, "width:25.000%"));
 }
 
-TEST_CASE("html: suppressed and latent findings are in the table, but not in the flame graph") {
-    const std::string page = to_html(result_of({a_latent_write(), a_suppressed_sleep()}));
-    CHECK(contains(page, "<tr class=\"latent\">"));
+TEST_CASE("html: suppressed findings and warnings are in the table, but not in the flame graph") {
+    const std::string page = to_html(result_of({a_latent_open(), a_suppressed_sleep()}));
+    CHECK(contains(page, "<tr class=\"warning\">"));
     CHECK(contains(page, "<tr class=\"suppressed\">"));
     CHECK(contains(page, "<code>class:sleep &amp;&amp; fiber:work*</code>"));
     CHECK_FALSE(contains(page, "<div class=\"flame\">"));
@@ -283,12 +283,11 @@ TEST_CASE("html: without detection, the page does not say that nothing blocks") 
     CHECK_FALSE(contains(page, "No fiber held its thread."));
 }
 
-TEST_CASE("html: the summary distinguishes blocked, latent and suppressed findings") {
-    const std::string page = to_html(result_of({a_hog(), a_sleep(), a_latent_write(), a_suppressed_sleep()}));
+TEST_CASE("html: the summary distinguishes errors, warnings and suppressed findings") {
+    const std::string page = to_html(result_of({a_hog(), a_sleep(), a_latent_open(), a_suppressed_sleep()}));
     CHECK(contains(
         page,
-        "Fibers held their thread at 2 locations, for 1.31 s in total. 1 call could have blocked, but did not this "
-        "time. 1 finding is suppressed."));
+        "2 errors: fibers held their thread, or could have, for 1.31 s in total. 1 warning. 1 finding is suppressed."));
 }
 
 TEST_CASE("html: a finding without location and stack is shown with the known data") {

@@ -44,7 +44,7 @@ TEST_CASE("run: a blocking call is found with the user's line, the fiber, the cl
     const tool_ending ending = detect({"-o", "json"}, {BLOCKERS, "load"});
     CHECK(ending.status == 66);
     const json all = json_of(ending);
-    CHECK(all.at("version") == 1);
+    CHECK(all.at("version") == 2);
     CHECK(all.at("tool").get<std::string>().starts_with("blocking-detector "));
     CHECK(all.at("program") == std::string{BLOCKERS} + " load");
     const std::vector<json> found = findings_in(all, "shop::cache");
@@ -85,7 +85,6 @@ TEST_CASE("run: a failing program's exit status is kept, and otherwise 66 signal
     CHECK(detect({}, {BLOCKERS, "load"}).status == 66);
     CHECK(detect({}, {BLOCKERS, "load", "fail"}).status == 3);
     CHECK(detect({"--fail-on", "none"}, {BLOCKERS, "load"}).status == 0);
-    CHECK(detect({"--fail-on", "hog"}, {BLOCKERS, "load"}).status == 0);
 }
 
 TEST_CASE("run: findings are reported even if the program was killed or called _exit") {
@@ -101,7 +100,7 @@ TEST_CASE("run: findings are reported even if the program was killed or called _
 TEST_CASE("run: after the timeout the program is ended, and the call that it was in is reported") {
     const tool_ending ending = detect({"--timeout", "1s"}, {BLOCKERS, "wait"});
     CHECK(ending.status == 124);
-    CHECK(ending.says("until the program ended"));
+    CHECK(ending.says("so far, asleep in pause"));
     CHECK(ending.says("the program was stopped after --timeout"));
 }
 
@@ -174,7 +173,7 @@ TEST_CASE("run: findings in the baseline are known, and only new ones count") {
 TEST_CASE("run: an unreadable or invalid suppression file or baseline is an error, and the program is not run") {
     const scratch_folder folder;
     const std::string no_rule = folder.with("rules", "class:disk\nclas:disk\n");
-    const std::string no_json = folder.with("baseline", "{\"version\": 1, \"findings\": 7}");
+    const std::string no_json = folder.with("baseline", "{\"version\": 2, \"findings\": 7}");
     const std::vector<std::string> touch{"touch", folder.at("was run")};
     const tool_ending malformed = detect({"--suppressions", no_rule}, touch);
     CHECK(malformed.status == 64);
@@ -240,7 +239,6 @@ TEST_CASE("report: kept records and JSON files give the same findings again, mer
 TEST_CASE("report: a file that is neither a record nor the tool's JSON is a usage error") {
     const scratch_folder folder;
     CHECK(run_tool({"report", folder.with("text", "hello")}).status == 64);
-    CHECK(run_tool({"report", folder.with("empty", "")}).status == 64);
     CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec1")}).status == 64);
     CHECK(run_tool({"report", folder.at("none")}).status == 64);
     const scratch_folder without;

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "read/finding.hpp"
+#include "detect/finding/level.hpp"
+#include "read/result.hpp"
 
 #include <string>
 #include <string_view>
@@ -35,6 +36,7 @@ inline detector::finding a_sleep() {
                   users_function("shop::run()", "src/main.cpp", 31)};
     made.location = 1;
     made.fingerprint = "0123abcd";
+    made.coarse_fingerprint = "abcd0123";
     return made;
 }
 
@@ -51,15 +53,19 @@ inline detector::finding a_hog() {
                   users_function("shop::run()", "src/main.cpp", 31)};
     made.location = 0;
     made.fingerprint = "4567cdef";
+    made.coarse_fingerprint = "cdef4567";
     return made;
 }
 
-inline detector::finding a_latent_write() {
+/// A warning.
+inline detector::finding a_latent_open() {
     detector::finding made = a_sleep();
     made.kind = blocking_kind::latent;
-    made.category = blocking_class::pipe;
-    made.call = "write";
+    made.level = blocking_level::warning;
+    made.category = blocking_class::other;
+    made.call = "open";
     made.total_ms = made.max_ms = 0;
+    made.fingerprint = "89ab0000";
     return made;
 }
 

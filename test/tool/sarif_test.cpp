@@ -62,10 +62,10 @@ TEST_CASE("sarif: a result refers to its rule by id and by index") {
     CHECK(run.at("results")[1].at("ruleId") == "BD001");
 }
 
-TEST_CASE("sarif: blocked calls and hogs are errors, latent calls are notes") {
+TEST_CASE("sarif: a finding has its level") {
     CHECK(result_of_one(a_sleep()).at("level") == "error");
     CHECK(result_of_one(a_hog()).at("level") == "error");
-    CHECK(result_of_one(a_latent_write()).at("level") == "note");
+    CHECK(result_of_one(a_latent_open()).at("level") == "warning");
 }
 
 TEST_CASE("sarif: the message contains the headline and the remedy") {
@@ -124,7 +124,7 @@ TEST_CASE("sarif: the code flow leads from the start of the fiber to the user's 
 }
 
 TEST_CASE("sarif: the fingerprint is included") {
-    CHECK(result_of_one(a_sleep()).at("partialFingerprints") == json{{"blockingStack/v1", "0123abcd"}});
+    CHECK(result_of_one(a_sleep()).at("partialFingerprints") == json{{"blockingLocation/v2", "0123abcd"}});
 }
 
 TEST_CASE("sarif: a suppressed finding is included, and names the suppression") {
@@ -138,7 +138,7 @@ TEST_CASE("sarif: at most 5,000 results are included, the first ones, and a note
     many.front().fingerprint = "first";
     const json run = run_of(result_of(many));
     CHECK(run.at("results").size() == 5000);
-    CHECK(run.at("results")[0].at("partialFingerprints").at("blockingStack/v1") == "first");
+    CHECK(run.at("results")[0].at("partialFingerprints").at("blockingLocation/v2") == "first");
     CHECK(contains(
         run.at("invocations")[0].at("toolExecutionNotifications")[0].at("message").at("text").get<std::string>(),
         "2 findings"));

@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-using coir::blocking_kind;
+using coir::blocking_level;
 using coir::test::a_sleep;
 using coir::test::scratch_folder;
 using detector::result;
@@ -36,7 +36,7 @@ TEST_CASE("text: the source line is shown if the file is available") {
     result made = sample();
     made.findings[0].stack[1].file = "retry.cpp";
     made.findings[0].stack[1].line = 2;
-    const detector::text_style style{.colours = false, .latent = false, .source_folder = folder.path()};
+    const detector::text_style style{.source_folder = folder.path()};
     CHECK(to_text(made, style).find("    | sleep_for(1s);  // second\n") != std::string::npos);
     made.findings[0].stack[1].line = 9;
     CHECK(to_text(made, style).find("    | ") == std::string::npos);
@@ -44,21 +44,41 @@ TEST_CASE("text: the source line is shown if the file is available") {
 
 TEST_CASE("text: colours are used only if requested") {
     CHECK(to_text(sample(), {}).find('\x1b') == std::string::npos);
-    CHECK(to_text(sample(), {.colours = true, .latent = false, .source_folder = {}}).find('\x1b') != std::string::npos);
+    CHECK(to_text(sample(), {.colours = true, .source_folder = {}}).find('\x1b') != std::string::npos);
 }
 
-TEST_CASE("text: latent and suppressed findings are counted, and latent ones are shown on request") {
+TEST_CASE("text: errors are shown, and the others are counted, with the option that shows them") {
     result made = sample();
+    made.findings.push_back(coir::test::a_latent_open());
     made.findings.push_back(a_sleep());
-    made.findings.push_back(a_sleep());
-    made.findings[1].kind = blocking_kind::latent;
-    made.findings[1].stack[1].file = "src/latent.cpp";
+    made.findings[1].stack[1].file = "src/warning.cpp";
     made.findings[2].suppressed_by = "class:sleep";
-    CHECK(to_text(made, {}).find("src/latent.cpp") == std::string::npos);
-    CHECK(to_text(made, {.colours = false, .latent = true, .source_folder = {}}).find("src/latent.cpp") !=
+    CHECK(to_text(made, {}).find("src/warning.cpp") == std::string::npos);
+    CHECK(to_text(made, {.show = blocking_level::warning, .source_folder = {}}).find("src/warning.cpp:12: warning: fiber") !=
           std::string::npos);
-    CHECK(summary_of(made) ==
-          "blocking-detector: 1 blocked, 1 latent (--latent shows these), 1 suppressed; engine trap");
+    CHECK(summary_of(made) == "blocking-detector: 1 error; 1 warning: --show warning, 1 suppressed; engine trap");
+    made.findings[0].level = blocking_level::note;
+    CHECK(summary_of(made).find("no fiber held its thread; 1 warning, 1 note: --show warning") != std::string::npos);
+    CHECK(summary_of(made, blocking_level::warning).find("1 warning; 1 note: --show note") != std::string::npos);
+    CHECK(summary_of(made, blocking_level::note).find("1 warning, 1 note, 1 suppressed") != std::string::npos);
+}
+
+TEST_CASE("text: stacks that differ below the user's line are counted") {
+    result made = sample();
+    made.findings[0].stacks = 9;
+    CHECK(to_text(made, {}).find("and 8 more stacks\n") != std::string::npos);
+}
+
+TEST_CASE("text: a control character never reaches the terminal") {
+    result made = sample();
+    made.findings[0].fiber = "\x1b[2J";
+    made.findings[0].stack[1].function = "\x1b]0;title\x07";
+    made.findings[0].stack[1].file = "a\nb.cpp";
+    made.findings[0].spawned_at = "\x9b";
+    made.notes = {"\x1b[31m"};
+    const std::string text = to_text(made, {});
+    CHECK(text.find_first_of("\x1b\x07\x9b") == std::string::npos);
+    CHECK(text.starts_with("a\\x0ab.cpp:12: fiber \"\\x1b[2J\""));
 }
 
 TEST_CASE("text: the summary of a run without findings, and of one without detection") {

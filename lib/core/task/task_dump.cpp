@@ -1,5 +1,6 @@
 #include "core/task/task_dump.hpp"
 
+#include "base/printable.hpp"
 #include "base/symbols.hpp"
 #include "core/task/join_waiter.hpp"
 #include "core/task/wait_graph.hpp"
@@ -53,7 +54,7 @@ void dump_task(std::ostream& out, const task& fiber, bool runs, const wait_graph
 
 std::string describe_fiber(const task& fiber) {
     std::string label = "#" + std::to_string(fiber.id);
-    if (fiber.name != nullptr) label += " \"" + std::string{fiber.name, fiber.name_bytes} + "\"";
+    if (fiber.name != nullptr) label += " \"" + printable({fiber.name, fiber.name_bytes}) + "\"";
     return label;
 }
 

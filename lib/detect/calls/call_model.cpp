@@ -1,8 +1,12 @@
 #include "detect/calls/call_model.hpp"
 
 #include "base/system_call.hpp"
+#include "detect/calls/file_systems.hpp"
 
+#include <array>
+#include <charconv>
 #include <fcntl.h>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,7 +19,87 @@ namespace {
 
 using category = blocking_class;
 
-constexpr auto noticeable = std::chrono::milliseconds{1};
+constexpr unsigned memory_devices = 1;  // major number of /dev/null, /dev/zero, ...
+
+bool status_of(long fd, struct stat& about) noexcept {
+    return system_call(SYS_fstat, static_cast<int>(fd), &about) == 0;
+}
+
+template <class Value> Value socket_option(long fd, int option, Value unknown) noexcept {
+    Value value{};
+    socklen_t bytes = sizeof value;
+    const long asked = system_call(SYS_getsockopt, static_cast<int>(fd), SOL_SOCKET, option, &value, &bytes);
+    return asked == 0 ? value : unknown;
+}
+
+bool is_datagram(long fd) noexcept { return socket_option(fd, SO_TYPE, SOCK_STREAM) == SOCK_DGRAM; }
+
+/// Whether the kernel itself answers on the socket.
+bool is_answered_by_kernel(long fd) noexcept {
+    const int family = socket_option(fd, SO_DOMAIN, AF_UNSPEC);
+    return family == AF_NETLINK || family == AF_ALG;
+}
+
+bool is_same_file(const struct stat& one, long fd) noexcept {
+    struct stat other {};
+    return status_of(fd, other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/// What an access to a file may wait for: the page cache usually has the data. O_NONBLOCK has no effect on files.
+call_model of_file(bool on_device, category which) noexcept {
+    call_model model = unpredictable(which);
+    model.latent = on_device;
+    return model;
+}
+
+/// The kind of a descriptor without a file type, from its name in /proc: "anon_inode:[eventfd]".
+enum class nameless { other, eventfd, timerfd, inotify, signalfd };
+
+nameless kind_of(long fd) noexcept {
+    std::array<char, 32> path{"/proc/self/fd/"};
+    const std::to_chars_result end = std::to_chars(path.data() + 14, path.data() + path.size() - 1, fd);
+    *end.ptr = '\0';
+    std::array<char, 64> text{};
+    const long bytes = system_call(SYS_readlinkat, AT_FDCWD, path.data(), text.data(), text.size());
+    if (bytes <= 0) return nameless::other;
+    const std::string_view name{text.data(), static_cast<std::size_t>(bytes)};
+    if (name.ends_with("[eventfd]")) return nameless::eventfd;
+    if (name.ends_with("[timerfd]")) return nameless::timerfd;
+    if (name.ends_with("inotify")) return nameless::inotify;
+    if (name.ends_with("[signalfd]")) return nameless::signalfd;
+    return nameless::other;
+}
+
+call_model named(const char* call, category which) noexcept {
+    call_model model = may_sleep(which);
+    model.call = call;
+    model.rule = level_rule::always;
+    return model;
+}
+
+call_model of_nameless(long fd, bool writes) noexcept {
+    switch (kind_of(fd)) {
+    // A write waits only if the counter would exceed 2^64-2.
+    case nameless::eventfd: return writes ? never_sleeps : named("eventfd_read", category::pipe);
+    case nameless::timerfd: return named("timerfd_read", category::sleep);
+    case nameless::inotify: return named("inotify_read", category::pipe);
+    case nameless::signalfd: return named("signalfd_read", category::signal);
+    case nameless::other: break;
+    }
+    return may_sleep(category::pipe);
+}
+
+call_model of_stream(long fd, const struct stat& about, bool writes) noexcept {
+    switch (about.st_mode & S_IFMT) {
+    case S_IFREG:
+    case S_IFDIR: return of_file(has_device(about.st_dev, static_cast<int>(fd)), category::disk);
+    case S_IFBLK: return of_file(true, category::disk);
+    case S_IFSOCK: return writes ? model_of_send(fd) : model_of_socket(fd);
+    case S_IFCHR: return major(about.st_rdev) == memory_devices ? never_sleeps : may_sleep(category::pipe);
+    case 0: return of_nameless(fd, writes);
+    default: return may_sleep(category::pipe);  // pipes
+    }
+}
 
 }  // namespace
 
@@ -34,36 +118,62 @@ call_model model_of_poll(long count, bool waits) noexcept {
     return may_sleep_if(waits, count == 0 ? category::sleep : category::poll);
 }
 
+call_model model_of_connect(long fd) noexcept { return is_datagram(fd) ? never_sleeps : model_of_socket(fd); }
+
 call_model model_of_socket(long fd, long flags) noexcept {
-    return may_sleep_if((flags & MSG_DONTWAIT) == 0 && !is_nonblocking(fd), category::network);
+    const bool waits = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking(fd) && !is_answered_by_kernel(fd);
+    return may_sleep_if(waits, category::network);
 }
 
-call_model model_of_stream(long fd) noexcept {
-    const call_model model = model_of_blocking_stream(fd);
-    return model.when == call_model::sleeps::unless_ready && is_nonblocking(fd) ? never_sleeps : model;
-}
-
-call_model model_of_blocking_stream(long fd) noexcept {
-    struct stat about {};
-    if (system_call(SYS_fstat, static_cast<int>(fd), &about) != 0) return never_sleeps;
-    constexpr unsigned memory_devices = 1;  // /dev/null, /dev/zero, ...
-    switch (about.st_mode & S_IFMT) {
-    // O_NONBLOCK has no effect on files, and the page cache usually has the data.
-    case S_IFREG:
-    case S_IFBLK:
-    case S_IFDIR: return unpredictable(category::disk);
-    case S_IFSOCK: return may_sleep(category::network);
-    case S_IFCHR:
-        if (major(about.st_rdev) == memory_devices) return never_sleeps;
-        [[fallthrough]];
-    // Pipes and terminals. The descriptors of eventfd, timerfd, signalfd and inotify have no file type.
-    default: return may_sleep(category::pipe);
-    }
-}
-
-call_model model_of_output(long fd, call_model model) noexcept {
-    if (fd == STDOUT_FILENO || fd == STDERR_FILENO) model.least = noticeable;
+call_model model_of_send(long fd, long flags) noexcept {
+    call_model model = model_of_socket(fd, flags);
+    if (model.when != call_model::sleeps::never && is_datagram(fd)) model.rule = level_rule::once_long;
     return model;
+}
+
+call_model model_of_read(long fd) noexcept {
+    if (is_nonblocking(fd)) return fd == STDIN_FILENO ? never_sleeps : model_of_open_file(fd);
+    struct stat about {};
+    if (!status_of(fd, about)) return never_sleeps;
+    if (fd != STDIN_FILENO) return of_stream(fd, about, false);
+    call_model model = may_sleep(category::pipe);
+    model.rule = level_rule::always;
+    return model;
+}
+
+call_model model_of_write(long fd) noexcept {
+    if (is_nonblocking(fd)) return model_of_open_file(fd);
+    struct stat about {};
+    if (!status_of(fd, about)) return never_sleeps;
+    call_model model = of_stream(fd, about, true);
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO || is_same_file(about, STDOUT_FILENO) ||
+        is_same_file(about, STDERR_FILENO)) {
+        model.latent = false;
+        model.rule = level_rule::once_long;
+    } else if (S_ISREG(about.st_mode) && model.latent &&
+               (system_call(SYS_fcntl, static_cast<int>(fd), F_GETFL) & O_DSYNC) != 0) {
+        model = may_sleep(category::disk);  // O_SYNC includes the bit of O_DSYNC
+        model.rule = level_rule::always;
+    }
+    return model;
+}
+
+call_model model_of_sync(long fd) noexcept {
+    struct stat about {};
+    return may_sleep_if(status_of(fd, about) && has_device(about.st_dev, static_cast<int>(fd)), category::disk);
+}
+
+call_model model_of_path(long folder, const char* path) noexcept {
+    struct stat about {};
+    if (system_call(SYS_newfstatat, static_cast<int>(folder), path, &about, AT_SYMLINK_NOFOLLOW) != 0)
+        return of_file(false, category::other);
+    return of_file(has_device(about.st_dev, static_cast<int>(folder), path), category::other);
+}
+
+call_model model_of_open_file(long fd) noexcept {
+    struct stat about {};
+    if (!status_of(fd, about) || (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))) return never_sleeps;
+    return of_file(has_device(about.st_dev, static_cast<int>(fd)), category::disk);
 }
 
 }  // namespace coir::detail

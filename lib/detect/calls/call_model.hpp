@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/blocking.hpp>
+#include "detect/calls/known_calls.hpp"
 
 #include <chrono>
 #include <ctime>
@@ -12,20 +12,23 @@ namespace coir::detail {
 struct call_model {
     enum class sleeps {
         never,
-        unless_ready,   // sleeps unless its result is available at once; a call that did not sleep is `latent`
-        unpredictable,  // may sleep or not: reported only if it slept
+        unless_ready,   // sleeps unless its result is available at once
+        unpredictable,  // may sleep or not, and is too frequent to be observed by hooks
         yields,         // gives up the processor for a moment (sched_yield)
     };
 
     sleeps when = sleeps::never;
     blocking_class category = blocking_class::other;
+    level_rule rule = level_rule::by_call;
     std::chrono::nanoseconds least{0};  // a shorter sleep is not reported
+    bool latent = false;                // report it also if it did not sleep
+    const char* call = nullptr;         // the name of the call, if it is not that of its function
 };
 
 inline constexpr call_model never_sleeps{};
 
 constexpr call_model may_sleep(blocking_class category) noexcept {
-    return {.when = call_model::sleeps::unless_ready, .category = category};
+    return {.when = call_model::sleeps::unless_ready, .category = category, .latent = true};
 }
 
 constexpr call_model may_sleep_if(bool can, blocking_class category) noexcept {
@@ -51,17 +54,31 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
 /// `waits`: the time limit is not zero. poll(2) of no descriptors is a sleep.
 [[nodiscard]] call_model model_of_poll(long count, bool waits) noexcept;
 
-/// `flags` are those of recv(2) and send(2).
+/// For connect(2): a datagram socket is connected at once.
+[[nodiscard]] call_model model_of_connect(long fd) noexcept;
+
+/// For accept(2), recv(2) and similar calls; `flags` are those of recv(2). What the kernel itself answers does not
+/// wait: sockets of the families AF_NETLINK and AF_ALG.
 [[nodiscard]] call_model model_of_socket(long fd, long flags = 0) noexcept;
 
-/// For read(2), write(2) and similar calls. Depends on the type of the file.
-[[nodiscard]] call_model model_of_stream(long fd) noexcept;
+/// For send(2) and similar calls. One datagram usually has space: a warning.
+[[nodiscard]] call_model model_of_send(long fd, long flags = 0) noexcept;
 
-/// As `model_of_stream`, but assumes that O_NONBLOCK is not set.
-[[nodiscard]] call_model model_of_blocking_stream(long fd) noexcept;
+/// For read(2) and similar calls. Depends on the type of the file. Each read of descriptor 0 is an error: what is
+/// behind it depends on who starts the program.
+[[nodiscard]] call_model model_of_read(long fd) noexcept;
 
-/// For a write(2) whose model is otherwise `model`. On standard output and standard error only a sleep of a millisecond
-/// or more counts.
-[[nodiscard]] call_model model_of_output(long fd, call_model model) noexcept;
+/// For write(2) and similar calls. What goes to standard output and standard error, or to duplicates of them, counts
+/// only if it slept for long.
+[[nodiscard]] call_model model_of_write(long fd) noexcept;
+
+/// For fsync(2) and similar calls: an error where a device or a network is behind the file system.
+[[nodiscard]] call_model model_of_sync(long fd) noexcept;
+
+/// For calls that look up a path, with a warning where a device or a network is behind the file system.
+[[nodiscard]] call_model model_of_path(long folder, const char* path) noexcept;
+
+/// For calls on an open file that look at its folder or its metadata.
+[[nodiscard]] call_model model_of_open_file(long fd) noexcept;
 
 }  // namespace coir::detail

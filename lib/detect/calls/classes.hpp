@@ -24,18 +24,4 @@ namespace coir::detail {
 /// "list such as sleep,dns (only these) or ...", for messages.
 [[nodiscard]] std::string form_of_class_list();
 
-/// The function of coir to use in a fiber instead of `call`.
-[[nodiscard]] std::string_view advice_for(blocking_class category, std::string_view call) noexcept;
-
-/// A system call that may sleep.
-struct known_system_call {
-    long number;
-    const char* name;
-    blocking_class category;
-};
-
-/// Finds the system call by its number on this processor. An unknown one has the name "system call", the number -1 and
-/// the class `other`.
-[[nodiscard]] const known_system_call& system_call_numbered(long number) noexcept;
-
 }  // namespace coir::detail

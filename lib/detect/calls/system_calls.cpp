@@ -1,7 +1,7 @@
 #include "detect/calls/system_calls.hpp"
 
 #include "base/system_call.hpp"
-#include "detect/calls/classes.hpp"
+#include "detect/calls/known_calls.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -26,10 +26,12 @@ namespace {
 using namespace std::chrono_literals;
 using category = blocking_class;
 
-/// For all other calls: open(2) of a FIFO, close(2) with SO_LINGER, a network file system, a device. A short sleep says
-/// nothing: it may be a contended lock inside the kernel, and on a busy machine the thread then waits milliseconds for
-/// a processor.
-constexpr call_model unlikely{call_model::sleeps::unpredictable, category::other, 10ms};
+/// For all other calls: close(2) with SO_LINGER, a device. A short sleep says nothing: it may be a contended lock inside
+/// the kernel, and on a busy machine the thread then waits milliseconds for a processor.
+constexpr call_model unlikely{.when = call_model::sleeps::unpredictable,
+                              .category = category::other,
+                              .rule = level_rule::once_long,
+                              .least = 10ms};
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
@@ -44,20 +46,20 @@ call_model of_sleep_until(long clock, const timespec* moment) noexcept {
     return may_sleep_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
 }
 
-bool is_datagram(long fd) noexcept {
-    int type = 0;
-    socklen_t bytes = sizeof type;
-    return system_call(SYS_getsockopt, static_cast<int>(fd), SOL_SOCKET, SO_TYPE, &type, &bytes) == 0 &&
-           type == SOCK_DGRAM;
-}
-
 /// For a transfer between two descriptors, which may wait for either. Uses the class of a side that is not a file,
 /// since waits for files are short.
 call_model of_transfer(long from, long to) noexcept {
-    for (const call_model& side : {model_of_stream(from), model_of_stream(to)}) {
+    for (const call_model& side : {model_of_read(from), model_of_write(to)}) {
         if (side.when == call_model::sleeps::unless_ready) return unpredictable(side.category);
     }
     return unpredictable(category::disk);
+}
+
+/// For calls that look up a path.
+call_model of_look_up(long folder, long path) noexcept {
+    call_model model = model_of_path(folder, at<char>(path));
+    if (!model.latent) model.least = unlikely.least;
+    return model;
 }
 
 call_model of_futex(long operation, long limit) noexcept {
@@ -94,26 +96,26 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_epoll_pwait2: return may_sleep_if(!is_zero(at<timespec>(d)), category::poll);
     case SYS_io_uring_enter: return may_sleep_if(c > 0, category::poll);
 
-    case SYS_connect: return is_datagram(a) ? never_sleeps : model_of_socket(a);
+    case SYS_connect: return model_of_connect(a);
     case SYS_accept:
     case SYS_accept4: return model_of_socket(a);
-    case SYS_recvfrom:
-    case SYS_sendto: return model_of_socket(a, d);
-    case SYS_recvmsg:
-    case SYS_sendmsg: return model_of_socket(a, c);
-    case SYS_recvmmsg:
-    case SYS_sendmmsg: return model_of_socket(a, d);
+    case SYS_recvfrom: return model_of_socket(a, d);
+    case SYS_sendto: return model_of_send(a, d);
+    case SYS_recvmsg: return model_of_socket(a, c);
+    case SYS_sendmsg: return model_of_send(a, c);
+    case SYS_recvmmsg: return model_of_socket(a, d);
+    case SYS_sendmmsg: return model_of_send(a, d);
 
     case SYS_read:
     case SYS_readv:
     case SYS_pread64:
     case SYS_preadv:
-    case SYS_preadv2: return model_of_stream(a);
+    case SYS_preadv2: return model_of_read(a);
     case SYS_write:
     case SYS_writev:
     case SYS_pwrite64:
     case SYS_pwritev:
-    case SYS_pwritev2: return model_of_output(a, model_of_stream(a));
+    case SYS_pwritev2: return model_of_write(a);
     case SYS_splice: return of_transfer(a, c);
     case SYS_tee: return of_transfer(a, b);
     case SYS_vmsplice: return of_transfer(a, a);
@@ -123,9 +125,9 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_readahead: return unpredictable(category::disk);
     case SYS_fsync:
     case SYS_fdatasync:
-    case SYS_sync:
     case SYS_syncfs:
-    case SYS_sync_file_range: return may_sleep(category::disk);
+    case SYS_sync_file_range: return model_of_sync(a);
+    case SYS_sync: return may_sleep(category::disk);
     case SYS_msync: return may_sleep_if((c & MS_SYNC) != 0, category::disk);
 
     case SYS_futex: return of_futex(b, d);
@@ -144,7 +146,16 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_futex_waitv: return may_sleep(category::lock);
 #endif
 
-    case SYS_sched_yield: return {call_model::sleeps::yields, category::cpu, 0ns};
+    case SYS_sched_yield: return {.when = call_model::sleeps::yields, .category = category::cpu};
+
+    case SYS_openat: return of_look_up(a, b);
+    case SYS_newfstatat:
+    case SYS_statx: return *at<char>(b) == '\0' ? model_of_open_file(a) : of_look_up(a, b);
+    case SYS_faccessat:
+    case SYS_readlinkat:
+    case SYS_unlinkat:
+    case SYS_renameat2: return of_look_up(a, b);
+    case SYS_getdents64: return model_of_open_file(a);
 
     case SYS_wait4: return may_sleep_if((c & WNOHANG) == 0, category::process);
     case SYS_waitid: return may_sleep_if((d & WNOHANG) == 0, category::process);
@@ -157,14 +168,20 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_select: return model_of_poll(a, !is_zero(at<timeval>(e)));
     case SYS_epoll_wait: return may_sleep_if(static_cast<int>(d) != 0, category::poll);
     case SYS_pause: return may_sleep(category::signal);
+    case SYS_open:
+    case SYS_stat:
+    case SYS_lstat:
+    case SYS_access:
+    case SYS_readlink:
+    case SYS_unlink:
+    case SYS_rename: return of_look_up(AT_FDCWD, a);
 #endif
     default: return unlikely;
     }
 }
 
 call_name name_of_system_call(long number) noexcept {
-    const known_system_call& known = system_call_numbered(number);
-    if (known.number == number) return known.name;
+    if (const known_call& known = call_numbered(number); !known.name.empty()) return known.name;
     std::array<char, 32> text{"system call "};
     const std::to_chars_result end = std::to_chars(text.data() + 12, text.data() + text.size(), number);
     return std::string_view{text.data(), end.ptr};

@@ -1,5 +1,6 @@
 #include "detect/engine/monitor.hpp"
 
+#include "base/log.hpp"
 #include "base/system_call.hpp"
 #include "core/task/task.hpp"
 
@@ -30,7 +31,7 @@ void monitor::use_engine(blocking_engine engine, std::string_view missing) noexc
 
 bool monitor::observes_calls() const noexcept {
     // Calls that a hooked function makes internally are part of that function's call.
-    return thread_.running.load(std::memory_order_relaxed)->permits == 0 &&
+    return thread_.running.load(std::memory_order_relaxed)->permits == 0 && !log::is_in_default_log() &&
            !is_in_call(thread_.slices.load(std::memory_order_relaxed));
 }
 
@@ -46,6 +47,7 @@ blocking_event& monitor::prepare_call() noexcept {
     call.count = 1;
     call.longest = call.total = {};
     call.goes_on = call.waits_for_itself = false;
+    call.rule = level_rule::by_call;
     label_running(thread_, call.fiber);
     return call;
 }
@@ -86,9 +88,7 @@ bool monitor::current_call(std::uint64_t slice, blocking_event& into) const noex
 
 void monitor::record(const blocking_event& seen) noexcept {
     const auto [index, is_new] = events_.record(seen);
-    if (config_.options.policy == blocking_policy::fail && seen.kind != blocking_kind::latent && index >= 0) {
-        request_failure(seen.fiber.id, index);
-    }
+    if (config_.options.policy == blocking_policy::fail && index >= 0) request_failure(seen.fiber.id, index);
     if (is_new) watchdog_.post();
 }
 
@@ -170,11 +170,11 @@ long times_asleep() noexcept {
     return usage.ru_nvcsw;
 }
 
-watched_call::watched_call(monitor& watcher, const char* name, blocking_class category, const void* site,
-                           std::chrono::nanoseconds least) noexcept
-    : watcher_{watcher}, seen_{watcher.prepare_call()}, site_{site}, least_{least} {
-    seen_.call = name;
-    seen_.category = category;
+watched_call::watched_call(monitor& watcher, const char* name, const call_model& model, const void* site) noexcept
+    : watcher_{watcher}, seen_{watcher.prepare_call()}, site_{site}, model_{model} {
+    seen_.call = model.call != nullptr ? model.call : name;
+    seen_.category = model.category;
+    seen_.rule = model.rule;
     // The complete stack is captured after the call, and only if it is needed.
     seen_.stack.frames[0] = site;
     seen_.stack.depth = 1;
@@ -194,7 +194,7 @@ watched_call::~watched_call() {
     // The watchdog records the call site alone as the stack. The same stack here merges both events into one. Unwinding
     // is too expensive for a call that did not sleep, except with the trap engine, which reports all of them.
     if (!reported && (slept || watcher_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
-    if (held >= least_ && (slept || least_ == std::chrono::nanoseconds{0})) watcher_.record(seen_);
+    if (slept ? held >= model_.least : model_.latent) watcher_.record(seen_);
     errno = saved;
 }
 

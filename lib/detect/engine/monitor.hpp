@@ -3,6 +3,7 @@
 #include <coir/blocking.hpp>
 
 #include "core/loop/scheduler_status.hpp"
+#include "detect/calls/call_model.hpp"
 #include "detect/engine/watch/wakeup_semaphore.hpp"
 #include "detect/record/blocking_events.hpp"
 #include "detect/settings.hpp"
@@ -163,10 +164,8 @@ private:
 /// it, and records the event. Preserves errno.
 class watched_call {
 public:
-    /// `site` is the return address of the call. A sleep shorter than `least` is not recorded. If `least` is not zero,
-    /// a call that did not sleep is not recorded either.
-    watched_call(monitor& watcher, const char* name, blocking_class category, const void* site,
-                 std::chrono::nanoseconds least = {}) noexcept;
+    /// `name` is that of the function, `site` the return address of the call.
+    watched_call(monitor& watcher, const char* name, const call_model& model, const void* site) noexcept;
     ~watched_call();
     watched_call(const watched_call&) = delete;
     watched_call& operator=(const watched_call&) = delete;
@@ -175,7 +174,7 @@ private:
     monitor& watcher_;
     blocking_event& seen_;
     const void* const site_;
-    const std::chrono::nanoseconds least_;
+    const call_model model_;
     const outcome_of_call outcome_;
 };
 

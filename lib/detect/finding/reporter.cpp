@@ -2,16 +2,17 @@
 
 #include "base/log.hpp"
 #include "base/symbols.hpp"
-#include "detect/calls/classes.hpp"
 #include "detect/finding/json.hpp"
+#include "detect/finding/level.hpp"
+#include "detect/finding/wording.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <cstdio>
+#include <cmath>
 #include <exception>
 #include <fcntl.h>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <system_error>
 #include <unistd.h>
@@ -26,117 +27,93 @@ constexpr std::size_t frames_logged = 12;
 constexpr std::size_t function_length = 120;
 constexpr std::size_t locations_in_summary = 20;
 
-std::string format_duration(std::chrono::nanoseconds length) {
-    const double seconds = std::chrono::duration<double>(length).count();
-    std::array<char, 32> text;
-    if (seconds >= 1)
-        std::snprintf(text.data(), text.size(), "%.3f s", seconds);
-    else if (seconds >= 0.01)
-        std::snprintf(text.data(), text.size(), "%.0f ms", seconds * 1e3);
-    else
-        std::snprintf(text.data(), text.size(), "%.2f ms", seconds * 1e3);
-    return text.data();
-}
-
-/// The innermost frame of the program's own code. Null if the stack is unknown, or a tail call has replaced that frame.
-const symbol* user_frame(std::span<const symbol> stack) {
-    const auto first = [&](auto&& wanted) {
-        const auto found = std::ranges::find_if(stack, wanted);
-        return found == stack.end() ? nullptr : &*found;
-    };
-    const auto own = [](const symbol& each) { return !each.is_plumbing; };
-    const auto with_source = [&](const symbol& each) {
-        return own(each) && !each.file.empty() && !each.file.starts_with("/usr/");
-    };
-    if (const symbol* found = first(with_source)) return found;
-    return first(own);
-}
-
-std::string describe_fiber(const blocking_report& report) {
-    const std::string id = "fiber #" + std::to_string(report.fiber_id);
-    return report.fiber_name.empty() ? id : id + " \"" + report.fiber_name + '"';
-}
-
-std::string describe_activity(const blocking_report& report) {
-    if (report.kind == blocking_kind::hog) return "computing";
-    const std::string call = report.call + " (" + std::string{to_string(report.category)} + ')';
-    return (report.kind == blocking_kind::latent ? "in " : "asleep in ") + call;
-}
-
-std::string headline(const reporter::entry& made, const blocking_event& seen) {
-    std::string text = made.location.empty() ? "" : made.location + ": ";
-    text += describe_fiber(made.report);
-    text += seen.goes_on ? " has held its thread for " : " held its thread for ";
-    text += format_duration(seen.longest) + (seen.goes_on ? " so far, " : ", ") + describe_activity(made.report);
-    if (seen.waits_for_itself) text += ": deadlock, because a fiber of this thread holds the mutex";
-    return text.append("; ").append(advice_for(made.report.category, made.report.call));
-}
-
-std::string stack_text(std::span<const symbol> stack) {
-    // The outermost frames are internal to coir and the same for all fibers.
-    std::size_t count = stack.size();
-    while (count > 0 && stack[count - 1].is_plumbing) --count;
-    std::string text;
-    for (const symbol& each : stack.first(std::min(count, frames_logged))) {
-        text += "\n    " + (each.function.empty() ? "??" : each.function.substr(0, function_length));
-        if (each.function.size() > function_length) text += "...";
-        if (!each.file.empty())
-            text += " at " + each.file + ':' + std::to_string(each.line);
-        else if (!each.module.empty())
-            text += " in " + each.module;
+std::vector<frame> frames_at(const void* return_address) {
+    std::vector<frame> found;
+    for (symbol& each : symbolise(return_address)) {
+        found.push_back({.function = std::move(each.function),
+                         .file = std::move(each.file),
+                         .line = each.line,
+                         .module = std::move(each.module),
+                         .offset = each.offset,
+                         .plumbing = each.is_plumbing,
+                         .address = return_address});
     }
-    if (count > frames_logged) text += "\n    ... and " + std::to_string(count - frames_logged) + " more";
+    return found;
+}
+
+std::string current_folder() {
+    std::error_code unknown;
+    return std::filesystem::current_path(unknown).string();
+}
+
+std::string location_text(const finding& what) {
+    const frame* const users = users_frame(what);
+    if (users == nullptr) return {};
+    return users->file.empty() ? function_or_offset(*users) : to_string(source_line{users->file, users->line});
+}
+
+std::string log_text(const finding& what) {
+    const std::string location = location_text(what);
+    std::string text = (location.empty() ? "" : location + ": ") + headline(what) + "; " + remedy(what);
+    if (!what.spawned_at.empty()) text += "\n  spawned at " + what.spawned_at;
+    const std::span<const frame> stack = telling_part(what);
+    if (!stack.empty()) text += "\n  stack:";
+    for (frame each : stack.first(std::min(stack.size(), frames_logged))) {
+        if (each.function.size() > function_length) each.function = each.function.substr(0, function_length) + "...";
+        text += "\n    " + to_string(each);
+    }
+    if (stack.size() > frames_logged) text += "\n    ... and " + std::to_string(stack.size() - frames_logged) + " more";
     return text;
+}
+
+blocking_report to_report(const finding& what) {
+    blocking_report made;
+    made.kind = what.kind;
+    made.level = what.level;
+    made.category = what.category;
+    made.call = what.call;
+    made.held = std::chrono::nanoseconds{std::llround(what.max_ms * 1e6)};
+    made.total = std::chrono::nanoseconds{std::llround(what.total_ms * 1e6)};
+    made.count = what.count;
+    made.fiber_id = what.fiber_id;
+    if (what.fiber != '#' + std::to_string(what.fiber_id)) made.fiber_name = what.fiber;
+    made.spawn_site = what.spawned_at;
+    made.fingerprint = what.fingerprint;
+    for (const frame& each : what.stack) {
+        made.stack.push_back({.address = each.address,
+                              .module = each.module,
+                              .offset = each.offset,
+                              .function = each.function,
+                              .file = each.file,
+                              .line = each.line});
+    }
+    return made;
 }
 
 }  // namespace
 
 reporter::reporter(const settings& config)
     : config_{config}, silent_{!config.records_folder.empty() && config.options.policy == blocking_policy::warn &&
-                               config.report_path.empty() && !config.options.on_report} {
+                               config.report_path.empty() && !config.options.on_report},
+      current_folder_{current_folder()}, source_{frames_at, {.source_root = current_folder_}} {
     if (!config.options.suppressions.empty()) suppressed_ = suppressions{config.options.suppressions};
     if (!config.report_path.empty()) {
         file_ = unique_fd{::open(config.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
         if (!file_)
             throw std::system_error{errno, std::generic_category(), "COIR_BLOCKING_REPORT: " + config.report_path};
     }
-    std::error_code unknown;
-    const std::filesystem::path folder = std::filesystem::current_path(unknown);
-    if (!unknown) current_folder_ = folder.string() + '/';
 }
 
 const reporter::entry& reporter::add(const blocking_event& seen) {
     entry& made = entries_.emplace_back();
     if (silent_) return made;
-    blocking_report& report = made.report;
-    report.kind = seen.kind;
-    report.category = seen.category;
-    report.call = seen.call.view();
-    report.held = seen.longest;
-    report.total = seen.total;
-    report.count = seen.count;
-    report.fiber_id = seen.fiber.id;
-    report.fiber_name = seen.fiber.name();
-    if (seen.fiber.spawn_site != nullptr) report.spawn_site = describe_call_site(seen.fiber.spawn_site);
-
-    std::vector<symbol> stack;
-    for (int i = 0; i < seen.stack.depth; ++i) {
-        const void* const address = seen.stack.frames[static_cast<std::size_t>(i)];
-        for (symbol& each : symbolise(address)) {
-            report.stack.push_back({address, each.module, each.offset, each.function, each.file, each.line});
-            stack.push_back(std::move(each));
-        }
-    }
-
-    if (const symbol* user = user_frame(stack)) made.location = shorten(describe(*user));
-    made.suppressed = suppressed_.match(report);
-    made.text = headline(made, seen);
-    if (!report.spawn_site.empty()) made.text += "\n  spawned at " + shorten(report.spawn_site);
-    const std::string frames = stack_text(stack);
-    if (!frames.empty()) made.text += "\n  stack:" + shorten(frames);
-    if (made.suppressed || report.kind == blocking_kind::latent || !may_log()) return made;
-    made.logged = true;
-    log::warning(made.text);
+    made.what = source_.from_event(seen);
+    made.suppressed = suppressed_.match(to_report(made.what)) != nullptr;
+    if (made.suppressed || made.what.level != blocking_level::error) return made;
+    made.text = shorten(log_text(made.what));
+    if (logged_.contains(made.what)) return made;
+    logged_.add(made.what);
+    if (may_log()) log::warning(made.text);
     return made;
 }
 
@@ -152,30 +129,36 @@ bool reporter::may_log() {
 void reporter::remind(int index, std::chrono::nanoseconds held) {
     const entry& known = entries_[static_cast<std::size_t>(index)];
     if (known.suppressed || silent_) return;
-    log::warning(describe_fiber(known.report) + " still holds its thread after " + format_duration(held) + ", " +
-                 describe_activity(known.report) +
-                 "; if only another fiber of this thread can wake it, this is a deadlock");
+    log::warning(fiber_text(known.what) + " still holds its thread after " +
+                 duration_text(std::chrono::duration<double, std::milli>(held).count()) + ", " +
+                 activity_text(known.what) + "; if only another fiber of this thread can wake it, this is a deadlock");
 }
 
 void reporter::finish(const blocking_event_table& seen) {
     if (silent_) return;
     blocking_event last;
+    finding_set all;
     for (std::size_t index = 0; index < entries_.size(); ++index) {
-        blocking_report& report = entries_[index].report;
+        finding& what = entries_[index].what;
         seen.copy(static_cast<int>(index), last);
-        report.count = last.count;
-        report.held = last.longest;
-        report.total = last.total;
-        if (!entries_[index].suppressed) deliver(report);
+        what.count = last.count;
+        what.max_ms = std::chrono::duration<double, std::milli>(last.longest).count();
+        what.total_ms = std::chrono::duration<double, std::milli>(last.total).count();
+        if (!entries_[index].suppressed) all.add(what);
     }
-    summarise(seen.left_out());
+    std::vector<finding> found = all.take();
+    for (finding& each : found) {
+        each.level = level_of(each);
+        deliver(each);
+    }
+    summarise(std::move(found), seen.left_out());
 }
 
-void reporter::deliver(const blocking_report& report) {
-    if (file_) append_line(to_json(report) + '\n');
+void reporter::deliver(const finding& what) {
+    if (file_) append_line(to_json(what) + '\n');
     if (!config_.options.on_report) return;
     try {
-        config_.options.on_report(report);
+        config_.options.on_report(to_report(what));
     } catch (const std::exception& failure) {
         log::error(std::string{"blocking_options::on_report threw an exception: "} + failure.what());
     } catch (...) {
@@ -191,28 +174,29 @@ void reporter::append_line(std::string line) {
     file_ = unique_fd{};
 }
 
-void reporter::summarise(std::uint64_t left_out) {
-    std::vector<const entry*> repeated;
+void reporter::summarise(std::vector<finding> found, std::uint64_t left_out) {
+    std::erase_if(found, [](const finding& each) { return each.level != blocking_level::error; });
     std::uint64_t count = 0;
-    std::chrono::nanoseconds total{0};
-    for (const entry& each : entries_) {
-        if (each.suppressed || each.report.kind == blocking_kind::latent) continue;
-        count += each.report.count;
-        total += each.report.total;
-        if (each.report.count > 1 || !each.logged) repeated.push_back(&each);
+    double total_ms = 0;
+    for (const finding& each : found) {
+        count += each.count;
+        total_ms += each.total_ms;
     }
-    if (repeated.empty() && left_out == 0) return;
-    std::ranges::sort(repeated, std::greater{}, [](const entry* each) { return each->report.total; });
+    const bool all_are_logged = logged_in_minute_ <= logged_a_minute;
+    std::erase_if(found,
+                  [&](const finding& each) { return each.count == 1 && all_are_logged && logged_.contains(each); });
+    if (found.empty() && left_out == 0) return;
+    std::ranges::sort(found, std::greater{}, &finding::total_ms);
     std::string text =
-        "fibers held their thread " + std::to_string(count) + " times, for " + format_duration(total) + " in total:";
-    for (std::size_t i = 0; i < std::min(repeated.size(), locations_in_summary); ++i) {
-        const blocking_report& report = repeated[i]->report;
-        text += "\n  " + (repeated[i]->location.empty() ? describe_fiber(report) : repeated[i]->location) + ", " +
-                describe_activity(report) + ": " + std::to_string(report.count) + " times, " +
-                format_duration(report.total) + ", the longest " + format_duration(report.held);
+        "fibers held their thread " + std::to_string(count) + " times, for " + duration_text(total_ms) + " in total:";
+    for (const finding& each : std::span{found}.first(std::min(found.size(), locations_in_summary))) {
+        const std::string location = shorten(location_text(each));
+        text += "\n  " + (location.empty() ? fiber_text(each) : location) + ", " + activity_text(each) + ": " +
+                std::to_string(each.count) + " times, " + duration_text(each.total_ms) + ", the longest " +
+                duration_text(each.max_ms);
     }
-    if (repeated.size() > locations_in_summary) {
-        text += "\n  and at " + std::to_string(repeated.size() - locations_in_summary) + " more locations";
+    if (found.size() > locations_in_summary) {
+        text += "\n  and at " + std::to_string(found.size() - locations_in_summary) + " more locations";
     }
     if (left_out > 0)
         text += "\n  and " + std::to_string(left_out) + " times at locations that were not recorded: the limit is " +
@@ -222,8 +206,8 @@ void reporter::summarise(std::uint64_t left_out) {
 
 std::string reporter::shorten(std::string text) const {
     if (current_folder_.size() < 2) return text;
-    for (std::size_t at = 0; (at = text.find(current_folder_, at)) != text.npos;)
-        text.erase(at, current_folder_.size());
+    const std::string folder = current_folder_ + '/';
+    for (std::size_t at = 0; (at = text.find(folder, at)) != text.npos;) text.erase(at, folder.size());
     return text;
 }
 

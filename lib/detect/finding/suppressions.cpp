@@ -2,6 +2,7 @@
 
 #include "base/read_file.hpp"
 #include "detect/calls/classes.hpp"
+#include "detect/calls/known_calls.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -105,6 +106,17 @@ suppressions::rule parse_rule(std::string_view line) {
     return made;
 }
 
+/// A call has several names in the C library: `usleep` matches what is reported as `nanosleep`.
+bool is_named(const std::string& glob, const std::string& call) {
+    if (glob_matches(glob, call)) return true;
+    for (std::string_view words = call_named(call).functions; !words.empty();) {
+        const std::size_t end = std::min(words.find(' '), words.size());
+        if (glob_matches(glob, words.substr(0, end))) return true;
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+    return false;
+}
+
 bool holds(const suppressions::condition& each, const blocking_report& report) {
     const auto any_frame = [&](const std::string stack_frame::*part) {
         return std::ranges::any_of(report.stack, [&](const stack_frame& frame) {
@@ -113,7 +125,7 @@ bool holds(const suppressions::condition& each, const blocking_report& report) {
     };
     switch (each.about) {
     case subject::call_stack: return any_frame(&stack_frame::function);
-    case subject::function_name: return glob_matches(each.glob, report.call);
+    case subject::function_name: return is_named(each.glob, report.call);
     case subject::library: return any_frame(&stack_frame::module);
     case subject::source: return any_frame(&stack_frame::file);
     case subject::category: return each.glob == to_string(report.category);

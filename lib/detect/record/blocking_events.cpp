@@ -10,11 +10,15 @@ namespace coir::detail {
 
 namespace {
 
+/// A longer sleep is an event of its own: only then some calls are errors (level.hpp).
+constexpr auto long_sleep = std::chrono::milliseconds{1};
+
 /// A hash of the members by which events are merged. Without a stack, the spawn site of the fiber replaces it.
 std::uint64_t key_of(const blocking_event& seen) noexcept {
     fnv1a hash;
     hash.mix(static_cast<std::uint64_t>(seen.kind));
     hash.mix(static_cast<std::uint64_t>(seen.category));
+    hash.mix(std::uint64_t{seen.longest >= long_sleep ? 1U : 0U});
     hash.mix(seen.call.view());
     if (seen.stack.depth == 0) hash.mix(reinterpret_cast<std::uintptr_t>(seen.fiber.spawn_site));
     for (int i = 0; i < seen.stack.depth; ++i) {

@@ -2,6 +2,7 @@
 
 #include <coir/blocking.hpp>
 
+#include "detect/calls/known_calls.hpp"
 #include "detect/engine/capture.hpp"
 
 #include <array>
@@ -52,6 +53,7 @@ struct blocking_event {
     std::chrono::nanoseconds total{0};
     bool goes_on = false;           // observed before it ended: the times are lower bounds
     bool waits_for_itself = false;  // waits for a lock that a fiber of the same thread holds
+    level_rule rule = level_rule::by_call;
     fiber_label fiber;
     call_stack stack;
 

@@ -4,9 +4,10 @@
 #include "cli/machine.hpp"
 #include "detect/calls/classes.hpp"
 #include "read/analysis.hpp"
+#include "read/baseline.hpp"
 #include "read/comparison.hpp"
 #include "read/record.hpp"
-#include "render/json.hpp"
+#include "read/saved.hpp"
 #include "render/output.hpp"
 #include "render/reports.hpp"
 #include "render/rules.hpp"
@@ -72,7 +73,7 @@ std::vector<std::string> read_records(const options& requested, const std::strin
 
 /// Whether `engine` is the required one or a better one.
 bool is_good_enough(const std::string& engine, const std::string& required) {
-    const std::vector<std::string> ranks{"", "watch", "hooks", "trap"};
+    const std::vector<std::string> ranks{"", "unknown", "watch", "hooks", "trap"};
     return std::ranges::find(ranks, engine) >= std::ranges::find(ranks, required);
 }
 
@@ -126,7 +127,7 @@ void read_saved(const std::string& path, collection& into) {
     } else if (record::is_one(path)) {
         into.add(record{path});
     } else {
-        into.add(read_json(path));
+        into.add(read_saved_findings(path));
     }
 }
 
@@ -138,8 +139,8 @@ int report(const options& requested) {
 }
 
 int diff(const options& requested) {
-    const comparison made =
-        compare(read_json(requested.operands[0]), read_json(requested.operands[1]), requested.fail_on);
+    const comparison made = compare(read_saved_findings(requested.operands[0]),
+                                    read_saved_findings(requested.operands[1]), requested.fail_on);
     write_out(made.text);
     return made.has_failed ? exit_findings : exit_ok;
 }

@@ -2,12 +2,12 @@
 
 #include "cli/exit_codes.hpp"
 #include "detect/calls/classes.hpp"
+#include "detect/finding/level.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <map>
-#include <vector>
 
 namespace detector {
 
@@ -18,27 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::array<std::string_view, 9> formats{"text",   "json",   "jsonl", "sarif", "junit",
                                                   "github", "gitlab", "html",  "folded"};
 
-/// The items of a list separated by commas.
-std::vector<std::string> items_of(const std::string& list) {
-    std::vector<std::string> items;
-    for (std::size_t at = 0; at <= list.size();) {
-        const std::size_t end = std::min(list.find(',', at), list.size());
-        items.push_back(list.substr(at, end - at));
-        at = end + 1;
-    }
-    return items;
-}
-
 }  // namespace
-
-bool failing_kinds::contain(coir::blocking_kind kind) const noexcept {
-    switch (kind) {
-    case coir::blocking_kind::blocked: return blocked;
-    case coir::blocking_kind::hog: return hog;
-    case coir::blocking_kind::latent: return latent;
-    }
-    return false;
-}
 
 std::string names_of_all_formats() {
     std::string all;
@@ -56,20 +36,24 @@ output_request output_in(const std::string& text) {
     return made;
 }
 
-failing_kinds failing_kinds_in(const std::string& list) {
-    if (list == "none") return {false, false, false};
-    failing_kinds made{false, false, false};
-    for (const std::string& each : items_of(list)) {
-        if (each == "blocked")
-            made.blocked = true;
-        else if (each == "hog")
-            made.hog = true;
-        else if (each == "latent")
-            made.latent = true;
-        else
-            throw usage_error{"'" + each + "' is not a kind of finding; allowed: blocked, hog, latent, none"};
+coir::blocking_level level_in(const std::string& text) {
+    using enum coir::blocking_level;
+    for (const auto each : {error, warning, note}) {
+        if (text == coir::detail::to_string(each)) return each;
     }
-    return made;
+    throw usage_error{"'" + text + "' is not a level; the levels are error, warning and note"};
+}
+
+std::optional<coir::blocking_level> failing_level_in(const std::string& text) {
+    if (text == "none") return std::nullopt;
+    for (const std::string_view old : {"blocked", "hog", "latent"}) {
+        if (text.find(old) != text.npos) {
+            throw usage_error{"'" + text +
+                              "' names kinds of findings; name the lowest level that counts: error (the "
+                              "default), warning, note, or none"};
+        }
+    }
+    return level_in(text);
 }
 
 std::size_t count_in(const std::string& text) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace detector {
@@ -14,22 +15,16 @@ struct output_request {
     std::string path;  // empty: standard output
 };
 
-/// The kinds of findings that lead to the exit status `exit_findings`.
-struct failing_kinds {
-    bool blocked = true;
-    bool hog = true;
-    bool latent = false;
-
-    [[nodiscard]] bool contain(coir::blocking_kind kind) const noexcept;
-};
-
 // Parsers of option values. All throw `usage_error` for an invalid text.
 
 [[nodiscard]] output_request output_in(const std::string& text);
 [[nodiscard]] std::string names_of_all_formats();
 
-/// "blocked,latent", or "none".
-[[nodiscard]] failing_kinds failing_kinds_in(const std::string& list);
+/// "error", "warning" or "note".
+[[nodiscard]] coir::blocking_level level_in(const std::string& text);
+
+/// The same, or "none", which is empty.
+[[nodiscard]] std::optional<coir::blocking_level> failing_level_in(const std::string& text);
 
 [[nodiscard]] std::size_t count_in(const std::string& text);
 

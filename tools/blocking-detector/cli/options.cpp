@@ -87,8 +87,10 @@ void add_output_options(CLI::App& to, options& into) {
         "Format and file of a report; repeatable. Formats: " + names_of_all_formats() +
             ". Default: text, to standard output",
         [&](const std::string& text) { into.outputs.push_back(output_in(text)); });
-    to.add_flag("--latent", into.show_latent,
-                "In text, also shows calls that can block but did not this time (other formats always have them)");
+    add(to, "--show", "LEVEL",
+        "In text, the lowest level of findings that are shown: error, warning or note (other formats have all). "
+        "Default: error",
+        [&](const std::string& text) { into.show = level_in(text); });
     add(to, "--max-findings", "N", "Reports only the first N findings; findings are sorted by total time",
         [&](const std::string& text) { into.max_findings = count_in(text); });
     to.add_flag("-q,--quiet", into.quiet, "Writes only the reports of -o, and no text report by default");
@@ -98,13 +100,13 @@ void add_output_options(CLI::App& to, options& into) {
 }
 
 void add_selection_options(CLI::App& to, options& into) {
-    add(to, "--fail-on", "KINDS",
-        "The kinds of findings that make the exit status 66: a list of blocked (slept in the kernel), hog (computed "
-        "without yielding), latent (could have slept); or none, to keep the program's own status. Findings that are "
-        "suppressed or in the baseline never count. Default: blocked,hog",
-        [&](const std::string& text) { into.fail_on = failing_kinds_in(text); });
+    add(to, "--fail-on", "LEVEL",
+        "The lowest level of findings that makes the exit status 66: error, warning or note; or none, to keep the "
+        "program's own status. Findings that are suppressed or in the baseline never count. Default: error",
+        [&](const std::string& text) { into.fail_on = failing_level_in(text); });
     add(to, "--min-duration", "TIME",
-        "Omits locations whose longest blocking was shorter than this. Latent findings are kept. Default: 1ms",
+        "A contended lock or an access to a file is an error if it slept for this long, and a warning otherwise. "
+        "Calls that wait for somebody else are errors however short they are. Default: 1ms",
         [&](const std::string& text) { into.min_duration = duration_in(text, 1ms); });
     add(to, "--class", "LIST",
         "Reports only these classes, such as sleep,dns, or all except these, such as -disk,-pipe. Classes: " +
@@ -128,11 +130,15 @@ void add_code_options(CLI::App& to, options& into) {
         [&](const std::string& text) { into.code.owner = pattern{text}; });
     add(to, "--ignore-frames", "REGEX", "Removes frames whose function, file or module matches",
         [&](const std::string& text) { into.code.ignored = pattern{text}; });
+    to.add_option(
+          "--source-root", into.code.source_root,
+          "Folder of your code: a finding is reported at the innermost frame in it. Default: the current folder")
+        ->type_name("DIR");
     to.add_option("--strip-prefix", into.strip_prefix,
                   "Removes this folder from the paths of source files. Default: the current folder")
         ->type_name("DIR");
     add(to, "--debug-dir", "DIR", "Folder with separate debug files, besides /usr/lib/debug; repeatable",
-        [&](const std::string& text) { into.debug_folders.push_back(text); });
+        [&](const std::string& text) { into.code.debug_folders.push_back(text); });
 }
 
 void add_run_options(CLI::App& to, options& into) {
@@ -185,10 +191,10 @@ void add_commands(CLI::App& app, options& into) {
     };
     add_operand("OLD", "The run to compare with");
     add_operand("NEW", "The run whose new findings are reported");
-    diff.footer(
-        "Exit status: 66 if NEW has findings of the kinds of --fail-on that are not in OLD and not suppressed.");
-    add(diff, "--fail-on", "KINDS", "The same as for run",
-        [&](const std::string& text) { into.fail_on = failing_kinds_in(text); });
+    diff.footer("Exit status: 66 if NEW has findings of the level of --fail-on or above that are not in OLD and not "
+                "suppressed.");
+    add(diff, "--fail-on", "LEVEL", "The same as for run",
+        [&](const std::string& text) { into.fail_on = failing_level_in(text); });
     add_command(command::check, "check", "Shows what works on this machine, and why something does not");
     CLI::App& explain =
         *add_command(command::explain, "explain", "Explains a rule or class, and how to fix a finding of it");

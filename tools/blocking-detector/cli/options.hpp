@@ -3,7 +3,7 @@
 #include <coir/blocking.hpp>
 
 #include "cli/option_values.hpp"
-#include "read/users_code.hpp"
+#include "read/code_options.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -28,8 +28,8 @@ struct options {
     std::vector<std::string> operands;  // for the other commands: files or a rule
 
     std::vector<output_request> outputs;
-    failing_kinds fail_on;
-    bool show_latent = false;
+    std::optional<coir::blocking_level> fail_on = coir::blocking_level::error;  // empty: none
+    coir::blocking_level show = coir::blocking_level::error;                    // in text
     bool quiet = false;
     when color = when::automatic;
     std::optional<std::size_t> max_findings;
@@ -41,9 +41,8 @@ struct options {
     std::string baseline;
     std::string write_baseline;
 
-    users_code code;
+    code_options code;
     std::string strip_prefix = std::filesystem::current_path().string();
-    std::vector<std::string> debug_folders;
 
     std::string engine = "trap";  // value of COIR_BLOCKING_ENGINE
     std::string required_engine;  // empty: none

@@ -1,6 +1,6 @@
 #include "read/analysis.hpp"
 
-#include "render/json.hpp"
+#include "detect/finding/level.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -15,8 +15,8 @@ constexpr const char* by_baseline = "baseline";
 /// The order of findings in a report: the most important first.
 bool comes_before(const finding& one, const finding& other) {
     const auto rank = [](const finding& each) {
-        return std::tuple{!each.suppressed_by.empty(), each.kind == coir::blocking_kind::latent, !each.goes_on,
-                          -each.total_ms, each.fingerprint};
+        return std::tuple{!each.suppressed_by.empty(), -static_cast<int>(each.level), !each.goes_on, -each.total_ms,
+                          each.fingerprint};
     };
     return rank(one) < rank(other);
 }
@@ -24,19 +24,19 @@ bool comes_before(const finding& one, const finding& other) {
 }  // namespace
 
 analysis::analysis(const options& requested)
-    : options_{requested}, suppressing_{requested.suppressions}, seen_{requested.code, requested.debug_folders} {
-    if (!requested.baseline.empty()) known_ = read_baseline(requested.baseline);
+    : options_{requested}, suppressing_{requested.suppressions}, seen_{requested.code} {
+    if (!requested.baseline.empty()) known_ = baseline{requested.baseline};
 }
 
 result analysis::finish() {
     result found = seen_.take();
-    leave_out_small(found.findings, found.notes);
+    judge(found.findings);
     suppressing_.apply(found.findings);
     note_suppressions(found.notes);
     apply_baseline(found.findings);
     for (finding& each : found.findings) strip_prefix(each);
     std::ranges::sort(found.findings, comes_before);
-    const auto counts = [&](const finding& each) { return options_.fail_on.contain(each.kind); };
+    const auto counts = [&](const finding& each) { return options_.fail_on && each.level >= *options_.fail_on; };
     has_failed_ |= std::ranges::any_of(found.findings,
                                        [&](const finding& each) { return each.suppressed_by.empty() && counts(each); });
     std::ranges::copy_if(found.findings, std::back_inserter(for_baseline_.findings), [&](const finding& each) {
@@ -46,25 +46,17 @@ result analysis::finish() {
     return found;
 }
 
-void analysis::leave_out_small(std::vector<finding>& findings, std::vector<std::string>& notes) const {
+void analysis::judge(std::vector<finding>& findings) const {
     if (options_.classes) {
         std::erase_if(findings, [&](const finding& each) { return !options_.classes->contains(each.category); });
     }
-    const double least = std::chrono::duration<double, std::milli>(options_.min_duration).count();
-    const auto left_out = std::erase_if(findings, [&](const finding& each) {
-        // The duration of a call that never returned may be unknown.
-        const bool is_known = each.max_ms > 0 || !each.goes_on;
-        return each.kind != coir::blocking_kind::latent && is_known && each.max_ms < least;
-    });
-    if (left_out > 0) {
-        notes.push_back("not reported: " + std::to_string(left_out) + (left_out == 1 ? " location" : " locations") +
-                        " that held the thread for less than --min-duration");
-    }
+    const coir::detail::level_limits limits{.longest = options_.min_duration};
+    for (finding& each : findings) each.level = coir::detail::level_of(each, limits);
 }
 
-void analysis::apply_baseline(std::vector<finding>& findings) const {
+void analysis::apply_baseline(std::vector<finding>& findings) {
     for (finding& each : findings) {
-        if (each.suppressed_by.empty() && known_.contains(each.fingerprint)) each.suppressed_by = by_baseline;
+        if (each.suppressed_by.empty() && known_.take(each)) each.suppressed_by = by_baseline;
     }
 }
 

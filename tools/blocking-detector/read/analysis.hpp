@@ -1,11 +1,11 @@
 #pragma once
 
 #include "cli/options.hpp"
+#include "read/baseline.hpp"
 #include "read/collection.hpp"
-#include "read/finding.hpp"
+#include "read/result.hpp"
 #include "read/suppressing.hpp"
 
-#include <set>
 #include <string>
 #include <vector>
 
@@ -30,15 +30,15 @@ public:
     [[nodiscard]] const result& for_baseline() const noexcept { return for_baseline_; }
 
 private:
-    void leave_out_small(std::vector<finding>& findings, std::vector<std::string>& notes) const;
-    void apply_baseline(std::vector<finding>& findings) const;
+    void judge(std::vector<finding>& findings) const;
+    void apply_baseline(std::vector<finding>& findings);
     void note_suppressions(std::vector<std::string>& notes);
     void strip_prefix(finding& of) const;
     void keep_first(result& found) const;
 
     const options& options_;
     suppressing suppressing_;
-    std::set<std::string> known_;  // fingerprints in the baseline
+    baseline known_;
     collection seen_;
     result for_baseline_;
     bool has_failed_ = false;

@@ -1,28 +1,24 @@
 #pragma once
 
-#include <coir/blocking.hpp>
-
-#include "read/finding.hpp"
+#include "detect/finding/finding_set.hpp"
+#include "detect/finding/users_code.hpp"
+#include "read/code_options.hpp"
 #include "read/offline_symbols.hpp"
 #include "read/record.hpp"
-#include "read/users_code.hpp"
+#include "read/result.hpp"
 
-#include <chrono>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace detector {
 
-/// Collects the records of runs and merges events with the same stack.
+/// Collects the records of runs, and makes findings of them.
 class collection {
 public:
-    collection(const users_code& code, const std::vector<std::string>& debug_folders)
-        : code_{code}, symbols_{debug_folders} {}
+    explicit collection(const code_options& code);
 
     /// Adds a record. `ended` is the time at which the process ended (CLOCK_MONOTONIC, ns), if it is known.
     void add(const record& from, std::optional<std::int64_t> ended = std::nullopt);
@@ -32,21 +28,16 @@ public:
 
     [[nodiscard]] bool has_seen_a_run() const noexcept { return !engines_.empty(); }
 
-    /// The findings in unspecified order, with locations and fingerprints, and the notes and the engine. Omits a latent
-    /// finding if there is a blocked one with the same stack.
+    /// The findings in unspecified order, one for each line of the user's code, and the notes and the engine.
     [[nodiscard]] result take();
 
 private:
-    using key = std::vector<std::string>;
-
-    void merge(finding&& seen);
-    [[nodiscard]] finding read(const record& from, const coir::detail::blocking_event& seen);
+    void merge(finding seen);
     [[nodiscard]] const std::vector<frame>& functions_at(const record& from, const void* address);
-    [[nodiscard]] std::string spawn_site(const record& from, const void* address);
 
-    const users_code& code_;
+    coir::detail::users_code code_;
     offline_symbols symbols_;
-    std::map<key, finding> findings_;
+    coir::detail::finding_set findings_;
     std::set<std::string> engines_;
     std::vector<std::string> notes_;
     std::uint64_t left_out_ = 0;

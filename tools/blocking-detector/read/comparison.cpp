@@ -1,11 +1,13 @@
 #include "read/comparison.hpp"
 
-#include "render/phrases.hpp"
+#include "detect/finding/wording.hpp"
 
 #include <algorithm>
 #include <map>
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 
@@ -23,7 +25,7 @@ std::string line_of(const char* mark, const finding& what) {
 
 }  // namespace
 
-comparison compare(const result& before, const result& after, const failing_kinds& fail_on) {
+comparison compare(const result& before, const result& after, std::optional<coir::blocking_level> fail_on) {
     const auto then = by_fingerprint(before);
     const auto now = by_fingerprint(after);
     comparison made;
@@ -35,7 +37,7 @@ comparison compare(const result& before, const result& after, const failing_kind
         } else if (each->suppressed_by.empty()) {
             ++counts[0];
             made.text += line_of("new   ", *each);
-            made.has_failed |= fail_on.contain(each->kind);
+            made.has_failed |= fail_on && each->level >= *fail_on;
         }
     }
     for (const auto& [fingerprint, each] : then) {

@@ -1,8 +1,9 @@
 #pragma once
 
 #include "cli/options.hpp"
-#include "read/finding.hpp"
+#include "read/result.hpp"
 
+#include <optional>
 #include <string>
 
 namespace detector {
@@ -14,6 +15,7 @@ struct comparison {
 };
 
 /// Compares findings by their fingerprints. Suppressed findings are neither new nor gone.
-[[nodiscard]] comparison compare(const result& before, const result& after, const failing_kinds& fail_on);
+[[nodiscard]] comparison compare(const result& before, const result& after,
+                                 std::optional<coir::blocking_level> fail_on);
 
 }  // namespace detector

@@ -3,7 +3,7 @@
 #include <coir/blocking.hpp>
 
 #include "detect/finding/suppressions.hpp"
-#include "read/finding.hpp"
+#include "read/result.hpp"
 
 #include <cstdint>
 #include <set>

@@ -1,7 +1,7 @@
 #include "render/flame_graph.hpp"
 
+#include "detect/finding/wording.hpp"
 #include "render/markup.hpp"
-#include "render/phrases.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,6 +11,8 @@
 #include <vector>
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 

@@ -1,10 +1,12 @@
-#include "render/phrases.hpp"
+#include "detect/finding/wording.hpp"
 #include "render/render.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 

@@ -1,9 +1,11 @@
+#include "detect/finding/wording.hpp"
 #include "render/markup.hpp"
-#include "render/phrases.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 
@@ -37,7 +39,9 @@ std::string in_property(std::string_view text) {
 
 std::string annotation(const finding& what) {
     const rule& broken = rule_for(what.category);
-    std::string text = what.kind == coir::blocking_kind::latent ? "::notice " : "::error ";
+    std::string text = what.level == coir::blocking_level::error     ? "::error "
+                       : what.level == coir::blocking_level::warning ? "::warning "
+                                                                     : "::notice ";
     if (const auto line = nearest_line(what))
         text += "file=" + in_property(line->file) + ",line=" + std::to_string(line->line) + ',';
     text += "title=" + in_property(std::string{broken.id} + ' ' + std::string{broken.name});

@@ -1,4 +1,5 @@
-#include "render/phrases.hpp"
+#include "detect/finding/wording.hpp"
+#include "render/location.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
 
@@ -9,11 +10,18 @@
 
 namespace detector {
 
+using namespace coir::detail;
+
 namespace {
 
 std::string_view severity_of(const finding& what) noexcept {
     if (what.waits_for_itself) return "blocker";
-    return what.kind == coir::blocking_kind::latent ? "info" : "major";
+    switch (what.level) {
+    case coir::blocking_level::error: return "major";
+    case coir::blocking_level::warning: return "minor";
+    case coir::blocking_level::note: return "info";
+    }
+    return "info";
 }
 
 /// Makes fingerprints unique by appending a number. Of several entries with the same fingerprint GitLab shows only one.

@@ -1,9 +1,10 @@
 #include "cli/version.hpp"
 #include "detect/calls/classes.hpp"
+#include "detect/finding/level.hpp"
+#include "detect/finding/wording.hpp"
 #include "render/flame_graph.hpp"
 #include "render/html_assets.hpp"
 #include "render/markup.hpp"
-#include "render/phrases.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
 
@@ -11,6 +12,8 @@
 #include <iterator>
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 
@@ -64,13 +67,13 @@ std::string details_of(const finding& what) {
     return element("details", "", text + stack_of(what));
 }
 
-std::string kind_of(const finding& what) {
-    return what.suppressed_by.empty() ? std::string{coir::detail::to_string(what.kind)} : "suppressed";
+std::string level_of_row(const finding& what) {
+    return what.suppressed_by.empty() ? std::string{to_string(what.level)} : "suppressed";
 }
 
 std::string call_of(const finding& what) {
     const rule& broken = rule_for(what.category);
-    return element("span", css_class("kind"), kind_of(what)) + ' ' + element("code", "", escaped(what.call)) +
+    return element("span", css_class("level"), level_of_row(what)) + ' ' + element("code", "", escaped(what.call)) +
            "<br><span class=\"quiet\" title=\"" + escaped(broken.title) + "\">" + escaped(broken.name) + "</span>";
 }
 
@@ -82,7 +85,7 @@ std::string row(const finding& what) {
     const std::string cells = duration(what.total_ms) + element("td", css_class("place"), details_of(what)) +
                               element("td", css_class("call"), call_of(what)) + number(std::to_string(what.count)) +
                               duration(what.max_ms);
-    return element("tr", css_class(kind_of(what)), cells) + '\n';
+    return element("tr", css_class(level_of_row(what)), cells) + '\n';
 }
 
 std::string table(const result& what) {
@@ -103,22 +106,24 @@ std::string counted(std::ptrdiff_t number, const std::string& what) {
 
 std::string summary(const result& what) {
     const auto is_suppressed = [](const finding& each) { return !each.suppressed_by.empty(); };
-    const auto is_latent = [&](const finding& each) {
-        return !is_suppressed(each) && each.kind == coir::blocking_kind::latent;
+    const auto has_level = [&](coir::blocking_level level) {
+        return [&is_suppressed, level](const finding& each) { return !is_suppressed(each) && each.level == level; };
     };
     const auto suppressed = std::ranges::count_if(what.findings, is_suppressed);
-    const auto latent = std::ranges::count_if(what.findings, is_latent);
-    const auto locations = std::ssize(what.findings) - suppressed - latent;
+    const auto errors = std::ranges::count_if(what.findings, has_level(coir::blocking_level::error));
+    const auto warnings = std::ranges::count_if(what.findings, has_level(coir::blocking_level::warning));
+    const auto notes = std::ranges::count_if(what.findings, has_level(coir::blocking_level::note));
     double total_ms = 0;
     for (const finding& each : what.findings) total_ms += is_suppressed(each) ? 0 : each.total_ms;
 
     std::string text = element("code", "", escaped(what.program)) + "<br>";
-    if (locations > 0)
-        text += "Fibers held their thread at " + counted(locations, "location") + ", for " + duration_text(total_ms) +
+    if (errors > 0)
+        text += counted(errors, "error") + ": fibers held their thread, or could have, for " + duration_text(total_ms) +
                 " in total.";
     else
         text += what.engine.empty() ? "No run of coir was recorded." : "No fiber held its thread.";
-    if (latent > 0) text += ' ' + counted(latent, "call") + " could have blocked, but did not this time.";
+    if (warnings > 0) text += ' ' + counted(warnings, "warning") + '.';
+    if (notes > 0) text += ' ' + counted(notes, "note") + '.';
     if (suppressed > 0)
         text += ' ' + counted(suppressed, "finding") + (suppressed == 1 ? " is" : " are") + " suppressed.";
     return element("p", css_class("summary"), text) + '\n';

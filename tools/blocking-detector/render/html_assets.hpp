@@ -9,12 +9,12 @@ inline constexpr std::string_view html_style = R"css(
 :root {
   color-scheme: light dark;
   --page: #ffffff; --text: #1c2128; --quiet: #636c76; --line: #d8dee4; --panel: #f6f8fa; --mark: #fff5c2;
-  --blocked: #c4321f; --hog: #9a5b00; --latent: #57606a; --suppressed: #8c959f;
+  --error: #c4321f; --warning: #9a5b00; --note: #57606a; --suppressed: #8c959f;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #12161c; --text: #dfe5ec; --quiet: #9aa4af; --line: #2f3742; --panel: #1b212a; --mark: #4a3d0c;
-    --blocked: #ff7b6b; --hog: #e3a84a; --latent: #a5afba; --suppressed: #7b8591;
+    --error: #ff7b6b; --warning: #e3a84a; --note: #a5afba; --suppressed: #7b8591;
   }
 }
 * { box-sizing: border-box; }
@@ -26,7 +26,7 @@ code, .stack, .flame { font-family: ui-monospace, "DejaVu Sans Mono", monospace;
 .quiet { color: var(--quiet); }
 .summary { margin: 0 0 1rem; }
 .summary code { overflow-wrap: anywhere; }
-.notes { margin: 0 0 1rem; padding: .5rem .75rem .5rem 2rem; background: var(--panel); border-left: 3px solid var(--hog); }
+.notes { margin: 0 0 1rem; padding: .5rem .75rem .5rem 2rem; background: var(--panel); border-left: 3px solid var(--warning); }
 #filter { width: min(100%, 28rem); margin-bottom: .75rem; padding: .4rem .6rem; font: inherit; color: inherit;
   background: var(--page); border: 1px solid var(--line); border-radius: 6px; }
 .wide { overflow-x: auto; }
@@ -40,11 +40,11 @@ summary { cursor: pointer; overflow-wrap: anywhere; }
 summary strong { font-weight: 600; margin-right: .5rem; }
 details p { margin: .5rem 0; }
 .remedy { font-weight: 600; }
-.kind { white-space: nowrap; font-weight: 600; }
-.blocked .kind { color: var(--blocked); }
-.hog .kind { color: var(--hog); }
-.latent .kind { color: var(--latent); }
-.suppressed, .suppressed .kind, .suppressed .quiet { color: var(--suppressed); }
+.level { white-space: nowrap; font-weight: 600; }
+.error .level { color: var(--error); }
+.warning .level { color: var(--warning); }
+.note .level { color: var(--note); }
+.suppressed, .suppressed .level, .suppressed .quiet { color: var(--suppressed); }
 .stack { margin: .5rem 0; padding: .5rem .5rem .5rem 3rem; background: var(--panel); border-radius: 6px;
   overflow-wrap: anywhere; }
 .stack .plumbing { color: var(--quiet); }

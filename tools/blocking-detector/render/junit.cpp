@@ -1,6 +1,6 @@
 #include "detect/calls/classes.hpp"
+#include "detect/finding/wording.hpp"
 #include "render/markup.hpp"
-#include "render/phrases.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
 
@@ -10,14 +10,16 @@
 
 namespace detector {
 
+using namespace coir::detail;
+
 namespace {
 
 enum class outcome { failed, passed, skipped };
 
-/// A latent call is a test case that passed.
+/// An error is a test case that failed, a warning or a note one that passed.
 outcome outcome_of(const finding& what) noexcept {
     if (!what.suppressed_by.empty()) return outcome::skipped;
-    return what.kind == coir::blocking_kind::latent ? outcome::passed : outcome::failed;
+    return what.level == coir::blocking_level::error ? outcome::failed : outcome::passed;
 }
 
 std::string seconds(double milliseconds) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "read/finding.hpp"
+#include "read/result.hpp"
 
 #include <string>
 

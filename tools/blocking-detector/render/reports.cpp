@@ -28,8 +28,7 @@ std::string render(const options& requested, const output_request& how, const re
     if (how.format == "folded") return to_folded(found);
     const bool on_terminal = how.path.empty() && ::isatty(STDOUT_FILENO) == 1;
     const bool colours = requested.color == when::always || (requested.color == when::automatic && on_terminal);
-    return to_text(found,
-                   {.colours = colours, .latent = requested.show_latent, .source_folder = requested.strip_prefix});
+    return to_text(found, {.colours = colours, .show = requested.show, .source_folder = requested.code.source_root});
 }
 
 void write(const options& requested, const output_request& how, const result& found) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cli/options.hpp"
-#include "read/finding.hpp"
+#include "read/result.hpp"
 
 namespace detector {
 

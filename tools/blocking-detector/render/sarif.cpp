@@ -1,6 +1,8 @@
 #include "cli/version.hpp"
 #include "detect/calls/classes.hpp"
-#include "render/phrases.hpp"
+#include "detect/finding/level.hpp"
+#include "detect/finding/wording.hpp"
+#include "render/location.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
 
@@ -11,6 +13,8 @@
 #include <filesystem>
 
 namespace detector {
+
+using namespace coir::detail;
 
 namespace {
 
@@ -100,6 +104,7 @@ ordered_json properties_of(const finding& what) {
         {"max_ms", what.max_ms},
         {"fiber", what.fiber},
         {"spawned_at", what.spawned_at},
+        {"stacks", what.stacks},
     };
 }
 
@@ -108,10 +113,10 @@ ordered_json result_of(const finding& what, const result& in) {
     ordered_json made{
         {"ruleId", broken.id},
         {"ruleIndex", index_of(broken)},
-        {"level", what.kind == coir::blocking_kind::latent ? "note" : "error"},
+        {"level", to_string(what.level)},
         {"message", text(headline(what) + "; " + remedy(what) + '.')},
         {"locations", ordered_json::array({result_location(what, in)})},
-        {"partialFingerprints", {{"blockingStack/v1", what.fingerprint}}},
+        {"partialFingerprints", {{"blockingLocation/v2", what.fingerprint}}},
         {"suppressions", suppressions_of(what)},
         {"properties", properties_of(what)},
     };

@@ -1,9 +1,12 @@
 #include "render/text.hpp"
 
-#include "render/phrases.hpp"
+#include "base/printable.hpp"
+#include "detect/finding/level.hpp"
+#include "detect/finding/wording.hpp"
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <span>
@@ -12,7 +15,8 @@ namespace detector {
 
 namespace {
 
-using coir::blocking_kind;
+using namespace coir::detail;
+using coir::blocking_level;
 
 constexpr std::size_t frames_shown = 24;
 constexpr std::size_t name_length = 100;
@@ -37,7 +41,7 @@ private:
 };
 
 bool is_shown(const finding& each, const text_style& style) {
-    return each.suppressed_by.empty() && (style.latent || each.kind != blocking_kind::latent);
+    return each.suppressed_by.empty() && each.level >= style.show;
 }
 
 /// The source line of a frame, if the file can be read.
@@ -53,15 +57,21 @@ std::string excerpt_of(const frame& where, const std::string& folder) {
     return first == line.npos ? std::string{} : line.substr(first, excerpt_length);
 }
 
+/// "3 errors", "1 error".
+std::string counted(std::uint64_t number, const std::string& what) {
+    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+}
+
 std::string location_of(const finding& what) {
     const frame* const user = users_frame(what);
     if (user == nullptr) return what.spawned_at;
-    return user->file.empty() ? function_or_offset(*user) : to_string(source_line{user->file, user->line});
+    return user->file.empty() ? function_or_offset(*user)
+                              : coir::detail::to_string(source_line{user->file, user->line});
 }
 
 std::string frame_text(frame each) {
     if (each.function.size() > name_length) each.function = short_name(each.function, name_length);
-    return to_string(each);
+    return printable(coir::detail::to_string(each));
 }
 
 std::string stack_of(const finding& what, const pen& in) {
@@ -79,28 +89,21 @@ std::string stack_of(const finding& what, const pen& in) {
     return text;
 }
 
-std::string to_string(const finding& what, const text_style& style) {
+std::string text_of(const finding& what, const text_style& style) {
     const pen in{style.colours};
-    const std::string location = location_of(what);
-    std::string text = (location.empty() ? "" : in.location(location) + ": ") + headline(what) + '\n';
+    const std::string location = printable(location_of(what));
+    std::string text = (location.empty() ? "" : in.location(location) + ": ") +
+                       (what.level == blocking_level::error ? "" : std::string{to_string(what.level)} + ": ") +
+                       headline(what) + '\n';
     if (const frame* const user = users_frame(what)) {
-        const std::string excerpt = excerpt_of(*user, style.source_folder);
+        const std::string excerpt = printable(excerpt_of(*user, style.source_folder));
         if (!excerpt.empty()) text += "    | " + in.strong(excerpt) + '\n';
     }
     text += "    instead: " + in.remedy(remedy(what)) + '\n';
     text += stack_of(what, in);
-    if (!what.spawned_at.empty()) text += "    spawned at " + what.spawned_at + '\n';
+    if (what.stacks > 1) text += "      and " + counted(what.stacks - 1, "more stack") + '\n';
+    if (!what.spawned_at.empty()) text += "    spawned at " + printable(what.spawned_at) + '\n';
     return text + '\n';
-}
-
-/// "3 blocked, 1 hog", or nothing.
-std::string counts_text(const std::array<std::size_t, 3>& counts) {
-    constexpr std::array<const char*, 3> names{"blocked", "hog", "latent"};
-    std::string text;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        if (counts[i] > 0) text += (text.empty() ? "" : ", ") + std::to_string(counts[i]) + ' ' + names[i];
-    }
-    return text;
 }
 
 }  // namespace
@@ -108,24 +111,35 @@ std::string counts_text(const std::array<std::size_t, 3>& counts) {
 std::string to_text(const result& what, const text_style& style) {
     std::string text;
     for (const finding& each : what.findings) {
-        if (is_shown(each, style)) text += to_string(each, style);
+        if (is_shown(each, style)) text += text_of(each, style);
     }
-    for (const std::string& each : what.notes) text += "note: " + each + '\n';
-    return text + pen{style.colours}.strong(summary_of(what)) + '\n';
+    for (const std::string& each : what.notes) text += "note: " + printable(each) + '\n';
+    return text + pen{style.colours}.strong(summary_of(what, style.show)) + '\n';
 }
 
-std::string summary_of(const result& what) {
-    std::array<std::size_t, 3> counts{};
+std::string summary_of(const result& what, blocking_level show) {
+    std::array<std::size_t, 3> counts{};  // by level
     std::size_t suppressed = 0;
     for (const finding& each : what.findings)
-        ++(each.suppressed_by.empty() ? counts[static_cast<std::size_t>(each.kind)] : suppressed);
-    const std::string found = counts_text(counts);
+        ++(each.suppressed_by.empty() ? counts[static_cast<std::size_t>(each.level)] : suppressed);
+    std::string found;
+    std::string hidden;
+    for (const blocking_level each : {blocking_level::error, blocking_level::warning, blocking_level::note}) {
+        const std::size_t count = counts[static_cast<std::size_t>(each)];
+        if (count == 0) continue;
+        std::string& into = each >= show ? found : hidden;
+        into.append(into.empty() ? "" : ", ").append(counted(count, std::string{to_string(each)}));
+    }
     std::string text = "blocking-detector: ";
     if (what.engine.empty())
         text += "no run of coir was recorded: the program does not link coir, or never called coir::run";
     else
         text += found.empty() ? "no fiber held its thread" : found;
-    if (counts[static_cast<std::size_t>(blocking_kind::latent)] > 0) text += " (--latent shows these)";
+    if (!hidden.empty()) {
+        const bool only_notes =
+            counts[static_cast<std::size_t>(blocking_level::warning)] == 0 || show <= blocking_level::warning;
+        text += "; " + hidden + ": --show " + (only_notes ? "note" : "warning");
+    }
     if (suppressed > 0) text += ", " + std::to_string(suppressed) + " suppressed";
     if (!what.engine.empty()) text += "; engine " + what.engine;
     return text;

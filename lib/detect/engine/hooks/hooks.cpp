@@ -55,10 +55,9 @@ using category = blocking_class;
 
 call_model of_poll(nfds_t count, bool waits) noexcept { return model_of_poll(static_cast<long>(count), waits); }
 
-/// For read and write. Checks O_NONBLOCK first, which makes fstat(2) unnecessary for most calls.
-call_model of_stream(int fd) noexcept { return is_nonblocking(fd) ? never_sleeps : model_of_blocking_stream(fd); }
-
-call_model of_output(int fd) noexcept { return model_of_output(fd, of_stream(fd)); }
+// For read and write. Check O_NONBLOCK first, which makes fstat(2) unnecessary for most calls.
+call_model of_read(int fd) noexcept { return is_nonblocking(fd) ? never_sleeps : model_of_read(fd); }
+call_model of_write(int fd) noexcept { return is_nonblocking(fd) ? never_sleeps : model_of_write(fd); }
 
 call_model of_semaphore(sem_t* semaphore) noexcept {
     int permits = 0;
@@ -78,8 +77,7 @@ template <class Next, class Model> struct watched_function {
         if (active == nullptr) return next(arguments...);
         const call_model model = expected();
         if (model.when != call_model::sleeps::unless_ready || !active->wants(model.category)) return next(arguments...);
-        const watched_call call{*active, next.reported_name(), model.category, __builtin_return_address(0),
-                                model.least};
+        const watched_call call{*active, next.reported_name(), model, __builtin_return_address(0)};
         return next(arguments...);
     }
 
@@ -197,7 +195,7 @@ COIR_HOOK int epoll_pwait(int epoll, epoll_event* events, int events_max, int mi
 
 COIR_HOOK int connect(int socket, const sockaddr* address, socklen_t length) {
     COIR_NEXT next{"connect", static_fallback::connect};
-    return watched(next, [&] { return model_of_socket(socket); })(socket, address, length);
+    return watched(next, [&] { return model_of_connect(socket); })(socket, address, length);
 }
 
 COIR_HOOK int accept(int socket, sockaddr* address, socklen_t* length) {
@@ -232,23 +230,23 @@ COIR_HOOK int recvmmsg(int socket, mmsghdr* into, unsigned count, int flags, tim
 
 COIR_HOOK ssize_t send(int socket, const void* from, std::size_t bytes, int flags) {
     COIR_NEXT next{"send", static_fallback::send};
-    return watched(next, [&] { return model_of_socket(socket, flags); })(socket, from, bytes, flags);
+    return watched(next, [&] { return model_of_send(socket, flags); })(socket, from, bytes, flags);
 }
 
 COIR_HOOK ssize_t sendto(int socket, const void* from, std::size_t bytes, int flags, const sockaddr* to,
                          socklen_t length) {
     COIR_NEXT next{"sendto", static_fallback::sendto};
-    return watched(next, [&] { return model_of_socket(socket, flags); })(socket, from, bytes, flags, to, length);
+    return watched(next, [&] { return model_of_send(socket, flags); })(socket, from, bytes, flags, to, length);
 }
 
 COIR_HOOK ssize_t sendmsg(int socket, const msghdr* from, int flags) {
     COIR_NEXT next{"sendmsg", static_fallback::sendmsg};
-    return watched(next, [&] { return model_of_socket(socket, flags); })(socket, from, flags);
+    return watched(next, [&] { return model_of_send(socket, flags); })(socket, from, flags);
 }
 
 COIR_HOOK int sendmmsg(int socket, mmsghdr* from, unsigned count, int flags) {
     COIR_NEXT next{"sendmmsg", static_fallback::sendmmsg};
-    return watched(next, [&] { return model_of_socket(socket, flags); })(socket, from, count, flags);
+    return watched(next, [&] { return model_of_send(socket, flags); })(socket, from, count, flags);
 }
 
 COIR_HOOK ssize_t __recv_chk(int socket, void* into, std::size_t bytes, std::size_t buffer_bytes, int flags) {
@@ -267,27 +265,27 @@ COIR_HOOK ssize_t __recvfrom_chk(int socket, void* into, std::size_t bytes, std:
 
 COIR_HOOK ssize_t read(int fd, void* into, std::size_t bytes) {
     COIR_NEXT next{"read", static_fallback::read};
-    return watched(next, [&] { return of_stream(fd); })(fd, into, bytes);
+    return watched(next, [&] { return of_read(fd); })(fd, into, bytes);
 }
 
 COIR_HOOK ssize_t __read_chk(int fd, void* into, std::size_t bytes, std::size_t buffer_bytes) {
     COIR_NEXT next{"__read_chk", "read", static_fallback::read_chk};
-    return watched(next, [&] { return of_stream(fd); })(fd, into, bytes, buffer_bytes);
+    return watched(next, [&] { return of_read(fd); })(fd, into, bytes, buffer_bytes);
 }
 
 COIR_HOOK ssize_t readv(int fd, const iovec* into, int count) {
     COIR_NEXT next{"readv", static_fallback::readv};
-    return watched(next, [&] { return of_stream(fd); })(fd, into, count);
+    return watched(next, [&] { return of_read(fd); })(fd, into, count);
 }
 
 COIR_HOOK ssize_t write(int fd, const void* from, std::size_t bytes) {
     COIR_NEXT next{"write", static_fallback::write};
-    return watched(next, [&] { return of_output(fd); })(fd, from, bytes);
+    return watched(next, [&] { return of_write(fd); })(fd, from, bytes);
 }
 
 COIR_HOOK ssize_t writev(int fd, const iovec* from, int count) {
     COIR_NEXT next{"writev", static_fallback::writev};
-    return watched(next, [&] { return of_output(fd); })(fd, from, count);
+    return watched(next, [&] { return of_write(fd); })(fd, from, count);
 }
 
 // ---- names ---------------------------------------------------------------------------------------------------------
@@ -364,12 +362,12 @@ COIR_HOOK int pthread_join(pthread_t thread, void** result) {
 
 COIR_HOOK int fsync(int fd) {
     COIR_NEXT next{"fsync", static_fallback::fsync};
-    return watched(next, [] { return may_sleep(category::disk); })(fd);
+    return watched(next, [&] { return model_of_sync(fd); })(fd);
 }
 
 COIR_HOOK int fdatasync(int fd) {
     COIR_NEXT next{"fdatasync", static_fallback::fdatasync};
-    return watched(next, [] { return may_sleep(category::disk); })(fd);
+    return watched(next, [&] { return model_of_sync(fd); })(fd);
 }
 
 // ---- signals -------------------------------------------------------------------------------------------------------

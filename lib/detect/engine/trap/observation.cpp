@@ -39,9 +39,10 @@ memory_of_traps& memory_in(const monitor& watcher) noexcept {
 }
 
 /// Prepares the event of the trapped call, with the stack that the trap has interrupted.
-blocking_event& describe(monitor& watcher, blocking_class category, const call_name& name) noexcept {
+blocking_event& describe(monitor& watcher, const call_model& model, const call_name& name) noexcept {
     blocking_event& seen = watcher.prepare_call();
-    seen.category = category;
+    seen.category = model.category;
+    seen.rule = model.rule;
     seen.call = name;
     capture_interrupted(seen.stack);
     // The capture has added one to the interrupted address. That address is a return address already, behind the system
@@ -70,7 +71,8 @@ void count_yield(monitor& watcher, nanoseconds held) noexcept {
     const auto since_last = now - std::exchange(here.last_yield, now);
     here.yielded += since_last < held + close_together ? since_last : held;
     if (++here.yields < yields_too_many || here.yielded < yields_too_long) return;
-    report(watcher, describe(watcher, blocking_class::cpu, "sched_yield"), blocking_kind::hog, here.yielded);
+    const call_model yields{.category = blocking_class::cpu};
+    report(watcher, describe(watcher, yields, "sched_yield"), blocking_kind::hog, here.yielded);
     here = memory_of_traps{here.slice};
 }
 
@@ -80,7 +82,7 @@ observation::observation(const trapped_call& call) : watcher_{monitor::active_fo
     if (watcher_ == nullptr) return;
     expected_ = model_of(call);
     if (expected_.when == call_model::sleeps::unless_ready) {
-        describe(*watcher_, expected_.category, name_of_system_call(call.number));
+        describe(*watcher_, expected_, name());
         watcher_->begin_call();
     }
     if (expected_.when != call_model::sleeps::never) outcome_.emplace();
@@ -96,11 +98,13 @@ observation::~observation() {
     const bool slept = outcome_->has_slept();
     const bool published = expected_.when == call_model::sleeps::unless_ready;
     const bool reported = published && watcher_->end_call();
-    const bool matters = slept ? held >= expected_.least : published && expected_.least == nanoseconds{0};
-    if (!matters) return;
-    blocking_event& seen =
-        published ? watcher_->call() : describe(*watcher_, expected_.category, name_of_system_call(call_.number));
+    if (slept ? held < expected_.least : !expected_.latent) return;
+    blocking_event& seen = published ? watcher_->call() : describe(*watcher_, expected_, name());
     report(*watcher_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held, reported);
+}
+
+call_name observation::name() const noexcept {
+    return expected_.call != nullptr ? call_name{expected_.call} : name_of_system_call(call_.number);
 }
 
 void begin_passed_call() {
@@ -121,7 +125,8 @@ void end_passed_call() {
     const long before = std::exchange(here.sleeps_before_pass, -1);
     if (before < 0 || times_asleep() == before) return;
     const nanoseconds held = std::chrono::steady_clock::now() - here.pass_began;
-    report(*watcher, describe(*watcher, blocking_class::process, "vfork"), blocking_kind::blocked, held);
+    const call_model forks{.category = blocking_class::process};
+    report(*watcher, describe(*watcher, forks, "vfork"), blocking_kind::blocked, held);
 }
 
 }  // namespace coir::detail

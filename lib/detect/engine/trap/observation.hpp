@@ -17,6 +17,8 @@ public:
     observation& operator=(const observation&) = delete;
 
 private:
+    [[nodiscard]] call_name name() const noexcept;
+
     monitor* const watcher_;  // nullptr: the call is not watched
     const trapped_call call_;
     call_model expected_;

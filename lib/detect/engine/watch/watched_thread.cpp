@@ -1,7 +1,7 @@
 #include "detect/engine/watch/watched_thread.hpp"
 
 #include "core/task/task.hpp"
-#include "detect/calls/classes.hpp"
+#include "detect/calls/known_calls.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -125,8 +125,8 @@ void watched_thread::examine_sleep(time_point now) {
         shared_.mark_call_reported();
     } else {
         const thread_probe::sleep where = probe_.where_asleep();
-        const known_system_call& call = system_call_numbered(where.system_call);
-        seen.call = call.name;
+        const known_call& call = call_numbered(where.system_call);
+        seen.call = call.name.empty() ? "system call" : call.name;
         seen.category = call.category;
         seen.waits_for_itself = where.on_own_mutex;
     }
@@ -184,12 +184,11 @@ void watched_thread::log_new_events() {
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
         shared_.events().copy(logged_, next);
         const reporter::entry& made = reporter_.add(next);
-        const bool matters = !made.suppressed && next.kind != blocking_kind::latent;
-        if (matters && shared_.config().options.policy == blocking_policy::abort) {
+        if (!made.text.empty() && shared_.config().options.policy == blocking_policy::abort) {
             reporter_.finish(shared_.events());
             std::abort();
         }
-        shared_.add_verdict(matters ? made.text : std::string{});
+        shared_.add_verdict(made.text);
     }
 }
 

@@ -1,5 +1,6 @@
-#include "render/phrases.hpp"
+#include "detect/finding/wording.hpp"
 
+#include "base/printable.hpp"
 #include "detect/calls/classes.hpp"
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 #include <charconv>
 #include <cstdio>
 
-namespace detector {
+namespace coir::detail {
 
 namespace {
 
@@ -30,16 +31,36 @@ std::optional<source_line> parsed(std::string_view text) {
     return source_line{std::string{text.substr(0, colon)}, line};
 }
 
+/// What the C++ library or another one makes of system calls, and what to use instead.
+struct construct {
+    std::string_view name;  // part of the name of a function on the stack
+    blocking_class category;
+    std::string_view remedy;
+};
+
+constexpr construct constructs[]{
+    {"future", blocking_class::lock, "use coir::future, or coir::offload"},
+    {"std::latch", blocking_class::lock, "use coir::latch"},
+    {"std::barrier", blocking_class::lock, "use coir::barrier"},
+    {"semaphore", blocking_class::lock, "use coir::semaphore"},
+    {"call_once", blocking_class::lock, "use coir::once_flag"},
+    {"condition_variable", blocking_class::lock, "use coir::condition_variable"},
+    {"std::thread::join", blocking_class::lock, "use a coir::fiber instead of the thread, or coir::offload"},
+    {"g_spawn", blocking_class::process, "use coir::run_process"},
+    {"QProcess", blocking_class::process, "use coir::run_process"},
+    {"boost::process", blocking_class::process, "use coir::run_process"},
+};
+
 std::string how_long(const finding& what) {
     const std::string longest = duration_text(what.max_ms);
-    if (what.goes_on) return "held its thread for at least " + longest + ", until the program ended";
+    if (what.goes_on) return "has held its thread for " + longest + " so far";
     if (what.count <= 1) return "held its thread for " + longest;
     return "held its thread " + std::to_string(what.count) + " times for " + duration_text(what.total_ms) + ", " +
            longest + " at most";
 }
 
 std::string which_call(const finding& what) {
-    const std::string category{coir::detail::to_string(what.category)};
+    const std::string category{to_string(what.category)};
     return what.call.empty() ? "the kernel (" + category + ')' : what.call + " (" + category + ')';
 }
 
@@ -109,21 +130,35 @@ std::string to_string(const frame& which) {
                                                           : which.function + " in " + which.module;
 }
 
+std::string fiber_text(const finding& what) {
+    const std::string name = printable(what.fiber);
+    if (name.starts_with('#')) return "fiber " + name;
+    return "fiber " + (what.fiber_id > 0 ? '#' + std::to_string(what.fiber_id) + ' ' : "") + '"' + name + '"';
+}
+
+std::string activity_text(const finding& what) {
+    if (what.kind == blocking_kind::hog) return "computing";
+    return (what.kind == blocking_kind::latent ? "in " : "asleep in ") + which_call(what);
+}
+
 std::string headline(const finding& what) {
-    std::string text = what.fiber.starts_with('#') ? "fiber " + what.fiber : "fiber \"" + what.fiber + '"';
-    if (what.kind == coir::blocking_kind::latent)
+    std::string text = fiber_text(what);
+    if (what.kind == blocking_kind::latent)
         text += " called " + which_call(what) + ", which can hold its thread";
-    else if (what.kind == coir::blocking_kind::hog)
-        text += ' ' + how_long(what) + ", computing";
     else
-        text += ' ' + how_long(what) + ", asleep in " + which_call(what);
+        text += ' ' + how_long(what) + ", " + activity_text(what);
     if (what.waits_for_itself) text += "; deadlock: a fiber of the same thread holds the lock";
-    std::ranges::replace_if(
-        text, [](char each) { return each == '\n' || each == '\r'; }, ' ');
     return text;
 }
 
-std::string remedy(const finding& what) { return std::string{coir::detail::advice_for(what.category, what.call)}; }
+std::string remedy(const finding& what) {
+    const auto inner = std::span{what.stack}.first(static_cast<std::size_t>(std::max(what.location, 0)));
+    for (const construct& each : constructs) {
+        const auto names_it = [&](const frame& here) { return here.function.find(each.name) != here.function.npos; };
+        if (each.category == what.category && std::ranges::any_of(inner, names_it)) return std::string{each.remedy};
+    }
+    return std::string{remedy_for(what.category, what.call)};
+}
 
 const frame* users_frame(const finding& what) noexcept {
     const auto index = static_cast<std::size_t>(what.location);
@@ -140,13 +175,6 @@ std::optional<source_line> nearest_line(const finding& what) {
     if (auto spawned = parsed(what.spawned_at)) return spawned;
     const auto any = std::ranges::find_if(what.stack, has_source);
     return any == what.stack.end() ? std::nullopt : std::optional{line_of(*any)};
-}
-
-source_line some_line(const finding& what, const result& in) {
-    if (auto known = nearest_line(what)) return *std::move(known);
-    if (!what.stack.empty() && !what.stack.back().module.empty()) return {what.stack.back().module, 1};
-    const std::string program = in.program.substr(0, in.program.find(' '));
-    return {program.empty() ? "unknown" : program, 1};
 }
 
 std::span<const frame> telling_part(const finding& what) noexcept {
@@ -170,4 +198,4 @@ std::vector<std::string> path_to(const finding& what) {
     return path;
 }
 
-}  // namespace detector
+}  // namespace coir::detail

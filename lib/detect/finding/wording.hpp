@@ -1,6 +1,6 @@
 #pragma once
 
-#include "read/finding.hpp"
+#include "detect/finding/finding.hpp"
 
 #include <cstddef>
 #include <optional>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace detector {
+namespace coir::detail {
 
 /// A line of a source file.
 struct source_line {
@@ -32,10 +32,16 @@ struct source_line {
 /// "function at file:line" or "function in module".
 [[nodiscard]] std::string to_string(const frame& which);
 
-/// One line: `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`.
+/// `fiber #7`, or `fiber "worker"`, or `fiber #7 "worker"`.
+[[nodiscard]] std::string fiber_text(const finding& what);
+
+/// "computing", "asleep in nanosleep (sleep)".
+[[nodiscard]] std::string activity_text(const finding& what);
+
+/// One line without control characters: `fiber "worker" held its thread 3 times for 60 ms, 25 ms at most, asleep in nanosleep (sleep)`.
 [[nodiscard]] std::string headline(const finding& what);
 
-/// "use coir::this_fiber::sleep_for".
+/// "use coir::this_fiber::sleep_for": by what the stack shows below the user's frame, else by the call.
 [[nodiscard]] std::string remedy(const finding& what);
 
 /// The frame of the user's code at which the finding is reported; null if there is none.
@@ -44,10 +50,6 @@ struct source_line {
 /// The line of the user's frame. If it is unknown, in this order: the innermost frame with a source file that is not
 /// plumbing, the spawn site of the fiber, any frame with a source file.
 [[nodiscard]] std::optional<source_line> nearest_line(const finding& what);
-
-/// As `nearest_line`; if that is empty, a module or the program itself. For formats that reject a finding without a
-/// location.
-[[nodiscard]] source_line some_line(const finding& what, const result& in);
 
 /// The stack without the outermost frames that are plumbing; the whole stack if there are no others.
 [[nodiscard]] std::span<const frame> telling_part(const finding& what) noexcept;
@@ -58,4 +60,4 @@ struct source_line {
 /// The functions of `telling_part`, outermost first, followed by the call. For flame graphs.
 [[nodiscard]] std::vector<std::string> path_to(const finding& what);
 
-}  // namespace detector
+}  // namespace coir::detail

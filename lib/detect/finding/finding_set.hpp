@@ -1,0 +1,35 @@
+#pragma once
+
+#include "detect/finding/finding.hpp"
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace coir::detail {
+
+/// Groups findings: one line of the user's code is one finding, whatever the stacks below it. Where a call blocked, the
+/// times that it did not do not count.
+class finding_set {
+public:
+    void add(finding seen);
+
+    /// The findings, in the order of their keys. The levels are those of the findings that were added.
+    [[nodiscard]] std::vector<finding> take() const;
+
+    /// Whether a finding of the same location was added.
+    [[nodiscard]] bool contains(const finding& which) const;
+
+private:
+    struct group {
+        finding merged;
+        std::set<std::uint64_t> stacks;  // hashes of the distinct stacks
+        std::uint64_t more_stacks = 0;   // of findings that were groups already
+    };
+
+    std::map<std::string, group> groups_;
+};
+
+}  // namespace coir::detail

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "detect/finding/finding.hpp"
+#include "detect/finding/identity.hpp"
+#include "detect/finding/users_code.hpp"
+#include "detect/record/blocking_events.hpp"
+
+#include <functional>
+#include <vector>
+
+namespace coir::detail {
+
+/// Makes findings of events.
+class finding_source {
+public:
+    /// The functions at a return address, the innermost first; never empty.
+    using symbols = std::function<std::vector<frame>(const void* return_address)>;
+
+    finding_source(symbols look_up, users_code code)
+        : look_up_{std::move(look_up)}, code_{std::move(code)}, identity_{code_.source_root} {}
+
+    [[nodiscard]] finding from_event(const blocking_event& seen);
+
+private:
+    [[nodiscard]] std::string spawn_site(const void* address);
+
+    symbols look_up_;
+    users_code code_;
+    identity identity_;
+};
+
+}  // namespace coir::detail
