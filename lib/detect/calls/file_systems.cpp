@@ -17,9 +17,9 @@ namespace coir::detail {
 namespace {
 
 /// The types of statfs(2) whose files are in memory, or are made by the kernel when they are read.
-constexpr std::uint64_t in_memory[]{
-    TMPFS_MAGIC,       RAMFS_MAGIC,   PROC_SUPER_MAGIC,   SYSFS_MAGIC, DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
-    CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC, SECURITYFS_MAGIC, HUGETLBFS_MAGIC,    BPF_FS_MAGIC};
+constexpr std::uint64_t in_memory[]{TMPFS_MAGIC,        RAMFS_MAGIC,        PROC_SUPER_MAGIC,    SYSFS_MAGIC,
+                                    DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+                                    TRACEFS_MAGIC,      SECURITYFS_MAGIC,   HUGETLBFS_MAGIC,     BPF_FS_MAGIC};
 
 /// Answers by device: the number, shifted, with the answer in the lowest bit and a bit that marks a used place. A
 /// device for which there is no place is asked about each time.
