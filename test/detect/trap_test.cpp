@@ -17,10 +17,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <memory>
 #include <poll.h>
@@ -30,12 +32,14 @@
 #include <spawn.h>
 #include <stdexcept>
 #include <string>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <thread>
+#include <ucontext.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -102,6 +106,30 @@ constexpr timespec moment{0, 1'000'000};
     long result = SYS_nanosleep;
     __asm__ volatile("syscall" : "+a"(result) : "D"(&moment), "S"(0L) : "rcx", "r11", "memory");
     return result;
+}
+#endif
+
+#if defined(__x86_64__)
+/// A system call without the C library, and so without its hooks and without errno.
+long call_by_instruction(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
+    register long fourth __asm__("r10") = d;
+    long result = number;
+    __asm__ volatile("syscall" : "+a"(result) : "D"(a), "S"(b), "d"(c), "r"(fourth) : "rcx", "r11", "memory");
+    return result;
+}
+
+/// A system call by the gate for 32-bit programs, with a number of theirs.
+long call_by_int80(long number, long a = 0, long b = 0, long c = 0, long d = 0) {
+    long result = number;
+    __asm__ volatile("int $0x80" : "+a"(result) : "b"(a), "c"(b), "d"(c), "S"(d) : "memory");
+    return result;
+}
+
+bool has_int80() {
+    // Where the kernel lacks the gate, the instruction is a fault.
+    static const bool answer = !in_child([] { call_by_int80(20); }).died();
+    if (!answer) MESSAGE("no int $0x80 on this machine: nothing to check");
+    return answer;
 }
 #endif
 
@@ -328,6 +356,128 @@ TEST_CASE("trap: vfork, and exec in the child, work") {
     });
 }
 
+#if defined(__x86_64__)
+namespace {
+
+/// Makes a child with a call that lets it share the parent's memory and stack. The child uses the stack below its own
+/// frame, and ends; only then does the parent continue.
+template <class Call> void require_shared_memory(const Call& make_child) {
+    volatile int told = 0;
+    const long child = make_child();
+    if (child == 0) {
+        volatile char used[512];
+        for (volatile char& each : used) each = 'x';
+        told = 42;
+        for (;;) call_by_instruction(SYS_exit_group, 5);
+    }
+    require(child > 0, "no child");
+    require(told == 42, "the parent sees what the child has written");
+    require(WEXITSTATUS(status_of(static_cast<pid_t>(child))) == 5, "the child's exit status");
+}
+
+constexpr long shares_memory = CLONE_VM | CLONE_VFORK | SIGCHLD;
+
+}  // namespace
+
+TEST_CASE("trap: a child of vfork shares the memory of its parent, which waits for it") {
+    survives([] {
+        for (int i = 0; i < 3; ++i) require_shared_memory([] { return call_by_instruction(SYS_vfork); });
+        require_shared_memory([] { return call_by_instruction(SYS_clone, shares_memory); });
+        require_shared_memory([] {
+            clone_args arguments{};
+            arguments.flags = CLONE_VM | CLONE_VFORK;
+            arguments.exit_signal = SIGCHLD;
+            return call_by_instruction(SYS_clone3, reinterpret_cast<long>(&arguments), sizeof arguments);
+        });
+        sleep_by_number();
+    });
+}
+
+#if !defined(COIR_TSAN)
+TEST_CASE("trap: a child of vfork tells its parent why it could not run a program") {
+    survives([] {
+        volatile int error = 0;
+        const pid_t child = ::vfork();
+        if (child == 0) {
+            ::execl("/none/such", "such", nullptr);
+            error = errno;
+            ::_exit(127);
+        }
+        require(error == ENOENT, "errno of the child");
+        require(WEXITSTATUS(status_of(child)) == 127, "vfork");
+    });
+}
+#endif
+
+TEST_CASE("trap: int $0x80 makes the 32-bit call that it would make without traps") {
+    if (!has_int80()) return;
+    survives([] {
+        require(call_by_int80(20) == ::getpid(), "getpid");
+        require(call_by_int80(6, -1) == -EBADF, "close");
+        sleep_by_number();
+    });
+}
+
+TEST_CASE("trap: int $0x80 makes children") {
+    if (!has_int80()) return;
+    survives([] {
+        const long child = call_by_int80(2);
+        if (child == 0) ::_exit(7);
+        require(WEXITSTATUS(status_of(static_cast<pid_t>(child))) == 7, "fork");
+        require_shared_memory([] { return call_by_int80(190); });
+        require_shared_memory([] { return call_by_int80(120, shares_memory); });
+        sleep_by_number();
+    });
+}
+
+TEST_CASE("trap: int $0x80 makes a child on its own stack") {
+    if (!has_int80()) return;
+    survives([] {
+        constexpr std::size_t bytes = 64 << 10;
+        void* const stack =
+            ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        require(stack != MAP_FAILED, "mmap");
+        const long top = reinterpret_cast<long>(stack) + static_cast<long>(bytes);
+        long child = 120;
+        // The child must not use the frame of its parent.
+        __asm__ volatile("int $0x80\n\t"
+                         "test %%eax, %%eax\n\t"
+                         "jnz 1f\n\t"
+                         "push $6\n\t"
+                         "pop %%rbx\n\t"
+                         "mov $252, %%eax\n\t"  // exit_group
+                         "int $0x80\n"
+                         "1:"
+                         : "+a"(child)
+                         : "b"(shares_memory), "c"(top), "d"(0L)
+                         : "memory", "cc");
+        require(WEXITSTATUS(status_of(static_cast<pid_t>(child))) == 6, "clone");
+    });
+}
+
+TEST_CASE("trap: int $0x80 cannot block SIGSYS") {
+    if (!has_int80()) return;
+    survives([] {
+        void* const low = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        require(low != MAP_FAILED, "mmap");
+        const auto address = reinterpret_cast<long>(low);
+        const sigset_t before = mask_now();
+        std::memset(low, 0xff, 64);
+        require(call_by_int80(175, SIG_SETMASK, address, 0, 8) == 0, "rt_sigprocmask");
+        sleep_by_number();
+        sigset_t within = mask_now();
+        require(::sigismember(&within, SIGUSR1) == 1 && ::sigismember(&within, SIGRTMAX) == 1, "blocked");
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        require(call_by_int80(126, SIG_BLOCK, address) == 0, "sigprocmask");
+        sleep_by_number();
+        within = mask_now();
+        require(::sigismember(&within, SIGUSR1) == 1 && ::sigismember(&within, SIGRTMAX) == 0, "the first 32");
+        ::sigprocmask(SIG_SETMASK, &before, nullptr);
+        require(call_by_int80(175, SIG_SETMASK, 16, 0, 8) == -EFAULT, "a wrong address");
+    });
+}
+#endif
+
 TEST_CASE("trap: posix_spawn starts a program, and reports a missing one") {
     survives([] {
         pid_t child = -1;
@@ -414,6 +564,112 @@ TEST_CASE("trap: handlers that block all signals work: set before the run, in it
     CHECK(end.signal == 0);
     CHECK(end.exit_code == 0);
 }
+
+#if defined(__x86_64__)
+namespace {
+
+struct raw_sigaction {
+    void (*handler)(int) = nullptr;
+    unsigned long flags = 0;
+    void (*restorer)() = nullptr;
+    unsigned long mask = 0;
+};
+
+constexpr unsigned long bit_of(int signal) { return 1UL << (signal - 1); }
+constexpr unsigned long sigsys_alone = bit_of(SIGSYS);
+constexpr unsigned long all_but_unblockable() { return ~(bit_of(SIGKILL) | bit_of(SIGSTOP)); }
+
+raw_sigaction action_of(int signal) {
+    raw_sigaction now;
+    call_by_instruction(SYS_rt_sigaction, signal, 0, reinterpret_cast<long>(&now), sizeof now.mask);
+    return now;
+}
+
+void set_action(int signal, const raw_sigaction& wanted) {
+    call_by_instruction(SYS_rt_sigaction, signal, reinterpret_cast<long>(&wanted), 0, sizeof wanted.mask);
+}
+
+/// As the runtime of another language does it: with a full mask, and without a function of the C library.
+void set_action_with_full_mask(int signal) {
+    handle(signal, count_signal);
+    raw_sigaction wanted = action_of(signal);
+    wanted.mask = ~0UL;
+    set_action(signal, wanted);
+}
+
+}  // namespace
+
+TEST_CASE("trap: a handler with a full mask works when another thread has set it by a system call") {
+    survives([] {
+        std::thread{[] {
+            set_action_with_full_mask(SIGUSR1);
+            while ((action_of(SIGUSR1).mask & sigsys_alone) != 0) std::this_thread::yield();
+        }}.join();
+        std::thread sender{[fiber = ::pthread_self()] { ::pthread_kill(fiber, SIGUSR1); }};
+        while (signals_seen == 0) {
+        }
+        sender.join();
+        const raw_sigaction now = action_of(SIGUSR1);
+        require(now.handler == count_signal && now.mask == (all_but_unblockable() & ~sigsys_alone), "nothing else");
+    });
+}
+
+TEST_CASE("trap: an action for SIGSYS that another thread sets by a system call does not take the traps away") {
+    survives([] {
+        std::atomic<bool> computes{false};  // the fiber makes no system call any more
+        std::atomic<bool> mended{false};
+        std::thread other{[&] {
+            while (!computes) std::this_thread::yield();
+            const raw_sigaction ours = action_of(SIGSYS);
+            set_action(SIGSYS, raw_sigaction{});
+            while (action_of(SIGSYS).handler != ours.handler) std::this_thread::yield();
+            mended = true;
+        }};
+        computes = true;
+        while (!mended) {
+        }
+        sleep_by_number();
+        other.join();
+    });
+}
+
+TEST_CASE("trap: a handler may return to a full mask") {
+    survives([] {
+        struct sigaction action {};
+        action.sa_flags = SA_SIGINFO;
+        action.sa_sigaction = [](int, siginfo_t*, void* context) {
+            ::sigfillset(&static_cast<ucontext_t*>(context)->uc_sigmask);
+        };
+        ::sigaction(SIGUSR1, &action, nullptr);
+        std::atomic<bool> sent{false};
+        std::thread sender{[&, fiber = ::pthread_self()] {
+            ::pthread_kill(fiber, SIGUSR1);
+            sent = true;
+        }};
+        while (!sent) {
+        }
+        sleep_by_number();
+        sender.join();
+        const sigset_t now = mask_now();
+        require(::sigismember(&now, SIGUSR2) == 1, "the mask of the handler");
+    });
+}
+
+TEST_CASE("trap: a call with a wrong address fails with EFAULT") {
+    survives([] {
+        const long wrong = 16;
+        // Libraries find out whether an address is readable by a call that fails in either case.
+        require(call_by_instruction(SYS_rt_sigprocmask, -1, wrong, 0, 8) == -EFAULT, "unreadable");
+        const unsigned long set = 0;
+        require(call_by_instruction(SYS_rt_sigprocmask, -1, reinterpret_cast<long>(&set), 0, 8) == -EINVAL, "readable");
+        require(call_by_instruction(SYS_rt_sigprocmask, SIG_BLOCK, wrong, 0, 8) == -EFAULT, "rt_sigprocmask");
+        require(call_by_instruction(SYS_rt_sigprocmask, SIG_BLOCK, 0, wrong, 8) == -EFAULT, "the old mask");
+        require(call_by_instruction(SYS_rt_sigaction, SIGUSR1, wrong, 0, 8) == -EFAULT, "rt_sigaction");
+        require(call_by_instruction(SYS_clone3, 0, 0) == -EINVAL, "clone3 without arguments");
+        require(call_by_instruction(SYS_clone3, wrong, sizeof(clone_args)) == -EFAULT, "clone3");
+    });
+}
+#endif
 
 TEST_CASE("trap: a sleep interrupted by a signal returns the remaining time") {
     survives([] {

@@ -40,6 +40,27 @@ kernel_sigaction as_kernel(const struct sigaction& action) noexcept {
     return made;
 }
 
+kernel_sigaction current_action(int signal) noexcept {
+    kernel_sigaction now;
+    system_call(SYS_rt_sigaction, signal, nullptr, &now, sizeof now.mask);
+    return now;
+}
+
+void let_sigsys_through(int signal) noexcept {
+    kernel_sigaction expected = current_action(signal);
+    if (expected.handler == nullptr || (expected.mask & sigsys_bit) == 0) return;
+    kernel_sigaction wanted = expected;
+    for (;;) {
+        wanted.mask &= ~sigsys_bit;
+        kernel_sigaction replaced;
+        system_call(SYS_rt_sigaction, signal, &wanted, &replaced, sizeof replaced.mask);
+        if (replaced == expected) return;
+        // Another thread has set this one in between.
+        expected = wanted;
+        wanted = replaced;
+    }
+}
+
 kernel_sigaction& program_sigsys_action() noexcept {
     static constinit kernel_sigaction kept;
     return kept;

@@ -11,6 +11,8 @@ struct kernel_sigaction {
     unsigned long flags = 0;
     void* restorer = nullptr;
     std::uint64_t mask = 0;
+
+    bool operator==(const kernel_sigaction&) const = default;
 };
 
 /// Convert between the structures of the C library and of the kernel. The restorer is coir's own: Syscall User Dispatch
@@ -19,6 +21,13 @@ struct kernel_sigaction {
 [[nodiscard]] struct sigaction as_library(const kernel_sigaction& action) noexcept;
 
 constexpr std::uint64_t sigsys_bit = std::uint64_t{1} << (SIGSYS - 1);
+
+/// The action that the kernel has for `signal`.
+[[nodiscard]] kernel_sigaction current_action(int signal) noexcept;
+
+/// Removes SIGSYS from the mask of the handler of `signal`, if there is one. Another thread may set a handler at the
+/// same time; the newest handler stays.
+void let_sigsys_through(int signal) noexcept;
 
 /// The action that the program has set for SIGSYS. Used for a SIGSYS that is not a trap.
 kernel_sigaction& program_sigsys_action() noexcept;

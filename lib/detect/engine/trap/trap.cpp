@@ -35,31 +35,32 @@ namespace {
 constexpr long dispatch_off = 0;
 constexpr long dispatch_on = 1;
 
-kernel_sigaction current_action(int signal) {
-    kernel_sigaction now;
-    system_call(SYS_rt_sigaction, signal, nullptr, &now, sizeof now.mask);
-    return now;
-}
-
 /// The process-wide SIGSYS handler. Installed while any thread has traps.
 class sigsys_handler {
 public:
     /// Returns false if another copy of coir in this process has installed its handler, which cannot serve our threads.
     [[nodiscard]] bool acquire() {
         const std::lock_guard lock{mutex_};
-        if (users_.fetch_add(1) > 0) return true;
         find_named_functions();
-        if (!install_as_the_only_one()) {
-            users_.store(0);
-            return false;
-        }
-        for (int signal = 1; signal < NSIG; ++signal) let_sigsys_through(signal);
+        if (!install_as_the_only_one()) return false;
+        users_.fetch_add(1);
+        mend();
         return true;
+    }
+
+    /// For the watchdog's thread; see `mend_signal_handlers`. Takes no lock, since the process may be forked meanwhile.
+    bool mend_while_in_use() noexcept {
+        is_mending_.store(true);
+        const bool in_use = is_in_use();
+        if (in_use) mend();
+        is_mending_.store(false);
+        return in_use;
     }
 
     void release() {
         const std::lock_guard lock{mutex_};
         if (users_.fetch_sub(1) > 1) return;
+        while (is_mending_.load()) system_call(SYS_sched_yield);
         const kernel_sigaction& program_action = program_sigsys_action();
         system_call(SYS_rt_sigaction, SIGSYS, &program_action, nullptr, sizeof program_action.mask);
     }
@@ -68,12 +69,13 @@ public:
     [[nodiscard]] bool is_in_use() const noexcept { return users_.load() > 0; }
 
 private:
-    /// Removes SIGSYS from the mask of a handler that the program set before.
-    static void let_sigsys_through(int signal) {
-        kernel_sigaction now = current_action(signal);
-        if (signal == SIGSYS || now.handler == nullptr || (now.mask & sigsys_bit) == 0) return;
-        now.mask &= ~sigsys_bit;
-        system_call(SYS_rt_sigaction, signal, &now, nullptr, sizeof now.mask);
+    /// Undoes what the program has done without coir's notice: a handler whose mask contains SIGSYS, or another action
+    /// for SIGSYS.
+    static void mend() noexcept {
+        for (int signal = 1; signal < NSIG; ++signal) {
+            if (signal != SIGSYS) let_sigsys_through(signal);
+        }
+        install_instead_of(current_action(SIGSYS));
     }
 
     /// Each copy of coir in the process has its own mutex, which does not exclude the others. dl_iterate_phdr(3) holds
@@ -84,8 +86,7 @@ private:
             [](dl_phdr_info*, std::size_t, void* answer) {
                 const kernel_sigaction before = current_action(SIGSYS);
                 if (!is_of_another_coir(before)) {
-                    program_sigsys_action() = before;
-                    install();
+                    install_instead_of(before);
                     *static_cast<bool*>(answer) = true;
                 }
                 return 1;
@@ -94,9 +95,14 @@ private:
         return is_installed;
     }
 
+    /// `before` is the kernel's action. It may be coir's own: another thread may have traps, or this process was forked
+    /// from one with traps.
+    //
     // Not with sigaction(3): the rt_sigreturn(2) in its restorer would be trapped. SA_NODEFER, so that a handler that
     // is left with longjmp(3) does not leave SIGSYS blocked.
-    static void install() {
+    static void install_instead_of(const kernel_sigaction& before) noexcept {
+        if (before.handler == reinterpret_cast<void*>(&handle_trap)) return;
+        program_sigsys_action() = before;
         struct sigaction ours {};
         ours.sa_sigaction = handle_trap;
         ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -106,6 +112,7 @@ private:
 
     std::mutex mutex_;
     std::atomic<int> users_{0};
+    std::atomic<bool> is_mending_{false};
 };
 
 constinit sigsys_handler handler;
@@ -178,6 +185,8 @@ trap::~trap() {
     }
     handler.release();
 }
+
+bool mend_signal_handlers() noexcept { return handler.mend_while_in_use(); }
 
 int sigaction_beside_traps(int (*next)(int, const struct sigaction*, struct sigaction*), int signal,
                            const struct sigaction* action, struct sigaction* before) {

@@ -31,6 +31,10 @@ private:
     std::uint64_t mask_before_ = 0;  // signal mask in the kernel's format
 };
 
+/// For the watchdog, at each of its inspections: finds the handlers that the program has set by a system call on a
+/// thread without traps, and keeps them from blocking SIGSYS. Returns false if no thread has traps.
+bool mend_signal_handlers() noexcept;
+
 /// sigaction(2) for the program, on any thread. While traps are set, removes SIGSYS from the mask of a handler, and
 /// stores an action for SIGSYS without replacing the handler of the traps.
 int sigaction_beside_traps(int (*next)(int, const struct sigaction*, struct sigaction*), int signal,

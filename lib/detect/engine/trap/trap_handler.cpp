@@ -12,6 +12,7 @@
 #include "detect/engine/trap/trapped_fiber.hpp"
 
 #include <cerrno>
+#include <linux/audit.h>
 #include <sys/syscall.h>
 
 #if defined(COIR_TSAN)
@@ -64,9 +65,14 @@ void hand_to_program(int signal, siginfo_t* info, void* context) {
     system_call(SYS_tgkill, system_call(SYS_getpid), system_call(SYS_gettid), SIGSYS);
 }
 
+void make_unobserved(trapped_fiber& fiber, const trapped_call& call) {
+    if (!fiber.pass_to_fiber(call)) fiber.make(call);
+}
+
 void make_observed(trapped_fiber& fiber, const trapped_call& call) {
     const unseen_by_sanitizer unseen;
     end_passed_call();
+    if (fiber.is_by_int80()) return make_unobserved(fiber, call);
     if (waits_for_child(call)) begin_passed_call();
     if (fiber.pass_to_fiber(call)) return;
     const observation seen{call};
@@ -88,12 +94,12 @@ __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* i
     const int saved = errno;
     // First of all: system calls of this handler, and of handlers that interrupt it, must not be trapped.
     thread->selector.store(scheduler_status::allow, std::memory_order_relaxed);
-    trapped_fiber fiber{context};
+    trapped_fiber fiber{context, info->si_arch == AUDIT_ARCH_I386};
     const trapped_call call = fiber.call(info->si_syscall);
     if (!is_in_sanitizer_runtime(fiber.resume_address()))
         handle_call(fiber, call);
-    else if (!fiber.pass_to_fiber(call))
-        fiber.make(call);
+    else
+        make_unobserved(fiber, call);
     errno = saved;
     thread->selector.store(scheduler_status::block, std::memory_order_relaxed);
 }

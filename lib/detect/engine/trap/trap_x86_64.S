@@ -90,6 +90,109 @@ coir_trap_pass_to_new_stack:
     jmp *%rcx
     .cfi_endproc
     .size coir_trap_pass_to_new_stack, .-coir_trap_pass_to_new_stack
+
+// As above for a child that shares the stack, as vfork(2)'s does: it overwrites everything below %rsp before the parent
+// continues. So the return address is in a variable of the thread, which is the child's as well.
+    .globl coir_trap_pass_sharing_stack
+    .hidden coir_trap_pass_sharing_stack
+    .type coir_trap_pass_sharing_stack, @function
+    .balign 16
+coir_trap_pass_sharing_stack:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 0
+    .cfi_undefined %rip
+    nop
+    syscall
+    movq coir_trap_return_address@gottpoff(%rip), %rcx
+    movq %fs:(%rcx), %rcx
+    jmp *%rcx
+    .cfi_endproc
+    .size coir_trap_pass_sharing_stack, .-coir_trap_pass_sharing_stack
+
+// The same three for int $0x80, which preserves all registers but %rax.
+    .globl coir_trap_pass_int80
+    .hidden coir_trap_pass_int80
+    .type coir_trap_pass_int80, @function
+    .balign 16
+coir_trap_pass_int80:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 136
+    .cfi_offset %rip, -136
+    nop
+    int $0x80
+    ret $128
+    .cfi_endproc
+    .size coir_trap_pass_int80, .-coir_trap_pass_int80
+
+    .globl coir_trap_pass_int80_to_new_stack
+    .hidden coir_trap_pass_int80_to_new_stack
+    .type coir_trap_pass_int80_to_new_stack, @function
+    .balign 16
+coir_trap_pass_int80_to_new_stack:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 136
+    .cfi_offset %rip, -136
+    nop
+    int $0x80
+    testl %eax, %eax
+    jz 1f
+    ret $128
+1:  .cfi_undefined %rip
+    jmp *-8(%rsp)
+    .cfi_endproc
+    .size coir_trap_pass_int80_to_new_stack, .-coir_trap_pass_int80_to_new_stack
+
+    .globl coir_trap_pass_int80_sharing_stack
+    .hidden coir_trap_pass_int80_sharing_stack
+    .type coir_trap_pass_int80_sharing_stack, @function
+    .balign 16
+coir_trap_pass_int80_sharing_stack:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 0
+    .cfi_undefined %rip
+    nop
+    int $0x80
+    leaq -136(%rsp), %rsp
+    .cfi_adjust_cfa_offset 136
+    movq %rcx, -8(%rsp)
+    movq coir_trap_return_address@gottpoff(%rip), %rcx
+    movq %fs:(%rcx), %rcx
+    movq %rcx, (%rsp)
+    movq -8(%rsp), %rcx
+    ret $128
+    .cfi_endproc
+    .size coir_trap_pass_int80_sharing_stack, .-coir_trap_pass_int80_sharing_stack
+
+// long coir_trap_int80(long a, long b, long c, long d, long e, long f, long number): as coir_system_call, by int $0x80.
+    .globl coir_trap_int80
+    .hidden coir_trap_int80
+    .type coir_trap_int80, @function
+    .balign 16
+coir_trap_int80:
+    .cfi_startproc
+    pushq %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbx, 0
+    pushq %rbp
+    .cfi_adjust_cfa_offset 8
+    .cfi_rel_offset %rbp, 0
+    movq 24(%rsp), %rax
+    movq %rdi, %rbx
+    movq %rcx, %r10
+    movq %rsi, %rcx
+    movq %r10, %rsi
+    movq %r8, %rdi
+    movq %r9, %rbp
+    int $0x80
+    popq %rbp
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbp
+    popq %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
+    ret
+    .cfi_endproc
+    .size coir_trap_int80, .-coir_trap_int80
 #endif
 
     .section .note.GNU-stack, "", %progbits

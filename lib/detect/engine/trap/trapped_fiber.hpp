@@ -12,8 +12,11 @@ namespace coir::detail {
 /// sanitizer (CMakeLists.txt), and calls no function that the sanitizer intercepts.
 class trapped_fiber {
 public:
-    /// `context` is the third argument of the signal handler.
-    explicit trapped_fiber(void* context) noexcept;
+    /// `context` is the third argument of the signal handler. `by_int80`: the fiber has used int $0x80, the gate for
+    /// 32-bit programs, where calls have other numbers.
+    trapped_fiber(void* context, bool by_int80) noexcept;
+
+    [[nodiscard]] bool is_by_int80() const noexcept { return by_int80_; }
 
     /// The address behind the trapped instruction.
     [[nodiscard]] const void* resume_address() const noexcept;
@@ -30,6 +33,7 @@ public:
 
 private:
     ucontext_t& context_;
+    const bool by_int80_;
 };
 
 /// Whether the call is a clone(2) that returns only when the child has ended or runs another program (CLONE_VFORK).

@@ -4,6 +4,7 @@
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
 #include "detect/engine/capture.hpp"
+#include "detect/engine/trap/trap.hpp"
 #include "detect/engine/watch/watched_thread.hpp"
 
 #include <algorithm>
@@ -24,6 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto idle_after = 1s;
+constexpr std::chrono::nanoseconds mends_at_least_each = 5ms;  // signal handlers, while there are traps
 
 thread_local constinit bool is_watchdog = false;
 
@@ -109,9 +111,10 @@ private:
         ::pthread_setname_np(::pthread_self(), "coir-watchdog");
         while (!ending_.load()) {
             apply_changes();
+            const bool has_traps = mend_signal_handlers();
             const auto now = std::chrono::steady_clock::now();
             for (watched_thread* each : watched_) each->inspect(now, signal_.usable());
-            sleep(now);
+            sleep(now, has_traps ? mends_at_least_each : 1s);
         }
     }
 
@@ -130,9 +133,9 @@ private:
         }
     }
 
-    /// Sleeps until the next inspection. While all threads have been idle for a while, sleeps without a time limit: the
-    /// hub of a thread wakes the watchdog when the thread becomes busy again.
-    void sleep(std::chrono::steady_clock::time_point now) {
+    /// Sleeps until the next inspection, for at most `interval`. While all threads have been idle for a while, sleeps
+    /// without a time limit: the hub of a thread wakes the watchdog when the thread becomes busy again.
+    void sleep(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds interval) {
         const bool all_idle = std::ranges::all_of(
             watched_, [&](const watched_thread* each) { return now - each->last_busy() >= idle_after; });
         const bool were_asked = std::exchange(hubs_asked_, all_idle);
@@ -146,7 +149,6 @@ private:
             hubs_asked_ = false;
             return;
         }
-        std::chrono::nanoseconds interval = 1s;
         for (const watched_thread* each : watched_) interval = std::min(interval, each->interval());
         wakeup().wait_for(interval);
     }
