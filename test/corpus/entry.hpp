@@ -21,7 +21,7 @@ enum class verdict {
     blocked_or_latent,  // whether it sleeps depends on the machine
     hog,                // computes or spins: reported as a hog, or as a blocked call
     latent,
-    unseen,       // not reported
+    unseen,       // not reported, except for files that the page cache has: a warning
     not_blocked,  // it did not sleep; it may be reported as latent
     anything,     // depends on the machine alone; if reported, with the right class
 };

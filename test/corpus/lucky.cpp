@@ -63,7 +63,7 @@ table lucky() {
                    auto& ends = on.keep<two_ends>(pipe_to_write());
                    return [&] { std::ignore = ::write(ends.ours.get(), "x", 1); };
                }),
-        latent("read of an eventfd that is raised", of::pipe, {"read"},
+        latent("read of an eventfd that is raised", of::pipe, {"eventfd_read"},
                [](stage& on) {
                    return [fd = on.keep<unique_fd>(must(::eventfd(1, 0))).get()] {
                        eventfd_t value;

@@ -105,7 +105,7 @@ table on_pipes() {
                     auto& to = on.keep<two_ends>(pipe_to_write());
                     return [from = late(on), &to] { std::ignore = ::tee(from, to.ours.get(), 64, 0); };
                 }),
-        blocked("read of an eventfd", pipe, {"read"},
+        blocked("read of an eventfd", pipe, {"eventfd_read"},
                 [](stage& on) {
                     const int fd = on.keep<unique_fd>(must(::eventfd(0, 0))).get();
                     on.later([fd] { ::eventfd_write(fd, 1); });
@@ -124,7 +124,7 @@ table on_pipes() {
                     });
                     return [fd] { ::eventfd_write(fd, 1); };
                 }),
-        blocked("read of a timerfd", pipe, {"read"},
+        blocked("read of a timerfd", pipe, {"timerfd_read"},
                 [](stage& on) {
                     const int fd = on.keep<unique_fd>(must(::timerfd_create(CLOCK_MONOTONIC, 0))).get();
                     on.later([fd] {
@@ -148,7 +148,7 @@ table on_pipes() {
                         std::ignore = ::read(fd, &what, sizeof what);
                     };
                 }),
-        blocked("read of inotify", pipe, {"read"},
+        blocked("read of inotify", pipe, {"inotify_read"},
                 [](stage& on) {
                     auto& watched = on.keep<folder>();
                     const int fd = on.keep<unique_fd>(must(::inotify_init1(0))).get();

@@ -40,6 +40,11 @@ bool is_answered_by_kernel(long fd) noexcept {
     return family == AF_NETLINK || family == AF_ALG;
 }
 
+/// O_NONBLOCK has no effect on these.
+bool is_file(const struct stat& about) noexcept {
+    return S_ISREG(about.st_mode) || S_ISDIR(about.st_mode) || S_ISBLK(about.st_mode);
+}
+
 bool is_same_file(const struct stat& one, long fd) noexcept {
     struct stat other {};
     return status_of(fd, other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
@@ -48,12 +53,13 @@ bool is_same_file(const struct stat& one, long fd) noexcept {
 /// What an access to a file may wait for: the page cache usually has the data. O_NONBLOCK has no effect on files.
 call_model of_file(bool on_device, category which) noexcept {
     call_model model = unpredictable(which);
+    model.rule = level_rule::once_long;
     model.latent = on_device;
     return model;
 }
 
 /// The kind of a descriptor without a file type, from its name in /proc: "anon_inode:[eventfd]".
-enum class nameless { other, eventfd, timerfd, inotify, signalfd };
+enum class nameless { other, eventfd, timerfd, inotify };
 
 nameless kind_of(long fd) noexcept {
     std::array<char, 32> path{"/proc/self/fd/"};
@@ -66,27 +72,22 @@ nameless kind_of(long fd) noexcept {
     if (name.ends_with("[eventfd]")) return nameless::eventfd;
     if (name.ends_with("[timerfd]")) return nameless::timerfd;
     if (name.ends_with("inotify")) return nameless::inotify;
-    if (name.ends_with("[signalfd]")) return nameless::signalfd;
     return nameless::other;
 }
 
-call_model named(const char* call, category which) noexcept {
-    call_model model = may_sleep(which);
-    model.call = call;
-    model.rule = level_rule::always;
-    return model;
-}
-
 call_model of_nameless(long fd, bool writes) noexcept {
+    call_model model = may_sleep(category::pipe);
     switch (kind_of(fd)) {
-    // A write waits only if the counter would exceed 2^64-2.
-    case nameless::eventfd: return writes ? never_sleeps : named("eventfd_read", category::pipe);
-    case nameless::timerfd: return named("timerfd_read", category::sleep);
-    case nameless::inotify: return named("inotify_read", category::pipe);
-    case nameless::signalfd: return named("signalfd_read", category::signal);
+    case nameless::eventfd:
+        // A write waits only if the counter would exceed 2^64-2.
+        model.latent = !writes;
+        model.call = writes ? "eventfd_write" : "eventfd_read";
+        break;
+    case nameless::timerfd: model.call = "timerfd_read"; break;
+    case nameless::inotify: model.call = "inotify_read"; break;
     case nameless::other: break;
     }
-    return may_sleep(category::pipe);
+    return model;
 }
 
 call_model of_stream(long fd, const struct stat& about, bool writes) noexcept {
@@ -132,9 +133,9 @@ call_model model_of_send(long fd, long flags) noexcept {
 }
 
 call_model model_of_read(long fd) noexcept {
-    if (is_nonblocking(fd)) return fd == STDIN_FILENO ? never_sleeps : model_of_open_file(fd);
     struct stat about {};
     if (!status_of(fd, about)) return never_sleeps;
+    if (is_nonblocking(fd) && !is_file(about)) return never_sleeps;
     if (fd != STDIN_FILENO) return of_stream(fd, about, false);
     call_model model = may_sleep(category::pipe);
     model.rule = level_rule::always;
@@ -142,9 +143,9 @@ call_model model_of_read(long fd) noexcept {
 }
 
 call_model model_of_write(long fd) noexcept {
-    if (is_nonblocking(fd)) return model_of_open_file(fd);
     struct stat about {};
     if (!status_of(fd, about)) return never_sleeps;
+    if (is_nonblocking(fd) && !is_file(about)) return never_sleeps;
     call_model model = of_stream(fd, about, true);
     if (fd == STDOUT_FILENO || fd == STDERR_FILENO || is_same_file(about, STDOUT_FILENO) ||
         is_same_file(about, STDERR_FILENO)) {
@@ -172,8 +173,8 @@ call_model model_of_path(long folder, const char* path) noexcept {
 
 call_model model_of_open_file(long fd) noexcept {
     struct stat about {};
-    if (!status_of(fd, about) || (!S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))) return never_sleeps;
-    return of_file(has_device(about.st_dev, static_cast<int>(fd)), category::disk);
+    if (!status_of(fd, about) || !is_file(about)) return never_sleeps;
+    return of_file(has_device(about.st_dev, static_cast<int>(fd)), category::other);
 }
 
 }  // namespace coir::detail

@@ -64,6 +64,10 @@ constexpr auto calls = std::to_array<known_call>({
     {"write", "", of(SYS_write), pipe, always},
     {"readv", "", of(SYS_readv), pipe, always},
     {"writev", "", of(SYS_writev), pipe, always},
+    {"eventfd_read", "", none, pipe, always, "use coir::event, or coir::promise for other threads"},
+    {"eventfd_write", "", none, pipe, always, "use coir::event, or coir::promise for other threads"},
+    {"timerfd_read", "", none, pipe, always, "use coir::this_fiber::sleep_for"},
+    {"inotify_read", "", none, pipe, always, "use coir::io::directory_watch"},
     {"splice", "", of(SYS_splice), pipe, always},
     {"tee", "", of(SYS_tee), pipe, always},
     {"vmsplice", "", of(SYS_vmsplice), pipe, always},
@@ -84,8 +88,9 @@ constexpr auto calls = std::to_array<known_call>({
     {"readahead", "", of(SYS_readahead), disk},
     {"dlopen", "dlmopen", none, disk},
 
-    {"pthread_mutex_lock", "pthread_mutex_timedlock pthread_mutex_clocklock mtx_lock mtx_timedlock __lll_lock_wait "
-                           "__lll_lock_wait_private lll_lock_wait lll_lock_wait_private",
+    {"pthread_mutex_lock",
+     "pthread_mutex_timedlock pthread_mutex_clocklock mtx_lock mtx_timedlock __lll_lock_wait "
+     "__lll_lock_wait_private lll_lock_wait lll_lock_wait_private",
      none, lock, once_long},
     {"pthread_rwlock_rdlock", "pthread_rwlock_timedrdlock pthread_rwlock_clockrdlock", none, lock, once_long},
     {"pthread_rwlock_wrlock", "pthread_rwlock_timedwrlock pthread_rwlock_clockwrlock", none, lock, once_long},
@@ -98,7 +103,7 @@ constexpr auto calls = std::to_array<known_call>({
     {"sem_wait", "sem_timedwait sem_clockwait", none, lock, once_asleep},
     {"__cxa_guard_acquire", "", none, lock, once_asleep,
      "initialise the static object before the fibers run, or use coir::once_flag"},
-    {"futex", "", of(SYS_futex, sys_futex_waitv), lock, once_asleep},
+    {"futex", "futex_waitv", of(SYS_futex, sys_futex_waitv), lock, once_asleep},
     {"flock", "", of(SYS_flock), lock, once_long, use_file_lock},
     {"fcntl", "lockf lockf64 fcntl64", of(SYS_fcntl), lock, once_long, use_file_lock},
     {"semop", "semtimedop", of(SYS_semop, SYS_semtimedop), lock, once_asleep},
@@ -186,8 +191,8 @@ std::string_view remedy_for(blocking_class category, std::string_view call) noex
     switch (category) {
     case sleep: return "use coir::this_fiber::sleep_for";
     case poll: return "use coir::io::wait_readable or coir::io::wait_writable";
-    case network: return "use coir::net::tcp_stream, or coir::io::read_some and write_some on a non-blocking socket";
-    case pipe: return "use coir::io::read_some and coir::io::write_some";
+    case network: return "use coir::net::tcp_stream, or O_NONBLOCK or MSG_DONTWAIT, and coir::io::wait_readable";
+    case pipe: return "set O_NONBLOCK, and use coir::io::read_some and write_some";
     case lock: return "use coir::mutex, coir::condition_variable, coir::event or coir::channel";
     case dns: return "use coir::net::resolve";
     case signal: return "use coir::signal_set";
