@@ -114,7 +114,7 @@ table on_pipes() {
                         ::eventfd_read(fd, &value);
                     };
                 }),
-        blocked("write to an eventfd", pipe, {"write"},
+        blocked("write to an eventfd", pipe, {"eventfd_write"},
                 [](stage& on) {
                     const int fd = on.keep<unique_fd>(must(::eventfd(0, 0))).get();
                     ::eventfd_write(fd, UINT64_MAX - 1);

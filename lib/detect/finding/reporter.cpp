@@ -30,6 +30,7 @@ constexpr std::size_t locations_in_summary = 20;
 std::vector<frame> frames_at(const void* return_address) {
     std::vector<frame> found;
     for (symbol& each : symbolise(return_address)) {
+        each.function.resize(std::min(each.function.find('@'), each.function.size()));  // the version of the symbol
         found.push_back({.function = std::move(each.function),
                          .file = std::move(each.file),
                          .line = each.line,
