@@ -112,36 +112,36 @@ table on_locks() {
                         const std::scoped_lock both{free_one, mutex};
                     };
                 }),
-        blocked("std::condition_variable::wait", of_lock, {"futex"},
-                [](stage& on) {
-                    auto& waited_for = on.keep<bell>();
-                    on.later([&] { waited_for.ring(); });
-                    return [&] {
-                        std::unique_lock lock{waited_for.mutex};
-                        waited_for.condition.wait(lock, [&] { return waited_for.rung; });
-                    };
-                }),
-        blocked("std::condition_variable::wait_for", of_lock, {"futex"},
-                [](stage& on) {
-                    auto& waited_for = on.keep<bell>();
-                    return [&] {
-                        std::unique_lock lock{waited_for.mutex};
-                        waited_for.condition.wait_for(lock, 40ms);
-                    };
-                }),
-        blocked("std::condition_variable_any::wait", of_lock, {"futex"},
-                [](stage& on) {
-                    auto& mutex = on.keep<std::shared_mutex>();
-                    auto& condition = on.keep<std::condition_variable_any>();
-                    on.later([&] {
-                        const std::lock_guard lock{mutex};
-                        condition.notify_all();
-                    });
-                    return [&] {
-                        std::unique_lock lock{mutex};
-                        condition.wait(lock);
-                    };
-                }),
+        blocked_often("std::condition_variable::wait", of_lock, {"futex"},
+                      [](stage& on) {
+                          auto& waited_for = on.keep<bell>();
+                          on.later([&] { waited_for.ring(); });
+                          return [&] {
+                              std::unique_lock lock{waited_for.mutex};
+                              waited_for.condition.wait(lock, [&] { return waited_for.rung; });
+                          };
+                      }),
+        blocked_often("std::condition_variable::wait_for", of_lock, {"futex"},
+                      [](stage& on) {
+                          auto& waited_for = on.keep<bell>();
+                          return [&] {
+                              std::unique_lock lock{waited_for.mutex};
+                              waited_for.condition.wait_for(lock, 40ms);
+                          };
+                      }),
+        blocked_often("std::condition_variable_any::wait", of_lock, {"futex"},
+                      [](stage& on) {
+                          auto& mutex = on.keep<std::shared_mutex>();
+                          auto& condition = on.keep<std::condition_variable_any>();
+                          on.later([&] {
+                              const std::lock_guard lock{mutex};
+                              condition.notify_all();
+                          });
+                          return [&] {
+                              std::unique_lock lock{mutex};
+                              condition.wait(lock);
+                          };
+                      }),
         blocked("std::counting_semaphore::acquire", of_lock, {"futex"},
                 [](stage& on) {
                     auto& semaphore = on.keep<std::counting_semaphore<>>(0);

@@ -185,17 +185,17 @@ table on_posix_locks() {
                         ::mtx_unlock(&mutex);
                     };
                 }),
-        blocked("pthread_cond_timedwait", of_lock, {"futex"},
-                [](stage& on) {
-                    auto& mutex = on.keep<pthread_mutex_t>(pthread_mutex_t(PTHREAD_MUTEX_INITIALIZER));
-                    auto& condition = on.keep<pthread_cond_t>(pthread_cond_t(PTHREAD_COND_INITIALIZER));
-                    return [&] {
-                        const timespec until = soon();
-                        ::pthread_mutex_lock(&mutex);
-                        ::pthread_cond_timedwait(&condition, &mutex, &until);
-                        ::pthread_mutex_unlock(&mutex);
-                    };
-                }),
+        blocked_often("pthread_cond_timedwait", of_lock, {"futex"},
+                      [](stage& on) {
+                          auto& mutex = on.keep<pthread_mutex_t>(pthread_mutex_t(PTHREAD_MUTEX_INITIALIZER));
+                          auto& condition = on.keep<pthread_cond_t>(pthread_cond_t(PTHREAD_COND_INITIALIZER));
+                          return [&] {
+                              const timespec until = soon();
+                              ::pthread_mutex_lock(&mutex);
+                              ::pthread_cond_timedwait(&condition, &mutex, &until);
+                              ::pthread_mutex_unlock(&mutex);
+                          };
+                      }),
         blocked("pthread_rwlock_rdlock", of_lock, {"futex"},
                 [](stage& on) {
                     auto* const it = &on.keep<rwlock>().lock;

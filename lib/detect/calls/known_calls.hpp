@@ -21,8 +21,8 @@ enum class level_rule : std::uint8_t {
 
 /// A call that may hold its thread.
 struct known_call {
-    std::string_view name;       // for reports: the same under every engine
-    std::string_view functions;  // of the C library with this meaning, besides `name`; separated by spaces
+    std::string_view name;        // for reports: the same under every engine
+    std::string_view functions;   // of the C library with this meaning, besides `name`; separated by spaces
     std::array<long, 4> numbers;  // system calls; -1: none
     blocking_class category;      // the most frequent one: it may depend on the descriptor
     level_rule rule = level_rule::once_long;

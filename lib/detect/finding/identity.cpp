@@ -48,7 +48,8 @@ std::string_view code_of(std::string_view line) {
                 ++i;
             else if (line[i] == quote)
                 quote = 0;
-        } else if (line[i] == '"' || (line[i] == '\'' && (i == 0 || std::isalnum(static_cast<unsigned char>(line[i - 1])) == 0))) {
+        } else if (line[i] == '"' ||
+                   (line[i] == '\'' && (i == 0 || std::isalnum(static_cast<unsigned char>(line[i - 1])) == 0))) {
             quote = line[i];
         } else if (line.substr(i).starts_with("//")) {
             line = line.substr(0, i);
@@ -59,7 +60,8 @@ std::string_view code_of(std::string_view line) {
 }
 
 bool ends_statement(std::string_view code) {
-    return code.empty() || code.starts_with('#') || std::string_view{";{}:"}.find(code.back()) != std::string_view::npos;
+    return code.empty() || code.starts_with('#') ||
+           std::string_view{";{}:"}.find(code.back()) != std::string_view::npos;
 }
 
 /// A statement: the lines from `begin` to before `end`, white space folded.
