@@ -13,4 +13,7 @@ void filter_system_call(unsigned number, long first, unsigned action);
 /// it, as container runtimes do for calls that are newer than their profile.
 void allow_system_calls(std::span<const unsigned> allowed, unsigned newest, unsigned error, unsigned error_of_newer);
 
+/// Permits only these system calls, and only these operations of prctl(2). Any other call kills the process.
+void allow_system_calls_or_kill(std::span<const unsigned> allowed, std::span<const unsigned> prctl_operations);
+
 }  // namespace coir::test
