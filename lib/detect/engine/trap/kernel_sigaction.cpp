@@ -61,6 +61,12 @@ void let_sigsys_through(int signal) noexcept {
     }
 }
 
+void let_sigsys_through() noexcept {
+    for (int signal = 1; signal < NSIG; ++signal) {
+        if (signal != SIGSYS) let_sigsys_through(signal);
+    }
+}
+
 kernel_sigaction& program_sigsys_action() noexcept {
     static constinit kernel_sigaction kept;
     return kept;

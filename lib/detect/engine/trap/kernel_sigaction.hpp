@@ -29,6 +29,9 @@ constexpr std::uint64_t sigsys_bit = std::uint64_t{1} << (SIGSYS - 1);
 /// same time; the newest handler stays.
 void let_sigsys_through(int signal) noexcept;
 
+/// The same for all signals but SIGSYS.
+void let_sigsys_through() noexcept;
+
 /// The action that the program has set for SIGSYS. Used for a SIGSYS that is not a trap.
 kernel_sigaction& program_sigsys_action() noexcept;
 

@@ -72,9 +72,7 @@ private:
     /// Undoes what the program has done without coir's notice: a handler whose mask contains SIGSYS, or another action
     /// for SIGSYS.
     static void mend() noexcept {
-        for (int signal = 1; signal < NSIG; ++signal) {
-            if (signal != SIGSYS) let_sigsys_through(signal);
-        }
+        let_sigsys_through();
         install_instead_of(current_action(SIGSYS));
     }
 

@@ -23,6 +23,21 @@ long make(const trapped_call& call) {
     return coir_system_call(a, b, c, d, e, f, call.number);
 }
 
+/// Whether signals may come because of this call, from a timer, a new thread or a new process. The program may have set
+/// their handlers on another thread just before, and the watchdog has not seen them yet.
+bool brings_signals(long number) noexcept {
+    switch (number) {
+    case SYS_fork:
+    case SYS_vfork:
+    case SYS_clone:
+    case SYS_clone3:
+    case SYS_alarm:
+    case SYS_setitimer:
+    case SYS_timer_settime: return true;
+    default: return false;
+    }
+}
+
 /// Makes the fiber do the call on its own stack, after the handler. Returns false if the call can be made in the
 /// handler.
 bool pass_to_fiber(interrupted_registers& fiber, const trapped_call& call) noexcept {
@@ -112,6 +127,7 @@ trapped_call trapped_fiber::call(long number) const noexcept {
 
 bool trapped_fiber::pass_to_fiber(const trapped_call& call) noexcept {
     interrupted_registers fiber{context_};
+    if (!by_int80_ && brings_signals(call.number)) let_sigsys_through();
     return by_int80_ ? pass_int80_to_fiber(fiber, call) : coir::detail::pass_to_fiber(fiber, call);
 }
 
