@@ -375,6 +375,16 @@ template <class Call> void require_shared_memory(const Call& make_child) {
     require(WEXITSTATUS(status_of(static_cast<pid_t>(child))) == 5, "the child's exit status");
 }
 
+[[gnu::noinline]] void wait_in_vfork() {
+    const long child = call_by_instruction(SYS_vfork);
+    if (child == 0) {
+        call_by_instruction(SYS_nanosleep, reinterpret_cast<long>(&moment));
+        for (;;) call_by_instruction(SYS_exit_group, 0);
+    }
+    const coir::allow_blocking permit{"not what is asked about"};
+    status_of(static_cast<pid_t>(child));
+}
+
 constexpr long shares_memory = CLONE_VM | CLONE_VFORK | SIGCHLD;
 
 }  // namespace
@@ -394,6 +404,23 @@ TEST_CASE("trap: a child of vfork shares the memory of its parent, which waits f
 }
 
 #if !defined(COIR_TSAN)
+TEST_CASE("trap: a child of vfork may reset all signals; its parent keeps its own") {
+    survives([] {
+        handle(SIGSYS, count_signal);
+        const pid_t child = ::vfork();
+        if (child == 0) {
+            struct sigaction none {};
+            none.sa_handler = SIG_DFL;
+            for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &none, nullptr);
+            ::_exit(4);
+        }
+        require(WEXITSTATUS(status_of(child)) == 4, "vfork");
+        sleep_by_number();
+        ::raise(SIGSYS);
+        require(signals_seen == 1, "the parent's handler");
+    });
+}
+
 TEST_CASE("trap: a child of vfork tells its parent why it could not run a program") {
     survives([] {
         volatile int error = 0;
@@ -408,6 +435,18 @@ TEST_CASE("trap: a child of vfork tells its parent why it could not run a progra
     });
 }
 #endif
+
+TEST_CASE("trap: vfork is reported where it is called, if the child lets its parent wait") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] {
+        wait_in_vfork();
+        ::syscall(SYS_getppid);
+    });
+    REQUIRE(seen.blocked("vfork").size() == 1);
+    CHECK(seen.blocked("vfork").front().category == coir::blocking_class::process);
+    CHECK(is_on(seen.blocked("vfork").front(), "wait_in_vfork"));
+}
 
 TEST_CASE("trap: int $0x80 makes the 32-bit call that it would make without traps") {
     if (!has_int80()) return;

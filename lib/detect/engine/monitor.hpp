@@ -79,6 +79,9 @@ public:
     /// Called in the signal handler: stores the interrupted stack if the watchdog has requested it.
     void sample_in_handler() noexcept;
 
+    /// The stack of a call that the fiber makes itself after the SIGSYS handler (`begin_passed_call`).
+    [[nodiscard]] call_stack& passed_call() noexcept { return passed_call_; }
+
     /// Called around a system call that the SIGSYS handler makes for the fiber.
     void begin_trap() noexcept;
     void end_trap() noexcept;
@@ -133,6 +136,7 @@ private:
     std::atomic<std::uint64_t> call_slice_{no_slice};
     std::atomic<std::uint64_t> trap_slice_{no_slice};
     std::atomic<bool> call_reported_{false};
+    call_stack passed_call_;
 
     std::atomic<sample> sample_{sample::none};
     std::uint64_t sampled_slice_ = 0;

@@ -38,19 +38,37 @@ memory_of_traps& memory_in(const monitor& watcher) noexcept {
     return remembered;
 }
 
-/// Prepares the event of the trapped call, with the stack that the trap has interrupted.
+/// Captures the stack that the trap has interrupted.
+void capture_trapped(call_stack& into) noexcept {
+    capture_interrupted(into);
+    // The capture has added one to the interrupted address. That address is a return address already, behind the system
+    // call instruction.
+    if (into.depth > 0) {
+        const void*& innermost = into.frames[0];
+        innermost = static_cast<const std::byte*>(innermost) - 1;
+    }
+}
+
+/// Prepares the event of the trapped call.
 blocking_event& describe(monitor& watcher, const call_model& model, const call_name& name) noexcept {
     blocking_event& seen = watcher.prepare_call();
     seen.category = model.category;
     seen.rule = model.rule;
     seen.call = name;
-    capture_interrupted(seen.stack);
-    // The capture has added one to the interrupted address. That address is a return address already, behind the system
-    // call instruction.
-    if (seen.stack.depth > 0) {
-        const void*& innermost = seen.stack.frames[0];
-        innermost = static_cast<const std::byte*>(innermost) - 1;
-    }
+    capture_trapped(seen.stack);
+    name_by_function(seen);
+    return seen;
+}
+
+/// The same for a passed call, in a later trap. The C library's clone(2) looks like the outermost function, so that the
+/// stack of the call was its innermost frame alone; then the later trap is in the same function.
+blocking_event& describe_passed_call(monitor& watcher) noexcept {
+    const call_stack& then = watcher.passed_call();
+    if (then.depth <= 1) return describe(watcher, {.category = blocking_class::process}, "vfork");
+    blocking_event& seen = watcher.prepare_call();
+    seen.category = blocking_class::process;
+    seen.call = "vfork";
+    seen.stack = then;
     name_by_function(seen);
     return seen;
 }
@@ -111,6 +129,7 @@ void begin_passed_call() {
     monitor* const watcher = monitor::active_for_traps();
     if (watcher == nullptr) return;
     memory_of_traps& here = memory_in(*watcher);
+    capture_trapped(watcher->passed_call());
     here.sleeps_before_pass = times_asleep();
     here.pass_began = std::chrono::steady_clock::now();
 }
@@ -125,8 +144,7 @@ void end_passed_call() {
     const long before = std::exchange(here.sleeps_before_pass, -1);
     if (before < 0 || times_asleep() == before) return;
     const nanoseconds held = std::chrono::steady_clock::now() - here.pass_began;
-    const call_model forks{.category = blocking_class::process};
-    report(*watcher, describe(*watcher, forks, "vfork"), blocking_kind::blocked, held);
+    report(*watcher, describe_passed_call(*watcher), blocking_kind::blocked, held);
 }
 
 }  // namespace coir::detail

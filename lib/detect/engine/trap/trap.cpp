@@ -1,5 +1,7 @@
 #include "detect/engine/trap/trap.hpp"
 
+#include <coir/detail/base/fork_generation.hpp>
+
 #include "base/system_call.hpp"
 #include "detect/calls/named_functions.hpp"
 #include "detect/engine/trap/kernel_sigaction.hpp"
@@ -17,6 +19,7 @@
 #include <string_view>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
 
 extern "C" {
 // Defined by the linker: begin and end of the section that base/system_call_*.S and trap_*.S put their code in.
@@ -43,6 +46,8 @@ public:
         const std::lock_guard lock{mutex_};
         find_named_functions();
         if (!install_as_the_only_one()) return false;
+        process_ = static_cast<pid_t>(system_call(SYS_getpid));
+        forks_before_ = fork_count();
         users_.fetch_add(1);
         mend();
         return true;
@@ -63,6 +68,12 @@ public:
         while (is_mending_.load()) system_call(SYS_sched_yield);
         const kernel_sigaction& program_action = program_sigsys_action();
         system_call(SYS_rt_sigaction, SIGSYS, &program_action, nullptr, sizeof program_action.mask);
+    }
+
+    /// Whether this is a child of vfork(2). It has its own actions, and traps none of its calls, but what it writes in
+    /// memory its parent sees.
+    [[nodiscard]] bool is_child_with_shared_memory() const noexcept {
+        return system_call(SYS_getpid) != process_ && fork_count() == forks_before_;
     }
 
     /// Whether the program's own calls of sigaction(2) must be adapted. Safe in signal handlers.
@@ -111,6 +122,8 @@ private:
     std::mutex mutex_;
     std::atomic<int> users_{0};
     std::atomic<bool> is_mending_{false};
+    pid_t process_ = 0;  // as of the last `acquire`
+    unsigned forks_before_ = 0;
 };
 
 constinit sigsys_handler handler;
@@ -191,7 +204,11 @@ int sigaction_beside_traps(int (*next)(int, const struct sigaction*, struct siga
     if (!handler.is_in_use()) return next(signal, action, before);
     if (signal == SIGSYS) {
         const kernel_sigaction replaced = program_sigsys_action();
-        if (action != nullptr) program_sigsys_action() = as_kernel(*action);
+        if (handler.is_child_with_shared_memory()) {
+            if (const int error = next(signal, action, nullptr); error != 0) return error;
+        } else if (action != nullptr) {
+            program_sigsys_action() = as_kernel(*action);
+        }
         if (before != nullptr) *before = as_library(replaced);
         return 0;
     }
