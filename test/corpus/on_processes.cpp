@@ -39,12 +39,12 @@ pid_t spawn() {
     return made;
 }
 
-/// vfork(2) lasts until the child calls exec, and this child is slow. Hooks would attribute its sleep to the fiber.
+/// vfork(2) lasts until the child calls exec, and this child is slow.
 pid_t vfork_slowly() {
     const pid_t made = ::vfork();
     if (made == 0) {
         const timespec length{0, 40'000'000};
-        ::syscall(SYS_nanosleep, &length, nullptr);
+        ::nanosleep(&length, nullptr);
         ::execv("/bin/true", arguments.data());
         ::_exit(1);
     }

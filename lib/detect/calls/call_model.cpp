@@ -108,6 +108,12 @@ bool is_zero(const timespec* limit) noexcept { return limit != nullptr && limit-
 
 bool is_zero(const timeval* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_usec == 0; }
 
+bool is_over(clockid_t clock, const timespec* until) noexcept {
+    timespec now{};
+    if (until == nullptr || ::clock_gettime(clock, &now) != 0) return false;
+    return now.tv_sec != until->tv_sec ? now.tv_sec > until->tv_sec : now.tv_nsec >= until->tv_nsec;
+}
+
 bool is_nonblocking(long fd) noexcept {
     const long flags = system_call(SYS_fcntl, static_cast<int>(fd), F_GETFL);
     return flags < 0 || (flags & O_NONBLOCK) != 0;
@@ -120,6 +126,12 @@ call_model model_of_poll(long count, bool waits) noexcept {
 }
 
 call_model model_of_connect(long fd) noexcept { return is_datagram(fd) ? never_sleeps : model_of_socket(fd); }
+
+call_model model_of_open(long flags) noexcept {
+    using namespace std::chrono_literals;
+    if ((flags & (O_NONBLOCK | O_PATH)) != 0) return never_sleeps;
+    return {.when = call_model::sleeps::unless_ready, .category = category::other, .rule = level_rule::once_long, .least = 10ms};
+}
 
 call_model model_of_socket(long fd, long flags) noexcept {
     const bool waits = (flags & MSG_DONTWAIT) == 0 && !is_nonblocking(fd) && !is_answered_by_kernel(fd);

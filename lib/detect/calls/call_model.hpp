@@ -46,6 +46,10 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
 [[nodiscard]] bool is_zero(const timespec* limit) noexcept;
 [[nodiscard]] bool is_zero(const timeval* limit) noexcept;
 
+/// Whether the moment `until` of `clock` has passed, so that a wait until then does not sleep. A null pointer means no
+/// limit, so false.
+[[nodiscard]] bool is_over(clockid_t clock, const timespec* until) noexcept;
+
 /// Whether O_NONBLOCK is set, or `fd` is not open, so that the call fails at once.
 [[nodiscard]] bool is_nonblocking(long fd) noexcept;
 
@@ -53,6 +57,10 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
 
 /// `waits`: the time limit is not zero. poll(2) of no descriptors is a sleep.
 [[nodiscard]] call_model model_of_poll(long count, bool waits) noexcept;
+
+/// For open(2) with `flags`: waits for the other end of a FIFO, for the holder of a lease, or for a distant file system. A
+/// short sleep says nothing: it may be a contended lock inside the kernel.
+[[nodiscard]] call_model model_of_open(long flags) noexcept;
 
 /// For connect(2): a datagram socket is connected at once.
 [[nodiscard]] call_model model_of_connect(long fd) noexcept;

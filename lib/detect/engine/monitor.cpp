@@ -170,9 +170,9 @@ long times_asleep() noexcept {
     return usage.ru_nvcsw;
 }
 
-watched_call::watched_call(monitor& watcher, const char* name, const call_model& model, const void* site) noexcept
+watched_call::watched_call(monitor& watcher, const call_name& name, const call_model& model, const void* site) noexcept
     : watcher_{watcher}, seen_{watcher.prepare_call()}, site_{site}, model_{model} {
-    seen_.call = model.call != nullptr ? model.call : name;
+    seen_.call = model.call != nullptr ? call_name{model.call} : name;
     seen_.category = model.category;
     seen_.rule = model.rule;
     // The complete stack is captured after the call, and only if it is needed.

@@ -169,7 +169,7 @@ private:
 class watched_call {
 public:
     /// `name` is that of the function, `site` the return address of the call.
-    watched_call(monitor& watcher, const char* name, const call_model& model, const void* site) noexcept;
+    watched_call(monitor& watcher, const call_name& name, const call_model& model, const void* site) noexcept;
     ~watched_call();
     watched_call(const watched_call&) = delete;
     watched_call& operator=(const watched_call&) = delete;

@@ -76,7 +76,7 @@ void name_by_stack(finding& of) {
     const known_call& known = call_named(plain_name(found->function));
     of.call = known.name;
     of.category = known.category;
-    of.rule = level_rule::by_call;
+    if (of.rule != level_rule::once_long) of.rule = level_rule::by_call;  // a file that the function looks at
     const auto erased = std::prev(found.base());
     of.location -= of.location >= 0 ? static_cast<int>(erased - begin) : 0;
     of.stack.erase(begin, erased);

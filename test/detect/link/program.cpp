@@ -3,10 +3,14 @@
 #include <coir/run.hpp>
 
 #include <array>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
+#include <mutex>
 #include <netdb.h>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
@@ -52,6 +56,48 @@ void block_in_many_ways() {
     ::close(sockets[1]);
 }
 
+/// Each wait ends when the other thread lets it.
+void wait_for_another_thread() {
+    using namespace std::chrono_literals;
+    std::timed_mutex mutex;
+    std::shared_timed_mutex shared;
+    std::mutex guarding;
+    std::condition_variable changed;
+    bool done = false;
+    std::promise<void> locked;
+    std::promise<int> answer;
+    std::thread other{[&] {
+        mutex.lock();
+        shared.lock();
+        locked.set_value();
+        std::this_thread::sleep_for(20ms);
+        mutex.unlock();
+        std::this_thread::sleep_for(20ms);
+        shared.unlock();
+        std::this_thread::sleep_for(20ms);
+        {
+            const std::lock_guard lock{guarding};
+            done = true;
+        }
+        changed.notify_one();
+        std::this_thread::sleep_for(20ms);
+        answer.set_value(42);
+    }};
+    locked.get_future().wait();
+    mutex.lock();
+    check(true, "a locked mutex can be waited for");
+    check(shared.try_lock_shared_for(1h), "and a locked read-write lock");
+    {
+        std::unique_lock lock{guarding};
+        changed.wait(lock, [&] { return done; });
+        check(!changed.wait_for(lock, 1ms, [] { return false; }), "and a condition variable, for a time");
+    }
+    check(answer.get_future().get() == 42, "and a future");
+    other.join();
+    mutex.unlock();
+    shared.unlock_shared();
+}
+
 }  // namespace
 
 int main() {
@@ -62,9 +108,13 @@ int main() {
     coir::run(options, [&] {
         missing = coir::active_engine().missing;
         block_in_many_ways();
+        wait_for_another_thread();
     });
     std::printf("missing: %s\n", missing.empty() ? "nothing" : missing.c_str());
-    for (const char* call : {"usleep", "nanosleep", "system", "recv"}) check(seen.contains(call), call);
-    check(seen.contains("getaddrinfo") == missing.empty(), "getaddrinfo is seen unless it is said to be missing");
+    for (const char* call : {"usleep", "nanosleep", "system", "recv", "fgets", "pclose", "futex", "pthread_join"})
+        check(seen.contains(call), call);
+    const bool locks = missing.find("locks have no hooks") == missing.npos;
+    for (const char* call : {"pthread_mutex_lock", "pthread_rwlock_clockrdlock", "pthread_cond_wait"})
+        check(seen.contains(call) == locks, call);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -24,6 +24,16 @@ namespace {
 
 }  // namespace
 
+namespace {
+
+bool is_in_same_module(const void* function, const void* other) noexcept {
+    Dl_info its{};
+    Dl_info others{};
+    return ::dladdr(function, &its) != 0 && ::dladdr(other, &others) != 0 && its.dli_fbase == others.dli_fbase;
+}
+
+}  // namespace
+
 bool is_static_program() noexcept {
     static const bool answer = [] {
         bool has_interpreter = false;
@@ -47,7 +57,12 @@ void* any_next_function::look_up() const noexcept {
     std::snprintf(interceptor.data(), interceptor.size(), "__interceptor_%s", name_);
     if (void* found = ::dlsym(RTLD_DEFAULT, interceptor.data())) return found;
 #endif
-    return ::dlsym(RTLD_NEXT, name_);
+    void* const found = ::dlsym(RTLD_NEXT, name_);
+    if (version_ == nullptr || found == nullptr) return found;
+    // Before 2.36, glibc gives the oldest version to RTLD_NEXT (BZ 14932). dlvsym(3) alone would pass over another
+    // interposer, whose functions have no versions.
+    void* const default_one = ::dlvsym(RTLD_NEXT, name_, version_);
+    return default_one != nullptr && is_in_same_module(default_one, found) ? default_one : found;
 }
 
 }  // namespace coir::detail

@@ -31,8 +31,8 @@ public:
     virtual void find() noexcept = 0;
 
 protected:
-    constexpr any_next_function(const char* name, const char* reported_name) noexcept
-        : name_{name}, reported_name_{reported_name} {}
+    constexpr any_next_function(const char* name, const char* reported_name, const char* version) noexcept
+        : name_{name}, reported_name_{reported_name}, version_{version} {}
     ~any_next_function() = default;
 
     /// The next function after the hook in the search order of the dynamic linker; nullptr in a static program.
@@ -41,6 +41,7 @@ protected:
 private:
     const char* name_;
     const char* reported_name_;
+    const char* version_;
 };
 
 template <class Signature> class next_function;
@@ -55,7 +56,13 @@ public:
     constexpr next_function(const char* name, pointer static_fallback) noexcept
         : next_function{name, name, static_fallback} {}
     constexpr next_function(const char* name, const char* reported_name, pointer static_fallback) noexcept
-        : any_next_function{name, reported_name}, static_fallback_{static_fallback} {}
+        : any_next_function{name, reported_name, nullptr}, static_fallback_{static_fallback} {}
+    /// `version` is the function's default version in the C library, where dlsym(3) may find an older one.
+    constexpr next_function(const char* name, pointer static_fallback, const char* version) noexcept
+        : any_next_function{name, name, version}, static_fallback_{static_fallback} {}
+    /// `early` is called before the constructors of the program have run. No function is looked up then.
+    constexpr next_function(const char* name, pointer static_fallback, pointer early) noexcept
+        : any_next_function{name, name, nullptr}, static_fallback_{static_fallback}, found_{early} {}
 
     [[nodiscard]] pointer get() noexcept {
         // Null only before the constructors of the program have run.
@@ -66,7 +73,7 @@ public:
 
     Result operator()(Arguments... arguments) { return get()(arguments...); }
 
-    void find() noexcept override {
+    [[gnu::noinline, gnu::cold]] void find() noexcept override {
         void* const found = look_up();
         found_.store(found != nullptr ? reinterpret_cast<pointer>(found) : static_fallback_, std::memory_order_relaxed);
     }
@@ -80,5 +87,9 @@ template <class Result, class... Arguments>
 next_function(const char*, Result (*)(Arguments...)) -> next_function<Result(Arguments...)>;
 template <class Result, class... Arguments>
 next_function(const char*, const char*, Result (*)(Arguments...)) -> next_function<Result(Arguments...)>;
+template <class Result, class... Arguments>
+next_function(const char*, Result (*)(Arguments...), const char*) -> next_function<Result(Arguments...)>;
+template <class Result, class... Arguments>
+next_function(const char*, Result (*)(Arguments...), Result (*)(Arguments...)) -> next_function<Result(Arguments...)>;
 
 }  // namespace coir::detail
