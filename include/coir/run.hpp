@@ -64,7 +64,10 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
 /// a fiber throws `not_in_fiber`. If the fiber itself ends, the process ends with a message. To start a program without
 /// these restrictions, use `process`.
 template <class F>
-requires std::invocable<F> std::invoke_result_t<F> run(const run_options& options, F&& main) {
+requires std::invocable<F>
+[[gnu::always_inline]]  // so that the call of `run` is found as the origin of the first fiber
+inline std::invoke_result_t<F>
+run(const run_options& options, F&& main) {
     using result = std::invoke_result_t<F>;
     struct closure : detail::result_slot<result> {
         explicit closure(F& f) noexcept : work{f} {}
@@ -88,6 +91,9 @@ requires std::invocable<F> std::invoke_result_t<F> run(const run_options& option
 }
 
 template <class F>
-requires std::invocable<F> std::invoke_result_t<F> run(F&& main) { return run(run_options{}, std::forward<F>(main)); }
+requires std::invocable<F>
+[[gnu::always_inline]] inline std::invoke_result_t<F> run(F&& main) {
+    return run(run_options{}, std::forward<F>(main));
+}
 
 }  // namespace coir
