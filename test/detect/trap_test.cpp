@@ -26,6 +26,7 @@
 #include <linux/seccomp.h>
 #include <memory>
 #include <poll.h>
+#include <pthread.h>
 #include <semaphore>
 #include <setjmp.h>
 #include <signal.h>
@@ -718,6 +719,9 @@ TEST_CASE("trap: a call with a wrong address fails with EFAULT") {
         require(call_by_instruction(SYS_rt_sigprocmask, SIG_BLOCK, wrong, 0, 8) == -EFAULT, "rt_sigprocmask");
         require(call_by_instruction(SYS_rt_sigprocmask, SIG_BLOCK, 0, wrong, 8) == -EFAULT, "the old mask");
         require(call_by_instruction(SYS_rt_sigaction, SIGUSR1, wrong, 0, 8) == -EFAULT, "rt_sigaction");
+        require(::syscall(SYS_ppoll, nullptr, 0, &moment, wrong, 8) == -1 && errno == EFAULT, "ppoll");
+        require(::syscall(SYS_pselect6, 0, nullptr, nullptr, nullptr, &moment, wrong) == -1 && errno == EFAULT,
+                "pselect6");
         require(call_by_instruction(SYS_clone3, 0, 0) == -EINVAL, "clone3 without arguments");
         require(call_by_instruction(SYS_clone3, wrong, sizeof(clone_args)) == -EFAULT, "clone3");
     });
@@ -799,6 +803,20 @@ TEST_CASE("trap: siglongjmp out of a waiting call works, and detection continues
     INFO(end.output);
     CHECK(end.signal == 0);
     CHECK(end.exit_code == 0);
+}
+
+TEST_CASE("trap: a fiber may cancel a thread that it has started") {
+    survives([] {
+        pthread_t other{};
+        const auto wait_for_ever = [](void*) -> void* {
+            for (;;) ::pause();
+        };
+        require(::pthread_create(&other, nullptr, wait_for_ever, nullptr) == 0, "pthread_create");
+        require(::pthread_cancel(other) == 0, "pthread_cancel");
+        void* result = nullptr;
+        require(::pthread_join(other, &result) == 0 && result == PTHREAD_CANCELED, "cancelled");
+        sleep_by_number();
+    });
 }
 
 TEST_CASE("trap: a fiber may change the alternate signal stack") {

@@ -73,7 +73,8 @@ long set_action(const trapped_call& call) {
 /// Makes a call that waits with a different signal mask. A pointer to the mask is the argument with the index `index`.
 long make_with_mask(trapped_call call, std::size_t index) {
     std::uint64_t mask = 0;
-    if (const long given = call.arguments[index]; given != 0) {
+    // With a wrong address the call fails.
+    if (const long given = call.arguments[index]; is_readable(given)) {
         mask = *reinterpret_cast<const std::uint64_t*>(given) & ~sigsys_bit;
         call.arguments[index] = reinterpret_cast<long>(&mask);
     }
@@ -87,9 +88,10 @@ long make_pselect(trapped_call call) {
         std::size_t bytes;
     } signals{};
     std::uint64_t mask = 0;
-    if (const long asked = call.arguments[5]; asked != 0) {
+    constexpr long last = offsetof(given, bytes);
+    if (const long asked = call.arguments[5]; is_readable(asked) && is_readable(asked + last)) {
         signals = *reinterpret_cast<const given*>(asked);
-        if (signals.mask != nullptr) {
+        if (is_readable(reinterpret_cast<long>(signals.mask))) {
             mask = *signals.mask & ~sigsys_bit;
             signals.mask = &mask;
         }
