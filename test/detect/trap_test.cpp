@@ -386,6 +386,11 @@ template <class Call> void require_shared_memory(const Call& make_child) {
     status_of(static_cast<pid_t>(child));
 }
 
+[[gnu::noinline]] void poll_by_int80(std::chrono::milliseconds limit) {
+    require(call_by_int80(168, 0, 0, limit.count()) == 0, "poll");
+    __asm__ volatile("");  // prevents a tail call
+}
+
 constexpr long shares_memory = CLONE_VM | CLONE_VFORK | SIGCHLD;
 
 }  // namespace
@@ -456,6 +461,16 @@ TEST_CASE("trap: int $0x80 makes the 32-bit call that it would make without trap
         require(call_by_int80(6, -1) == -EBADF, "close");
         sleep_by_number();
     });
+}
+
+TEST_CASE("trap: a call by int $0x80 that sleeps for long is reported, and a short one is not") {
+    if (!has_int80() || !traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    const reports seen = trapped([] { poll_by_int80(20ms); });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.blocked("int $0x80").size() == 1);
+    CHECK(is_on(seen.all().front(), "poll_by_int80"));
+    CHECK(trapped([] { poll_by_int80(0ms); }).all().empty());
 }
 
 TEST_CASE("trap: int $0x80 makes children") {

@@ -106,6 +106,15 @@ observation::observation(const trapped_call& call) : watcher_{monitor::active_fo
     if (expected_.when != call_model::sleeps::never) outcome_.emplace();
 }
 
+observation::observation(by_int80)
+    : watcher_{monitor::active_for_traps()}, call_{}, expected_{call_model::sleeps::unless_ready, blocking_class::other,
+                                                                std::chrono::milliseconds{10}} {
+    if (watcher_ == nullptr) return;
+    describe(*watcher_, expected_.category, "int $0x80");
+    watcher_->begin_call();
+    outcome_.emplace();
+}
+
 observation::~observation() {
     if (!outcome_) return;
     const nanoseconds held = outcome_->held();

@@ -12,6 +12,11 @@ namespace coir::detail {
 class observation {
 public:
     explicit observation(const trapped_call& call);
+
+    /// For a call by int $0x80. It is recorded if it has slept for a long time, as coir does not know what it waits for.
+    struct by_int80 {};
+    explicit observation(by_int80);
+
     ~observation();
     observation(const observation&) = delete;
     observation& operator=(const observation&) = delete;

@@ -65,17 +65,12 @@ void hand_to_program(int signal, siginfo_t* info, void* context) {
     system_call(SYS_tgkill, system_call(SYS_getpid), system_call(SYS_gettid), SIGSYS);
 }
 
-void make_unobserved(trapped_fiber& fiber, const trapped_call& call) {
-    if (!fiber.pass_to_fiber(call)) fiber.make(call);
-}
-
 void make_observed(trapped_fiber& fiber, const trapped_call& call) {
     const unseen_by_sanitizer unseen;
     end_passed_call();
-    if (fiber.is_by_int80()) return make_unobserved(fiber, call);
-    if (waits_for_child(call)) begin_passed_call();
+    if (!fiber.is_by_int80() && waits_for_child(call)) begin_passed_call();
     if (fiber.pass_to_fiber(call)) return;
-    const observation seen{call};
+    const observation seen = fiber.is_by_int80() ? observation{observation::by_int80{}} : observation{call};
     fiber.make(call);
 }
 
@@ -98,8 +93,8 @@ __attribute__((no_sanitize("thread"))) void handle_trap(int signal, siginfo_t* i
     const trapped_call call = fiber.call(info->si_syscall);
     if (!is_in_sanitizer_runtime(fiber.resume_address()))
         handle_call(fiber, call);
-    else
-        make_unobserved(fiber, call);
+    else if (!fiber.pass_to_fiber(call))
+        fiber.make(call);
     errno = saved;
     thread->selector.store(scheduler_status::block, std::memory_order_relaxed);
 }
