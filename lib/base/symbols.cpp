@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstring>
 #include <elf.h>
 #include <fcntl.h>
 #include <filesystem>
@@ -32,7 +33,7 @@ constexpr std::size_t cached_max = 4096;
 
 void set_function(symbol& location, const char* function) {
     if (function == nullptr) return;
-    location.function = demangle(function);
+    location.function = readable_name(function);
     location.is_plumbing = is_plumbing_function(function);
 }
 
@@ -135,15 +136,54 @@ loaded_module module_of(std::uintptr_t address) {
 
 #if defined(COIR_HAVE_LIBDW)
 
-/// The elfutils session for this process. Finds separate debug files only through their build id, on this machine: it
-/// never queries a debuginfod server.
+/// The checksum of a .gnu_debuglink section: the CRC-32 of the file.
+std::uint32_t checksum_of(int file) {
+    static const std::array<std::uint32_t, 256> table = [] {
+        std::array<std::uint32_t, 256> made{};
+        for (std::uint32_t i = 0; i < made.size(); ++i) {
+            made[i] = i;
+            for (int bit = 0; bit < 8; ++bit) made[i] = made[i] >> 1U ^ ((made[i] & 1U) != 0 ? 0xedb88320U : 0U);
+        }
+        return made;
+    }();
+    std::uint32_t sum = ~0U;
+    std::vector<unsigned char> bytes(std::size_t{1} << 16);
+    off_t at = 0;
+    for (ssize_t got = 0; (got = ::pread(file, bytes.data(), bytes.size(), at)) > 0; at += got) {
+        for (const unsigned char each : std::span{bytes}.first(static_cast<std::size_t>(got))) {
+            sum = table[(sum ^ each) & 0xffU] ^ sum >> 8U;
+        }
+    }
+    return ~sum;
+}
+
+/// Finds a separate debug file by build id, and by the name in the module's .gnu_debuglink section as gdb does. Like
+/// dwfl_standard_find_debuginfo, but never queries a debuginfod server.
+int find_debug_file(Dwfl_Module* module, void** data, const char* name, Dwarf_Addr base, const char* file,
+                    const char* linked, GElf_Word checksum, char** found) {
+    const int identified = dwfl_build_id_find_debuginfo(module, data, name, base, file, linked, checksum, found);
+    if (identified >= 0 || linked == nullptr || file == nullptr) return identified;
+    const std::filesystem::path folder = std::filesystem::path{file}.parent_path();
+    const std::filesystem::path system = "/usr/lib/debug";
+    for (const std::filesystem::path& each :
+         {folder / linked, folder / ".debug" / linked, system / folder.relative_path() / linked}) {
+        unique_fd opened{::open(each.c_str(), O_RDONLY | O_CLOEXEC)};
+        // A file that several debug files share (dwz) is linked without a checksum.
+        if (!opened || (checksum != 0 && checksum_of(opened.get()) != checksum)) continue;
+        *found = ::strdup(each.c_str());
+        return opened.release();
+    }
+    return -1;
+}
+
+/// The elfutils session for this process.
 class debug_information {
 public:
     debug_information() {
         static char* no_path = nullptr;
         static const Dwfl_Callbacks callbacks{
             .find_elf = dwfl_linux_proc_find_elf,
-            .find_debuginfo = dwfl_build_id_find_debuginfo,
+            .find_debuginfo = find_debug_file,
             .section_address = nullptr,
             .debuginfo_path = &no_path,
         };
@@ -166,8 +206,8 @@ public:
         }
         if (module == nullptr) return;
         symbol here = base;
-        for (code_scope& each : scopes_at(*module, address)) {
-            here.function = demangle(each.name.c_str());
+        for (code_scope& each : scopes_.at(*module, address)) {
+            here.function = std::move(each.name);
             here.file = std::move(each.file);
             here.line = each.line;
             here.is_plumbing = each.is_plumbing;
@@ -177,12 +217,14 @@ public:
 
 private:
     void read_modules() {
+        scopes_.forget_modules();
         dwfl_report_begin(session_);
         dwfl_linux_proc_report(session_, ::getpid());
         dwfl_report_end(session_, nullptr, nullptr);
     }
 
     Dwfl* session_ = nullptr;
+    dwarf_scopes scopes_;
 };
 
 #else

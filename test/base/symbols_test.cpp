@@ -17,6 +17,14 @@ namespace {
 
 [[gnu::noinline]] const void* where() { return __builtin_return_address(0); }
 
+constexpr int line_of_lambda = __LINE__ + 3;
+const void* call_in_lambda() {
+    const void* here = nullptr;
+    const auto lambda = [&] { here = where(); };
+    lambda();
+    return here;
+}
+
 std::string after(const std::string& text, char mark) { return text.substr(text.rfind(mark) + 1); }
 
 }  // namespace
@@ -46,6 +54,14 @@ TEST_CASE("symbols: a call made by a standard library template is attributed to 
     indirect();
     const std::string location = describe_call_site(here);
     if (coir::detail::has_source_lines()) CHECK(after(location, '/').starts_with("symbols_test.cpp:"));
+}
+
+TEST_CASE("symbols: a lambda is named after the function that holds it, and by its line") {
+    if (!coir::detail::has_source_lines()) return;
+    const std::string name = symbolise(call_in_lambda()).front().function;
+    INFO(name);
+    CHECK(name.find("call_in_lambda") != name.npos);
+    CHECK(name.ends_with("::{lambda at symbols_test.cpp:" + std::to_string(line_of_lambda) + '}'));
 }
 
 TEST_CASE("symbols: a function of a shared library has its name") {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -135,6 +136,25 @@ TEST_CASE("run: a stripped program gives addresses in its file, and lines if its
     const tool_ending with_debug_file = detect({"--debug-dir", BLOCKERS_DEBUG}, {BLOCKERS_STRIPPED, "load"});
     CHECK(with_debug_file.says("blockers.cpp:"));
     CHECK(with_debug_file.says("shop::cache"));
+}
+
+TEST_CASE(
+    "run: split, compressed and older debug information, LTO and clang++ have lines, in the tool and in the log") {
+    if (!has_lines()) return;
+    std::istringstream variants{BLOCKERS_VARIANTS};
+    for (std::string program; variants >> program;) {
+        INFO(program);
+        const tool_ending ending = detect({"-o", "json"}, {program, "load"});
+        const std::vector<json> found = findings_in(json_of(ending), "shop::cache");
+        REQUIRE(found.size() == 1);
+        CHECK(found.front().at("location").at("file").get<std::string>().ends_with("blockers.cpp"));
+        CHECK(found.front().at("location").at("line") == 19);
+        CHECK(found.front().at("stack").dump().find("::{lambda at blockers.cpp:") != std::string::npos);
+        const scratch_folder folder;
+        const std::string log = folder.at("log");
+        CHECK(detect({"-q"}, {"sh", "-c", "unset COIR_BLOCKING_RECORDS; " + program + " load 2>" + log}).status >= 0);
+        CHECK(content_of(log).find("blockers.cpp:19") != std::string::npos);
+    }
 }
 
 TEST_CASE("run: works with a static program") {

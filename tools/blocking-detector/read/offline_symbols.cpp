@@ -5,30 +5,9 @@
 
 #include <elfutils/libdwfl.h>
 
-#include <algorithm>
 #include <filesystem>
-#include <string_view>
 
 namespace detector {
-
-namespace {
-
-void replace_all(std::string& in, std::string_view what, std::string_view by) {
-    for (std::size_t at = 0; (at = in.find(what, at)) != in.npos; at += by.size()) in.replace(at, what.size(), by);
-}
-
-/// The demangled name as in source code: without a symbol version ("nanosleep@GLIBC_2.2.5"), without the optimiser's
-/// suffix ("f() [clone .isra.0]"), and with std::string for std::basic_string<char>.
-std::string plain_name(std::string mangled) {
-    mangled.resize(std::min(mangled.find('@'), mangled.size()));
-    std::string name = coir::detail::demangle(mangled.c_str());
-    name.resize(std::min(name.find(" [clone "), name.size()));
-    replace_all(name, "std::__cxx11::", "std::");
-    replace_all(name, "std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string");
-    return name;
-}
-
-}  // namespace
 
 /// One module in its own libdwfl session, at its link-time addresses. So the load address in the program does not
 /// matter.
@@ -50,6 +29,10 @@ public:
     /// Null when the file does not exist or is not an ELF file.
     [[nodiscard]] Dwfl_Module* get() const noexcept { return module_; }
 
+    [[nodiscard]] std::vector<coir::detail::code_scope> functions_at(std::uint64_t address) {
+        return scopes_.at(*module_, address);
+    }
+
 private:
     std::string debug_path_;
     char* debug_path_text_ = debug_path_.data();
@@ -61,6 +44,7 @@ private:
     };
     Dwfl* session_ = nullptr;
     Dwfl_Module* module_ = nullptr;
+    coir::detail::dwarf_scopes scopes_;
 };
 
 offline_symbols::offline_symbols(const std::vector<std::string>& debug_folders) {
@@ -86,16 +70,16 @@ std::vector<frame> offline_symbols::read(const std::string& module, std::uint64_
 
     const std::uint64_t call = offset - 1;
     std::vector<frame> found;
-    for (const coir::detail::code_scope& each : coir::detail::scopes_at(*file->get(), call)) {
-        here.function = plain_name(each.name);
+    for (const coir::detail::code_scope& each : file->functions_at(call)) {
+        here.function = each.name;
         here.file = std::filesystem::path{each.file}.lexically_normal().string();
         here.line = each.line;
-        here.plumbing = each.is_plumbing || coir::detail::is_plumbing_function(each.name);
+        here.plumbing = each.is_plumbing || coir::detail::is_plumbing_function(each.mangled);
         found.push_back(here);
     }
     if (!found.empty()) return found;
     if (const char* const name = dwfl_module_addrname(file->get(), call)) {
-        here.function = plain_name(name);
+        here.function = coir::detail::readable_name(name);
         here.plumbing = coir::detail::is_plumbing_function(name);
     }
     return {here};
