@@ -3,7 +3,9 @@
 #include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 
+#include "base/symbols.hpp"
 #include "detect/reports.hpp"
+#include "detect/sleepers/sleeper.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
@@ -13,10 +15,13 @@
 #include <algorithm>
 #include <atomic>
 #include <ctime>
+#include <fcntl.h>
 #include <mutex>
 #include <sched.h>
 #include <signal.h>
 #include <string>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -38,6 +43,13 @@ int signals_blocked_and_pending() {
     int count = 0;
     for (int each = SIGRTMIN; each <= SIGRTMAX; ++each) count += ::sigismember(&pending, each);
     return count;
+}
+
+/// The position of a function in the stack of a report; -1 if it is not there.
+long position(const coir::blocking_report& report, const std::string& function) {
+    const auto found = std::ranges::find_if(
+        report.stack, [&](const coir::stack_frame& each) { return each.function.find(function) != std::string::npos; });
+    return found == report.stack.end() ? -1 : found - report.stack.begin();
 }
 
 }  // namespace
@@ -129,12 +141,13 @@ TEST_CASE(
         const coir::allow_blocking permit{"the thread has ended by now"};
         holder.join();
     });
-    REQUIRE(seen.blocked("futex").size() == 1);
-    const coir::blocking_report report = seen.blocked("futex").front();
+    REQUIRE(seen.blocked("pthread_mutex_lock").size() == 1);
+    const coir::blocking_report report = seen.blocked("pthread_mutex_lock").front();
     CHECK(report.category == coir::blocking_class::lock);
     CHECK(report.fiber_name == "waits");
     CHECK(report.held >= 20ms);
     CHECK_FALSE(report.spawn_site.empty());
+    CHECK(report.stack.size() > 1);
     CHECK(log.count("use coir::mutex") >= 1);
 }
 
@@ -151,6 +164,67 @@ TEST_CASE("watch: a sleep without a hook lasts its full time, and is reported wi
     CHECK_FALSE(interrupted);
     CHECK(seen.all().size() == 1);
     CHECK(seen.all().front().category == coir::blocking_class::sleep);
+}
+
+#if defined(__x86_64__)
+
+TEST_CASE("watch: the stack of a sleep that no hook saw is complete, whichever way the functions were compiled") {
+    REQUIRE(coir::test::sleepers().size() >= 3);
+    for (const coir::test::sleeper& each : coir::test::sleepers()) {
+        INFO(std::string{each.name});
+        const coir::test::captured_log log;
+        reports seen{alert};
+        coir::run(seen.options(), [&] { coir::spawn([&] { each.outer(300); }).get(); });
+        REQUIRE(seen.all().size() == 1);
+        const coir::blocking_report report = seen.all().front();
+        const std::string space = std::string{each.name} + "::";
+        CHECK(position(report, space + "inner") >= 0);
+        CHECK(position(report, space + "derived::middle") > position(report, space + "inner"));
+        CHECK(position(report, space + "outer") > position(report, space + "derived::middle"));
+        CHECK(position(report, "coir::detail::scheduler::") > position(report, space + "outer"));
+    }
+}
+
+#endif
+
+TEST_CASE("watch: with hooks too, a sleep that no hook saw is reported with its stack") {
+    const coir::test::captured_log log;
+    reports seen{{.stall_threshold = 20ms}};
+    coir::run(seen.options(), [] {
+        const timespec length{0, 300'000'000};
+        ::syscall(SYS_nanosleep, &length, nullptr);
+    });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.all().front().stack.size() > 1);
+    if (coir::detail::has_source_lines()) CHECK(log.count("watch_test.cpp:") >= 1);
+}
+
+TEST_CASE("watch: with traps, an open that sleeps for longer than the threshold is reported once, with its stack") {
+    const coir::test::captured_log log;
+    const coir::test::temporary_file name;
+    REQUIRE(::unlink(name.path().c_str()) == 0);
+    REQUIRE(::mkfifo(name.path().c_str(), 0600) == 0);
+    reports seen{{.engine = coir::blocking_engine::trap, .stall_threshold = 20ms}};
+    bool has_trap = false;
+    std::thread writer;
+    coir::run(seen.options(), [&] {
+        has_trap = coir::active_engine().engine == coir::blocking_engine::trap;
+        {
+            const coir::allow_blocking permit{"starts a thread"};
+            writer = std::thread{[&] {
+                std::this_thread::sleep_for(long_time);
+                ::close(::open(name.path().c_str(), O_WRONLY | O_CLOEXEC));
+            }};
+        }
+        coir::this_fiber::yield();
+        ::close(::open(name.path().c_str(), O_RDONLY | O_CLOEXEC));
+    });
+    writer.join();
+    if (!has_trap) return;
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.all().front().count == 1);
+    CHECK(seen.all().front().stack.size() > 1);
+    CHECK(seen.all().front().total == seen.all().front().held);
 }
 
 TEST_CASE("watch: a fiber that waits for a mutex held by a fiber of its own thread is reported as waiting for "
@@ -184,6 +258,7 @@ TEST_CASE("watch: a hooked call that does not return is reported while it lasts,
     CHECK(seen.blocked("nanosleep").front().count == 1);
     CHECK(seen.blocked("nanosleep").front().held >= 700ms);
     CHECK(seen.blocked("nanosleep").front().total < 2 * seen.blocked("nanosleep").front().held);
+    CHECK(seen.blocked("nanosleep").front().stack.size() > 1);
     CHECK(log.count("so far, asleep in nanosleep") == 1);
 }
 

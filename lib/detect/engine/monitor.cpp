@@ -59,9 +59,26 @@ void monitor::begin_call() noexcept {
     memory_.in_call.store(1, std::memory_order_release);
 }
 
-bool monitor::end_call() noexcept {
+void monitor::begin_unpublished_call() noexcept {
+    call_slice_.store(thread_.slices.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    call_reported_.store(false, std::memory_order_relaxed);
+    unpublished_call_.store(true, std::memory_order_release);
+}
+
+bool monitor::end_call(std::chrono::nanoseconds held) noexcept {
     memory_.in_call.store(0, std::memory_order_relaxed);
-    return call_reported_.load(std::memory_order_relaxed);
+    unpublished_call_.store(false, std::memory_order_relaxed);
+    const bool reported = call_reported_.load(std::memory_order_relaxed);
+    if (reported) {
+        reported_held_.store(held.count(), std::memory_order_relaxed);
+        reported_slice_.store(call_slice_.load(std::memory_order_relaxed), std::memory_order_release);
+    }
+    return reported;
+}
+
+bool monitor::is_observed(std::uint64_t slice) const noexcept {
+    return is_in_call(slice) ||
+           (unpublished_call_.load(std::memory_order_acquire) && call_slice_.load(std::memory_order_relaxed) == slice);
 }
 
 namespace {
@@ -185,16 +202,14 @@ watched_call::~watched_call() {
     const int saved = errno;
     const std::chrono::nanoseconds held = outcome_.held();
     const bool slept = outcome_.has_slept();
-    const bool reported = watcher_.end_call();
+    const bool reported = watcher_.end_call(held);
     seen_.kind = slept ? blocking_kind::blocked : blocking_kind::latent;
     seen_.longest = held;
-    // An event that the watchdog has recorded is counted already. The watchdog adds its time until the slice ends.
-    seen_.count = reported ? 0 : 1;
-    seen_.total = reported ? std::chrono::nanoseconds{0} : held;
-    // The watchdog records the call site alone as the stack. The same stack here merges both events into one. Unwinding
-    // is too expensive for a call that did not sleep, except with the trap engine, which reports all of them.
-    if (!reported && (slept || watcher_.engine() == blocking_engine::trap)) capture_from(site_, seen_.stack);
-    if (slept ? held >= model_.least : model_.latent) watcher_.record(seen_);
+    seen_.total = held;
+    // Unwinding is too expensive for a call that did not sleep, except with the trap engine, which reports all of them.
+    const bool with_stack = slept || watcher_.engine() == blocking_engine::trap;
+    if (!reported && with_stack) capture_from(site_, seen_.stack);
+    if (!reported && (slept ? held >= model_.least : model_.latent)) watcher_.record(seen_);
     errno = saved;
 }
 

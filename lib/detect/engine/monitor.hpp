@@ -70,8 +70,12 @@ public:
     void begin_call() noexcept;
     [[nodiscard]] blocking_event& call() noexcept { return memory_.call; }
 
-    /// After the call. Returns whether the watchdog has recorded it meanwhile.
-    bool end_call() noexcept;
+    /// The same for a call that may not sleep: tells the watchdog only that its observer records it if it does.
+    void begin_unpublished_call() noexcept;
+
+    /// After the call, which has lasted for `held`. Returns whether the watchdog has recorded it meanwhile. Then the
+    /// watchdog's record stands, and gets this duration.
+    bool end_call(std::chrono::nanoseconds held) noexcept;
 
     /// Records an event of the running fiber.
     void record(const blocking_event& seen) noexcept;
@@ -91,11 +95,21 @@ public:
     /// Whether a fiber runs in the slice `slice`.
     [[nodiscard]] bool runs_fiber(std::uint64_t slice) const noexcept;
 
+    /// Whether a hook or trap observes a call in the slice `slice`, and will record it if it sleeps.
+    [[nodiscard]] bool is_observed(std::uint64_t slice) const noexcept;
+
     /// Copies the published call of the slice `slice`. Returns false if the fiber is in none.
     [[nodiscard]] bool current_call(std::uint64_t slice, blocking_event& into) const noexcept;
 
     /// Tells `end_call` that the watchdog has recorded the current call, so that it is not counted twice.
     void mark_call_reported() noexcept { call_reported_.store(true, std::memory_order_relaxed); }
+
+    /// The duration of the recorded call of the slice `slice`; 0 if there is none that has ended.
+    [[nodiscard]] std::chrono::nanoseconds reported_call(std::uint64_t slice) const noexcept {
+        return std::chrono::nanoseconds{reported_slice_.load(std::memory_order_acquire) == slice
+                                            ? reported_held_.load(std::memory_order_relaxed)
+                                            : 0};
+    }
 
     enum class sample { none, asked, taken, refused };
 
@@ -135,8 +149,11 @@ private:
     static constexpr std::uint64_t no_slice = ~std::uint64_t{0};
     std::atomic<std::uint64_t> call_slice_{no_slice};
     std::atomic<std::uint64_t> trap_slice_{no_slice};
+    std::atomic<bool> unpublished_call_{false};
     std::atomic<bool> call_reported_{false};
     call_stack passed_call_;
+    std::atomic<std::int64_t> reported_held_{0};  // of the last call that the watchdog has recorded, ns
+    std::atomic<std::uint64_t> reported_slice_{no_slice};
 
     std::atomic<sample> sample_{sample::none};
     std::uint64_t sampled_slice_ = 0;

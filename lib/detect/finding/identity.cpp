@@ -1,6 +1,7 @@
 #include "detect/finding/identity.hpp"
 
 #include "base/fnv1a.hpp"
+#include "base/function_name.hpp"
 #include "detect/calls/classes.hpp"
 #include "detect/finding/wording.hpp"
 
@@ -113,15 +114,10 @@ const frame& physical(const std::vector<frame>& stack, std::size_t at) {
 /// The user's function, without lines in the names of lambdas; for a function without a name, its offset in the module.
 std::string function_of(const finding& which) {
     const auto at = static_cast<std::size_t>(which.location);
-    // An inlined lambda has no other name. The template arguments of the function around it identify it.
-    std::string name = which.stack[at].function == "operator()" ? physical(which.stack, at).function
-                                                                : function_or_offset(which.stack[at]);
-    constexpr std::string_view begin = "{lambda at ";
-    for (std::size_t from = name.find(begin); from != name.npos; from = name.find(begin, from + 1)) {
-        const std::size_t end = name.find('}', from);
-        if (end != name.npos) name.erase(from + begin.size() - 4, end - from - begin.size() + 4);
-    }
-    return name;
+    // An inlined lambda may have no other name. The template arguments of the function around it identify it.
+    const std::string name = which.stack[at].function == "operator()" ? physical(which.stack, at).function
+                                                                      : function_or_offset(which.stack[at]);
+    return without_lambda_lines(name);
 }
 
 }  // namespace

@@ -73,13 +73,9 @@ blocking_event& describe_passed_call(monitor& watcher) noexcept {
     return seen;
 }
 
-void report(monitor& watcher, blocking_event& seen, blocking_kind kind, nanoseconds held,
-            bool reported = false) noexcept {
+void report(monitor& watcher, blocking_event& seen, blocking_kind kind, nanoseconds held) noexcept {
     seen.kind = kind;
-    seen.longest = held;
-    // An event that the watchdog has recorded is counted already. The watchdog adds its time until the slice ends.
-    seen.count = reported ? 0 : 1;
-    seen.total = reported ? nanoseconds{0} : held;
+    seen.longest = seen.total = held;
     if (watcher.wants(seen.category)) watcher.record(seen);
 }
 
@@ -102,15 +98,20 @@ observation::observation(const trapped_call& call) : watcher_{monitor::active_fo
     if (expected_.when == call_model::sleeps::unless_ready) {
         describe(*watcher_, expected_, name());
         watcher_->begin_call();
+    } else if (expected_.when == call_model::sleeps::unpredictable) {
+        watcher_->begin_unpublished_call();
     }
     if (expected_.when != call_model::sleeps::never) outcome_.emplace();
 }
 
 observation::observation(by_int80)
-    : watcher_{monitor::active_for_traps()}, call_{}, expected_{call_model::sleeps::unless_ready, blocking_class::other,
-                                                                std::chrono::milliseconds{10}} {
+    : watcher_{monitor::active_for_traps()}, call_{}, expected_{.when = call_model::sleeps::unless_ready,
+                                                                .category = blocking_class::other,
+                                                                .rule = level_rule::once_long,
+                                                                .least = std::chrono::milliseconds{10},
+                                                                .call = "int $0x80"} {
     if (watcher_ == nullptr) return;
-    describe(*watcher_, expected_.category, "int $0x80");
+    describe(*watcher_, expected_, name());
     watcher_->begin_call();
     outcome_.emplace();
 }
@@ -124,10 +125,9 @@ observation::~observation() {
     }
     const bool slept = outcome_->has_slept();
     const bool published = expected_.when == call_model::sleeps::unless_ready;
-    const bool reported = published && watcher_->end_call();
-    if (slept ? held < expected_.least : !expected_.latent) return;
+    if (watcher_->end_call(held) || (slept ? held < expected_.least : !expected_.latent)) return;
     blocking_event& seen = published ? watcher_->call() : describe(*watcher_, expected_, name());
-    report(*watcher_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held, reported);
+    report(*watcher_, seen, slept ? blocking_kind::blocked : blocking_kind::latent, held);
 }
 
 call_name observation::name() const noexcept {

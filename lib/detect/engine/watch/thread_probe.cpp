@@ -2,6 +2,7 @@
 
 #include "base/read_memory.hpp"
 #include "base/unique_fd.hpp"
+#include "detect/engine/watch/sleeping_stack.hpp"
 
 #include <array>
 #include <cstddef>
@@ -66,13 +67,28 @@ thread_probe::state thread_probe::now() const noexcept {
 }
 
 thread_probe::sleep thread_probe::where_asleep() const noexcept {
+    // "NUMBER ARGUMENT{6} SP PC", "-1 SP PC" in a page fault, or "running"
     const task_file call{tid_, "syscall"};
-    long number = -1;
-    unsigned long address = 0;
-    unsigned long operation = 0;
-    if (std::sscanf(call.text(), "%ld %lx %lx", &number, &address, &operation) < 1) return {};
-    const bool waits_for_lock = number == SYS_futex && (operation & FUTEX_CMD_MASK & 0xffU) == FUTEX_WAIT;
-    return {number, waits_for_lock && is_mutex_of(tid_, address)};
+    sleep where;
+    std::array<unsigned long, 8> words{};
+    const int count = std::sscanf(call.text(), "%ld %lx %lx %lx %lx %lx %lx %lx %lx", &where.system_call, &words[0],
+                                  &words[1], &words[2], &words[3], &words[4], &words[5], &words[6], &words[7]);
+    if (count >= 3) {
+        where.sp = words[static_cast<std::size_t>(count) - 3];
+        where.pc = words[static_cast<std::size_t>(count) - 2];
+    }
+    const bool waits_for_lock = where.system_call == SYS_futex && (words[1] & FUTEX_CMD_MASK & 0xffU) == FUTEX_WAIT;
+    where.on_own_mutex = waits_for_lock && is_mutex_of(tid_, words[0]);
+    return where;
+}
+
+bool thread_probe::capture(const sleep& where, call_stack& into) const {
+    const std::chrono::nanoseconds cpu = cpu_time();
+    const sleep before = where_asleep();
+    if (where.pc == 0 || before.pc != where.pc || before.sp != where.sp) return false;
+    capture_sleeping(where.pc, where.sp, where.system_call < 0, into);
+    const sleep after = where_asleep();
+    return after.pc == where.pc && after.sp == where.sp && cpu_time() == cpu;
 }
 
 }  // namespace coir::detail

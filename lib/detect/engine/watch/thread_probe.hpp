@@ -1,5 +1,7 @@
 #pragma once
 
+#include "detect/engine/capture.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -24,10 +26,16 @@ public:
     struct sleep {
         long system_call = -1;      // number of the call; -1: none or unknown
         bool on_own_mutex = false;  // waits for a pthread mutex that the thread itself holds, and so never wakes
+        std::uintptr_t sp = 0;      // the stack pointer; 0: unknown
+        std::uintptr_t pc = 0;      // behind the call, or at the instruction if the thread waits in none (page fault)
     };
 
     /// The system call in which a sleeping thread waits.
     [[nodiscard]] sleep where_asleep() const noexcept;
+
+    /// Captures the stack of the sleeping thread. Returns false if it has run meanwhile, or /proc does not tell where it
+    /// sleeps.
+    bool capture(const sleep& where, call_stack& into) const;
 
 private:
     pid_t tid_;

@@ -2,6 +2,7 @@
 
 #include "core/task/task.hpp"
 #include "detect/calls/known_calls.hpp"
+#include "detect/calls/named_functions.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -37,6 +38,17 @@ __attribute__((no_sanitize("thread"))) bool peek(const scheduler_status& thread,
     into.name_bytes = std::min(bytes, fiber_label::name_max);
     for (unsigned i = 0; i < into.name_bytes; ++i) into.bytes[i] = name[i];
     return still();
+}
+
+/// A hook knows only the return address of the call. Adds what `whole`, the stack of the thread in the call, has above
+/// it.
+void add_callers(const call_stack& whole, call_stack& site) noexcept {
+    if (site.depth != 1) return;
+    const auto end = whole.frames.begin() + whole.depth;
+    const auto found = std::find(whole.frames.begin(), end, site.frames[0]);
+    if (found == end) return;
+    std::copy(found, end, site.frames.begin());
+    site.depth = static_cast<int>(end - found);
 }
 
 }  // namespace
@@ -79,7 +91,11 @@ void watched_thread::end_slice() {
     in_slice_ = false;
     // The slice has ended before the requested stack arrived.
     if (slice_.sample_asked && !slice_.reported) report_hog();
-    if (slice_.reported) shared_.events().lengthen(slice_.index, slice_.recorded, slice_.lasted);
+    if (slice_.reported) {
+        const std::chrono::nanoseconds call = shared_.reported_call(slice_.number);
+        const std::chrono::nanoseconds actual = call > call.zero() ? call : slice_.lasted;
+        shared_.events().lengthen(slice_.index, slice_.recorded, actual);
+    }
     shared_.forget_sample();
 }
 
@@ -118,18 +134,28 @@ void watched_thread::examine_sleep(time_point now) {
             reporter_.remind(slice_.index, slice_.lasted);
         return;
     }
+    // The hook or trap records the call at its end. The watchdog records it only if the call may never end.
+    const bool is_observed = shared_.is_observed(slice_.number);
+    if (is_observed && !for_long) return;
     blocking_event seen;
+    const thread_probe::sleep where = probe_.where_asleep();
+    call_stack asleep;
+    if (!probe_.capture(where, asleep) || shared_.thread().slices.load(std::memory_order_acquire) != slice_.number) {
+        asleep.depth = 0;
+    }
+    if (shared_.is_observed(slice_.number) != is_observed) return;
     if (shared_.current_call(slice_.number, seen)) {
-        // The hook or trap records the call at its end. The watchdog records it only if the call may never end.
-        if (!for_long) return;
-        shared_.mark_call_reported();
+        add_callers(asleep, seen.stack);
     } else {
-        const thread_probe::sleep where = probe_.where_asleep();
         const known_call& call = call_numbered(where.system_call);
         seen.call = call.name.empty() ? "system call" : call.name;
         seen.category = call.category;
         seen.waits_for_itself = where.on_own_mutex;
+        seen.stack = asleep;
+        find_named_functions();
+        name_by_function(seen);
     }
+    shared_.mark_call_reported();
     seen.kind = blocking_kind::blocked;
     report(seen);
 }
