@@ -3,7 +3,7 @@
 #include <coir/this_fiber.hpp>
 
 #include "detect/engine/watch/thread_probe.hpp"
-#include "detect/record/blocking_events.hpp"
+#include "detect/record/record_format.hpp"
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
@@ -952,8 +952,14 @@ TEST_CASE("trap: under valgrind and rr, which do not support traps, hooks are us
 
 namespace {
 
-/// The record file that a child process leaves behind, however it ends.
-std::unique_ptr<coir::detail::blocking_event_memory> record_of_child(const std::function<void()>& body) {
+/// The record file of one run that a child process leaves behind, however it ends.
+struct left_record {
+    coir::detail::record_header header;
+    coir::detail::blocking_event_memory run;
+};
+static_assert(sizeof(left_record) == sizeof(coir::detail::record_header) + sizeof(coir::detail::blocking_event_memory));
+
+std::unique_ptr<left_record> record_of_child(const std::function<void()>& body) {
     const std::filesystem::path folder =
         std::filesystem::temp_directory_path() / ("coir-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder);
@@ -966,7 +972,7 @@ std::unique_ptr<coir::detail::blocking_event_memory> record_of_child(const std::
         });
     });
     INFO(end.output);
-    auto read = std::make_unique<coir::detail::blocking_event_memory>();
+    auto read = std::make_unique<left_record>();
     CHECK_FALSE(std::filesystem::is_empty(folder));
     for (const auto& file : std::filesystem::directory_iterator{folder}) {
         std::ifstream{file.path(), std::ios::binary}.read(reinterpret_cast<char*>(read.get()), sizeof *read);
@@ -985,11 +991,12 @@ TEST_CASE("trap: the record of a process remains, however it ends") {
             sleep_by_number();
             end();
         });
-        REQUIRE(left->blocking_events_size.load() == 1);
-        CHECK(left->finished.load() == 0);
-        CHECK(left->events[0].call.view() == "nanosleep");
-        CHECK(left->events[0].stack.depth > 3);
-        CHECK(left->modules_size.load() > 0);
+        CHECK(left->header.states[0].load() == coir::detail::run_state::live);
+        REQUIRE(left->run.blocking_events_size.load() == 1);
+        CHECK(left->run.finished.load() == 0);
+        CHECK(left->run.events[0].call.view() == "nanosleep");
+        CHECK(left->run.events[0].stack.depth > 3);
+        CHECK(left->header.modules_used.load() > 0);
     }
 }
 
@@ -1002,7 +1009,7 @@ TEST_CASE("trap: if a process is killed in a call, the record contains the call"
         }}.detach();
         for (;;) ::pause();
     });
-    CHECK(left->in_call.load() == 1);
-    CHECK(left->call.call.view() == "pause");
-    CHECK(left->call.stack.depth > 3);
+    CHECK(left->run.in_call.load() == 1);
+    CHECK(left->run.call.call.view() == "pause");
+    CHECK(left->run.call.stack.depth > 3);
 }

@@ -4,32 +4,66 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 using coir::detail::blocking_event;
 using coir::detail::blocking_event_memory;
 using coir::detail::blocking_event_table;
+using coir::detail::record_header;
+using coir::detail::recorded_module;
+using coir::detail::run_state;
 using coir::test::scratch_folder;
+using detector::read_record_file;
 using detector::record;
+using detector::record_file;
 using detector::usage_error;
 
 namespace {
 
+/// A record file, in memory.
+struct file_image {
+    record_header header;
+    std::array<blocking_event_memory, 2> runs;
+
+    [[nodiscard]] std::string bytes() const { return {reinterpret_cast<const char*>(this), sizeof *this}; }
+
+    recorded_module& add_module(std::string_view path, int pid, std::string_view build_id = {}) {
+        auto* const made = reinterpret_cast<recorded_module*>(&header.modules[header.modules_used]);
+        made->mark = recorded_module::mark_now;
+        made->bytes = static_cast<std::uint32_t>((sizeof(recorded_module) + path.size() + 8) / 8 * 8);
+        made->begin = 0x1000;
+        made->end = 0x3000;
+        made->bias = 0x1000;
+        made->pid = pid;
+        made->build_id_bytes = static_cast<std::uint8_t>(build_id.size());
+        std::ranges::copy(build_id, made->build_id.begin());
+        path.copy(reinterpret_cast<char*>(made + 1), path.size());
+        header.modules_used += made->bytes;
+        return *made;
+    }
+};
+
 /// The record of a program that slept twice at one location and once at another.
-std::unique_ptr<blocking_event_memory> sample_memory() {
-    auto memory = std::make_unique<blocking_event_memory>();
-    memory->magic = blocking_event_memory::magic_now;
-    memory->bytes = sizeof(blocking_event_memory);
-    memory->pid = 42;
-    memory->engine = coir::blocking_engine::trap;
-    memory->modules_size = 1;
-    memory->modules[0].begin = 0x1000;
-    memory->modules[0].end = 0x3000;
-    memory->modules[0].bias = 0x1000;
-    std::string_view{"/app/server"}.copy(memory->modules[0].path.data(), 100);
-    blocking_event_table table{*memory};
+std::unique_ptr<file_image> sample_record() {
+    auto made = std::make_unique<file_image>();
+    record_header& header = made->header;
+    header.magic = record_header::magic_now;
+    header.header_bytes = sizeof(record_header);
+    header.run_bytes = sizeof(blocking_event_memory);
+    header.event_bytes = sizeof(blocking_event);
+    header.runs_size = 2;
+    header.pid = 42;
+    header.began = 7;
+    header.states[0] = run_state::live;
+    blocking_event_memory& run = made->runs[0];
+    run.pid = 42;
+    run.engine = coir::blocking_engine::trap;
+    blocking_event_table table{run};
     auto seen = std::make_unique<blocking_event>();
     seen->call = std::string_view{"nanosleep"};
     seen->stack.depth = 1;
@@ -38,20 +72,20 @@ std::unique_ptr<blocking_event_memory> sample_memory() {
     table.record(*seen);
     seen->stack.frames[0] = reinterpret_cast<const void*>(0x1900);
     table.record(*seen);
-    return memory;
+    return made;
 }
 
-std::string bytes_of(const blocking_event_memory& memory) {
-    return {reinterpret_cast<const char*>(&memory), sizeof memory};
+record_file read_image(const file_image& image) {
+    const scratch_folder folder;
+    return read_record_file(folder.with("r.coirrec", image.bytes()));
 }
 
 /// Whether the tool refuses a valid file after `spoil` has changed it.
 template <class Spoil> bool refuses(Spoil spoil) {
-    const scratch_folder folder;
-    const auto memory = sample_memory();
-    spoil(*memory);
+    const auto image = sample_record();
+    spoil(*image);
     try {
-        const record read{folder.with("r.coirrec", bytes_of(*memory))};
+        (void)read_image(*image);
         return false;
     } catch (const usage_error& refused) {
         return std::string_view{refused.what()}.find("r.coirrec: ") != std::string_view::npos;
@@ -61,75 +95,145 @@ template <class Spoil> bool refuses(Spoil spoil) {
 }  // namespace
 
 TEST_CASE("record: returns what a program has recorded") {
+    const auto image = sample_record();
+    image->add_module("/app/server", 42);
     const scratch_folder folder;
-    const std::string path = folder.with("r.coirrec", bytes_of(*sample_memory()));
-    CHECK(record::is_one(path));
-    const record read{path};
-    CHECK(read.pid() == 42);
-    CHECK(read.engine() == coir::blocking_engine::trap);
-    CHECK_FALSE(read.is_finished());
-    CHECK(read.unfinished_call() == nullptr);
-    REQUIRE(read.events().size() == 2);
-    CHECK(read.events()[0].count == 2);
-    CHECK(read.events()[1].count == 1);
-    REQUIRE(read.module_at(0x1000) != nullptr);
-    CHECK(std::string_view{read.module_at(0x2fff)->path.data()} == "/app/server");
-    CHECK(read.module_at(0x3000) == nullptr);
+    const std::string path = folder.with("r.coirrec", image->bytes());
+    CHECK(detector::is_record_file(path));
+    const record_file file = read_record_file(path);
+    CHECK(file.pid == 42);
+    CHECK(file.began == 7);
+    REQUIRE(file.runs.size() == 1);
+    const record& run = file.runs.front();
+    CHECK(run.pid() == 42);
+    CHECK(run.engine() == coir::blocking_engine::trap);
+    CHECK_FALSE(run.is_finished());
+    CHECK(run.unfinished_call() == nullptr);
+    REQUIRE(run.events().size() == 2);
+    CHECK(run.events()[0].count == 2);
+    CHECK(run.events()[1].count == 1);
+    REQUIRE(run.module_at(0x1000) != nullptr);
+    CHECK(run.module_at(0x2fff)->path == "/app/server");
+    CHECK(run.module_at(0x3000) == nullptr);
+}
+
+TEST_CASE("record: what a run has left out is counted, the errors by themselves") {
+    const auto image = sample_record();
+    image->runs[0].left_out_errors = 2;
+    image->runs[0].left_out_others = 3;
+    image->header.runs_left_out = 4;
+    const record_file file = read_image(*image);
+    CHECK(file.runs.front().left_out_errors() == 2);
+    CHECK(file.runs.front().left_out() == 5);
+    CHECK(file.runs_left_out == 4);
+}
+
+TEST_CASE("record: a run is finished when it ended in order, also while another run is merged into it") {
+    for (const run_state state : {run_state::ended, run_state::merging}) {
+        const auto image = sample_record();
+        image->header.states[0] = state;
+        CHECK(read_image(*image).runs.front().is_finished());
+    }
+    const auto image = sample_record();
+    image->header.states[0] = run_state::free;
+    CHECK(read_image(*image).runs.empty());
 }
 
 TEST_CASE("record: contains the call that a killed process was in, unless the run had ended") {
-    const scratch_folder folder;
-    const auto memory = sample_memory();
-    memory->in_call = 1;
-    memory->call.call = std::string_view{"pause"};
-    const record killed{folder.with("killed", bytes_of(*memory))};
-    REQUIRE(killed.unfinished_call() != nullptr);
-    CHECK(killed.unfinished_call()->call.view() == "pause");
-    memory->finished = 1;
-    CHECK(record{folder.with("finished", bytes_of(*memory))}.unfinished_call() == nullptr);
+    const auto image = sample_record();
+    image->runs[0].in_call = 1;
+    image->runs[0].call.call = std::string_view{"pause"};
+    const record_file killed = read_image(*image);
+    REQUIRE(killed.runs.front().unfinished_call() != nullptr);
+    CHECK(killed.runs.front().unfinished_call()->call.view() == "pause");
+    image->runs[0].call.call = std::string_view{"execve"};  // the process became another program
+    CHECK(read_image(*image).runs.front().unfinished_call() == nullptr);
+    image->runs[0].call.call = std::string_view{"pause"};
+    image->runs[0].finished = 1;
+    CHECK(read_image(*image).runs.front().unfinished_call() == nullptr);
 }
 
 TEST_CASE("record: of two libraries mapped at the same address one after the other, the later one counts") {
-    const scratch_folder folder;
-    const auto memory = sample_memory();
-    memory->modules[1] = memory->modules[0];
-    std::string_view{"/app/plug-in"}.copy(memory->modules[1].path.data(), 100);
-    memory->modules_size = 2;
-    const record read{folder.with("r", bytes_of(*memory))};
-    CHECK(std::string_view{read.module_at(0x1000)->path.data()} == "/app/plug-in");
+    const auto image = sample_record();
+    image->add_module("/app/server", 42);
+    image->add_module("/app/plug-in", 42);
+    CHECK(read_image(*image).runs.front().module_at(0x1000)->path == "/app/plug-in");
+}
+
+TEST_CASE("record: of two libraries that two processes have at one address, each process has its own") {
+    const auto image = sample_record();
+    image->add_module("/app/mine", 42);
+    image->add_module("/app/of_my_child", 43);
+    CHECK(read_image(*image).runs.front().module_at(0x1000)->path == "/app/mine");
+    image->runs[0].pid = 44;  // has loaded neither itself
+    CHECK(read_image(*image).runs.front().module_at(0x1000) != nullptr);
+}
+
+TEST_CASE("record: an incomplete entry of a module is skipped") {
+    const auto image = sample_record();
+    recorded_module& cut = image->add_module("/app/killed_while_it_wrote_this", 42);
+    image->add_module("/app/server", 42);
+    cut.mark = 0;
+    CHECK(read_image(*image).runs.front().module_at(0x1000)->path == "/app/server");
+}
+
+TEST_CASE("record: a module whose file has another build id now has no file, and is named") {
+    const auto image = sample_record();
+    image->add_module("/proc/self/exe", 42, "not its id");
+    const record_file file = read_image(*image);
+    CHECK(file.rebuilt == std::vector<std::string>{"/proc/self/exe"});
+    CHECK(file.runs.front().module_at(0x1000)->path == "/proc/self/exe (rebuilt since)");
+    const auto unknown = sample_record();
+    unknown->add_module("/proc/self/exe", 42);
+    CHECK(read_image(*unknown).rebuilt.empty());
+    const auto gone = sample_record();
+    gone->add_module("/no/such/file", 42, "an id");
+    CHECK(read_image(*gone).rebuilt.empty());
 }
 
 TEST_CASE("record: a file without its unused end can be read") {
     const scratch_folder folder;
-    const auto memory = sample_memory();
-    const auto used = reinterpret_cast<const char*>(&memory->events[2]) - reinterpret_cast<const char*>(memory.get());
-    const record read{folder.with("r", bytes_of(*memory).substr(0, static_cast<std::size_t>(used)))};
-    CHECK(read.events().size() == 2);
+    const auto image = sample_record();
+    const auto used =
+        reinterpret_cast<const char*>(&image->runs[0].events[2]) - reinterpret_cast<const char*>(image.get());
+    const std::string bytes = image->bytes();
+    CHECK(read_record_file(folder.with("r", bytes.substr(0, static_cast<std::size_t>(used)))).runs.size() == 1);
+    for (const std::size_t cut : {used - 1, used / 2, 100L, 8L, 7L, 0L}) {
+        CHECK_THROWS_AS(read_record_file(folder.with("r", bytes.substr(0, cut))), usage_error);
+    }
 }
 
 TEST_CASE(
     "record: a file that is not a record, has another version, or has offsets outside of it is refused and named") {
-    CHECK_FALSE(refuses([](blocking_event_memory&) {}));
-    CHECK(refuses([](blocking_event_memory& memory) { memory.magic[7] = '0'; }));
-    CHECK(refuses([](blocking_event_memory& memory) { memory.bytes -= 8; }));
-    CHECK(refuses([](blocking_event_memory& memory) {
-        memory.blocking_events_size = blocking_event_memory::blocking_events_max + 1;
+    CHECK_FALSE(refuses([](file_image&) {}));
+    CHECK(refuses([](file_image& image) { image.header.magic[0] = 'x'; }));
+    CHECK(refuses([](file_image& image) { image.header.magic[7] = '1'; }));
+    CHECK(refuses([](file_image& image) { image.header.header_bytes -= 8; }));
+    CHECK(refuses([](file_image& image) { image.header.run_bytes -= 8; }));
+    CHECK(refuses([](file_image& image) { image.header.event_bytes -= 8; }));
+    CHECK(refuses([](file_image& image) { image.header.runs_size = record_header::runs_max + 1; }));
+    CHECK(refuses([](file_image& image) {
+        image.runs[0].blocking_events_size = blocking_event_memory::blocking_events_max + 1;
     }));
-    CHECK(refuses([](blocking_event_memory& memory) { memory.modules_size = blocking_event_memory::modules_max + 1; }));
-    CHECK(refuses([](blocking_event_memory& memory) { memory.events[0].kind = static_cast<coir::blocking_kind>(77); }));
-    CHECK(refuses(
-        [](blocking_event_memory& memory) { memory.events[1].category = static_cast<coir::blocking_class>(77); }));
-    CHECK_THROWS_AS(record{"/no/such/file"}, usage_error);
+    CHECK(refuses([](file_image& image) { image.runs[0].events[0].kind = static_cast<coir::blocking_kind>(77); }));
+    CHECK(refuses([](file_image& image) { image.runs[0].events[1].category = static_cast<coir::blocking_class>(77); }));
+    CHECK(refuses([](file_image& image) {
+        image.header.runs_size = 3;  // the file ends before it
+        image.header.states[2] = run_state::live;
+    }));
+    CHECK_THROWS_AS(read_record_file("/no/such/file"), usage_error);
 }
 
 TEST_CASE("record: invalid depths and lengths left by a killed process are limited to the data") {
-    const scratch_folder folder;
-    const auto memory = sample_memory();
-    memory->events[0].stack.depth = 1'000'000;
-    memory->events[1].stack.depth = -1;
-    memory->events[0].fiber.name_bytes = 1'000'000;
-    const record read{folder.with("r", bytes_of(*memory))};
-    CHECK(read.events()[0].stack.depth == coir::detail::call_stack::depth_max);
-    CHECK(read.events()[1].stack.depth == 0);
-    CHECK(read.events()[0].fiber.name().size() == coir::detail::fiber_label::name_max);
+    const auto image = sample_record();
+    blocking_event_memory& run = image->runs[0];
+    run.events[0].stack.depth = 1'000'000;
+    run.events[1].stack.depth = -1;
+    run.events[0].fiber.name_bytes = 1'000'000;
+    image->header.modules_used = 1'000'000;
+    const record_file file = read_image(*image);
+    const auto events = file.runs.front().events();
+    CHECK(events[0].stack.depth == coir::detail::call_stack::depth_max);
+    CHECK(events[1].stack.depth == 0);
+    CHECK(events[0].fiber.name().size() == coir::detail::fiber_label::name_max);
 }

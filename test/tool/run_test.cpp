@@ -6,8 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <sstream>
 #include <string>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 using coir::test::content_of;
@@ -66,7 +70,7 @@ TEST_CASE("run: a blocking call is found with the user's line, the fiber, the cl
 }
 
 TEST_CASE("run: repeated blocking at one location is one finding, also over several runs of coir") {
-    const json all = json_of(detect({"-o", "json", "--follow-forks"}, {BLOCKERS, "load", "load", "load"}));
+    const json all = json_of(detect({"-o", "json"}, {BLOCKERS, "load", "load", "load"}));
     const std::vector<json> found = findings_in(all, "shop::cache");
     REQUIRE(found.size() == 1);
     CHECK(found.front().at("count") == 3);
@@ -118,14 +122,17 @@ TEST_CASE("run: a signal to the tool is forwarded to the program, and the report
     CHECK(detect({}, {"sh", "-c", "kill -TERM $PPID; while :; do sleep 0.05; done"}).status == 128 + 15);
 }
 
-TEST_CASE("run: child processes of the program are examined with --follow-forks, and otherwise mentioned") {
-    const tool_ending alone = detect({}, {BLOCKERS, "fork"});
+TEST_CASE("run: child processes of the program are examined, and only mentioned with --no-follow-forks") {
+    for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--follow-forks"}}) {
+        const tool_ending all = detect(options, {BLOCKERS, "fork"});
+        CHECK(all.says("(process)"));
+        CHECK(all.says("(sleep)"));
+        CHECK(all.errors.empty());
+    }
+    const tool_ending alone = detect({"--no-follow-forks"}, {BLOCKERS, "fork"});
     CHECK(alone.says("(process)"));
     CHECK_FALSE(alone.says("(sleep)"));
-    CHECK(alone.says("--follow-forks"));
-    const tool_ending all = detect({"--follow-forks"}, {BLOCKERS, "fork"});
-    CHECK(all.says("(process)"));
-    CHECK(all.says("(sleep)"));
+    CHECK(alone.says("not reported: 1 run of coir in child processes"));
 }
 
 TEST_CASE("run: a stripped program gives addresses in its file, and lines if its debug information is available") {
@@ -213,12 +220,112 @@ TEST_CASE("run: an unreadable or invalid suppression file or baseline is an erro
 TEST_CASE("run: a program that cannot be started, and one that never runs coir, are reported") {
     CHECK(detect({}, {"/no/such/program"}).status == 127);
     CHECK(detect({}, {"/"}).status == 126);
-    const tool_ending other = detect({}, {"true"});
-    CHECK(other.status == 0);
-    CHECK(other.says("no run of coir was recorded"));
-    CHECK(detect({"--require-engine", "hooks"}, {"true"}).status == 69);
     CHECK(detect({"--require-engine", "hooks", "--engine", "watch"}, {BLOCKERS}).status == 69);
     CHECK(detect({"--require-engine", "hooks", "--engine", "hooks"}, {BLOCKERS}).status == 0);
+}
+
+TEST_CASE("run: it is an error of its own that nothing was looked at, unless that is permitted") {
+    const tool_ending other = detect({}, {"true"});
+    CHECK(other.status == 69);
+    CHECK(other.says("no run of coir was recorded"));
+    CHECK(other.says("nothing was looked at: no process that was started contains coir"));
+    const tool_ending no_run = detect({}, {CHANGING});
+    CHECK(no_run.status == 69);
+    CHECK(no_run.says("never called coir::run"));
+    const tool_ending left_out = detect({"--no-follow-forks"}, {CHANGING, "fork", "sleep"});
+    CHECK(left_out.status == 69);
+    CHECK(left_out.says("--no-follow-forks leaves out"));
+    CHECK(detect({"--require-engine", "hooks"}, {"true"}).status == 69);
+    CHECK(detect({"--allow-empty"}, {"true"}).status == 0);
+    CHECK(detect({}, {CHANGING, "nothing"}).status == 0);
+}
+
+TEST_CASE("run: the failure of the program comes before findings, and findings before what was not looked at") {
+    CHECK(detect({}, {"false"}).status == 1);
+    CHECK(detect({}, {"sh", "-c", "kill -9 $$"}).status == 128 + 9);
+    CHECK(detect({"--timeout", "0.1s"}, {"sleep", "1000"}).status == 124);
+    CHECK(detect({"--require-engine", "trap", "--engine", "hooks"}, {BLOCKERS, "load"}).status == 66);
+}
+
+TEST_CASE("run: what a program gives up before coir::run does not matter") {
+    std::vector<std::string> changes{"sandbox", "file_size", "fork"};
+    if (::geteuid() == 0) changes.insert(changes.end(), {"nobody", "chroot"});
+    for (const std::string& change : changes) {
+        CAPTURE(change);
+        const tool_ending ending = detect({}, {CHANGING, change, "sleep"});
+        CHECK(ending.status == 66);
+        CHECK(ending.says("asleep in"));
+        CHECK(ending.says("sleep_in_fiber"));
+        CHECK(ending.errors.empty());
+    }
+}
+
+TEST_CASE("run: a program that gave up its privileges and then starts another one is recorded in both") {
+    if (::geteuid() != 0) return;
+    const tool_ending ending = detect({}, {CHANGING, "nobody", "exec", "sleep"});
+    CHECK(ending.status == 66);
+    CHECK(ending.errors.empty());
+}
+
+TEST_CASE("run: a program that replaces itself keeps its findings, and the new one has its own") {
+    const json all = json_of(detect({"-o", "json"}, {CHANGING, "sleep", "exec", "sleep", "exec", "sleep"}));
+    const std::vector<json> found = findings_in(all, "sleep_in_fiber");
+    REQUIRE(found.size() == 1);
+    CHECK(found.front().at("count") == 3);
+    CHECK(detect({}, {CHANGING, "sleep", "true"}).status == 66);
+}
+
+TEST_CASE("run: to replace the program in a fiber is no finding") {
+    CHECK(detect({}, {CHANGING, "exec_in_fiber", "nothing", "wait"}).status == 0);
+    CHECK(detect({}, {CHANGING, "nothing", "exec_in_fiber", "true"}).status == 0);
+}
+
+TEST_CASE("run: the program has the descriptors that it would have without the tool") {
+    const std::vector<std::string> program{CHANGING, "descriptor", "nothing", "descriptor"};
+    std::vector<std::string> unrecorded{"env", "-u", "COIR_BLOCKING_RECORDS"};
+    unrecorded.insert(unrecorded.end(), program.begin(), program.end());
+    const tool_ending without = detect({"--quiet", "--allow-empty"}, unrecorded);
+    CHECK(without.says("descriptor "));
+    CHECK(detect({"--quiet"}, program).out == without.out);
+}
+
+TEST_CASE("run: many threads with a run each are all recorded, also if the program leaves in the middle") {
+    const json all = json_of(detect({"-o", "json"}, {CHANGING, "threads", "leave"}));
+    std::uint64_t count = 0;
+    for (const json& each : findings_in(all, "sleep_in_fiber")) count += each.at("count").get<std::uint64_t>();
+    CHECK(count == 65);
+}
+
+TEST_CASE("run: processes that outlive the program go on, are waited for on demand, and else are unfinished") {
+    const scratch_folder folder;
+    const tool_ending unfinished = detect({}, {CHANGING, "daemon", "wait", "sleep", "touch", folder.at("ended")});
+    CHECK(unfinished.status == 69);
+    CHECK(unfinished.says("unfinished: 1 process"));
+    for (int tries = 0; tries < 500 && folder.files().empty(); ++tries) ::usleep(20'000);
+    CHECK(folder.files() == std::vector<std::string>{"ended"});
+
+    const tool_ending waited = detect({"--wait", "60"}, {CHANGING, "daemon", "wait", "sleep"});
+    CHECK(waited.status == 66);
+    CHECK_FALSE(waited.says("unfinished"));
+    CHECK(detect({"--wait", "0.2s"}, {CHANGING, "nothing", "daemon", "wait", "wait"}).says("unfinished"));
+}
+
+TEST_CASE("run: runs without events leave a page each at most, and the records of a process are one file") {
+    const scratch_folder folder;
+    std::vector<std::string> program{CHANGING};
+    program.insert(program.end(), 300, "nothing");
+    CHECK(detect({"--log-dir", folder.at("logs")}, program).status == 0);
+    std::uintmax_t blocks = 0;
+    int files = 0;
+    for (const auto& each : std::filesystem::recursive_directory_iterator{folder.path()}) {
+        if (!each.is_regular_file()) continue;
+        struct stat status {};
+        REQUIRE(::stat(each.path().c_str(), &status) == 0);
+        blocks += static_cast<std::uintmax_t>(status.st_blocks);
+        ++files;
+    }
+    CHECK(files == 1);
+    CHECK(blocks * 512 <= 64 * 1024);
 }
 
 TEST_CASE("run: a report that cannot be written is an error that names it, and leaves no partial file") {
@@ -256,10 +363,26 @@ TEST_CASE("report: kept records and JSON files give the same findings again, mer
     CHECK(found.front().at("count") == 2);
 }
 
+TEST_CASE("report: says that a program was rebuilt since, and has no lines of the new one") {
+    const scratch_folder folder;
+    std::filesystem::copy_file(CHANGING, folder.at("program"));
+    CHECK(detect({"--log-dir", folder.at("logs")}, {folder.at("program"), "sleep"}).status == 66);
+    CHECK_FALSE(run_tool({"report", folder.at("logs")}).says("rebuilt"));
+    std::filesystem::copy_file(BLOCKERS, folder.at("program"), std::filesystem::copy_options::overwrite_existing);
+    const tool_ending rebuilt = run_tool({"report", folder.at("logs")});
+    CHECK(rebuilt.status == 66);
+    CHECK(rebuilt.says("program was rebuilt since the run was recorded"));
+    CHECK(rebuilt.says("program (rebuilt since)+0x"));
+    CHECK_FALSE(rebuilt.says("blockers.cpp"));
+}
+
 TEST_CASE("report: a file that is neither a record nor the tool's JSON is a usage error") {
     const scratch_folder folder;
     CHECK(run_tool({"report", folder.with("text", "hello")}).status == 64);
-    CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec1")}).status == 64);
+    CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec2")}).status == 64);
+    const tool_ending old = run_tool({"report", folder.with("old.coirrec", "coirrec1")});
+    CHECK(old.status == 64);
+    CHECK(old.complains("different version of coir"));
     CHECK(run_tool({"report", folder.at("none")}).status == 64);
     const scratch_folder without;
     CHECK(run_tool({"report", without.path()}).status == 64);

@@ -1,6 +1,7 @@
 #include "detect/record/blocking_events.hpp"
 
 #include "base/fnv1a.hpp"
+#include "detect/record/backed_memory.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -26,6 +27,11 @@ std::uint64_t key_of(const blocking_event& seen) noexcept {
     }
     return hash.value();
 }
+
+constexpr int importance_max = 1;
+
+/// From 0 to `importance_max`.
+int importance(const blocking_event& seen) noexcept { return seen.kind == blocking_kind::latent ? 0 : importance_max; }
 
 }  // namespace
 
@@ -60,13 +66,18 @@ private:
     bool held_ = false;
 };
 
+blocking_event_table::blocking_event_table(blocking_event_memory& memory) noexcept : memory_{memory} {
+    const auto known = static_cast<std::size_t>(size());
+    std::transform(memory_.events.begin(), memory_.events.begin() + known, keys_.begin(), key_of);
+}
+
 blocking_event_table::result blocking_event_table::record(const blocking_event& seen) noexcept {
     const std::uint64_t key = key_of(seen);
     const lock held{memory_};
     const auto size = memory_.blocking_events_size.load(std::memory_order_relaxed);
-    const auto end = memory_.keys.begin() + size;
-    const auto found = held ? std::find(memory_.keys.begin(), end, key) : end;
-    const auto index = static_cast<std::size_t>(found - memory_.keys.begin());
+    const auto end = keys_.begin() + size;
+    const auto found = held ? std::find(keys_.begin(), end, key) : end;
+    const auto index = static_cast<std::size_t>(found - keys_.begin());
     if (found != end) {
         blocking_event& known = memory_.events[index];
         known.count += seen.count;
@@ -74,15 +85,33 @@ blocking_event_table::result blocking_event_table::record(const blocking_event& 
         known.longest = std::max(known.longest, seen.longest);
         return {static_cast<int>(index), false};
     }
-    if (!held || size == capacity) {
-        memory_.left_out.fetch_add(1, std::memory_order_relaxed);
+    if (!held || !has_space(seen, size)) {
+        leave_out(seen);
         return {};
     }
     memory_.events[index].copy_used(seen);
-    memory_.keys[index] = key;
+    keys_[index] = key;
     // Last, so that a process that is killed in this function does not publish an incomplete event.
     memory_.blocking_events_size.store(size + 1, std::memory_order_release);
     return {static_cast<int>(index), true};
+}
+
+/// Each step down in importance halves the part of the table that may be filled.
+bool blocking_event_table::has_space(const blocking_event& seen, std::uint32_t size) const noexcept {
+    return size < unsigned{capacity} >> (importance_max - importance(seen)) &&
+           is_backed(&memory_.events[size], sizeof(blocking_event));
+}
+
+void blocking_event_table::leave_out(const blocking_event& seen) noexcept {
+    auto& counted = importance(seen) == importance_max ? memory_.left_out_errors : memory_.left_out_others;
+    counted.fetch_add(std::max<std::uint64_t>(seen.count, 1), std::memory_order_relaxed);
+}
+
+void blocking_event_table::merge(const blocking_event_memory& other) noexcept {
+    const auto size = other.blocking_events_size.load(std::memory_order_acquire);
+    for (std::size_t i = 0; i < size; ++i) record(other.events[i]);
+    memory_.left_out_errors.fetch_add(other.left_out_errors.load(std::memory_order_relaxed));
+    memory_.left_out_others.fetch_add(other.left_out_others.load(std::memory_order_relaxed));
 }
 
 void blocking_event_table::lengthen(int index, std::chrono::nanoseconds recorded,
@@ -101,7 +130,11 @@ int blocking_event_table::size() const noexcept {
 }
 
 std::uint64_t blocking_event_table::left_out() const noexcept {
-    return memory_.left_out.load(std::memory_order_relaxed);
+    return left_out_errors() + memory_.left_out_others.load(std::memory_order_relaxed);
+}
+
+std::uint64_t blocking_event_table::left_out_errors() const noexcept {
+    return memory_.left_out_errors.load(std::memory_order_relaxed);
 }
 
 void blocking_event_table::copy(int index, blocking_event& into) const noexcept {

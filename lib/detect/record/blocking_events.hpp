@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
@@ -62,47 +63,35 @@ struct blocking_event {
 };
 static_assert(std::is_trivially_copyable_v<blocking_event>);
 
-/// A file mapped into the program. Serves to find the symbol of a code address.
-struct loaded_module {
-    std::uint64_t begin = 0;
-    std::uint64_t end = 0;
-    std::uint64_t bias = 0;  // load address minus link-time address (`dlpi_addr`)
-    std::array<char, 512> path;
-};
-
-/// The events of one run, merged by stack, with all that another process needs to read them. This is the layout of a
-/// record file (record_file.hpp). Memory filled with zero bytes is an empty one.
+/// The events of one run, merged by stack. This is the layout of a run in a record file (record_format.hpp). Memory
+/// filled with zero bytes is an empty one.
 struct blocking_event_memory {
-    static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '1'};
-    static constexpr int blocking_events_max = 512;
-    static constexpr int modules_max = 256;
+    static constexpr int blocking_events_max = 1024;
 
-    std::array<char, 8> magic;
-    std::uint64_t bytes;  // size of this structure
     std::int32_t pid;
     std::int32_t tid;
     blocking_engine engine;               // engine in use, which may be less than the requested one
     std::array<char, 512> missing;        // calls that the engine cannot detect, and the reason
-    std::array<char, 256> run_name;       // `run_options::name`
     std::atomic<std::uint32_t> finished;  // 1 after an orderly end of the run
 
     std::atomic<std::uint32_t> locked;
-    std::atomic<std::uint32_t> modules_size;
     std::atomic<std::uint32_t> blocking_events_size;
-    std::atomic<std::uint64_t> left_out;  // events not recorded, for lack of space (`blocking_events_max`)
+    // Events not recorded for lack of space: those of the highest importance (`blocking_event_table`), and the others.
+    std::atomic<std::uint64_t> left_out_errors;
+    std::atomic<std::uint64_t> left_out_others;
 
     /// The call in progress, with its stack. Stored before the call, since a process may be killed in it.
     std::atomic<std::uint32_t> in_call;
     std::int64_t call_began;  // CLOCK_MONOTONIC, ns
     blocking_event call;
 
-    std::array<std::uint64_t, blocking_events_max> keys;
-    std::array<loaded_module, modules_max> modules;
-    std::array<blocking_event, blocking_events_max> events;  // last member: the file is cut behind the used ones
+    /// Begin a page of their own, so that a run without events touches one page.
+    alignas(4096) std::array<blocking_event, blocking_events_max> events;
 };
+static_assert(offsetof(blocking_event_memory, events) == 4096);
 
-/// The events of one run. Usable from any thread and from signal handlers. A full table counts the events that it does
-/// not store.
+/// The events of one run. Usable from any thread and from signal handlers. Events of less importance fill a part of the
+/// table only, so that they never take the place of important ones. What finds no space is counted.
 class blocking_event_table {
 public:
     static constexpr int capacity = blocking_event_memory::blocking_events_max;
@@ -113,8 +102,9 @@ public:
         bool is_new = false;
     };
 
-    /// Stores into `memory`, which must be all zero and outlive the table.
-    explicit blocking_event_table(blocking_event_memory& memory) noexcept : memory_{memory} {}
+    /// Stores into `memory`, which must outlive the table. It is all zero or has the events of an earlier run. If it is
+    /// part of a file for which no disk space is left, events are counted as left out.
+    explicit blocking_event_table(blocking_event_memory& memory) noexcept;
 
     result record(const blocking_event& seen) noexcept;
 
@@ -122,14 +112,23 @@ public:
     /// `actual`. Does nothing for index -1.
     void lengthen(int index, std::chrono::nanoseconds recorded, std::chrono::nanoseconds actual) noexcept;
 
+    /// Adds the events of another run, and what that one has left out.
+    void merge(const blocking_event_memory& other) noexcept;
+
     [[nodiscard]] int size() const noexcept;
+    /// How many events were not stored; `left_out_errors` are those of the highest importance.
     [[nodiscard]] std::uint64_t left_out() const noexcept;
+    [[nodiscard]] std::uint64_t left_out_errors() const noexcept;
     void copy(int index, blocking_event& into) const noexcept;
 
 private:
     class lock;
 
+    [[nodiscard]] bool has_space(const blocking_event& seen, std::uint32_t size) const noexcept;
+    void leave_out(const blocking_event& seen) noexcept;
+
     blocking_event_memory& memory_;
+    std::array<std::uint64_t, blocking_event_memory::blocking_events_max> keys_;  // of the events, at the same index
 };
 
 }  // namespace coir::detail

@@ -1,24 +1,27 @@
 #pragma once
 
-#include "base/unique_fd.hpp"
-#include "detect/record/blocking_events.hpp"
+#include "detect/record/record_format.hpp"
 
 #include <string>
 
 namespace coir::detail {
 
-/// The memory for a run's events: mapped from a file, or anonymous memory that ends with the run. The tool
-/// `blocking-detector` reads the file, which survives `_exit`, a crash and SIGKILL.
-class record_file {
+/// The memory for the events of a run: a part of the process's record file, or anonymous memory that ends with the run.
+/// The tool `blocking-detector` reads the file, which survives `_exit`, a crash and SIGKILL.
+///
+/// If the environment has COIR_BLOCKING_RECORDS, the process creates its file `<pid>-<time>.coirrec` in that folder
+/// before `main`, when it still has the privileges and the file system with which it was started. The file is mapped
+/// and closed: the program has no descriptor more. Its blocks are allocated one by one, when they are needed; where the
+/// disk is full, runs and events are left out and counted.
+class run_record {
 public:
-    /// Creates a file `<pid>-<number>.coirrec` in `folder`; with an empty `folder`, none. Allocates all blocks of the
-    /// file, so that a full disk is an error here and not a SIGBUS later. Throws `std::system_error`, which names the
-    /// file.
-    explicit record_file(const std::string& folder);
-    /// Truncates the file to the used part.
-    ~record_file();
-    record_file(const record_file&) = delete;
-    record_file& operator=(const record_file&) = delete;
+    /// With an empty `folder`, no file. If the file cannot be created, logs that once. Throws `std::system_error` when
+    /// there is no memory.
+    explicit run_record(const std::string& folder);
+    /// Merges the run with the others that have ended in this process.
+    ~run_record();
+    run_record(const run_record&) = delete;
+    run_record& operator=(const run_record&) = delete;
 
     [[nodiscard]] blocking_event_memory& memory() noexcept { return *memory_; }
 
@@ -30,9 +33,11 @@ public:
     void finish() noexcept { memory_->finished.store(1, std::memory_order_release); }
 
 private:
-    unique_fd file_;
+    [[nodiscard]] bool is_in_file() const noexcept;
+    void keep() noexcept;
+
+    record_header* file_ = nullptr;  // null: there is none
     blocking_event_memory* memory_ = nullptr;
-    unsigned long long modules_seen_ = 0;  // `dlpi_adds` at the last `note_modules`
 };
 
 }  // namespace coir::detail

@@ -18,6 +18,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <iostream>
+#include <optional>
+#include <span>
 #include <system_error>
 
 namespace detector {
@@ -47,28 +49,81 @@ std::vector<std::pair<std::string, std::string>> variables_for(const options& re
     return variables;
 }
 
-/// Reads the records of the program; those of its child processes only with `--follow-forks`. Returns notes.
-std::vector<std::string> read_records(const options& requested, const std::string& folder, const run_ending& ending,
-                                      collection& into) {
-    std::vector<std::string> notes;
-    std::size_t of_children = 0;
+std::string counted(std::size_t count, const std::string& what) {
+    return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+/// What the record files say besides the runs.
+struct records_read {
+    std::vector<std::string> notes{};
+    std::string why_nothing{};  // the reason, if no run was found
+    std::uint64_t left_out_errors = 0;
+};
+
+void note_state_of(const record_file& each, std::vector<std::string>& notes) {
+    for (const std::string& module : each.rebuilt) {
+        notes.push_back(module + " was rebuilt since the run was recorded (its build id has changed): its addresses "
+                                 "have no functions and lines");
+    }
+    if (each.runs_left_out > 0) {
+        notes.push_back("not recorded: " + counted(each.runs_left_out, "run") + " of coir in process " +
+                        std::to_string(each.pid) + ", for lack of space on the disk or in the record file");
+    }
+}
+
+/// Reads the files in a folder, in the order in which they were created. A file that cannot be used becomes a note.
+std::vector<record_file> read_all(const std::string& folder, std::vector<std::string>& notes) {
+    std::vector<record_file> files;
     for (const std::string& path : record_files_of(folder)) {
         try {
-            const record each{path};
-            const bool is_own = each.pid() == ending.pid;
-            if (is_own || requested.follow_forks)
-                into.add(each, is_own ? std::optional{ending.when} : std::nullopt);
-            else
-                ++of_children;
+            files.push_back(read_record_file(path));
+            note_state_of(files.back(), notes);
         } catch (const usage_error& unfinished) {  // the process was killed while it created the file
             notes.push_back(unfinished.what());
         }
     }
-    if (of_children > 0) {
-        notes.push_back("not reported: " + std::to_string(of_children) + (of_children == 1 ? " run" : " runs") +
-                        " of coir in child processes of the program (use --follow-forks)");
+    std::ranges::sort(files, {}, &record_file::began);
+    return files;
+}
+
+/// When the process of a run ended (CLOCK_MONOTONIC, ns), or what ran in it: a process that replaces itself with
+/// execve(2) has a file for each program. `later` are the files that were created later.
+std::optional<std::int64_t> end_of(const record& run, std::span<const record_file> later, const run_ending& ending) {
+    const auto next = std::ranges::find(later, run.pid(), &record_file::pid);
+    if (next != later.end()) return next->began;
+    const bool goes_on = std::ranges::find(ending.survivors, run.pid()) != ending.survivors.end();
+    return goes_on || run.pid() == ending.pid ? std::optional{ending.when} : std::nullopt;
+}
+
+/// Reads the records of the program; those of its child processes not with `--no-follow-forks`.
+records_read read_records(const options& requested, const std::string& folder, const run_ending& ending,
+                          collection& into) {
+    records_read made;
+    const std::vector<record_file> files = read_all(folder, made.notes);
+    std::size_t of_children = 0;
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        for (const record& each : files[i].runs) {
+            if (each.pid() != ending.pid && !requested.follow_forks) {
+                ++of_children;
+                continue;
+            }
+            into.add(each, end_of(each, std::span{files}.subspan(i + 1), ending));
+            made.left_out_errors += each.left_out_errors();
+        }
     }
-    return notes;
+    if (of_children > 0) {
+        made.notes.push_back("not reported: " + counted(of_children, "run") +
+                             " of coir in child processes of the program (--no-follow-forks)");
+    }
+    if (!files.empty() && !ending.survivors.empty()) {
+        made.notes.push_back("unfinished: " + counted(ending.survivors.size(), "process") +
+                             " of the program still ran; reported is what was recorded until the program ended (use "
+                             "--wait SECONDS)");
+    }
+    made.why_nothing = of_children > 0  ? "all runs of coir were in processes that --no-follow-forks leaves out"
+                       : !files.empty() ? "the program never called coir::run, or could not record it"
+                                        : "no process that was started contains coir, or could create a record";
+    return made;
 }
 
 /// Whether `engine` is the required one or a better one.
@@ -78,12 +133,17 @@ bool is_good_enough(const std::string& engine, const std::string& required) {
 }
 
 /// Writes the reports. Returns the exit status of the tool; `status` is that of the program.
-int conclude(const options& requested, analysis& done, const std::vector<std::string>& more_notes,
-             const std::string& program, int status) {
+int conclude(const options& requested, analysis& done, const records_read& read, const std::string& program,
+             int status) {
     result found = done.finish();
     found.program = program;
-    found.notes.insert(found.notes.end(), more_notes.begin(), more_notes.end());
-    const bool has_engine = is_good_enough(found.engine, requested.required_engine);
+    found.notes.insert(found.notes.end(), read.notes.begin(), read.notes.end());
+    const bool has_left_out = read.left_out_errors > 0 && requested.fail_on.contain(coir::blocking_kind::blocked);
+    if (has_left_out) found.notes.push_back("calls that held the thread were left out, which counts as a finding");
+    const bool has_seen = !found.engine.empty() || !found.findings.empty();
+    const bool is_empty = !has_seen && !requested.allow_empty;
+    if (is_empty) found.notes.push_back("nothing was looked at: " + read.why_nothing + " (--allow-empty permits it)");
+    const bool has_engine = !has_seen || is_good_enough(found.engine, requested.required_engine);
     if (!has_engine) {
         found.notes.push_back("the required engine " + requested.required_engine + " was not used in all runs" +
                               (found.engine.empty() ? "" : ": the weakest was " + found.engine) +
@@ -92,8 +152,8 @@ int conclude(const options& requested, analysis& done, const std::vector<std::st
     write_reports(requested, found);
     if (!requested.write_baseline.empty()) write_file(requested.write_baseline, to_baseline(done.for_baseline()));
     if (status != exit_ok) return status;
-    if (!has_engine) return exit_no_engine;
-    return done.has_failed() && requested.write_baseline.empty() ? exit_findings : exit_ok;
+    if ((done.has_failed() || has_left_out) && requested.write_baseline.empty()) return exit_findings;
+    return is_empty || !has_engine ? exit_no_engine : exit_ok;
 }
 
 /// Returns the exit status that a shell has for a program that cannot be started.
@@ -108,24 +168,33 @@ int run(const options& requested) {
     const record_folder folder{requested.log_dir};
     run_ending ending;
     try {
-        ending = run_program(requested.program, variables_for(requested, folder.path()), requested.timeout);
+        ending =
+            run_program(requested.program, variables_for(requested, folder.path()), requested.timeout, requested.wait);
     } catch (const std::system_error& failure) {
         return not_started(failure);
     }
 
-    std::vector<std::string> notes = read_records(requested, folder.path(), ending, done.seen());
-    if (ending.timed_out) notes.push_back("the program was stopped after --timeout");
-    if (!requested.log_dir.empty()) notes.push_back("the record files are in " + folder.path());
-    return conclude(requested, done, notes, joined(requested.program), ending.timed_out ? exit_timeout : ending.status);
+    records_read read = read_records(requested, folder.path(), ending, done.seen());
+    if (ending.timed_out) read.notes.push_back("the program was stopped after --timeout");
+    if (!requested.log_dir.empty()) read.notes.push_back("the record files are in " + folder.path());
+    return conclude(requested, done, read, joined(requested.program), ending.timed_out ? exit_timeout : ending.status);
 }
 
-void read_saved(const std::string& path, collection& into) {
+void read_saved(const std::string& path, collection& into, records_read& found) {
+    const auto add = [&](const std::string& file) {
+        const record_file read = read_record_file(file);
+        note_state_of(read, found.notes);
+        for (const record& each : read.runs) {
+            into.add(each);
+            found.left_out_errors += each.left_out_errors();
+        }
+    };
     if (std::filesystem::is_directory(path)) {
         const std::vector<std::string> files = record_files_of(path);
         if (files.empty()) throw usage_error{path + ": no record files (*.coirrec) in this folder"};
-        for (const std::string& each : files) into.add(record{each});
-    } else if (record::is_one(path)) {
-        into.add(record{path});
+        std::ranges::for_each(files, add);
+    } else if (is_record_file(path)) {
+        add(path);
     } else {
         into.add(read_saved_findings(path));
     }
@@ -134,8 +203,9 @@ void read_saved(const std::string& path, collection& into) {
 int report(const options& requested) {
     analysis done{requested};
     check_outputs(requested);
-    for (const std::string& each : requested.operands) read_saved(each, done.seen());
-    return conclude(requested, done, {}, joined(requested.operands), exit_ok);
+    records_read read{.why_nothing = "no run of coir is in these files"};
+    for (const std::string& each : requested.operands) read_saved(each, done.seen(), read);
+    return conclude(requested, done, read, joined(requested.operands), exit_ok);
 }
 
 int diff(const options& requested) {

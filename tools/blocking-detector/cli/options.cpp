@@ -24,8 +24,9 @@ constexpr const char* description =
 
 constexpr const char* exit_codes =
     "Exit status: that of the program if it fails (128+n if signal n kills it), 66 if there are findings,\n"
-    "64 for an error in the command line or in a file named there, 69 if the required engine is not available,\n"
-    "70 if a report cannot be written, 124 after --timeout, 126 and 127 if the program cannot be started.";
+    "64 for an error in the command line or in a file named there, 69 if nothing was looked at or the required\n"
+    "engine is not available, 70 if a report cannot be written, 124 after --timeout, 126 and 127 if the program\n"
+    "cannot be started. Of several, the first: the program's failure, 124, 66, 69.";
 
 /// Breaks a text into lines that fit beside the options.
 std::string wrapped(std::string text) {
@@ -122,6 +123,7 @@ void add_selection_options(CLI::App& to, options& into) {
     to.add_option("--write-baseline", into.write_baseline,
                   "Writes the current findings as a baseline; they do not change the exit status")
         ->type_name("FILE");
+    to.add_flag("--allow-empty", into.allow_empty, "No run of coir is no error; otherwise exit status 69");
 }
 
 void add_code_options(CLI::App& to, options& into) {
@@ -155,7 +157,12 @@ void add_run_options(CLI::App& to, options& into) {
             into.stall_threshold = std::chrono::ceil<std::chrono::milliseconds>(duration_in(text, 1ms));
             if (into.stall_threshold < 1ms || into.stall_threshold > 1h) throw usage_error{"must be from 1ms to 1h"};
         });
-    to.add_flag("--follow-forks", into.follow_forks, "Also reports the processes that the program starts");
+    to.add_flag("--follow-forks")->group("");  // the default; accepted because it was not always so
+    to.add_flag_callback(
+        "--no-follow-forks", [&] { into.follow_forks = false; }, "Leaves out the processes that the program starts");
+    add(to, "--wait", "TIME",
+        "Waits this long for processes that outlive the program, such as a daemon (default unit: seconds). Default: 0",
+        [&](const std::string& text) { into.wait = duration_in(text, 1s); });
     add(to, "--timeout", "TIME", "Ends the program after this time (default unit: seconds); exit status 124",
         [&](const std::string& text) {
             into.timeout = duration_in(text, 1s);

@@ -48,7 +48,9 @@ struct options {
     std::string required_engine;  // empty: none
     std::chrono::milliseconds stall_threshold{100};
     std::optional<std::chrono::nanoseconds> timeout;
-    bool follow_forks = false;
+    std::chrono::nanoseconds wait{0};  // for processes that outlive the program
+    bool follow_forks = true;
+    bool allow_empty = false;
     std::string log_dir;  // empty: use a temporary folder
 };
 

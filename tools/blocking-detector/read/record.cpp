@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.hpp"
 #include "cli/exit_codes.hpp"
+#include "read/build_id.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,28 +15,20 @@
 
 namespace detector {
 
-namespace {
-
 using coir::detail::blocking_event;
 using coir::detail::blocking_event_memory;
-using coir::detail::loaded_module;
+using coir::detail::record_header;
+using coir::detail::recorded_module;
+using coir::detail::run_state;
+
+namespace {
+
+constexpr std::string_view magic_of_all_versions = "coirrec";
 
 coir::detail::unique_fd open_file(const std::string& path) {
     coir::detail::unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file) throw usage_error{path + ": " + std::generic_category().message(errno)};
     return file;
-}
-
-/// Reads up to `size` bytes. Returns the number of bytes read; less than `size` at the end of the file.
-std::size_t read_bytes(int file, void* into, std::size_t size, const std::string& path) {
-    std::size_t got = 0;
-    while (got < size) {
-        const ssize_t some = ::read(file, static_cast<char*>(into) + got, size - got);
-        if (some < 0) throw usage_error{path + ": " + std::generic_category().message(errno)};
-        if (some == 0) break;
-        got += static_cast<std::size_t>(some);
-    }
-    return got;
 }
 
 /// Corrects lengths that a killed process or a damaged file has left invalid. Returns false if the event is invalid.
@@ -50,44 +43,109 @@ bool mend(blocking_event& seen) {
 
 }  // namespace
 
+class record_reader {
+public:
+    explicit record_reader(const std::string& path) : path_{path}, file_{open_file(path)} {}
+
+    [[nodiscard]] bool is_record() const {
+        std::array<char, magic_of_all_versions.size()> magic{};
+        return get(magic.data(), magic.size(), 0) == magic.size() && std::ranges::equal(magic, magic_of_all_versions);
+    }
+
+    [[nodiscard]] record_file read() {
+        if (!is_record()) throw usage_error{path_ + ": not a record file of coir"};
+        read_header();
+        record_file made{.pid = header_->pid, .began = header_->began, .runs_left_out = header_->runs_left_out};
+        for (std::size_t i = 0; i < header_->runs_size; ++i) {
+            const auto state = header_->states[i].load();
+            if (state != run_state::free) made.runs.push_back(read_run(i, state != run_state::live));
+        }
+        mark_rebuilt(made);
+        return made;
+    }
+
+private:
+    [[nodiscard]] usage_error damaged() const { return usage_error{path_ + ": the record file is damaged"}; }
+
+    /// Reads up to `size` bytes. Returns the number of bytes read; less than `size` at the end of the file.
+    std::size_t get(void* into, std::size_t size, std::size_t offset) const {
+        std::size_t got = 0;
+        while (got < size) {
+            const ssize_t some =
+                ::pread(file_.get(), static_cast<char*>(into) + got, size - got, static_cast<off_t>(offset + got));
+            if (some < 0) throw usage_error{path_ + ": " + std::generic_category().message(errno)};
+            if (some == 0) break;
+            got += static_cast<std::size_t>(some);
+        }
+        return got;
+    }
+
+    void read_header() {
+        const std::size_t got = get(header_.get(), sizeof(record_header), 0);
+        const bool is_complete = got >= offsetof(record_header, modules);
+        if (header_->magic != record_header::magic_now ||
+            (is_complete &&
+             (header_->header_bytes != sizeof(record_header) || header_->run_bytes != sizeof(blocking_event_memory) ||
+              header_->event_bytes != sizeof(blocking_event)))) {
+            throw usage_error{path_ +
+                              ": the record file is from a different version of coir; use the tool of that version"};
+        }
+        if (!is_complete || header_->runs_size > record_header::runs_max) throw damaged();
+        coir::detail::for_each_module(*header_, [&](const recorded_module& each) {
+            modules_->push_back({each.begin, each.end, each.bias, each.pid, each.path()});
+            const std::size_t bytes = std::min<std::size_t>(each.build_id_bytes, each.build_id.size());
+            build_ids_.emplace_back(each.build_id.begin(), each.build_id.begin() + bytes);
+        });
+    }
+
+    record read_run(std::size_t index, bool has_ended) const {
+        constexpr std::size_t head = offsetof(blocking_event_memory, events);
+        void* const mapped = ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (mapped == MAP_FAILED) throw std::bad_alloc{};
+        record made;
+        made.memory_.reset(static_cast<blocking_event_memory*>(mapped));
+        made.modules_ = modules_;
+        blocking_event_memory& run = *made.memory_;
+        const std::size_t at = sizeof(record_header) + index * sizeof(blocking_event_memory);
+        if (get(&run, head, at) < head || run.blocking_events_size > run.events.size()) throw damaged();
+        const std::size_t bytes = run.blocking_events_size * sizeof(blocking_event);
+        if (get(run.events.data(), bytes, at + head) < bytes) throw damaged();
+        if (!std::ranges::all_of(std::span{run.events.data(), run.blocking_events_size}, mend)) throw damaged();
+        run.missing.back() = '\0';
+        if (!mend(run.call)) run.in_call = 0;
+        if (has_ended) run.finished = 1;
+        return made;
+    }
+
+    void mark_rebuilt(record_file& in) const {
+        for (const record& run : in.runs) {
+            for (const blocking_event& each : run.events()) mark_rebuilt(run, each, in.rebuilt);
+            if (const blocking_event* const last = run.unfinished_call()) mark_rebuilt(run, *last, in.rebuilt);
+        }
+    }
+
+    void mark_rebuilt(const record& run, const blocking_event& in, std::vector<std::string>& rebuilt) const {
+        for (int i = 0; i < in.stack.depth; ++i) {
+            const auto address = reinterpret_cast<std::uintptr_t>(in.stack.frames[static_cast<std::size_t>(i)]);
+            const loaded_module* const found = address == 0 ? nullptr : run.module_at(address - 1);
+            if (found == nullptr) continue;
+            const auto index = static_cast<std::size_t>(found - modules_->data());
+            if (is_build_of(found->path, build_ids_[index])) continue;
+            rebuilt.push_back(found->path);
+            (*modules_)[index].path += " (rebuilt since)";
+        }
+    }
+
+    const std::string& path_;
+    const coir::detail::unique_fd file_;
+    const std::unique_ptr<record_header> header_ = std::make_unique<record_header>();
+    const std::shared_ptr<std::vector<loaded_module>> modules_ = std::make_shared<std::vector<loaded_module>>();
+    std::vector<build_id> build_ids_;  // of the modules, at the same index
+};
+
 void record::unmapped::operator()(blocking_event_memory* memory) const noexcept {
     ::munmap(memory, sizeof(blocking_event_memory));
-}
-
-record::record(const std::string& path) {
-    const auto file = open_file(path);
-    void* const mapped = ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (mapped == MAP_FAILED) throw std::bad_alloc{};
-    memory_.reset(static_cast<blocking_event_memory*>(mapped));
-    // A truncated file lacks only unused entries. Otherwise check() rejects it.
-    const std::size_t got = read_bytes(file.get(), mapped, sizeof(blocking_event_memory), path);
-    if (got < offsetof(blocking_event_memory, keys) || memory_->magic != blocking_event_memory::magic_now) {
-        throw usage_error{path + ": not a record file of coir"};
-    }
-    check(path);
-}
-
-bool record::is_one(const std::string& path) {
-    const auto file = open_file(path);
-    std::array<char, blocking_event_memory::magic_now.size()> magic{};
-    return read_bytes(file.get(), magic.data(), magic.size(), path) == magic.size() &&
-           magic == blocking_event_memory::magic_now;
-}
-
-void record::check(const std::string& path) {
-    blocking_event_memory& memory = *memory_;
-    if (memory.bytes != sizeof(blocking_event_memory)) {
-        throw usage_error{path + ": the record file is from a different version of coir; use the tool of that version"};
-    }
-    const auto damaged = [&] { return usage_error{path + ": the record file is damaged"}; };
-    if (memory.modules_size > memory.modules.size() || memory.blocking_events_size > memory.events.size())
-        throw damaged();
-    memory.missing.back() = '\0';
-    memory.run_name.back() = '\0';
-    for (loaded_module& each : memory.modules) each.path.back() = '\0';
-    const std::span all{memory.events.data(), memory.blocking_events_size};
-    if (!std::ranges::all_of(all, mend) || !mend(memory.call)) throw damaged();
 }
 
 std::span<const blocking_event> record::events() const noexcept {
@@ -95,16 +153,25 @@ std::span<const blocking_event> record::events() const noexcept {
 }
 
 const blocking_event* record::unfinished_call() const noexcept {
-    return !is_finished() && memory_->in_call != 0 ? &memory_->call : nullptr;
+    if (is_finished() || memory_->in_call == 0) return nullptr;
+    // The process did not end in execve(2), but became another program.
+    return memory_->call.call.view().starts_with("exec") ? nullptr : &memory_->call;
 }
 
 const loaded_module* record::module_at(std::uint64_t address) const noexcept {
-    const std::span all{memory_->modules.data(), memory_->modules_size};
-    // The latest module first: a library may be loaded at the address of one that was unloaded before.
-    const auto found = std::find_if(all.rbegin(), all.rend(), [&](const loaded_module& each) {
-        return address >= each.begin && address < each.end;
-    });
-    return found == all.rend() ? nullptr : &*found;
+    const auto find = [&](bool own) -> const loaded_module* {
+        // The latest module first: a library may be loaded at the address of one that was unloaded before.
+        const auto found = std::find_if(modules_->rbegin(), modules_->rend(), [&](const loaded_module& each) {
+            return address >= each.begin && address < each.end && (each.pid == pid() || !own);
+        });
+        return found == modules_->rend() ? nullptr : &*found;
+    };
+    const loaded_module* const own = find(true);
+    return own != nullptr ? own : find(false);
 }
+
+record_file read_record_file(const std::string& path) { return record_reader{path}.read(); }
+
+bool is_record_file(const std::string& path) { return record_reader{path}.is_record(); }
 
 }  // namespace detector

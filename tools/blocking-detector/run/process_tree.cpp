@@ -1,6 +1,7 @@
 #include "run/process_tree.hpp"
 
 #include <csignal>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -29,6 +30,15 @@ void kill_descendants(pid_t of) {
         kill_descendants(each);
         ::kill(each, SIGKILL);
     }
+}
+
+std::vector<pid_t> descendants_of(pid_t process) {
+    std::vector<pid_t> all = children_of(process);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const std::vector<pid_t> more = children_of(all[i]);
+        all.insert(all.end(), more.begin(), more.end());
+    }
+    return all;
 }
 
 }  // namespace detector

@@ -6,7 +6,10 @@
 namespace detector {
 
 /// A new folder for the record files of a program, inside `log_dir`. With an empty `log_dir`, a temporary folder that
-/// the destructor removes.
+/// the destructor removes. Processes that still run keep their files, which have no names then.
+///
+/// The folder of root lets all users in who know its name, as a program may give up its privileges and then start
+/// another one.
 class record_folder {
 public:
     /// Throws `usage_error` when the folder cannot be created.
@@ -18,6 +21,7 @@ public:
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
 private:
+    std::string root_;  // removed in the end
     std::string path_;
     bool is_kept_;
 };

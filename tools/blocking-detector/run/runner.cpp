@@ -100,11 +100,22 @@ bool has_ended(pid_t program, int& status) {
     return ended;
 }
 
+/// Waits until all children have ended, `until`, or a signal other than SIGCHLD.
+void wait_for_children(const waited_signals& signals, clock::time_point until) {
+    siginfo_t came{};
+    do {
+        pid_t each = 0;
+        while ((each = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+        }
+        if (each < 0) return;  // ECHILD
+    } while (signals.wait_until(until, came) && came.si_signo == SIGCHLD);
+}
+
 }  // namespace
 
 run_ending run_program(const std::vector<std::string>& program,
                        const std::vector<std::pair<std::string, std::string>>& variables,
-                       std::optional<std::chrono::nanoseconds> timeout) {
+                       std::optional<std::chrono::nanoseconds> timeout, std::chrono::nanoseconds patience) {
     const waited_signals signals;
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // orphans of the program become children of the tool, which can kill them
     run_ending ending{.pid = start(program, variables, signals)};
@@ -124,7 +135,12 @@ run_ending run_program(const std::vector<std::string>& program,
         }
     }
     ending.when = std::chrono::nanoseconds{clock::now().time_since_epoch()}.count();
-    if (ending.timed_out) kill_descendants(::getpid());
+    if (ending.timed_out) {
+        kill_descendants(::getpid());
+        return ending;
+    }
+    if (patience > 0s) wait_for_children(signals, clock::now() + patience);
+    ending.survivors = descendants_of(::getpid());
     return ending;
 }
 

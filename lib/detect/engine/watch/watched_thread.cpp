@@ -55,9 +55,7 @@ void add_callers(const call_stack& whole, call_stack& site) noexcept {
 
 watched_thread::watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog)
     : record_{config.records_folder}, shared_{thread, std::move(config), watchdog, record_.memory()},
-      reporter_{shared_.config()}, probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {
-    record_.note_modules();
-}
+      reporter_{shared_.config()}, probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {}
 
 std::chrono::nanoseconds watched_thread::interval() const noexcept {
     const std::chrono::nanoseconds threshold = shared_.config().options.stall_threshold;

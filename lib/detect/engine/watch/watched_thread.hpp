@@ -18,7 +18,7 @@ class watched_thread {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    /// Throws what `record_file` and `reporter` throw.
+    /// Throws what `run_record` and `reporter` throw.
     watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog);
 
     [[nodiscard]] monitor& shared() noexcept { return shared_; }
@@ -69,7 +69,7 @@ private:
     void report(blocking_event& seen);
     void log_new_events();
 
-    record_file record_;
+    run_record record_;
     monitor shared_;
     reporter reporter_;
     thread_probe probe_;
