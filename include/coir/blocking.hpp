@@ -105,8 +105,8 @@ struct blocking_report {
 /// - `COIR_BLOCKING_SUPPRESSIONS=path`
 /// - `COIR_BLOCKING_REPORT=path`: each report is appended to that file as one line of JSON
 /// - `COIR_BLOCKING_RECORDS=folder`: the observations are written to a file in that folder, for the tool
-///   `blocking-detector`; with policy `warn` nothing is logged then. The file is created before `main`. If that is not
-///   possible, a warning is logged, and nothing is recorded
+///   `blocking-detector`; with policy `warn` nothing is logged then. The file is created before `main`. If that fails, a
+///   warning is logged (not if there is no such folder), and nothing is recorded
 ///
 /// If a variable has an invalid value, `run` throws `std::invalid_argument`, which names the variable.
 struct blocking_options {

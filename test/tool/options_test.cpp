@@ -46,6 +46,23 @@ TEST_CASE("options: run needs a program, the other commands have none") {
     CHECK(read({"run", "--frobnicate", "--", "prog"}).status == 64);
 }
 
+TEST_CASE("options: the processes of the program are followed unless that is refused") {
+    CHECK(read({"run", "--", "prog"}).asked.follow_forks);
+    CHECK(read({"run", "--follow-forks", "--", "prog"}).asked.follow_forks);
+    CHECK_FALSE(read({"run", "--no-follow-forks", "--", "prog"}).asked.follow_forks);
+    CHECK(read({"run", "--help"}).out.find(" --follow-forks") == std::string::npos);
+}
+
+TEST_CASE("options: --wait is in seconds, and empty runs are permitted on request only") {
+    const reading made = read({"run", "--wait", "2", "--allow-empty", "--", "prog"});
+    CHECK(made.asked.wait == 2s);
+    CHECK(made.asked.allow_empty);
+    CHECK(read({"run", "--", "prog"}).asked.wait == 0s);
+    CHECK_FALSE(read({"run", "--", "prog"}).asked.allow_empty);
+    CHECK(read({"run", "--wait", "soon", "--", "prog"}).status == 64);
+    CHECK(read({"report", "--allow-empty", "file"}).asked.allow_empty);
+}
+
 TEST_CASE("options: help and version are not errors") {
     CHECK(read({"--help"}).status == 0);
     CHECK(read({"run", "--help"}).status == 0);

@@ -16,6 +16,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -86,13 +88,19 @@ std::vector<record_file> read_all(const std::string& folder, std::vector<std::st
     return files;
 }
 
-/// When the process of a run ended (CLOCK_MONOTONIC, ns), or what ran in it: a process that replaces itself with
-/// execve(2) has a file for each program. `later` are the files that were created later.
+/// When the process of a run ended, or the program that ran in it: a process that replaces itself with execve(2) has a
+/// file for each program. Now, if it still runs. CLOCK_MONOTONIC, ns. `later` are the files that were created later.
 std::optional<std::int64_t> end_of(const record& run, std::span<const record_file> later, const run_ending& ending) {
+    std::optional<std::int64_t> end;
     const auto next = std::ranges::find(later, run.pid(), &record_file::pid);
-    if (next != later.end()) return next->began;
-    const bool goes_on = std::ranges::find(ending.survivors, run.pid()) != ending.survivors.end();
-    return goes_on || run.pid() == ending.pid ? std::optional{ending.when} : std::nullopt;
+    if (next != later.end())
+        end = next->began;
+    else if (run.pid() == ending.pid)
+        end = ending.when;
+    else if (std::ranges::find(ending.survivors, run.pid()) != ending.survivors.end())
+        end = std::chrono::steady_clock::now().time_since_epoch().count();
+    // Not if process ids repeat, in two namespaces.
+    return end && *end >= run.call_began() ? end : std::nullopt;
 }
 
 /// Reads the records of the program; those of its child processes not with `--no-follow-forks`.
@@ -116,9 +124,10 @@ records_read read_records(const options& requested, const std::string& folder, c
                              " of coir in child processes of the program (--no-follow-forks)");
     }
     if (!files.empty() && !ending.survivors.empty()) {
-        made.notes.push_back("unfinished: " + counted(ending.survivors.size(), "process") +
-                             " of the program still ran; reported is what was recorded until the program ended (use "
-                             "--wait SECONDS)");
+        made.notes.push_back(
+            "unfinished: " + std::to_string(ending.survivors.size()) +
+            (ending.survivors.size() == 1 ? " process" : " processes") +
+            " of the program still ran; reported is what was recorded until then (use --wait SECONDS)");
     }
     made.why_nothing = of_children > 0  ? "all runs of coir were in processes that --no-follow-forks leaves out"
                        : !files.empty() ? "the program never called coir::run, or could not record it"
