@@ -44,13 +44,19 @@ unique_fd create(const std::string& folder, std::string& path) {
     }
 }
 
+/// A process with little address space keeps it for itself.
+std::size_t most_runs() noexcept {
+    rlimit space{};
+    return ::getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY ? 2 : record_header::runs_max;
+}
+
 /// Maps the file with as many runs as the limits of the process allow. The file is sparse: it takes the space that is
 /// written to. Returns nullptr with errno.
 record_header* map(int file) noexcept {
     rlimit longest{};
     ::getrlimit(RLIMIT_FSIZE, &longest);  // beyond it, ftruncate(2) would send SIGXFSZ
     errno = EFBIG;
-    for (std::size_t runs = record_header::runs_max; runs > 0; runs /= 2) {
+    for (std::size_t runs = most_runs(); runs > 0; runs /= 2) {
         const std::size_t bytes = file_bytes(runs);
         if (bytes > longest.rlim_cur || ::ftruncate(file, static_cast<off_t>(bytes)) != 0) continue;
         void* const mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <fcntl.h>
 #include <new>
-#include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -99,19 +98,18 @@ private:
     }
 
     record read_run(std::size_t index, bool has_ended) const {
-        constexpr std::size_t head = offsetof(blocking_event_memory, events);
-        void* const mapped = ::mmap(nullptr, sizeof(blocking_event_memory), PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (mapped == MAP_FAILED) throw std::bad_alloc{};
+        const std::size_t at = sizeof(record_header) + index * sizeof(blocking_event_memory);
+        std::uint32_t size = 0;  // may grow while it is read
+        const std::size_t got = get(&size, sizeof size, at + offsetof(blocking_event_memory, blocking_events_size));
+        if (got < sizeof size || size > blocking_event_memory::blocking_events_max) throw damaged();
+        const std::size_t bytes = offsetof(blocking_event_memory, events) + size * sizeof(blocking_event);
         record made;
-        made.memory_.reset(static_cast<blocking_event_memory*>(mapped));
+        made.memory_.reset(static_cast<blocking_event_memory*>(::operator new(bytes, record::alignment)));
         made.modules_ = modules_;
         blocking_event_memory& run = *made.memory_;
-        const std::size_t at = sizeof(record_header) + index * sizeof(blocking_event_memory);
-        if (get(&run, head, at) < head || run.blocking_events_size > run.events.size()) throw damaged();
-        const std::size_t bytes = run.blocking_events_size * sizeof(blocking_event);
-        if (get(run.events.data(), bytes, at + head) < bytes) throw damaged();
-        if (!std::ranges::all_of(std::span{run.events.data(), run.blocking_events_size}, mend)) throw damaged();
+        if (get(&run, bytes, at) < bytes) throw damaged();
+        run.blocking_events_size = size;
+        if (!std::ranges::all_of(std::span{run.events.data(), size}, mend)) throw damaged();
         run.missing.back() = '\0';
         if (!mend(run.call)) run.in_call = 0;
         if (has_ended) run.finished = 1;
@@ -144,9 +142,7 @@ private:
     std::vector<build_id> build_ids_;  // of the modules, at the same index
 };
 
-void record::unmapped::operator()(blocking_event_memory* memory) const noexcept {
-    ::munmap(memory, sizeof(blocking_event_memory));
-}
+void record::deleter::operator()(blocking_event_memory* memory) const noexcept { ::operator delete(memory, alignment); }
 
 std::span<const blocking_event> record::events() const noexcept {
     return {memory_->events.data(), memory_->blocking_events_size};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,14 +44,16 @@ public:
 private:
     friend class record_reader;
 
-    struct unmapped {
+    static constexpr std::align_val_t alignment{alignof(coir::detail::blocking_event_memory)};
+
+    struct deleter {
         void operator()(coir::detail::blocking_event_memory* memory) const noexcept;
     };
 
     record() = default;
 
-    std::unique_ptr<coir::detail::blocking_event_memory, unmapped> memory_;
-    std::shared_ptr<std::vector<loaded_module>> modules_;  // shared by the runs of a file
+    std::unique_ptr<coir::detail::blocking_event_memory, deleter> memory_;  // ends with the last event
+    std::shared_ptr<std::vector<loaded_module>> modules_;                   // shared by the runs of a file
 };
 
 /// The record file of a process and of the children that it has forked.
