@@ -2,6 +2,7 @@
 // consumers.
 
 #include "contender.hpp"
+#include "std_mutex.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -138,7 +139,9 @@ void pass(bench::arguments args) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    constexpr bench::scenario scenarios[] = {
-        {"ping-pong", ping_pong}, {"fill-and-empty", fill_and_empty}, {"pass", pass}};
+    constexpr bench::scenario scenarios[] = {{"ping-pong", ping_pong},
+                                             {"fill-and-empty", fill_and_empty},
+                                             {"pass", pass},
+                                             {"std-mutex", bench::std_mutex_pair}};
     return bench::run_scenario(argc, argv, scenarios);
 }

@@ -150,6 +150,16 @@ benchmark armed_echo(const std::pair<std::string, std::string>& engine, double l
             .lines = {{.label = "us of CPU per request", .metric = "us", .against = {{without.first, limit}}}}};
 }
 
+/// A lock and unlock of a std::mutex that is free, in programs with and without coir.
+benchmark std_mutex(const std::string& where, const std::string& scenario, double limit) {
+    const std::string in_coir = "COIR_BLOCKING_STALL_MS=60000 bench_coir_threads " + scenario;
+    return {
+        .name = "std::mutex, free, " + where,
+        .contenders = {{"coir", in_coir + " 50000000", in_coir + " 1000"},
+                       {"without coir", "bench_bare_threads std-mutex 50000000", "bench_bare_threads std-mutex 1000"}},
+        .lines = {{.label = "ns", .metric = "ns", .against = {{"without coir", limit}}}}};
+}
+
 benchmark stray_call() {
     // The measured loop would be reported as a long computation, so raise the watchdog's threshold.
     const std::string patient = "COIR_BLOCKING_STALL_MS=60000 bench_coir_fiber stray ";
@@ -190,7 +200,9 @@ std::vector<benchmark> fiber_benchmarks() {
         armed_yield(),
         armed_echo(with_traps, 1.05),
         armed_echo(with_hooks, 1.02),
-        stray_call()};
+        stray_call(),
+        std_mutex("outside of coir", "std-mutex", 1.3),
+        std_mutex("in a fiber", "std-mutex-in-fiber", 1.5)};
 }
 
 }  // namespace bench

@@ -7,6 +7,7 @@
 #include <coir/thread/scheduler_ref.hpp>
 
 #include "contender.hpp"
+#include "std_mutex.hpp"
 
 #include <optional>
 #include <thread>
@@ -96,10 +97,16 @@ void stream(bench::arguments args) {
     sender.join();
 }
 
+void std_mutex_in_fiber(bench::arguments args) {
+    bench::become_multithreaded();
+    coir::run([&] { bench::lock_and_unlock(args); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     constexpr bench::scenario scenarios[] = {
-        {"post", post}, {"fill-and-empty", fill_and_empty}, {"pass", pass}, {"stream", stream}};
+        {"post", post},     {"fill-and-empty", fill_and_empty},   {"pass", pass},
+        {"stream", stream}, {"std-mutex", bench::std_mutex_pair}, {"std-mutex-in-fiber", std_mutex_in_fiber}};
     return bench::run_scenario(argc, argv, scenarios);
 }

@@ -77,14 +77,12 @@ call_model of_wait_until(clockid_t clock, const timespec* until) noexcept {
     return may_sleep_if(!is_over(clock, until), category::lock);
 }
 
-/// A lock that a fiber wants. Not inlined: the hook itself stays so short that it needs no frame of its own.
-template <auto Try, class Next, class Lock, class... Limits>
-[[gnu::noinline]] int lock_in_fiber(Next& next, const void* site, Lock* lock, Limits... limits) {
+/// Waits for a lock that is taken. Not inlined: the hook itself stays short.
+template <class Next, class Lock, class... Limits>
+[[gnu::noinline]] int wait_for(Next& next, const void* site, Lock* lock, Limits... limits) {
     monitor* const active = monitor::active(blocking_engine::hooks, blocking_engine::hooks);
-    if (active == nullptr || !active->wants(category::lock)) return next(lock, limits...);
-    const int error = Try(lock);
-    if (error != EBUSY) return error;
-    if (has_no_time(limits...) || is_in_vfork_child(*active)) return next(lock, limits...);
+    if (active == nullptr || !active->wants(category::lock) || has_no_time(limits...) || is_in_vfork_child(*active))
+        return next(lock, limits...);
     // Another thread can have unlocked it meanwhile: without a sleep there was no wait.
     const watched_call call{*active, next.reported_name(), if_slept(of_lock), site};
     active->call().waits_for_itself = is_held_by(active->thread(), lock);
@@ -96,7 +94,8 @@ template <auto Try, class Next, class Lock, class... Limits>
     using never_throws = int (*)(Lock*, Limits...) noexcept;  // so that the call can be a jump
     if (monitor::current() == nullptr) [[likely]]
         return reinterpret_cast<never_throws>(next.get())(lock, limits...);
-    return lock_in_fiber<Try>(next, __builtin_return_address(0), lock, limits...);
+    const int error = Try(lock);
+    return error != EBUSY ? error : wait_for(next, __builtin_return_address(0), lock, limits...);
 }
 
 /// Whether another thread runs the function of this pthread_once(3), in the words of glibc.
