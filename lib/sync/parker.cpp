@@ -12,7 +12,7 @@ void parker::wake() noexcept {
     }
     // Notified with the lock held: the waiting thread cannot destroy the condition variable before the lock is
     // released.
-    const std::lock_guard lock{thread_wakeup_->mutex};
+    const internal_lock_guard lock{thread_wakeup_->mutex};
     woken_ = true;
     thread_wakeup_->woken.notify_one();
 }

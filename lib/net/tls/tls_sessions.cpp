@@ -1,12 +1,14 @@
 #include "net/tls/tls_sessions.hpp"
 
+#include "sync/parker.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace coir::detail {
 
 void tls_sessions::keep(const std::string& server, tls_session session) {
-    const std::lock_guard lock{mutex_};
+    const internal_lock_guard lock{mutex_};
     if (all_.size() == sessions_max) {
         const auto [first, last] = by_server_.equal_range(all_.front().server);
         by_server_.erase(std::find_if(first, last, [&](const auto& each) { return each.second == all_.begin(); }));
@@ -17,7 +19,7 @@ void tls_sessions::keep(const std::string& server, tls_session session) {
 }
 
 tls_session tls_sessions::take(const std::string& server) {
-    const std::lock_guard lock{mutex_};
+    const internal_lock_guard lock{mutex_};
     const auto found = by_server_.find(server);
     if (found == by_server_.end()) return nullptr;
     const auto at = found->second;
