@@ -39,6 +39,7 @@ struct entry {
     blocking_class category;
     std::vector<std::string> calls;                    // names that a report may contain; empty: not checked
     std::function<std::function<void()>(stage&)> set;  // prepares the stage and returns the call
+    bool has_hook = true;
 };
 
 using table = std::vector<entry>;
@@ -47,7 +48,7 @@ using table = std::vector<entry>;
 template <class Play>
 entry make_entry(std::string_view name, verdict expected, blocking_class category,
                  std::initializer_list<std::string_view> calls, Play play) {
-    entry made{std::string{name}, expected, category, {calls.begin(), calls.end()}, {}};
+    entry made{std::string{name}, expected, category, {calls.begin(), calls.end()}, {}, true};
     if constexpr (std::invocable<Play, stage&>) {
         made.set = [play](stage& on) -> std::function<void()> {
             return [call = play(on)]() mutable { users_line(call); };
@@ -95,6 +96,12 @@ template <class Play> entry not_blocked(std::string_view name, Play play) {
 
 template <class Play> entry anything(std::string_view name, blocking_class category, Play play) {
     return make_entry(name, verdict::anything, category, {}, std::move(play));
+}
+
+/// A call that only traps see.
+inline entry without_hook(entry made) {
+    made.has_hook = false;
+    return made;
 }
 
 }  // namespace coir::test

@@ -98,7 +98,8 @@ table on_processes() {
                 [] { ::pclose(::popen("sleep 0.15", "r")); }),
         blocked("posix_spawn and waitpid", process, {"posix_spawn", "wait4", "waitpid"},
                 [] { ::waitpid(spawn(), nullptr, 0); }),
-        blocked("vfork", process, {"vfork", "wait4", "waitpid"}, [] { ::waitpid(vfork_slowly(), nullptr, 0); }),
+        without_hook(
+            blocked("vfork", process, {"vfork", "wait4", "waitpid"}, [] { ::waitpid(vfork_slowly(), nullptr, 0); })),
     };
 }
 

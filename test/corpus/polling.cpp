@@ -116,10 +116,11 @@ table polling() {
                         ::syscall(SYS_ppoll, &what, 1, nullptr, nullptr, 8);
                     };
                 }),
-        blocked("poll in assembly", asked, {"poll", "ppoll"},
-                [](stage& on) {
-                    return [what = pollfd{late_pipe(on), POLLIN, 0}]() mutable { poll_in_assembly(&what); };
-                }),
+        without_hook(
+            blocked("poll in assembly", asked, {"poll", "ppoll"},
+                    [](stage& on) {
+                        return [what = pollfd{late_pipe(on), POLLIN, 0}]() mutable { poll_in_assembly(&what); };
+                    })),
     };
 
     // Calls that some kernels do not have or do not permit.
