@@ -50,6 +50,11 @@ call_model of_reading(FILE* file, std::size_t bytes) noexcept {
     return under_lock(file, [&] { return bytes <= bytes_buffered(file) ? never_sleeps : of_input_from(file); });
 }
 
+/// Reading one byte. Most are buffered: then not even the lock is needed, since nothing is read through the pointers.
+call_model of_reading_byte(FILE* file) noexcept {
+    return bytes_buffered(file) > 0 ? never_sleeps : of_reading(file, 1);
+}
+
 /// Reading to the end of a line, or `bytes`.
 call_model of_line(FILE* file, std::size_t bytes, int end_of_line = '\n') noexcept {
     return under_lock(file, [&] {
@@ -90,9 +95,10 @@ call_model of_writing(FILE* file, const void* from, std::size_t bytes) noexcept 
     });
 }
 
-call_model of_writing(FILE* file, int character) noexcept {
+call_model of_writing_byte(FILE* file, int character) noexcept {
+    const bool fits = file->_IO_buf_base != nullptr && __flbf(file) == 0 && room_for_output(file) > 0;
     const char byte = static_cast<char>(character);
-    return of_writing(file, &byte, 1);
+    return fits ? never_sleeps : of_writing(file, &byte, 1);
 }
 
 /// Writing an unknown number of bytes.
@@ -115,17 +121,17 @@ using namespace coir::detail;
 
 COIR_HOOK int getc(FILE* file) {
     COIR_NEXT next{"getc", static_fallback::getc};
-    return watched(next, [&] { return of_reading(file, 1); })(file);
+    return watched(next, [&] { return of_reading_byte(file); })(file);
 }
 
 COIR_HOOK int fgetc(FILE* file) {
     COIR_NEXT next{"fgetc", static_fallback::getc};
-    return watched(next, [&] { return of_reading(file, 1); })(file);
+    return watched(next, [&] { return of_reading_byte(file); })(file);
 }
 
 COIR_HOOK int getchar() {
     COIR_NEXT next{"getchar", static_fallback::getchar};
-    return watched(next, [] { return of_reading(stdin, 1); })();
+    return watched(next, [] { return of_reading_byte(stdin); })();
 }
 
 COIR_HOOK std::size_t fread(void* into, std::size_t bytes, std::size_t count, FILE* file) {
@@ -204,17 +210,17 @@ COIR_HOOK int __isoc23_scanf(const char* format, ...) {
 
 COIR_HOOK int putc(int character, FILE* file) {
     COIR_NEXT next{"putc", static_fallback::putc};
-    return watched(next, [&] { return of_writing(file, character); })(character, file);
+    return watched(next, [&] { return of_writing_byte(file, character); })(character, file);
 }
 
 COIR_HOOK int fputc(int character, FILE* file) {
     COIR_NEXT next{"fputc", static_fallback::putc};
-    return watched(next, [&] { return of_writing(file, character); })(character, file);
+    return watched(next, [&] { return of_writing_byte(file, character); })(character, file);
 }
 
 COIR_HOOK int putchar(int character) {
     COIR_NEXT next{"putchar", static_fallback::putchar};
-    return watched(next, [&] { return of_writing(stdout, character); })(character);
+    return watched(next, [&] { return of_writing_byte(stdout, character); })(character);
 }
 
 COIR_HOOK std::size_t fwrite(const void* from, std::size_t bytes, std::size_t count, FILE* file) {
