@@ -317,6 +317,26 @@ TEST_CASE("watch: leaves no signal, handler or thread behind") {
     CHECK((after.sa_handler == before.sa_handler));
 }
 
+TEST_CASE("watch: does not send a signal that the program blocks, and may read") {
+    const coir::test::captured_log log;
+    sigset_t highest;
+    sigset_t before;
+    ::sigemptyset(&highest);
+    ::sigaddset(&highest, SIGRTMAX);
+    ::pthread_sigmask(SIG_BLOCK, &highest, &before);
+    reports seen{alert};
+    bool was_sent = false;
+    coir::run(seen.options(), [&] {
+        burn(long_time);
+        sigset_t pending;
+        ::sigpending(&pending);
+        was_sent = ::sigismember(&pending, SIGRTMAX) != 0;
+    });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    CHECK_FALSE(was_sent);
+    CHECK(seen.hogs().size() == 1);
+}
+
 TEST_CASE("watch: many consecutive short runs, and runs without reports, work") {
     const coir::test::captured_log log;
     reports seen;

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <new>
 #include <pthread.h>
 #include <signal.h>
 #include <thread>
@@ -42,8 +43,12 @@ public:
         // The unwinder initialises itself at its first call. That must not be in the handler.
         call_stack unused;
         capture_interrupted(unused);
+        // A program that blocks a signal may read it with signalfd(2) or sigwait(3).
+        sigset_t blocked;
+        ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
         for (number_ = SIGRTMAX; number_ >= SIGRTMIN; --number_) {
             struct sigaction ours {};
+            if (::sigismember(&blocked, number_) != 0) continue;
             if (::sigaction(number_, nullptr, &before_) != 0 || before_.sa_handler != SIG_DFL) continue;
             ours.sa_sigaction = sample_stack;
             ours.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
@@ -73,6 +78,14 @@ private:
     int number_ = 0;
     struct sigaction before_ {};
 };
+
+/// Without memory for a report the program goes on. The next inspection tries again.
+template <class F> void skip_without_memory(F work) {
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+    }
+}
 
 /// The watchdog's thread and its state. Created for the first watched thread.
 class watchdog_thread {
@@ -113,7 +126,9 @@ private:
             apply_changes();
             const bool has_traps = mend_signal_handlers();
             const auto now = std::chrono::steady_clock::now();
-            for (watched_thread* each : watched_) each->inspect(now, signal_.usable());
+            for (watched_thread* each : watched_) {
+                skip_without_memory([&] { each->inspect(now, signal_.usable()); });
+            }
             sleep(now, has_traps ? mends_at_least_each : 1s);
         }
     }
@@ -122,13 +137,15 @@ private:
         std::vector<watched_thread*> gone;
         {
             const std::lock_guard lock{mutex_};
-            watched_.insert(watched_.end(), added_.begin(), added_.end());
-            added_.clear();
+            skip_without_memory([&] {
+                watched_.insert(watched_.end(), added_.begin(), added_.end());
+                added_.clear();
+            });
             gone.swap(removed_);
         }
         for (watched_thread* each : gone) {
             std::erase(watched_, each);
-            each->finish();
+            skip_without_memory([&] { each->finish(); });
             each->release();
         }
     }
