@@ -65,19 +65,25 @@ TEST_CASE("events: a full table counts the events that it drops") {
     CHECK(table.record(at(frame(1), 1ms)).index == 0);
 }
 
-TEST_CASE("events: what did not block leaves half of the table to what did, and is counted by itself") {
+TEST_CASE("events: what is no error leaves room for what is, and what did not sleep for what did") {
     const auto memory = std::make_unique<blocking_event_memory>();
     blocking_event_table table{*memory};
-    for (std::uintptr_t i = 1; i <= blocking_event_table::capacity; ++i) {
-        table.record(at(frame(i), 1ms, blocking_kind::latent));
-    }
+    const auto fill = [&](blocking_kind kind, const char* call) {
+        for (std::uintptr_t i = 1; i <= blocking_event_table::capacity; ++i) {
+            blocking_event seen = at(frame(i), 1ms, kind);
+            seen.call = call;
+            table.record(seen);
+        }
+    };
+    fill(blocking_kind::latent, "open");
+    CHECK(table.size() == blocking_event_table::capacity / 4);
+    CHECK(table.left_out_errors() == 0);
+    fill(blocking_kind::latent, "read");
     CHECK(table.size() == blocking_event_table::capacity / 2);
-    CHECK(table.left_out() == blocking_event_table::capacity / 2);
-    CHECK(table.left_out_errors() == 0);
-    for (std::uintptr_t i = 1; i <= blocking_event_table::capacity / 2; ++i) {
-        CHECK(table.record(at(frame(i), 1ms)).is_new);
-    }
-    CHECK(table.left_out_errors() == 0);
+    CHECK(table.left_out_errors() == blocking_event_table::capacity * 3 / 4);
+    fill(blocking_kind::blocked, "read");
+    CHECK(table.size() == blocking_event_table::capacity);
+    CHECK(table.left_out() == blocking_event_table::capacity * 2);
 }
 
 TEST_CASE("events: a run is added to another one, event by event, with what both left out") {
@@ -110,7 +116,9 @@ TEST_CASE("events: an event for which no memory can be had is counted, and is no
     {
         blocking_event_table table{*static_cast<blocking_event_memory*>(mapped)};
         CHECK(table.record(at(frame(1), 1ms)).index == -1);
-        CHECK(table.record(at(frame(1), 1ms, blocking_kind::latent)).index == -1);
+        blocking_event warning = at(frame(1), 1ms, blocking_kind::latent);
+        warning.call = "open";
+        CHECK(table.record(warning).index == -1);
         CHECK(table.size() == 0);
         CHECK(table.left_out() == 2);
         CHECK(table.left_out_errors() == 1);

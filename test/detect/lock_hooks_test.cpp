@@ -4,6 +4,7 @@
 #include <coir/thread/promise.hpp>
 
 #include "base/sanitizers.hpp"
+#include "detect/calls/known_calls.hpp"
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 
@@ -75,7 +76,7 @@ void expect_wait(const char* call, const std::function<void()>& wait, const std:
     INFO(call);
     const auto seen = events_of(wait, wake);
     REQUIRE(seen.size() == 1);
-    CHECK(seen.front().call == call);
+    CHECK(seen.front().call == coir::detail::call_named(call).name);
     CHECK(seen.front().kind == coir::blocking_kind::blocked);
     CHECK(seen.front().category == coir::blocking_class::lock);
 }

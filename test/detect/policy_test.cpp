@@ -234,7 +234,8 @@ TEST_CASE("environment: COIR_BLOCKING_REPORT gets one line of JSON for each repo
     CHECK(line.ends_with("\"suppressed_by\":\"\"}"));
 }
 
-TEST_CASE("environment: a line of COIR_BLOCKING_REPORT is UTF-8 and the log has no control characters, whatever the names") {
+TEST_CASE(
+    "environment: a line of COIR_BLOCKING_REPORT is UTF-8 and the log has no control characters, whatever the names") {
     const coir::test::temporary_file lines;
     const variable path{"COIR_BLOCKING_REPORT", lines.path()};
     const coir::test::captured_log log;

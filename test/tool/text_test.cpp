@@ -54,8 +54,8 @@ TEST_CASE("text: errors are shown, and the others are counted, with the option t
     made.findings[1].stack[1].file = "src/warning.cpp";
     made.findings[2].suppressed_by = "class:sleep";
     CHECK(to_text(made, {}).find("src/warning.cpp") == std::string::npos);
-    CHECK(to_text(made, {.show = blocking_level::warning, .source_folder = {}}).find("src/warning.cpp:12: warning: fiber") !=
-          std::string::npos);
+    CHECK(to_text(made, {.show = blocking_level::warning, .source_folder = {}})
+              .find("src/warning.cpp:12: warning: fiber") != std::string::npos);
     CHECK(summary_of(made) == "blocking-detector: 1 error; 1 warning: --show warning, 1 suppressed; engine trap");
     made.findings[0].level = blocking_level::note;
     CHECK(summary_of(made).find("no fiber held its thread; 1 warning, 1 note: --show warning") != std::string::npos);

@@ -130,7 +130,10 @@ call_model model_of_connect(long fd) noexcept { return is_datagram(fd) ? never_s
 call_model model_of_open(long flags) noexcept {
     using namespace std::chrono_literals;
     if ((flags & (O_NONBLOCK | O_PATH)) != 0) return never_sleeps;
-    return {.when = call_model::sleeps::unless_ready, .category = category::other, .rule = level_rule::once_long, .least = 10ms};
+    return {.when = call_model::sleeps::unless_ready,
+            .category = category::other,
+            .rule = level_rule::once_long,
+            .least = 10ms};
 }
 
 call_model model_of_socket(long fd, long flags) noexcept {

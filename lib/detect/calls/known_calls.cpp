@@ -60,8 +60,8 @@ constexpr auto calls = std::to_array<known_call>({
     {"sendmmsg", "", of(SYS_sendmmsg), network, always},
     {"shutdown", "", of(SYS_shutdown), network},
 
-    {"read", "__read_chk", of(SYS_read), pipe, always},
-    {"write", "", of(SYS_write), pipe, always},
+    {"read", "__read_chk fgetc getc getchar fgets fread getline fscanf scanf", of(SYS_read), pipe, always},
+    {"write", "fputc putc putchar fputs puts fwrite fprintf printf fflush", of(SYS_write), pipe, always},
     {"readv", "", of(SYS_readv), pipe, always},
     {"writev", "", of(SYS_writev), pipe, always},
     {"eventfd_read", "", none, pipe, always, "use coir::event, or coir::promise for other threads"},
@@ -89,7 +89,7 @@ constexpr auto calls = std::to_array<known_call>({
     {"dlopen", "dlmopen", none, disk},
 
     {"pthread_mutex_lock",
-     "pthread_mutex_timedlock pthread_mutex_clocklock mtx_lock mtx_timedlock __lll_lock_wait "
+     "pthread_mutex_timedlock pthread_mutex_clocklock mtx_lock mtx_timedlock flockfile __lll_lock_wait "
      "__lll_lock_wait_private lll_lock_wait lll_lock_wait_private",
      none, lock, once_long},
     {"pthread_rwlock_rdlock", "pthread_rwlock_timedrdlock pthread_rwlock_clockrdlock", none, lock, once_long},

@@ -28,10 +28,18 @@ std::uint64_t key_of(const blocking_event& seen) noexcept {
     return hash.value();
 }
 
-constexpr int importance_max = 1;
+constexpr int importance_max = 2;
+constexpr int importance_of_errors = 1;
 
-/// From 0 to `importance_max`.
-int importance(const blocking_event& seen) noexcept { return seen.kind == blocking_kind::latent ? 0 : importance_max; }
+/// From 0 to `importance_max`: what may be an error (level.hpp) comes before what is none, and what slept before what
+/// did not.
+int importance(const blocking_event& seen) noexcept {
+    const level_rule rule = seen.rule == level_rule::by_call ? call_named(seen.call.view()).rule : seen.rule;
+    const bool slept = seen.kind != blocking_kind::latent;
+    const bool is_long = rule == level_rule::always || rule == level_rule::once_asleep || seen.longest >= long_sleep;
+    if (seen.kind == blocking_kind::hog || (slept && is_long)) return importance_max;
+    return rule == level_rule::always ? importance_of_errors : 0;
+}
 
 }  // namespace
 
@@ -103,7 +111,7 @@ bool blocking_event_table::has_space(const blocking_event& seen, std::uint32_t s
 }
 
 void blocking_event_table::leave_out(const blocking_event& seen) noexcept {
-    auto& counted = importance(seen) == importance_max ? memory_.left_out_errors : memory_.left_out_others;
+    auto& counted = importance(seen) >= importance_of_errors ? memory_.left_out_errors : memory_.left_out_others;
     counted.fetch_add(std::max<std::uint64_t>(seen.count, 1), std::memory_order_relaxed);
 }
 

@@ -147,7 +147,7 @@ int conclude(const options& requested, analysis& done, const records_read& read,
     result found = done.finish();
     found.program = program;
     found.notes.insert(found.notes.end(), read.notes.begin(), read.notes.end());
-    const bool has_left_out = read.left_out_errors > 0 && requested.fail_on.contain(coir::blocking_kind::blocked);
+    const bool has_left_out = read.left_out_errors > 0 && requested.fail_on.has_value();
     if (has_left_out) found.notes.push_back("calls that held the thread were left out, which counts as a finding");
     const bool has_seen = !found.engine.empty() || !found.findings.empty();
     const bool is_empty = !has_seen && !requested.allow_empty;
