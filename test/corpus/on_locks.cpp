@@ -1,10 +1,13 @@
 #include "corpus/tables.hpp"
 #include "support/limits.hpp"
 
+#include <array>
 #include <atomic>
 #include <barrier>
 #include <chrono>
 #include <condition_variable>
+#include <cstddef>
+#include <functional>
 #include <future>
 #include <latch>
 #include <memory>
@@ -12,6 +15,7 @@
 #include <semaphore>
 #include <shared_mutex>
 #include <thread>
+#include <utility>
 
 namespace coir::test {
 
@@ -66,7 +70,7 @@ int initialised_late(std::atomic<bool>& begun, std::future<void>& may_end) {
 }
 
 /// One instantiation per stage, as a static variable is initialised only once in a process.
-template <int Which> int initialised_once(std::atomic<bool>& begun, std::future<void>& may_end) {
+template <std::size_t Which> int initialised_once(std::atomic<bool>& begun, std::future<void>& may_end) {
     static const int value = initialised_late(begun, may_end);
     return value;
 }
@@ -84,11 +88,21 @@ struct other_initialiser {
     }
 };
 
-template <int Which> auto waiting_for_initialisation(stage& on) {
+template <std::size_t Which> std::function<void()> waiting_for_initialisation(stage& on) {
     auto& other = on.keep<other_initialiser>();
     other.run(initialised_once<Which>);
     on.later([&] { other.may_end.set_value(); });
     return [&other] { initialised_once<Which>(other.begun, other.ended); };
+}
+
+/// Alone, with a rival, and under hooks: a few more than needed.
+std::function<void()> waiting_for_next_initialisation(stage& on) {
+    static std::size_t played = 0;
+    const auto all = []<std::size_t... Which>(std::index_sequence<Which...>) {
+        return std::array{&waiting_for_initialisation<Which>...};
+    }
+    (std::make_index_sequence<8>{});
+    return all.at(played++)(on);
 }
 
 }  // namespace
@@ -228,11 +242,7 @@ table on_locks() {
                        return [&once] { std::call_once(once, [] {}); };
                    }),
         make_entry("a static variable that another thread initialises", of_initialiser, of_lock, {"futex"},
-                   [](stage& on) {
-                       static int times_played = 0;  // once alone, and once with a rival
-                       return times_played++ == 0 ? std::function<void()>{waiting_for_initialisation<0>(on)}
-                                                  : std::function<void()>{waiting_for_initialisation<1>(on)};
-                   }),
+                   waiting_for_next_initialisation),
     };
 }
 
