@@ -37,9 +37,21 @@ TEST_CASE("options: arguments after -- belong to the program, whatever they are"
     CHECK(made.asked.program == std::vector<std::string>{"prog", "--quiet", "--", "report", "-o"});
 }
 
+TEST_CASE("options: the first argument of run that is no option begins the program, with or without --") {
+    using words = std::vector<std::string>;
+    const auto program = [](const words& arguments) { return read(arguments).asked.program; };
+    CHECK(program({"run", "./prog", "-q", "--help", "x"}) == words{"./prog", "-q", "--help", "x"});
+    CHECK(program({"run", "-o", "text", "--engine=hooks", "-q", "prog", "-o", "x"}) == words{"prog", "-o", "x"});
+    CHECK(program({"run", "report", "x"}) == words{"report", "x"});
+    CHECK(program({"run", "prog", "a", "--", "b", "--", "c"}) == words{"prog", "a", "--", "b", "--", "c"});
+    CHECK_FALSE(read({"run", "./prog", "-q"}).asked.quiet);
+    CHECK(read({"run", "--frobnicate", "./prog"}).status == 64);
+    CHECK(read({"run", "--frobnicate", "./prog"}).errors.find("unknown option --frobnicate") != std::string::npos);
+}
+
 TEST_CASE("options: run needs a program, the other commands have none") {
     CHECK(read({"run"}).status == 64);
-    CHECK(read({"run"}).errors.find("-- program") != std::string::npos);
+    CHECK(read({"run"}).errors.find("[options] program") != std::string::npos);
     CHECK(read({"report", "file", "--", "prog"}).status == 64);
     CHECK(read({}).status == 64);
     CHECK(read({"frobnicate"}).status == 64);

@@ -36,6 +36,16 @@ TEST_CASE("output: a file that cannot be written is an error that names it, and 
     CHECK(folder.files().empty());
 }
 
+TEST_CASE("output: a report for /dev/stderr goes to standard error, even if that is a file with other content") {
+    const coir::test::tool_ending ending = coir::test::run_tool({"run", "-o", "text:/dev/stderr", BLOCKERS, "load"});
+    CHECK(ending.status == 66);
+    CHECK(ending.complains("asleep in nanosleep"));
+    CHECK_FALSE(ending.says("asleep in nanosleep"));
+    struct stat about {};
+    REQUIRE(::lstat("/dev/stderr", &about) == 0);
+    CHECK(S_ISLNK(about.st_mode));
+}
+
 TEST_CASE("output: a device is written to, not replaced") {
     write_file("/dev/null", "text");
     struct stat about {};

@@ -37,6 +37,7 @@ TEST_CASE("sarif: the tool section contains all rules, each with help") {
     const json driver = run_of(result_of({})).at("tool").at("driver");
     CHECK(driver.at("name") == "blocking-detector");
     CHECK_FALSE(driver.at("version").get<std::string>().empty());
+    CHECK(driver.at("informationUri") == "man:blocking-detector(1)");
     REQUIRE(driver.at("rules").size() == all_rules().size());
     for (const json& rule : driver.at("rules")) {
         CHECK(rule.at("id").get<std::string>().starts_with("BD0"));
@@ -84,6 +85,13 @@ TEST_CASE("sarif: the location is the user's line") {
 TEST_CASE("sarif: a path below the root of the sources is relative") {
     CHECK(artifact_of("src/a.cpp") == json{{"uri", "src/a.cpp"}, {"uriBaseId", "%SRCROOT%"}});
     CHECK(artifact_of("./src/x/../a.cpp").at("uri") == "src/a.cpp");
+}
+
+TEST_CASE("sarif: the file says where relative paths begin, if it is known") {
+    const json log = json::parse(to_sarif(result_of({a_sleep()}), "/home/a user/shop"));
+    const json base = log.at("runs")[0].at("originalUriBaseIds").at("%SRCROOT%");
+    CHECK(base.at("uri") == "file:///home/a%20user/shop/");
+    CHECK_FALSE(run_of(result_of({a_sleep()})).contains("originalUriBaseIds"));
 }
 
 TEST_CASE("sarif: a path outside of the sources has an absolute URI") {

@@ -40,7 +40,7 @@ std::string wrapped(std::string text) {
     return text;
 }
 
-/// CLI11's formatter, with wrapped lines and with `-- PROGRAM` in the usage of `run`.
+/// CLI11's formatter, with wrapped lines and with the program in the usage of `run`.
 class formatter : public CLI::Formatter {
 public:
     std::string make_option_desc(const CLI::Option* option) const override {
@@ -51,7 +51,7 @@ public:
         std::string usage = CLI::Formatter::make_usage(app, std::move(name));
         if (app->get_name() != "run") return usage;
         while (usage.ends_with('\n')) usage.pop_back();
-        return usage + " -- PROGRAM [ARGUMENT...]\n";
+        return usage + " [--] PROGRAM [ARGUMENT...]\n";
     }
 };
 
@@ -171,6 +171,14 @@ void add_run_options(CLI::App& to, options& into) {
     to.add_option("--log-dir", into.log_dir, "Keeps the record files in this folder, for `report`")->type_name("DIR");
 }
 
+/// Takes the program from the arguments of `run` that are not its options.
+void take_program(const std::vector<std::string>& arguments, options& into) {
+    if (arguments.empty()) return;
+    if (arguments.front().starts_with('-')) throw usage_error{"run: unknown option " + arguments.front()};
+    if (!into.program.empty()) into.program.insert(into.program.begin(), "--");
+    into.program.insert(into.program.begin(), arguments.begin(), arguments.end());
+}
+
 void add_commands(CLI::App& app, options& into) {
     const auto add_command = [&](command which, const char* name, const char* help) {
         CLI::App* const made = app.add_subcommand(name, help);
@@ -188,6 +196,8 @@ void add_commands(CLI::App& app, options& into) {
     }
     add_run_options(run, into);
     run.footer(exit_codes);
+    run.prefix_command();  // the first argument that is neither an option nor its value begins the program
+    run.callback([&run, &into] { take_program(run.remaining(), into); });
 
     CLI::App& diff = *add_command(command::diff, "diff", "Compares two runs that were saved with -o json");
     const auto add_operand = [&](const std::string& name, const char* help) {
@@ -214,7 +224,7 @@ void add_commands(CLI::App& app, options& into) {
 /// Checks combinations of arguments.
 void check(const options& requested) {
     if (requested.what == command::run && requested.program.empty()) {
-        throw usage_error{"run: no program given; use: blocking-detector run [options] -- program arguments..."};
+        throw usage_error{"run: no program given; use: blocking-detector run [options] program arguments..."};
     }
     if (requested.what != command::run && !requested.program.empty()) {
         throw usage_error{"only the command run takes a program after --"};
@@ -234,7 +244,8 @@ options read_command_line(const std::vector<std::string>& arguments, std::option
     app.footer(exit_codes);
     add_commands(app, made);
 
-    // All arguments after the first "--" belong to the program, even if they look like options.
+    // All arguments after the first "--" belong to the program, even if they look like options. `run` may find that the
+    // program begins earlier.
     const auto dashes = std::ranges::find(arguments, "--");
     std::vector<std::string> own{arguments.begin(), dashes};
     if (dashes != arguments.end()) made.program.assign(std::next(dashes), arguments.end());

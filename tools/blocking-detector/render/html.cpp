@@ -4,6 +4,7 @@
 #include "detect/finding/wording.hpp"
 #include "render/flame_graph.hpp"
 #include "render/html_assets.hpp"
+#include "render/location.hpp"
 #include "render/markup.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
@@ -24,6 +25,11 @@ std::string element(std::string_view name, std::string_view attributes, std::str
 }
 
 std::string css_class(std::string_view name) { return "class=\"" + std::string{name} + '"'; }
+
+/// "3 locations", "1 location".
+std::string counted(std::ptrdiff_t number, const std::string& what) {
+    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+}
 
 std::string frames_of(const finding& what, std::size_t from, std::size_t to) {
     std::string lines;
@@ -57,14 +63,27 @@ std::string location_of(const finding& what) {
            element("code", css_class("quiet"), escaped(function));
 }
 
-std::string details_of(const finding& what) {
-    std::string text = element("summary", "", location_of(what));
+/// The source line of the finding, if the file can be read.
+std::string source_of(const finding& what, const std::string& source_folder) {
+    const frame* users = users_frame(what);
+    const std::string line = users == nullptr ? "" : excerpt_of(*users, source_folder);
+    return line.empty() ? "" : "<br>" + element("code", css_class("source"), escaped(line));
+}
+
+std::string details_of(const finding& what, const std::string& source_folder) {
+    std::string text = element("summary", "", location_of(what) + source_of(what, source_folder));
     text += element("p", "", escaped(headline(what)) + '.');
     text += element("p", css_class("remedy"), "&rarr; " + escaped(remedy(what)));
     if (!what.suppressed_by.empty())
         text += element("p", "", "Suppressed by " + element("code", "", escaped(what.suppressed_by)));
     if (!what.spawned_at.empty()) text += element("p", css_class("quiet"), "Spawned at " + escaped(what.spawned_at));
-    return element("details", "", text + stack_of(what));
+    text += stack_of(what);
+    if (what.stacks > 1) {
+        const std::string others = counted(static_cast<std::ptrdiff_t>(what.stacks - 1), "more stack");
+        text += element("p", css_class("quiet"),
+                        "and " + others + " that " + (what.stacks == 2 ? "leads" : "lead") + " to this line");
+    }
+    return element("details", "", text);
 }
 
 std::string level_of_row(const finding& what) {
@@ -77,31 +96,32 @@ std::string call_of(const finding& what) {
            "<br><span class=\"quiet\" title=\"" + escaped(broken.title) + "\">" + escaped(broken.name) + "</span>";
 }
 
-std::string number(const std::string& text) { return element("td", css_class("number"), text); }
+/// The name of the column stands beside the number where a narrow screen has no columns.
+std::string number(const std::string& column, const std::string& text) {
+    return element("td", css_class("number") + " data-column=\"" + column + '"', text);
+}
 
-std::string duration(double milliseconds) { return number(milliseconds > 0 ? duration_text(milliseconds) : "&ndash;"); }
+std::string duration(const std::string& column, double milliseconds) {
+    return number(column, milliseconds > 0 ? duration_text(milliseconds) : "&ndash;");
+}
 
-std::string row(const finding& what) {
-    const std::string cells = duration(what.total_ms) + element("td", css_class("place"), details_of(what)) +
-                              element("td", css_class("call"), call_of(what)) + number(std::to_string(what.count)) +
-                              duration(what.max_ms);
+std::string row(const finding& what, const std::string& source_folder) {
+    const std::string cells = duration("Total", what.total_ms) +
+                              element("td", css_class("place"), details_of(what, source_folder)) +
+                              element("td", css_class("call"), call_of(what)) +
+                              number("Times", std::to_string(what.count)) + duration("Longest", what.max_ms);
     return element("tr", css_class(level_of_row(what)), cells) + '\n';
 }
 
-std::string table(const result& what) {
+std::string table(const result& what, const std::string& source_folder) {
     if (what.findings.empty()) return "";
     constexpr std::string_view head =
         "<thead><tr><th class=\"number\">Total</th><th>Where</th><th>What</th><th class=\"number\">Times</th>"
         "<th class=\"number\">Longest</th></tr></thead>\n";
     std::string rows;
-    for (const finding& each : what.findings) rows += row(each);
+    for (const finding& each : what.findings) rows += row(each, source_folder);
     return element("div", css_class("wide"), element("table", "", std::string{head} + element("tbody", "", rows))) +
            '\n';
-}
-
-/// "3 locations", "1 location".
-std::string counted(std::ptrdiff_t number, const std::string& what) {
-    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
 }
 
 std::string summary(const result& what) {
@@ -155,13 +175,13 @@ constexpr std::string_view head = R"(<!DOCTYPE html>
 
 }  // namespace
 
-std::string to_html(const result& what) {
+std::string to_html(const result& what, const std::string& source_folder) {
     std::string page{head};
     page += element("style", "", html_style) + "\n</head>\n<body>\n<h1>Fibers that held their thread</h1>\n";
     page += summary(what) + notes(what);
     page += "<input id=\"filter\" type=\"search\" placeholder=\"Filter: file, function, class, fiber\" "
             "aria-label=\"Filter\" hidden>\n";
-    page += table(what) + flames(what);
+    page += table(what, source_folder) + flames(what);
     page += "<footer>blocking-detector " + std::string{tool_version()};
     if (!what.engine.empty()) page += ", engine " + escaped(what.engine);
     return page + "</footer>\n" + element("script", "", html_script) + "\n</body>\n</html>\n";

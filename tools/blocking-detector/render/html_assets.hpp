@@ -38,6 +38,7 @@ td.place { width: 100%; min-width: 20rem; }
 td.call { white-space: nowrap; }
 summary { cursor: pointer; overflow-wrap: anywhere; }
 summary strong { font-weight: 600; margin-right: .5rem; }
+.source { color: var(--text); background: var(--panel); padding: .1rem .3rem; border-radius: 4px; }
 details p { margin: .5rem 0; }
 .remedy { font-weight: 600; }
 .level { white-space: nowrap; font-weight: 600; }
@@ -59,6 +60,20 @@ details p { margin: .5rem 0; }
 .flame .above { display: block; width: 100% !important; }
 footer { margin-top: 2rem; color: var(--quiet); }
 @media (prefers-color-scheme: dark) { .flame .call { background: hsl(var(--hue) 45% 42%); color: #fff; } }
+@media (max-width: 600px) {
+  body { padding: .75rem; }
+  thead { display: none; }
+  table, tbody, td { display: block; }
+  tr { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin-bottom: .75rem; padding: .6rem .75rem;
+    border: 1px solid var(--line); border-left: 4px solid var(--note); border-radius: 6px; }
+  tr[hidden] { display: none; }
+  tr.error { border-left-color: var(--error); }
+  tr.warning { border-left-color: var(--warning); }
+  th, td { padding: 0; border: 0; }
+  td.place, td.call { order: -1; width: 100%; min-width: 0; }
+  .number::before { content: attr(data-column) ' '; color: var(--quiet); }
+  .stack { padding-left: 2rem; }
+}
 @media print { details > * { display: block; } #filter { display: none; } }
 )css";
 

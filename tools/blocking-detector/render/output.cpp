@@ -74,6 +74,9 @@ private:
 }  // namespace
 
 void write_file(const std::string& path, std::string_view text) {
+    // These are links, possibly to a regular file that has other output, or to a socket, which cannot be opened.
+    if (path == "/dev/stdout") return write_out(text);
+    if (path == "/dev/stderr") return write_all(STDERR_FILENO, text, "standard error");
     if (is_special(path)) {
         const unique_fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
         if (!file) refuse(errno, path);

@@ -17,14 +17,21 @@ namespace detector {
 
 namespace {
 
+/// The folder that relative paths in reports are relative to; empty if unknown.
+std::string paths_begin_in(const options& requested) {
+    return requested.strip_prefix.empty()
+               ? std::string{}
+               : std::filesystem::absolute(requested.strip_prefix).lexically_normal().string();
+}
+
 std::string render(const options& requested, const output_request& how, const result& found) {
     if (how.format == "json") return to_json(found);
     if (how.format == "jsonl") return to_json_lines(found);
-    if (how.format == "sarif") return to_sarif(found);
+    if (how.format == "sarif") return to_sarif(found, paths_begin_in(requested));
     if (how.format == "junit") return to_junit(found);
     if (how.format == "github") return to_github(found);
     if (how.format == "gitlab") return to_gitlab(found);
-    if (how.format == "html") return to_html(found);
+    if (how.format == "html") return to_html(found, requested.code.source_root);
     if (how.format == "folded") return to_folded(found);
     const bool on_terminal = how.path.empty() && ::isatty(STDOUT_FILENO) == 1;
     const bool colours = requested.color == when::always || (requested.color == when::automatic && on_terminal);

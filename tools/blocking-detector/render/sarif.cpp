@@ -44,6 +44,12 @@ ordered_json artifact(const std::string& file) {
     return {{"uri", percent_encoded(path.string())}, {"uriBaseId", "%SRCROOT%"}};
 }
 
+/// What `%SRCROOT%` stands for. A base must end with a slash.
+ordered_json base(const std::string& folder) {
+    return {{"uri", "file://" + percent_encoded(folder.ends_with('/') ? folder : folder + '/')},
+            {"description", text("the folder that relative paths begin in")}};
+}
+
 ordered_json physical(const source_line& line) {
     return {{"artifactLocation", artifact(line.file)}, {"region", {{"startLine", line.line}}}};
 }
@@ -143,9 +149,8 @@ ordered_json driver() {
     ordered_json rules = ordered_json::array();
     for (const rule& each : all_rules()) rules.push_back(descriptor_of(each));
     return {
-        {"name", "blocking-detector"},
-        {"version", tool_version()},
-        {"semanticVersion", tool_version()},
+        {"name", "blocking-detector"},       {"version", tool_version()},
+        {"semanticVersion", tool_version()}, {"informationUri", "man:blocking-detector(1)"},
         {"rules", std::move(rules)},
     };
 }
@@ -164,19 +169,20 @@ ordered_json invocation(const result& what) {
 
 }  // namespace
 
-std::string to_sarif(const result& what) {
+std::string to_sarif(const result& what, const std::string& source_folder) {
     ordered_json results = ordered_json::array();
     for (const finding& each : what.findings) {
         if (results.size() == results_max) break;
         results.push_back(result_of(each, what));
     }
-    const ordered_json run{
+    ordered_json run{
         {"tool", {{"driver", driver()}}},
         {"invocations", ordered_json::array({invocation(what)})},
         {"columnKind", "utf16CodeUnits"},
         {"results", std::move(results)},
         {"properties", {{"program", what.program}, {"engine", what.engine}}},
     };
+    if (!source_folder.empty()) run["originalUriBaseIds"] = {{"%SRCROOT%", base(source_folder)}};
     const ordered_json log{
         {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
         {"version", "2.1.0"},

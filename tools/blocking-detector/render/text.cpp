@@ -3,12 +3,11 @@
 #include "base/printable.hpp"
 #include "detect/finding/level.hpp"
 #include "detect/finding/wording.hpp"
+#include "render/location.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <span>
 
 namespace detector {
@@ -20,7 +19,6 @@ using coir::blocking_level;
 
 constexpr std::size_t frames_shown = 24;
 constexpr std::size_t name_length = 100;
-constexpr std::size_t excerpt_length = 110;
 
 /// Adds the colours of a terminal to a text, if they are enabled.
 class pen {
@@ -42,19 +40,6 @@ private:
 
 bool is_shown(const finding& each, const text_style& style) {
     return each.suppressed_by.empty() && each.level >= style.show;
-}
-
-/// The source line of a frame, if the file can be read.
-std::string excerpt_of(const frame& where, const std::string& folder) {
-    if (where.file.empty() || where.line <= 0) return {};
-    std::ifstream file{where.file};
-    if (!file && !folder.empty()) file.open(std::filesystem::path{folder} / where.file);
-    std::string line;
-    for (int number = 0; number < where.line; ++number) {
-        if (!std::getline(file, line)) return {};
-    }
-    const std::size_t first = line.find_first_not_of(" \t");
-    return first == line.npos ? std::string{} : line.substr(first, excerpt_length);
 }
 
 /// "3 errors", "1 error".
