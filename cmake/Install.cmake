@@ -78,7 +78,7 @@ configure_package_config_file(cmake/coirConfig.cmake.in coirConfig.cmake INSTALL
 write_basic_package_version_file(coirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(
     FILES "${PROJECT_BINARY_DIR}/coirConfig.cmake" "${PROJECT_BINARY_DIR}/coirConfigVersion.cmake" cmake/CoirBoost.cmake
-          cmake/FindLibDw.cmake
+          cmake/CoirBlockingTests.cmake cmake/FindLibDw.cmake
     DESTINATION "${coir_cmake_dir}"
     COMPONENT coir)
 coir_install_pc(coir.pc coir ${coir_needs})
