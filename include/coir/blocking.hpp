@@ -91,8 +91,9 @@ struct blocking_report {
     std::uint64_t count = 0;
     std::uint64_t fiber_id = 0;  // the first fiber seen at this location
     std::string fiber_name;
-    std::string spawn_site;          // of that fiber: "file:line", or "function (module+0xoffset)"
-    std::string fingerprint;         // identifies the location across engines, builds and machines
+    std::string spawn_site;   // of that fiber: "file:line", or "function (module+0xoffset)"
+    std::string fingerprint;  // identifies the location across engines, builds and machines
+    std::string text;         // one line: `server.cpp:12: fiber "worker" held its thread for 20 ms, ...; use ...`
     std::vector<stack_frame> stack;  // innermost frame first; empty if the fiber sleeps in a call that has no hook
 };
 
@@ -134,6 +135,12 @@ struct blocking_options {
     /// throw: an exception is logged.
     std::function<void(const blocking_report&)> on_report{};
 };
+
+/// Calls `listener` with each report of every run of the process, as `blocking_options::on_report` of that run, and after
+/// it. For test frameworks: coir/test/doctest_listener.hpp, gtest_listener.hpp and catch2_listener.hpp use it. Replaces
+/// the previous listener; empty: none. When it returns, the previous one runs on no other thread. Must not be called by a
+/// listener.
+void set_blocking_listener(std::function<void(const blocking_report&)> listener);
 
 /// Thrown under `blocking_policy::fail` at the next suspension of the fiber that held its thread. `what()` is the text
 /// of the log message.

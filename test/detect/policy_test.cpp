@@ -145,6 +145,22 @@ TEST_CASE("policy: on_report is called on a separate thread before run returns, 
     CHECK(log.count("on_report threw an exception: no more paper") == 1);
 }
 
+TEST_CASE("policy: a listener hears of the reports of every run until it is replaced, beside on_report") {
+    const coir::test::captured_log log;
+    std::vector<std::string> heard;
+    coir::set_blocking_listener([&](const coir::blocking_report& what) { heard.push_back(what.text); });
+    reports seen{{}};
+    coir::run(seen.options(), [] { ::usleep(1000); });
+    coir::run([] { ::usleep(1000); });
+    coir::set_blocking_listener({});
+    coir::run([] { ::usleep(1000); });
+    REQUIRE(heard.size() == 2);
+    CHECK(heard[0].find("held its thread for ") != std::string::npos);
+    CHECK(heard[0].find("; use coir::this_fiber::sleep_for") != std::string::npos);
+    CHECK(heard[0].find('\n') == std::string::npos);
+    CHECK(seen.all().size() == 1);
+}
+
 TEST_CASE("policy: classes that are not selected are not reported") {
     const coir::test::captured_log log;
     reports seen{{.stall_threshold = 20ms, .classes = {coir::blocking_class::poll}}};

@@ -4,6 +4,7 @@
 #include "base/symbols.hpp"
 #include "detect/finding/json.hpp"
 #include "detect/finding/level.hpp"
+#include "detect/finding/report_listener.hpp"
 #include "detect/finding/wording.hpp"
 
 #include <algorithm>
@@ -53,9 +54,14 @@ std::string location_text(const finding& what) {
     return users->file.empty() ? function_or_offset(*users) : to_string(source_line{users->file, users->line});
 }
 
-std::string log_text(const finding& what) {
+/// The location, the headline and the remedy.
+std::string line_text(const finding& what) {
     const std::string location = location_text(what);
-    std::string text = (location.empty() ? "" : location + ": ") + headline(what) + "; " + remedy(what);
+    return (location.empty() ? "" : location + ": ") + headline(what) + "; " + remedy(what);
+}
+
+std::string log_text(const finding& what) {
+    std::string text = line_text(what);
     if (!what.spawned_at.empty()) text += "\n  spawned at " + what.spawned_at;
     const std::span<const frame> stack = telling_part(what);
     if (!stack.empty()) text += "\n  stack:";
@@ -80,6 +86,7 @@ blocking_report to_report(const finding& what) {
     if (what.fiber != '#' + std::to_string(what.fiber_id)) made.fiber_name = what.fiber;
     made.spawn_site = what.spawned_at;
     made.fingerprint = what.fingerprint;
+    made.text = line_text(what);
     for (const frame& each : what.stack) {
         made.stack.push_back({.address = each.address,
                               .module = each.module,
@@ -95,7 +102,7 @@ blocking_report to_report(const finding& what) {
 
 reporter::reporter(const settings& config)
     : config_{config}, silent_{!config.records_folder.empty() && config.options.policy == blocking_policy::warn &&
-                               config.report_path.empty() && !config.options.on_report},
+                               config.report_path.empty() && !config.options.on_report && !has_blocking_listener()},
       current_folder_{current_folder()}, source_{frames_at, {.source_root = current_folder_}} {
     if (!config.options.suppressions.empty()) suppressed_ = suppressions{config.options.suppressions};
     if (!config.report_path.empty()) {
@@ -157,9 +164,10 @@ void reporter::finish(const blocking_event_table& seen) {
 
 void reporter::deliver(const finding& what) {
     if (file_) append_line(to_json(what) + '\n');
-    if (!config_.options.on_report) return;
+    const blocking_report report = to_report(what);
     try {
-        config_.options.on_report(to_report(what));
+        if (config_.options.on_report) config_.options.on_report(report);
+        tell_blocking_listener(report);
     } catch (const std::exception& failure) {
         log::error(std::string{"blocking_options::on_report threw an exception: "} + failure.what());
     } catch (...) {

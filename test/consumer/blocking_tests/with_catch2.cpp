@@ -1,6 +1,10 @@
 #define CATCH_CONFIG_MAIN
 #include "work.hpp"
 
+#ifdef WITH_LISTENER
+#include <coir/test/catch2_listener.hpp>
+#endif
+
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>
 #else

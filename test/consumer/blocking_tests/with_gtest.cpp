@@ -1,7 +1,11 @@
 #include "work.hpp"
 
+#ifdef WITH_LISTENER
+#include <coir/test/gtest_listener.hpp>
+#endif
+
 #include <gtest/gtest.h>
 
-TEST(gtest, no_fibers) { EXPECT_EQ(1 + 1, 2); }
-TEST(gtest, careful_fiber) { careful(); }
-TEST(gtest, careless_fiber) { careless(); }
+TEST(a, no_fibers) { EXPECT_EQ(1 + 1, 2); }
+TEST(a, careful_fiber) { careful(); }
+TEST(a, careless_fiber) { careless(); }
