@@ -204,6 +204,16 @@ TEST_CASE("github: characters that end a property or a message are escaped, and 
     CHECK(contains(text, "::fiber \"50%25: a, b\" held"));
 }
 
+TEST_CASE("github, folded: no control character reaches a terminal") {
+    finding what = a_sleep();
+    what.stack[1].function = "f\x1b[2J";
+    what.stack[1].file = "a\x1b[31m\r.cpp";
+    for (const std::string& text : {github_of(what), folded_of(what)}) {
+        CHECK(std::ranges::count(text, '\n') == 1);
+        CHECK(std::ranges::none_of(text, [](char each) { return each == '\x1b' || each == '\r'; }));
+    }
+}
+
 TEST_CASE("github: suppressed findings are left out, and without findings there is no output") {
     CHECK(github_of(a_suppressed_sleep()).empty());
     CHECK(to_github(result_of({})).empty());

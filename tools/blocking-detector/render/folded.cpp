@@ -1,3 +1,4 @@
+#include "base/printable.hpp"
 #include "detect/finding/wording.hpp"
 #include "render/render.hpp"
 
@@ -10,12 +11,12 @@ using namespace coir::detail;
 
 namespace {
 
-/// Replaces the characters that separate frames (`;`) and stacks (newline).
+/// Replaces the characters that separate frames (`;`) and stacks (newline), and other control characters.
 std::string as_frame(std::string name) {
     std::ranges::replace(name, ';', ':');
     std::ranges::replace_if(
         name, [](char each) { return each == '\n' || each == '\r'; }, ' ');
-    return name;
+    return printable(name);
 }
 
 }  // namespace
