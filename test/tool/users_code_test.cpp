@@ -102,8 +102,8 @@ TEST_CASE("users_code: a function that calls back is not the name of what the us
 }
 
 TEST_CASE("users_code: locks within the allocator are notes, whichever allocator it is") {
-    for (const char* name : {"malloc", "__libc_malloc", "free", "operator new(unsigned long)", "je_malloc", "mi_free",
-                             "tcmalloc::CentralFreeList::RemoveRange(void**, void**, int)"}) {
+    for (const char* name : {"malloc", "__libc_malloc", "__GI___libc_malloc", "free", "operator new(unsigned long)",
+                             "je_malloc", "mi_free", "tcmalloc::CentralFreeList::RemoveRange(void**, void**, int)"}) {
         finding made;
         made.category = blocking_class::lock;
         made.call = "futex";

@@ -13,13 +13,19 @@ namespace coir::detail {
 
 namespace {
 
-/// Removes the prefixes that the C library and the sanitizers put in front of a function name.
-std::string_view plain_name(std::string_view function) {
-    if (!call_named(function).name.empty()) return function;
-    for (const std::string_view prefix : {"__interceptor_", "___interceptor_", "__GI___", "__GI_", "__libc_", "__new_",
-                                          "_IO_new_", "_IO_", "___", "__", "do_"}) {
+/// The name without a prefix that the C library and the sanitizers put in front of it; empty if it has none.
+std::string_view without_prefix(std::string_view function) {
+    for (const std::string_view prefix :
+         {"__interceptor_", "___interceptor_", "__GI_", "__libc_", "__new_", "_IO_new_", "_IO_", "___", "__", "do_"}) {
         if (function.starts_with(prefix)) return function.substr(prefix.size());
     }
+    return {};
+}
+
+/// The first of the names `__GI___libc_malloc`, `__libc_malloc`, `malloc` for which `wanted` holds; empty if there is
+/// none.
+template <class Wanted> std::string_view find_name(std::string_view function, Wanted wanted) {
+    while (!function.empty() && !wanted(function)) function = without_prefix(function);
     return function;
 }
 
@@ -35,8 +41,10 @@ bool is_of_allocator(const frame& each) {
     constexpr std::string_view beginnings[]{
         "operator new", "operator delete", "tcmalloc::", "tc_",       "je_",     "mi_",      "_mi_",
         "_int_malloc",  "_int_free",       "sysmalloc",  "arena_get", "rallocx", "sdallocx", "mallocx"};
-    const std::string_view name = plain_name(each.function);
-    return std::ranges::find(functions, name) != std::end(functions) ||
+    const auto is_known = [&](std::string_view name) {
+        return std::ranges::find(functions, name) != std::end(functions);
+    };
+    return !find_name(each.function, is_known).empty() ||
            std::ranges::any_of(beginnings, [&](std::string_view begin) { return each.function.starts_with(begin); });
 }
 
@@ -69,11 +77,12 @@ std::size_t inner_frames(const finding& of) {
 void name_by_stack(finding& of) {
     const auto begin = of.stack.begin();
     const auto end = begin + static_cast<std::ptrdiff_t>(inner_frames(of));
+    const auto is_telling_name = [](std::string_view name) { return is_telling(call_named(name)); };
     const auto found =
         std::find_if(std::make_reverse_iterator(end), std::make_reverse_iterator(begin),
-                     [](const frame& each) { return is_telling(call_named(plain_name(each.function))); });
+                     [&](const frame& each) { return !find_name(each.function, is_telling_name).empty(); });
     if (found.base() == begin) return;
-    const known_call& known = call_named(plain_name(found->function));
+    const known_call& known = call_named(find_name(found->function, is_telling_name));
     of.call = known.name;
     of.category = known.category;
     if (of.rule != level_rule::once_long) of.rule = level_rule::by_call;  // a file that the function looks at
