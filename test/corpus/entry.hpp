@@ -40,6 +40,7 @@ struct entry {
     std::vector<std::string> calls;                    // names that a report may contain; empty: not checked
     std::function<std::function<void()>(stage&)> set;  // prepares the stage and returns the call
     bool has_hook = true;
+    bool is_same_code = true;
 };
 
 using table = std::vector<entry>;
@@ -96,6 +97,12 @@ template <class Play> entry not_blocked(std::string_view name, Play play) {
 
 template <class Play> entry anything(std::string_view name, blocking_class category, Play play) {
     return make_entry(name, verdict::anything, category, {}, std::move(play));
+}
+
+/// A call that is made by other code each time it is played.
+inline entry of_other_code(entry made) {
+    made.is_same_code = false;
+    return made;
 }
 
 /// A call that only traps see.

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <sstream>
 
 namespace coir::test {
@@ -165,6 +166,31 @@ void judge_each(const table& entries, blocking_engine engine = blocking_engine::
     }
 }
 
+/// The wait of an entry that holds the thread; nothing if it was not seen.
+std::optional<blocking_report> wait_in(const all_reports& reports) {
+    const auto found = std::ranges::find_if(reports, [](const blocking_report& report) {
+        return report.kind == blocking_kind::blocked && report.held >= 20ms;
+    });
+    return found == reports.end() ? std::nullopt : std::optional{*found};
+}
+
+/// A baseline that was written with one engine is used with another.
+void compare_engines(const table& entries) {
+    for (const entry& each : entries) {
+        if (!each.has_hook || each.expected != verdict::blocked) continue;
+        const outcome hooked = play(each, blocking_engine::hooks);
+        const outcome trapped = play(each, blocking_engine::trap);
+        const auto one = wait_in(hooked.reports);
+        const auto other = wait_in(trapped.reports);
+        if (!one || !other || trapped.engine.engine != blocking_engine::trap) continue;
+        INFO(each.name, describe(hooked.reports), describe(trapped.reports));
+        CHECK(one->call == other->call);
+        CHECK(one->category == other->category);
+        CHECK(one->level == other->level);
+        if (each.is_same_code) CHECK(one->fingerprint == other->fingerprint);
+    }
+}
+
 }  // namespace
 
 void judge(const table& entries) {
@@ -174,6 +200,7 @@ void judge(const table& entries) {
         judge_each(entries);
     }
     SUBCASE("with hooks") { judge_each(entries, blocking_engine::hooks); }
+    SUBCASE("with hooks the findings are those of traps") { compare_engines(entries); }
 }
 
 }  // namespace coir::test

@@ -241,8 +241,8 @@ table on_locks() {
                        on.later([&] { other.may_end.set_value(); });
                        return [&once] { std::call_once(once, [] {}); };
                    }),
-        make_entry("a static variable that another thread initialises", of_initialiser, of_lock, {"futex"},
-                   waiting_for_next_initialisation),
+        of_other_code(make_entry("a static variable that another thread initialises", of_initialiser, of_lock,
+                                 {"futex"}, waiting_for_next_initialisation)),
     };
 }
 

@@ -99,8 +99,8 @@ constexpr auto calls = std::to_array<known_call>({
     {"pthread_join", "pthread_timedjoin_np pthread_clockjoin_np thrd_join __pthread_clockjoin_ex", none, lock,
      once_asleep, "use a coir::fiber instead of the thread, or coir::offload"},
     {"pthread_barrier_wait", "", none, lock, once_asleep},
-    {"pthread_once", "call_once", none, lock, once_asleep},
-    {"sem_wait", "sem_timedwait sem_clockwait", none, lock, once_asleep},
+    {"pthread_once", "call_once pthread_once_slow", none, lock, once_asleep},
+    {"sem_wait", "sem_timedwait sem_clockwait sem_wait_slow64", none, lock, once_asleep},
     {"__cxa_guard_acquire", "", none, lock, once_asleep,
      "initialise the static object before the fibers run, or use coir::once_flag"},
     {"futex", "futex_waitv", of(SYS_futex, sys_futex_waitv), lock, once_asleep},
@@ -170,6 +170,12 @@ bool is_word_of(std::string_view words, std::string_view wanted) noexcept {
 }
 
 }  // namespace
+
+std::span<const known_call> all_calls() noexcept { return calls; }
+
+bool is_telling_function(const known_call& call) noexcept {
+    return !call.name.empty() && std::ranges::all_of(call.numbers, [](long each) { return each < 0; });
+}
 
 const known_call& call_named(std::string_view function) noexcept {
     const auto found = std::ranges::find_if(calls, [&](const known_call& each) {

@@ -2,9 +2,11 @@
 
 #include <coir/blocking.hpp>
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <span>
 #include <string_view>
 
 namespace coir::detail {
@@ -28,6 +30,21 @@ struct known_call {
     level_rule rule = level_rule::once_long;
     std::string_view remedy{};  // empty: that of the class
 };
+
+[[nodiscard]] std::span<const known_call> all_calls() noexcept;
+
+/// Whether the call is a function whose name describes the wait better than the system calls inside it do.
+[[nodiscard]] bool is_telling_function(const known_call& call) noexcept;
+
+/// Calls `use` with each name of the call.
+template <class Use> void for_each_name(const known_call& call, Use use) {
+    use(call.name);
+    for (std::string_view words = call.functions; !words.empty();) {
+        const std::size_t end = std::min(words.find(' '), words.size());
+        use(words.substr(0, end));
+        words.remove_prefix(std::min(end + 1, words.size()));
+    }
+}
 
 /// Finds the call by its own name or by that of one of its functions. An unknown one has an empty name, the class
 /// `other` and no number.

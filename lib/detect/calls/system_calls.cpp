@@ -35,15 +35,8 @@ constexpr call_model unlikely{.when = call_model::sleeps::unpredictable,
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
-/// Whether the time limit `moment` has passed, so that the call does not wait. A null pointer means no limit.
-bool has_passed(clockid_t clock, const timespec* moment) noexcept {
-    timespec now{};
-    if (moment == nullptr || ::clock_gettime(clock, &now) != 0) return false;
-    return now.tv_sec != moment->tv_sec ? now.tv_sec > moment->tv_sec : now.tv_nsec >= moment->tv_nsec;
-}
-
 call_model of_sleep_until(long clock, const timespec* moment) noexcept {
-    return may_sleep_if(!has_passed(static_cast<clockid_t>(clock), moment), category::sleep);
+    return may_sleep_if(!is_over(static_cast<clockid_t>(clock), moment), category::sleep);
 }
 
 /// For a transfer between two descriptors, which may wait for either. Uses the class of a side that is not a file,
@@ -68,8 +61,8 @@ call_model of_futex(long operation, long limit) noexcept {
     case FUTEX_WAIT: return may_sleep_if(!is_zero(at<timespec>(limit)), category::lock);
     case FUTEX_WAIT_BITSET:
     case FUTEX_LOCK_PI2:
-    case FUTEX_WAIT_REQUEUE_PI: return may_sleep_if(!has_passed(clock, at<timespec>(limit)), category::lock);
-    case FUTEX_LOCK_PI: return may_sleep_if(!has_passed(CLOCK_REALTIME, at<timespec>(limit)), category::lock);
+    case FUTEX_WAIT_REQUEUE_PI: return may_sleep_if(!is_over(clock, at<timespec>(limit)), category::lock);
+    case FUTEX_LOCK_PI: return may_sleep_if(!is_over(CLOCK_REALTIME, at<timespec>(limit)), category::lock);
     default: return never_sleeps;
     }
 }
@@ -141,7 +134,7 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_msgrcv: return may_sleep_if((e & IPC_NOWAIT) == 0, category::lock);
     case SYS_mq_timedsend:
     case SYS_mq_timedreceive:
-        return may_sleep_if(!is_nonblocking(a) && !has_passed(CLOCK_REALTIME, at<timespec>(e)), category::lock);
+        return may_sleep_if(!is_nonblocking(a) && !is_over(CLOCK_REALTIME, at<timespec>(e)), category::lock);
 #if defined(SYS_futex_waitv)
     case SYS_futex_waitv: return may_sleep(category::lock);
 #endif

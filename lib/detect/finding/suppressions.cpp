@@ -108,13 +108,10 @@ suppressions::rule parse_rule(std::string_view line) {
 
 /// A call has several names in the C library: `usleep` matches what is reported as `nanosleep`.
 bool is_named(const std::string& glob, const std::string& call) {
-    if (glob_matches(glob, call)) return true;
-    for (std::string_view words = call_named(call).functions; !words.empty();) {
-        const std::size_t end = std::min(words.find(' '), words.size());
-        if (glob_matches(glob, words.substr(0, end))) return true;
-        words.remove_prefix(std::min(end + 1, words.size()));
-    }
-    return false;
+    bool matches = glob_matches(glob, call);
+    const known_call& known = call_named(call);
+    if (!known.name.empty()) for_each_name(known, [&](std::string_view name) { matches |= glob_matches(glob, name); });
+    return matches;
 }
 
 bool holds(const suppressions::condition& each, const blocking_report& report) {

@@ -25,13 +25,10 @@ std::string_view without_prefix(std::string_view function) {
 /// The first of the names `__GI___libc_malloc`, `__libc_malloc`, `malloc` for which `wanted` holds; empty if there is
 /// none.
 template <class Wanted> std::string_view find_name(std::string_view function, Wanted wanted) {
+    if (const std::size_t part = function.find(".constprop."); part != function.npos)
+        function = function.substr(0, part);
     while (!function.empty() && !wanted(function)) function = without_prefix(function);
     return function;
-}
-
-/// Whether the name describes the wait better than the system call does.
-bool is_telling(const known_call& call) noexcept {
-    return !call.name.empty() && std::ranges::all_of(call.numbers, [](long each) { return each < 0; });
 }
 
 bool is_of_allocator(const frame& each) {
@@ -77,7 +74,7 @@ std::size_t inner_frames(const finding& of) {
 void name_by_stack(finding& of) {
     const auto begin = of.stack.begin();
     const auto end = begin + static_cast<std::ptrdiff_t>(inner_frames(of));
-    const auto is_telling_name = [](std::string_view name) { return is_telling(call_named(name)); };
+    const auto is_telling_name = [](std::string_view name) { return is_telling_function(call_named(name)); };
     const auto found =
         std::find_if(std::make_reverse_iterator(end), std::make_reverse_iterator(begin),
                      [&](const frame& each) { return !find_name(each.function, is_telling_name).empty(); });

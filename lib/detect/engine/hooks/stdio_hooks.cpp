@@ -33,7 +33,11 @@ call_model of_input_from(FILE* file) noexcept {
 
 /// Looks into the buffer of a FILE, under its lock: another thread may use it.
 template <class Look> call_model under_lock(FILE* file, Look look) noexcept {
-    if (::ftrylockfile(file) != 0) return if_slept(may_sleep(blocking_class::lock));
+    if (::ftrylockfile(file) != 0) {
+        call_model of_lock = if_slept(may_sleep(blocking_class::lock));
+        of_lock.call = "pthread_mutex_lock";
+        return of_lock;
+    }
     const call_model model = look();
     ::funlockfile(file);
     return model;
