@@ -189,8 +189,8 @@ std::string prefix_of(std::span<Dwarf_Die> scopes) {
     return {};
 }
 
-/// The same from the mangled name of a lambda's function. clang++ puts a lambda within a lambda into a function without
-/// a name.
+/// The same from the mangled name of a lambda's function. clang++ puts a lambda beside the function that holds it, or into
+/// a function without a name.
 std::string prefix_of_lambda(const std::string& linkage) {
     const std::string name = readable_name(linkage);
     std::size_t end = 0;
@@ -208,9 +208,9 @@ std::string name_of_function(Dwarf_Die& function) {
     std::vector<Dwarf_Die> scopes = scopes_around(declaration_of(function));
     const std::span<Dwarf_Die> around = std::span{scopes}.subspan(1);
     if (!around.empty() && runs_lambda(name) && is_closure(around.front())) {
-        std::string prefix = prefix_of(around.subspan(1));
-        if (prefix.empty()) prefix = prefix_of_lambda(linkage);
-        return prefix + lambda_at(scopes.front(), around.front());
+        const std::string mangled = prefix_of_lambda(linkage);
+        const std::string prefix = prefix_of(around.subspan(1));
+        return (prefix.size() < mangled.size() ? mangled : prefix) + lambda_at(scopes.front(), around.front());
     }
     return !linkage.empty() ? readable_name(linkage) : prefix_of(around) + name;
 }

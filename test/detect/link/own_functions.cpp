@@ -19,7 +19,7 @@ int main() {
     bool connect_seen = false;
     coir::run_options options;
     options.blocking.on_report = [&](const coir::blocking_report& report) {
-        usleep_seen |= report.call == "usleep";
+        usleep_seen |= report.call == "nanosleep";
         connect_seen |= report.call == "connect";
     };
     coir::run(options, [] {

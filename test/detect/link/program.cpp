@@ -111,10 +111,10 @@ int main() {
         wait_for_another_thread();
     });
     std::printf("missing: %s\n", missing.empty() ? "nothing" : missing.c_str());
-    for (const char* call : {"usleep", "nanosleep", "system", "recv", "fgets", "pclose", "futex", "pthread_join"})
+    for (const char* call : {"nanosleep", "system", "recv", "read", "pclose", "futex", "pthread_join"})
         check(seen.contains(call), call);
     const bool locks = missing.find("locks have no hooks") == missing.npos;
-    for (const char* call : {"pthread_mutex_lock", "pthread_rwlock_clockrdlock", "pthread_cond_wait"})
+    for (const char* call : {"pthread_mutex_lock", "pthread_rwlock_rdlock", "pthread_cond_wait"})
         check(seen.contains(call) == locks, call);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
