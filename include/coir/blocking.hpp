@@ -17,7 +17,7 @@ class task;
 }
 
 /// What coir does when a fiber holds its thread, that is, when it blocks or computes for long while other fibers could
-/// run.
+/// run. Only errors count (`blocking_level`); warnings and notes are in the reports.
 enum class blocking_policy {
     off,    // no detection
     warn,   // the event is logged, and the program continues
@@ -131,7 +131,7 @@ struct blocking_options {
     /// A pattern may match any part of the text. `^` and `$` anchor it at the ends; `*` matches any characters.
     std::string suppressions{};
 
-    /// Called on the watchdog's thread when the run ends: once for each distinct stack, latent ones included. Must not
+    /// Called on the watchdog's thread when the run ends: once for each location, warnings and notes included. Must not
     /// throw: an exception is logged.
     std::function<void(const blocking_report&)> on_report{};
 };
