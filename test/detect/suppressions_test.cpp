@@ -8,25 +8,25 @@
 #include <system_error>
 
 using coir::blocking_class;
-using coir::blocking_report;
+using coir::detail::finding;
 using coir::detail::glob_matches;
 
 namespace {
 
-bool suppressed(const std::string& rules, const blocking_report& report) {
+bool suppressed(const std::string& rules, const finding& what) {
     const coir::test::temporary_file file{rules};
-    return coir::detail::suppressions{file.path()}.match(report);
+    return coir::detail::suppressions{file.path()}.match(what);
 }
 
-blocking_report sample() {
-    blocking_report report;
-    report.category = blocking_class::disk;
-    report.call = "fsync";
-    report.fiber_name = "writer-7";
-    report.stack = {
-        {.module = "app", .function = "legacy::save(int)", .file = "/src/third_party/legacy.cpp", .line = 3},
-        {.module = "libpq.so.5", .function = "main", .file = "/src/main.cpp", .line = 9}};
-    return report;
+finding sample() {
+    finding made;
+    made.category = blocking_class::disk;
+    made.call = "fsync";
+    made.fiber = "writer-7";
+    made.stack = {
+        {.function = "legacy::save(int)", .file = "/src/third_party/legacy.cpp", .line = 3, .module = "app"},
+        {.function = "main", .file = "/src/main.cpp", .line = 9, .module = "/usr/lib/libpq.so.5"}};
+    return made;
 }
 
 }  // namespace

@@ -191,6 +191,18 @@ const known_call& call_numbered(long number) noexcept {
     return found == calls.end() ? unknown : *found;
 }
 
+blocking_level level_of_call(std::string_view call, level_rule rule, bool slept, bool for_long) noexcept {
+    switch (rule == by_call ? call_named(call).rule : rule) {
+    case always: return blocking_level::error;
+    case once_asleep: return slept ? blocking_level::error : blocking_level::warning;
+    case by_call:
+    case once_long: return for_long ? blocking_level::error : blocking_level::warning;
+    case warning: return blocking_level::warning;
+    case note: return blocking_level::note;
+    }
+    return blocking_level::error;
+}
+
 std::string_view remedy_for(blocking_class category, std::string_view call) noexcept {
     const known_call& known = call_named(call);
     if (known.category == category && !known.remedy.empty()) return known.remedy;

@@ -53,6 +53,9 @@ template <class Use> void for_each_name(const known_call& call, Use use) {
 /// Finds the call by the number of its system call on this processor.
 [[nodiscard]] const known_call& call_numbered(long number) noexcept;
 
+/// The level of a call that was judged by `rule`. Safe in signal handlers.
+[[nodiscard]] blocking_level level_of_call(std::string_view call, level_rule rule, bool slept, bool for_long) noexcept;
+
 /// The function of coir to use in a fiber instead of the call: "use coir::this_fiber::sleep_for".
 [[nodiscard]] std::string_view remedy_for(blocking_class category, std::string_view call) noexcept;
 

@@ -16,15 +16,11 @@ public:
     /// The functions at a return address, the innermost first; never empty.
     using symbols = std::function<std::vector<frame>(const void* return_address)>;
 
-    finding_source(symbols look_up, users_code code)
-        : look_up_{std::move(look_up)}, code_{std::move(code)}, identity_{code_.source_root} {}
+    explicit finding_source(users_code code) : code_{std::move(code)}, identity_{code_.source_root} {}
 
-    [[nodiscard]] finding from_event(const blocking_event& seen);
+    [[nodiscard]] finding from_event(const blocking_event& seen, const symbols& look_up);
 
 private:
-    [[nodiscard]] std::string spawn_site(const void* address);
-
-    symbols look_up_;
     users_code code_;
     identity identity_;
 };

@@ -7,11 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <optional>
 #include <string_view>
 
 namespace coir::detail {
@@ -149,12 +149,6 @@ void identity::identify(finding& which) {
     fine.add(where.text);
     fine.add(std::to_string(equals_before(source, where)));
     which.fingerprint = fine.text();
-}
-
-std::string identity::line_of(const std::string& file, int line) {
-    const lines& source = lines_of(file);
-    const auto at = static_cast<std::size_t>(line) - 1;
-    return line > 0 && at < source.size() ? std::string{source[at]} : std::string{};
 }
 
 const identity::lines& identity::lines_of(const std::string& file) {

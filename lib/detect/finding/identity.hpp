@@ -22,9 +22,6 @@ public:
     /// Sets `fingerprint` and `coarse_fingerprint`.
     void identify(finding& which);
 
-    /// The line of a source file; empty if the file cannot be read.
-    [[nodiscard]] std::string line_of(const std::string& file, int line);
-
 private:
     using lines = std::vector<std::string>;
 

@@ -10,9 +10,7 @@ namespace coir::detail {
 /// did not sleep never counts.
 struct level_limits {
     std::chrono::nanoseconds longest = std::chrono::milliseconds{1};  // one sleep
-    std::chrono::nanoseconds total = std::chrono::milliseconds{10};   // all of them, and
-    double share = 0.01;                                              // of the time that the fibers had
-    std::chrono::nanoseconds fibers_time{0};                          // 0: unknown, so that the share is not asked for
+    std::chrono::nanoseconds total = std::chrono::milliseconds{10};   // all of them
 };
 
 [[nodiscard]] blocking_level level_of(const finding& what, const level_limits& limits = {}) noexcept;

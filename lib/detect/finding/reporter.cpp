@@ -31,7 +31,6 @@ constexpr std::size_t locations_in_summary = 20;
 std::vector<frame> frames_at(const void* return_address) {
     std::vector<frame> found;
     for (symbol& each : symbolise(return_address)) {
-        each.function.resize(std::min(each.function.find('@'), each.function.size()));  // the version of the symbol
         found.push_back({.function = std::move(each.function),
                          .file = std::move(each.file),
                          .line = each.line,
@@ -48,15 +47,12 @@ std::string current_folder() {
     return std::filesystem::current_path(unknown).string();
 }
 
-std::string location_text(const finding& what) {
-    const frame* const users = users_frame(what);
-    if (users == nullptr) return {};
-    return users->file.empty() ? function_or_offset(*users) : to_string(source_line{users->file, users->line});
-}
+/// Empty without a user's frame: the spawn site has a line of its own in the log.
+std::string users_location(const finding& what) { return users_frame(what) == nullptr ? "" : location_text(what); }
 
 /// The location, the headline and the remedy.
 std::string line_text(const finding& what) {
-    const std::string location = location_text(what);
+    const std::string location = users_location(what);
     return (location.empty() ? "" : location + ": ") + headline(what) + "; " + remedy(what);
 }
 
@@ -103,7 +99,7 @@ blocking_report to_report(const finding& what) {
 reporter::reporter(const settings& config)
     : config_{config}, silent_{!config.records_folder.empty() && config.options.policy == blocking_policy::warn &&
                                config.report_path.empty() && !config.options.on_report && !has_blocking_listener()},
-      current_folder_{current_folder()}, source_{frames_at, {.source_root = current_folder_}} {
+      current_folder_{current_folder()}, source_{{.source_root = current_folder_}} {
     if (!config.options.suppressions.empty()) suppressed_ = suppressions{config.options.suppressions};
     if (!config.report_path.empty()) {
         file_ = unique_fd{::open(config.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
@@ -115,8 +111,8 @@ reporter::reporter(const settings& config)
 const reporter::entry& reporter::add(const blocking_event& seen) {
     entry& made = entries_.emplace_back();
     if (silent_) return made;
-    made.what = source_.from_event(seen);
-    made.suppressed = suppressed_.match(to_report(made.what)) != nullptr;
+    made.what = source_.from_event(seen, frames_at);
+    made.suppressed = suppressed_.match(made.what) != nullptr;
     if (made.suppressed || made.what.level != blocking_level::error) return made;
     made.text = shorten(log_text(made.what));
     if (logged_.contains(made.what)) return made;
@@ -137,9 +133,9 @@ bool reporter::may_log() {
 void reporter::remind(int index, std::chrono::nanoseconds held) {
     const entry& known = entries_[static_cast<std::size_t>(index)];
     if (known.suppressed || silent_) return;
-    log::warning(fiber_text(known.what) + " still holds its thread after " +
-                 duration_text(std::chrono::duration<double, std::milli>(held).count()) + ", " +
-                 activity_text(known.what) + "; if only another fiber of this thread can wake it, this is a deadlock");
+    log::warning(fiber_text(known.what) + " still holds its thread after " + duration_text(in_milliseconds(held)) +
+                 ", " + activity_text(known.what) +
+                 "; if only another fiber of this thread can wake it, this is a deadlock");
 }
 
 void reporter::finish(const blocking_event_table& seen) {
@@ -150,8 +146,8 @@ void reporter::finish(const blocking_event_table& seen) {
         finding& what = entries_[index].what;
         seen.copy(static_cast<int>(index), last);
         what.count = last.count;
-        what.max_ms = std::chrono::duration<double, std::milli>(last.longest).count();
-        what.total_ms = std::chrono::duration<double, std::milli>(last.total).count();
+        what.max_ms = in_milliseconds(last.longest);
+        what.total_ms = in_milliseconds(last.total);
         if (!entries_[index].suppressed) all.add(what);
     }
     std::vector<finding> found = all.take();
@@ -199,7 +195,7 @@ void reporter::summarise(std::vector<finding> found, std::uint64_t left_out) {
     std::string text =
         "fibers held their thread " + std::to_string(count) + " times, for " + duration_text(total_ms) + " in total:";
     for (const finding& each : std::span{found}.first(std::min(found.size(), locations_in_summary))) {
-        const std::string location = shorten(location_text(each));
+        const std::string location = shorten(users_location(each));
         text += "\n  " + (location.empty() ? fiber_text(each) : location) + ", " + activity_text(each) + ": " +
                 std::to_string(each.count) + " times, " + duration_text(each.total_ms) + ", the longest " +
                 duration_text(each.max_ms);

@@ -106,6 +106,8 @@ suppressions::rule parse_rule(std::string_view line) {
     return made;
 }
 
+std::string_view file_name_of(std::string_view path) noexcept { return path.substr(path.rfind('/') + 1); }
+
 /// A call has several names in the C library: `usleep` matches what is reported as `nanosleep`.
 bool is_named(const std::string& glob, const std::string& call) {
     bool matches = glob_matches(glob, call);
@@ -114,19 +116,20 @@ bool is_named(const std::string& glob, const std::string& call) {
     return matches;
 }
 
-bool holds(const suppressions::condition& each, const blocking_report& report) {
-    const auto any_frame = [&](const std::string stack_frame::*part) {
-        return std::ranges::any_of(report.stack, [&](const stack_frame& frame) {
-            return !(frame.*part).empty() && glob_matches(each.glob, frame.*part);
+bool holds(const suppressions::condition& each, const finding& what) {
+    const auto any_frame = [&](auto part) {
+        return std::ranges::any_of(what.stack, [&](const frame& here) {
+            const std::string_view text = part(here);
+            return !text.empty() && glob_matches(each.glob, text);
         });
     };
     switch (each.about) {
-    case subject::call_stack: return any_frame(&stack_frame::function);
-    case subject::function_name: return is_named(each.glob, report.call);
-    case subject::library: return any_frame(&stack_frame::module);
-    case subject::source: return any_frame(&stack_frame::file);
-    case subject::category: return each.glob == to_string(report.category);
-    case subject::fiber: return glob_matches(each.glob, report.fiber_name);
+    case subject::call_stack: return any_frame([](const frame& here) -> std::string_view { return here.function; });
+    case subject::function_name: return is_named(each.glob, what.call);
+    case subject::library: return any_frame([](const frame& here) { return file_name_of(here.module); });
+    case subject::source: return any_frame([](const frame& here) -> std::string_view { return here.file; });
+    case subject::category: return each.glob == to_string(what.category);
+    case subject::fiber: return glob_matches(each.glob, what.fiber);
     }
     return false;
 }
@@ -157,10 +160,10 @@ void suppressions::add(std::string_view text, const std::string& name) {
     }
 }
 
-const suppressions::rule* suppressions::match(const blocking_report& report) const {
+const suppressions::rule* suppressions::match(const finding& what) const {
     const auto found = std::ranges::find_if(rules_, [&](const rule& each) {
         return !each.is_over() &&
-               std::ranges::all_of(each.conditions, [&](const condition& one) { return holds(one, report); });
+               std::ranges::all_of(each.conditions, [&](const condition& one) { return holds(one, what); });
     });
     return found == rules_.end() ? nullptr : &*found;
 }

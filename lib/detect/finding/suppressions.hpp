@@ -1,6 +1,6 @@
 #pragma once
 
-#include <coir/blocking.hpp>
+#include "detect/finding/finding.hpp"
 
 #include <chrono>
 #include <optional>
@@ -43,8 +43,9 @@ public:
     /// `std::invalid_argument`, which names the line. The rules before that line stay added.
     void add(std::string_view text, const std::string& name);
 
-    /// The first rule that matches the report and has not expired; null when there is none.
-    [[nodiscard]] const rule* match(const blocking_report& report) const;
+    /// The first rule that matches the finding and has not expired; null when there is none. A library is matched by the
+    /// name of its file.
+    [[nodiscard]] const rule* match(const finding& what) const;
 
     /// In the order in which they were added.
     [[nodiscard]] const std::vector<rule>& rules() const noexcept { return rules_; }

@@ -83,6 +83,10 @@ std::string cut(std::string text, std::size_t length) {
 
 }  // namespace
 
+std::string counted(std::uint64_t number, const std::string& what) {
+    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+}
+
 std::string duration_text(double milliseconds) {
     std::array<char, 32> text;
     if (milliseconds >= 1000)
@@ -163,6 +167,12 @@ std::string remedy(const finding& what) {
 const frame* users_frame(const finding& what) noexcept {
     const auto index = static_cast<std::size_t>(what.location);
     return what.location >= 0 && index < what.stack.size() ? &what.stack[index] : nullptr;
+}
+
+std::string location_text(const finding& what) {
+    const frame* const users = users_frame(what);
+    if (users == nullptr) return what.spawned_at;
+    return users->file.empty() ? function_or_offset(*users) : to_string(source_line{users->file, users->line});
 }
 
 std::optional<source_line> nearest_line(const finding& what) {

@@ -2,7 +2,9 @@
 
 #include "detect/finding/finding.hpp"
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +18,13 @@ struct source_line {
     std::string file;
     int line = 0;
 };
+
+[[nodiscard]] inline double in_milliseconds(std::chrono::nanoseconds length) noexcept {
+    return std::chrono::duration<double, std::milli>(length).count();
+}
+
+/// "3 errors", "1 error".
+[[nodiscard]] std::string counted(std::uint64_t number, const std::string& what);
 
 /// "1.25 s", "20 ms", "0.35 ms".
 [[nodiscard]] std::string duration_text(double milliseconds);
@@ -46,6 +55,9 @@ struct source_line {
 
 /// The frame of the user's code at which the finding is reported; null if there is none.
 [[nodiscard]] const frame* users_frame(const finding& what) noexcept;
+
+/// For a headline: the line of the user's frame, or else its function or address; the spawn site if there is none.
+[[nodiscard]] std::string location_text(const finding& what);
 
 /// The line of the user's frame. If it is unknown, in this order: the innermost frame with a source file that is not
 /// plumbing, the spawn site of the fiber, any frame with a source file.

@@ -31,14 +31,13 @@ std::uint64_t key_of(const blocking_event& seen) noexcept {
 constexpr int importance_max = 2;
 constexpr int importance_of_errors = 1;
 
-/// From 0 to `importance_max`: what may be an error (level.hpp) comes before what is none, and what slept before what
-/// did not.
+/// From 0 to `importance_max`: what may be an error comes before what is none, and what slept before what did not.
 int importance(const blocking_event& seen) noexcept {
-    const level_rule rule = seen.rule == level_rule::by_call ? call_named(seen.call.view()).rule : seen.rule;
     const bool slept = seen.kind != blocking_kind::latent;
-    const bool is_long = rule == level_rule::always || rule == level_rule::once_asleep || seen.longest >= long_sleep;
-    if (seen.kind == blocking_kind::hog || (slept && is_long)) return importance_max;
-    return rule == level_rule::always ? importance_of_errors : 0;
+    if (seen.kind == blocking_kind::hog) return importance_max;
+    const blocking_level level = level_of_call(seen.call.view(), seen.rule, slept, slept && seen.longest >= long_sleep);
+    if (level != blocking_level::error) return 0;
+    return slept ? importance_max : importance_of_errors;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "cli/exit_codes.hpp"
 #include "cli/machine.hpp"
 #include "detect/calls/classes.hpp"
+#include "detect/finding/wording.hpp"
 #include "read/analysis.hpp"
 #include "read/baseline.hpp"
 #include "read/comparison.hpp"
@@ -25,6 +26,8 @@
 #include <system_error>
 
 namespace detector {
+
+using coir::detail::counted;
 
 namespace {
 
@@ -49,10 +52,6 @@ std::vector<std::pair<std::string, std::string>> variables_for(const options& re
         variables.emplace_back("COIR_BLOCKING_CLASSES", all);
     }
     return variables;
-}
-
-std::string counted(std::size_t count, const std::string& what) {
-    return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
 }
 
 /// What the record files say besides the runs.
@@ -137,8 +136,7 @@ records_read read_records(const options& requested, const std::string& folder, c
 
 /// Whether `engine` is the required one or a better one.
 bool is_good_enough(const std::string& engine, const std::string& required) {
-    const std::vector<std::string> ranks{"", "unknown", "watch", "hooks", "trap"};
-    return std::ranges::find(ranks, engine) >= std::ranges::find(ranks, required);
+    return std::ranges::find(engines_by_rank, engine) >= std::ranges::find(engines_by_rank, required);
 }
 
 /// Writes the reports. Returns the exit status of the tool; `status` is that of the program.

@@ -1,6 +1,6 @@
 #include "read/collection.hpp"
 
-#include "detect/finding/finding_source.hpp"
+#include "detect/finding/wording.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,10 +11,7 @@ namespace detector {
 namespace {
 
 using coir::detail::blocking_event;
-
-double milliseconds(std::chrono::nanoseconds length) {
-    return std::chrono::duration<double, std::milli>(length).count();
-}
+using coir::detail::users_code;
 
 std::string to_string(coir::blocking_engine engine) {
     switch (engine) {
@@ -30,35 +27,39 @@ std::string absolute(const std::string& folder) {
     return path;
 }
 
-}  // namespace
-
-collection::collection(const code_options& code)
-    : code_{.source_root = absolute(code.source_root), .owner = {}, .ignored = {}}, symbols_{code.debug_folders} {
+users_code users_code_of(const code_options& code) {
     const auto matching = [](const pattern& wanted) {
         return [wanted](const frame& each) {
             return wanted.matches(each.function) || wanted.matches(each.file) || wanted.matches(each.module);
         };
     };
-    if (code.owner) code_.owner = matching(*code.owner);
-    if (code.ignored) code_.ignored = matching(*code.ignored);
+    users_code made{.source_root = absolute(code.source_root)};
+    if (code.owner) made.owner = matching(*code.owner);
+    if (code.ignored) made.ignored = matching(*code.ignored);
+    return made;
 }
+
+}  // namespace
+
+collection::collection(const code_options& code)
+    : code_{users_code_of(code)}, source_{code_}, symbols_{code.debug_folders} {}
 
 void collection::add(const record& from, std::optional<std::int64_t> ended) {
     engines_.insert(to_string(from.engine()));
     if (!from.missing().empty()) notes_.emplace_back(from.missing());
     left_out_ += from.left_out();
-    coir::detail::finding_source source{[&](const void* address) { return functions_at(from, address); }, code_};
+    const auto symbols = [&](const void* address) { return functions_at(from, address); };
     for (const blocking_event& each : from.events()) {
-        finding made = source.from_event(each);
+        finding made = source_.from_event(each, symbols);
         made.goes_on &= !from.is_finished();
         merge(std::move(made));
     }
     if (const blocking_event* const last = from.unfinished_call()) {
-        finding made = source.from_event(*last);
+        finding made = source_.from_event(*last, symbols);
         made.goes_on = true;
         made.kind = coir::blocking_kind::blocked;
         made.count = 1;
-        made.max_ms = ended ? milliseconds(std::chrono::nanoseconds{*ended - from.call_began()}) : 0;
+        made.max_ms = ended ? coir::detail::in_milliseconds(std::chrono::nanoseconds{*ended - from.call_began()}) : 0;
         made.total_ms = made.max_ms;
         merge(std::move(made));
     }
@@ -78,8 +79,8 @@ result collection::take() {
     result made;
     made.findings = findings_.take();
     // With several engines, the weakest.
-    for (const char* const engine : {"unknown", "watch", "hooks", "trap"}) {
-        if (made.engine.empty() && engines_.contains(engine)) made.engine = engine;
+    for (const std::string_view engine : engines_by_rank) {
+        if (made.engine.empty() && engines_.contains(std::string{engine})) made.engine = engine;
     }
     if (engines_.size() > 1) notes_.push_back("not all runs had the same engine: the weakest was " + made.engine);
     if (left_out_ > 0) {

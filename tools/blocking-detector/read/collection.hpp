@@ -1,6 +1,7 @@
 #pragma once
 
 #include "detect/finding/finding_set.hpp"
+#include "detect/finding/finding_source.hpp"
 #include "detect/finding/users_code.hpp"
 #include "read/code_options.hpp"
 #include "read/offline_symbols.hpp"
@@ -36,6 +37,7 @@ private:
     [[nodiscard]] const std::vector<frame>& functions_at(const record& from, const void* address);
 
     coir::detail::users_code code_;
+    coir::detail::finding_source source_;
     offline_symbols symbols_;
     coir::detail::finding_set findings_;
     std::set<std::string> engines_;

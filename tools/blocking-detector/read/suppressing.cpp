@@ -46,24 +46,6 @@ call-stack-contains:^__ubsan::
 call-stack-contains:^__lsan::
 )";
 
-/// Converts a finding to the report type of the library, which rules are matched against.
-coir::blocking_report to_report(const finding& from) {
-    coir::blocking_report made;
-    made.kind = from.kind;
-    made.category = from.category;
-    made.call = from.call;
-    made.fiber_name = from.fiber;
-    for (const frame& each : from.stack) {
-        made.stack.push_back({.address = nullptr,
-                              .module = each.module.substr(each.module.rfind('/') + 1),
-                              .offset = each.offset,
-                              .function = each.function,
-                              .file = each.file,
-                              .line = each.line});
-    }
-    return made;
-}
-
 std::string date_text(std::chrono::sys_days when) {
     const std::chrono::year_month_day date{when};
     const auto two_digits = [](unsigned number) { return (number < 10 ? "-0" : "-") + std::to_string(number); };
@@ -88,7 +70,7 @@ suppressing::suppressing(const std::vector<std::string>& files) {
 
 void suppressing::apply(std::vector<finding>& findings) {
     for (finding& each : findings) {
-        const suppressions::rule* const rule = rules_.match(to_report(each));
+        const suppressions::rule* const rule = rules_.match(each);
         if (rule == nullptr) continue;
         each.suppressed_by = rule->text;
         hits_[static_cast<std::size_t>(rule - rules_.rules().data())] += each.count;

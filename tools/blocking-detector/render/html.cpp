@@ -26,11 +26,6 @@ std::string element(std::string_view name, std::string_view attributes, std::str
 
 std::string css_class(std::string_view name) { return "class=\"" + std::string{name} + '"'; }
 
-/// "3 locations", "1 location".
-std::string counted(std::ptrdiff_t number, const std::string& what) {
-    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
-}
-
 std::string frames_of(const finding& what, std::size_t from, std::size_t to) {
     std::string lines;
     for (std::size_t i = from; i < to; ++i) {
@@ -79,7 +74,7 @@ std::string details_of(const finding& what, const std::string& source_folder) {
     if (!what.spawned_at.empty()) text += element("p", css_class("quiet"), "Spawned at " + escaped(what.spawned_at));
     text += stack_of(what);
     if (what.stacks > 1) {
-        const std::string others = counted(static_cast<std::ptrdiff_t>(what.stacks - 1), "more stack");
+        const std::string others = counted(what.stacks - 1, "more stack");
         text += element("p", css_class("quiet"),
                         "and " + others + " that " + (what.stacks == 2 ? "leads" : "lead") + " to this line");
     }
@@ -129,10 +124,13 @@ std::string summary(const result& what) {
     const auto has_level = [&](coir::blocking_level level) {
         return [&is_suppressed, level](const finding& each) { return !is_suppressed(each) && each.level == level; };
     };
-    const auto suppressed = std::ranges::count_if(what.findings, is_suppressed);
-    const auto errors = std::ranges::count_if(what.findings, has_level(coir::blocking_level::error));
-    const auto warnings = std::ranges::count_if(what.findings, has_level(coir::blocking_level::warning));
-    const auto notes = std::ranges::count_if(what.findings, has_level(coir::blocking_level::note));
+    const auto suppressed = static_cast<std::uint64_t>(std::ranges::count_if(what.findings, is_suppressed));
+    const auto errors =
+        static_cast<std::uint64_t>(std::ranges::count_if(what.findings, has_level(coir::blocking_level::error)));
+    const auto warnings =
+        static_cast<std::uint64_t>(std::ranges::count_if(what.findings, has_level(coir::blocking_level::warning)));
+    const auto notes =
+        static_cast<std::uint64_t>(std::ranges::count_if(what.findings, has_level(coir::blocking_level::note)));
     double total_ms = 0;
     for (const finding& each : what.findings) total_ms += is_suppressed(each) ? 0 : each.total_ms;
 

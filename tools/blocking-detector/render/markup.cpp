@@ -1,6 +1,6 @@
 #include "render/markup.hpp"
 
-#include <nlohmann/json.hpp>
+#include "base/printable.hpp"
 
 namespace detector {
 
@@ -20,16 +20,9 @@ std::string without_noncharacters(std::string text) {
 
 }  // namespace
 
-std::string as_utf8(std::string_view text) {
-    using nlohmann::json;
-    // The JSON library replaces invalid bytes when it writes. Parsing its output undoes the escaping of JSON.
-    const std::string written = json(text).dump(-1, ' ', false, json::error_handler_t::replace);
-    return json::parse(written).get<std::string>();
-}
-
 std::string escaped(std::string_view text) {
     std::string made;
-    for (const char each : without_noncharacters(as_utf8(text))) {
+    for (const char each : without_noncharacters(coir::detail::as_utf8(text))) {
         switch (each) {
         case '&': made += "&amp;"; break;
         case '<': made += "&lt;"; break;

@@ -5,9 +5,6 @@
 
 namespace detector {
 
-/// Converts any bytes to UTF-8: replaces invalid bytes with U+FFFD.
-[[nodiscard]] std::string as_utf8(std::string_view text);
-
 /// Escapes a text for use in an element or attribute of XML or HTML. Replaces characters that XML forbids with U+FFFD.
 [[nodiscard]] std::string escaped(std::string_view text);
 

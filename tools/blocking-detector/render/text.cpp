@@ -42,18 +42,6 @@ bool is_shown(const finding& each, const text_style& style) {
     return each.suppressed_by.empty() && each.level >= style.show;
 }
 
-/// "3 errors", "1 error".
-std::string counted(std::uint64_t number, const std::string& what) {
-    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
-}
-
-std::string location_of(const finding& what) {
-    const frame* const user = users_frame(what);
-    if (user == nullptr) return what.spawned_at;
-    return user->file.empty() ? function_or_offset(*user)
-                              : coir::detail::to_string(source_line{user->file, user->line});
-}
-
 std::string frame_text(frame each) {
     if (each.function.size() > name_length) each.function = short_name(each.function, name_length);
     return printable(coir::detail::to_string(each));
@@ -76,7 +64,7 @@ std::string stack_of(const finding& what, const pen& in) {
 
 std::string text_of(const finding& what, const text_style& style) {
     const pen in{style.colours};
-    const std::string location = printable(location_of(what));
+    const std::string location = printable(location_text(what));
     std::string text = (location.empty() ? "" : in.location(location) + ": ") +
                        (what.level == blocking_level::error ? "" : std::string{to_string(what.level)} + ": ") +
                        headline(what) + '\n';
