@@ -738,6 +738,7 @@ TEST_CASE("trap: a call with a wrong address fails with EFAULT") {
         require(::syscall(SYS_pselect6, 0, nullptr, nullptr, nullptr, &moment, wrong) == -1 && errno == EFAULT,
                 "pselect6");
         require(call_by_instruction(SYS_clone3, 0, 0) == -EINVAL, "clone3 without arguments");
+        require(call_by_instruction(SYS_newfstatat, AT_FDCWD, 0, wrong, 0) == -EFAULT, "newfstatat of no path");
         require(call_by_instruction(SYS_clone3, wrong, sizeof(clone_args)) == -EFAULT, "clone3");
     });
 }

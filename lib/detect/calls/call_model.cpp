@@ -128,12 +128,7 @@ call_model model_of_poll(long count, bool waits) noexcept {
 call_model model_of_connect(long fd) noexcept { return is_datagram(fd) ? never_sleeps : model_of_socket(fd); }
 
 call_model model_of_open(long flags) noexcept {
-    using namespace std::chrono_literals;
-    if ((flags & (O_NONBLOCK | O_PATH)) != 0) return never_sleeps;
-    return {.when = call_model::sleeps::unless_ready,
-            .category = category::other,
-            .rule = level_rule::once_long,
-            .least = 10ms};
+    return (flags & (O_NONBLOCK | O_PATH)) != 0 ? never_sleeps : seldom_sleeps(call_model::sleeps::unless_ready);
 }
 
 call_model model_of_socket(long fd, long flags) noexcept {
@@ -181,9 +176,10 @@ call_model model_of_sync(long fd) noexcept {
 
 call_model model_of_path(long folder, const char* path) noexcept {
     struct stat about {};
-    if (system_call(SYS_newfstatat, static_cast<int>(folder), path, &about, AT_SYMLINK_NOFOLLOW) != 0)
-        return of_file(false, category::other);
-    return of_file(has_device(about.st_dev, static_cast<int>(folder), path), category::other);
+    const auto at = static_cast<int>(folder);
+    const bool on_device =
+        system_call(SYS_newfstatat, at, path, &about, AT_SYMLINK_NOFOLLOW) == 0 && has_device(about.st_dev, at, path);
+    return on_device ? of_file(true, category::other) : seldom_sleeps(call_model::sleeps::unpredictable);
 }
 
 call_model model_of_open_file(long fd) noexcept {

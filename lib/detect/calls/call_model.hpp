@@ -39,6 +39,15 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
     return {.when = call_model::sleeps::unpredictable, .category = category};
 }
 
+/// For calls that usually do not sleep. A short sleep says nothing: it may be a contended lock inside the kernel, and on
+/// a busy machine the thread then waits milliseconds for a processor.
+constexpr call_model seldom_sleeps(call_model::sleeps when) noexcept {
+    return {.when = when,
+            .category = blocking_class::other,
+            .rule = level_rule::once_long,
+            .least = std::chrono::milliseconds{10}};
+}
+
 // The functions below are safe in signal handlers and preserve errno. Some ask the kernel about a descriptor; none
 // changes anything.
 
@@ -58,8 +67,7 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
 /// `waits`: the time limit is not zero. poll(2) of no descriptors is a sleep.
 [[nodiscard]] call_model model_of_poll(long count, bool waits) noexcept;
 
-/// For open(2) with `flags`: waits for the other end of a FIFO, for the holder of a lease, or for a distant file system. A
-/// short sleep says nothing: it may be a contended lock inside the kernel.
+/// For open(2) with `flags`: seldom waits for the other end of a FIFO, the holder of a lease or a distant file system.
 [[nodiscard]] call_model model_of_open(long flags) noexcept;
 
 /// For connect(2): a datagram socket is connected at once.
@@ -83,7 +91,8 @@ constexpr call_model unpredictable(blocking_class category) noexcept {
 /// For fsync(2) and similar calls: an error where a device or a network is behind the file system.
 [[nodiscard]] call_model model_of_sync(long fd) noexcept;
 
-/// For calls that look up a path, with a warning where a device or a network is behind the file system.
+/// For calls that look up a path, with a warning where a device or a network is behind the file system. Elsewhere they
+/// seldom sleep.
 [[nodiscard]] call_model model_of_path(long folder, const char* path) noexcept;
 
 /// For calls on an open file that look at its folder or its metadata.

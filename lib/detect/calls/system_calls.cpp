@@ -23,15 +23,7 @@ namespace coir::detail {
 
 namespace {
 
-using namespace std::chrono_literals;
 using category = blocking_class;
-
-/// For all other calls: close(2) with SO_LINGER, a device. A short sleep says nothing: it may be a contended lock inside
-/// the kernel, and on a busy machine the thread then waits milliseconds for a processor.
-constexpr call_model unlikely{.when = call_model::sleeps::unpredictable,
-                              .category = category::other,
-                              .rule = level_rule::once_long,
-                              .least = 10ms};
 
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
@@ -48,11 +40,11 @@ call_model of_transfer(long from, long to) noexcept {
     return unpredictable(category::disk);
 }
 
-/// For calls that look up a path.
+/// For calls that look up a path, or the open file `folder` if the path is empty. The kernel also takes a null pointer
+/// for an empty path.
 call_model of_look_up(long folder, long path) noexcept {
-    call_model model = model_of_path(folder, at<char>(path));
-    if (!model.latent) model.least = unlikely.least;
-    return model;
+    const char* const text = at<char>(path);
+    return text == nullptr || *text == '\0' ? model_of_open_file(folder) : model_of_path(folder, text);
 }
 
 call_model of_futex(long operation, long limit) noexcept {
@@ -141,9 +133,9 @@ call_model model_of(const trapped_call& call) noexcept {
 
     case SYS_sched_yield: return {.when = call_model::sleeps::yields, .category = category::cpu};
 
-    case SYS_openat: return of_look_up(a, b);
+    case SYS_openat:
     case SYS_newfstatat:
-    case SYS_statx: return *at<char>(b) == '\0' ? model_of_open_file(a) : of_look_up(a, b);
+    case SYS_statx:
     case SYS_faccessat:
     case SYS_readlinkat:
     case SYS_unlinkat:
@@ -169,7 +161,7 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_unlink:
     case SYS_rename: return of_look_up(AT_FDCWD, a);
 #endif
-    default: return unlikely;
+    default: return seldom_sleeps(call_model::sleeps::unpredictable);  // close(2) with SO_LINGER, a device
     }
 }
 

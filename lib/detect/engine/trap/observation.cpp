@@ -105,11 +105,8 @@ observation::observation(const trapped_call& call) : watcher_{monitor::active_fo
 }
 
 observation::observation(by_int80)
-    : watcher_{monitor::active_for_traps()}, call_{}, expected_{.when = call_model::sleeps::unless_ready,
-                                                                .category = blocking_class::other,
-                                                                .rule = level_rule::once_long,
-                                                                .least = std::chrono::milliseconds{10},
-                                                                .call = "int $0x80"} {
+    : watcher_{monitor::active_for_traps()}, call_{}, expected_{seldom_sleeps(call_model::sleeps::unless_ready)} {
+    expected_.call = "int $0x80";
     if (watcher_ == nullptr) return;
     describe(*watcher_, expected_, name());
     watcher_->begin_call();
