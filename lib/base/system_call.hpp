@@ -11,18 +11,20 @@ extern "C" {
 long coir_system_call(long a, long b, long c, long d, long e, long f, long number);
 }
 
-/// The same with up to six arguments of any integer or pointer type, each widened to a register.
+/// An argument of a system call, widened to a register.
+template <class Value> long word_of(Value value) noexcept {
+    if constexpr (std::is_pointer_v<Value>)
+        return reinterpret_cast<long>(value);
+    else if constexpr (std::is_null_pointer_v<Value>)
+        return 0L;
+    else
+        return static_cast<long>(value);
+}
+
+/// The same with up to six arguments of any integer or pointer type.
 template <class... Arguments> long system_call(long number, Arguments... arguments) {
     static_assert(sizeof...(arguments) <= 6, "a system call takes at most six arguments");
-    [[maybe_unused]] constexpr auto word = [](auto value) noexcept {
-        if constexpr (std::is_pointer_v<decltype(value)>)
-            return reinterpret_cast<long>(value);
-        else if constexpr (std::is_null_pointer_v<decltype(value)>)
-            return 0L;
-        else
-            return static_cast<long>(value);
-    };
-    const long all[6] = {word(arguments)...};
+    const long all[6] = {word_of(arguments)...};
     return coir_system_call(all[0], all[1], all[2], all[3], all[4], all[5], number);
 }
 

@@ -4,6 +4,7 @@
 #include "core/loop/scheduler_status.hpp"
 #include "core/task/task.hpp"
 #include "detect/calls/call_model.hpp"
+#include "detect/calls/system_calls.hpp"
 #include "detect/engine/hooks/next_function.hpp"
 #include "detect/engine/monitor.hpp"
 
@@ -68,6 +69,11 @@ template <class Next, class Model>
 template <class Next, class Model>
 [[gnu::always_inline]] inline watched_function<Next, Model> watched_by_name(Next& next, Model expected) {
     return {next, blocking_engine::trap, expected};
+}
+
+/// The model that traps have for the same system call.
+template <class... Arguments> call_model model_of_system_call(long number, Arguments... arguments) noexcept {
+    return model_of({number, {word_of(arguments)...}});
 }
 
 /// The same model, for a call that is reported only if it slept.
