@@ -12,7 +12,7 @@ inline void become_multithreaded() {
     std::thread{[] {}}.join();
 }
 
-/// Locks and unlocks a std::mutex that nobody else has, `args[0]` times.
+/// Locks and unlocks a std::mutex that no other thread holds, `args[0]` times.
 inline void lock_and_unlock(arguments args) {
     std::mutex mutex;
     const double start = cpu_seconds();
