@@ -23,9 +23,8 @@ finding sample() {
     made.category = blocking_class::disk;
     made.call = "fsync";
     made.fiber = "writer-7";
-    made.stack = {
-        {.function = "legacy::save(int)", .file = "/src/third_party/legacy.cpp", .line = 3, .module = "app"},
-        {.function = "main", .file = "/src/main.cpp", .line = 9, .module = "/usr/lib/libpq.so.5"}};
+    made.stack = {{.function = "legacy::save(int)", .file = "/src/third_party/legacy.cpp", .line = 3, .module = "app"},
+                  {.function = "main", .file = "/src/main.cpp", .line = 9, .module = "/usr/lib/libpq.so.5"}};
     return made;
 }
 
