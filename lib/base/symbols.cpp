@@ -1,6 +1,7 @@
 #include "base/symbols.hpp"
 
 #include "base/dwarf_scopes.hpp"
+#include "base/elf_file.hpp"
 #include "base/function_name.hpp"
 #include "base/unique_fd.hpp"
 
@@ -37,65 +38,7 @@ void set_function(symbol& location, const char* function) {
     location.is_plumbing = is_plumbing_function(function);
 }
 
-// ---- modules and their symbol tables -------------------------------------------------------------------------------
-
-/// The file of an executable or library, mapped to read its symbol table. dladdr(3) finds exported functions only.
-class module_file {
-public:
-    explicit module_file(const std::string& path) {
-        const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        struct stat about {};
-        if (!file || ::fstat(file.get(), &about) != 0 || about.st_size < static_cast<off_t>(sizeof(ElfW(Ehdr)))) return;
-        bytes_ = static_cast<std::size_t>(about.st_size);
-        void* const mapped = ::mmap(nullptr, bytes_, PROT_READ, MAP_PRIVATE, file.get(), 0);
-        if (mapped == MAP_FAILED) return;
-        data_ = static_cast<const char*>(mapped);
-        if (std::string_view{data_, SELFMAG} != std::string_view{ELFMAG, SELFMAG}) return;
-        if (!find_symbols(SHT_SYMTAB)) find_symbols(SHT_DYNSYM);
-    }
-    ~module_file() {
-        if (data_ != nullptr) ::munmap(const_cast<char*>(data_), bytes_);
-    }
-    module_file(const module_file&) = delete;
-    module_file& operator=(const module_file&) = delete;
-
-    /// The name of the function at `address`, which is relative to the load address; nullptr if there is none.
-    [[nodiscard]] const char* function_at(std::uintptr_t address) const {
-        for (const ElfW(Sym) & each : symbols_) {
-            const unsigned type = each.st_info & 0xfU;
-            const bool holds =
-                address >= each.st_value && address - each.st_value < std::max<std::size_t>(each.st_size, 1);
-            if (holds && (type == STT_FUNC || type == STT_GNU_IFUNC) && each.st_name < names_.size()) {
-                return names_.data() + each.st_name;
-            }
-        }
-        return nullptr;
-    }
-
-private:
-    template <class T> std::span<const T> table(std::size_t offset, std::size_t bytes) const {
-        if (offset > bytes_ || bytes > bytes_ - offset) return {};
-        return {reinterpret_cast<const T*>(data_ + offset), bytes / sizeof(T)};
-    }
-
-    bool find_symbols(unsigned type) {
-        const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(data_);
-        const auto sections = table<ElfW(Shdr)>(header.e_shoff, header.e_shnum * sizeof(ElfW(Shdr)));
-        for (const ElfW(Shdr) & each : sections) {
-            if (each.sh_type != type || each.sh_link >= sections.size()) continue;
-            const ElfW(Shdr)& names = sections[each.sh_link];
-            symbols_ = table<ElfW(Sym)>(each.sh_offset, each.sh_size);
-            names_ = table<char>(names.sh_offset, names.sh_size);
-            return !symbols_.empty();
-        }
-        return false;
-    }
-
-    const char* data_ = nullptr;
-    std::size_t bytes_ = 0;
-    std::span<const ElfW(Sym)> symbols_;
-    std::span<const char> names_;
-};
+// ---- modules --------------------------------------------------------------------------------------------------------
 
 struct loaded_module {
     std::string path;
@@ -239,15 +182,32 @@ struct debug_information {
 
 class symbol_source {
 public:
-    std::vector<symbol> look_up(const void* return_address) {
+    std::vector<symbol> look_up(const void* return_address, const void* caller) {
         const std::lock_guard lock{mutex_};
+        std::vector<symbol> found = look_up(return_address);
+        if (caller != nullptr && found.back().function.empty()) name_by_caller(found.back(), return_address, caller);
+        return found;
+    }
+
+private:
+    std::vector<symbol> look_up(const void* return_address) {
         if (cached_.size() >= cached_max) cached_.clear();
         const auto [at, is_new] = cached_.try_emplace(return_address);
         if (is_new) at->second = read(reinterpret_cast<std::uintptr_t>(return_address));
         return at->second;
     }
 
-private:
+    void name_by_caller(symbol& function, const void* return_address, const void* caller) {
+        const loaded_module library = module_of(reinterpret_cast<std::uintptr_t>(return_address) - 1);
+        const auto call = reinterpret_cast<std::uintptr_t>(caller);
+        const loaded_module from = module_of(call - 1);
+        if (library.path.empty() || from.path.empty()) return;
+        const std::string name{file_of(from.path).called_function(call - from.load_bias, file_of(library.path))};
+        if (name.empty()) return;
+        function.function = readable_name(name);
+        function.is_plumbing |= is_plumbing_function(name);
+    }
+
     std::vector<symbol> read(std::uintptr_t return_address) {
         const std::uintptr_t call = return_address == 0 ? 0 : return_address - 1;
         const loaded_module module = module_of(call);
@@ -271,20 +231,20 @@ private:
         return found;
     }
 
-    const module_file& file_of(const std::string& path) { return files_.try_emplace(path, path).first->second; }
+    const elf_file& file_of(const std::string& path) { return files_.try_emplace(path, path).first->second; }
 
     std::mutex mutex_;
     std::unordered_map<const void*, std::vector<symbol>> cached_;
-    std::unordered_map<std::string, module_file> files_;
+    std::unordered_map<std::string, elf_file> files_;
     debug_information debug_;
 };
 
 }  // namespace
 
-std::vector<symbol> symbolise(const void* return_address) {
+std::vector<symbol> symbolise(const void* return_address, const void* caller) {
     // Never destroyed: a thread may still call this while static objects are destroyed.
     static symbol_source& source = *new symbol_source;
-    return source.look_up(return_address);
+    return source.look_up(return_address, caller);
 }
 
 std::string describe(const symbol& location) {

@@ -20,7 +20,11 @@ struct symbol {
 /// The functions at the call before a return address: first the functions inlined there, innermost first, then the
 /// function that owns the stack frame. Never empty. Reads files and allocates: not for signal handlers. May be called
 /// on any thread.
-std::vector<symbol> symbolise(const void* return_address);
+///
+/// `caller` is the return address of the next frame of the stack, if known. A library without debug information has no
+/// names for its internal functions. One that stands for an exported function, which left the stack with a tail call, has
+/// the name of that function: the one that `caller`, in another module, has called.
+std::vector<symbol> symbolise(const void* return_address, const void* caller = nullptr);
 
 /// "file:line" if known, else "function (module+0xoffset)".
 std::string describe(const symbol& location);

@@ -1,4 +1,5 @@
 #include "base/symbols.hpp"
+#include "support/nameless/nameless.hpp"
 
 #include <doctest/doctest.h>
 
@@ -69,6 +70,36 @@ TEST_CASE("symbols: a function of a shared library has its name") {
     CHECK(std::ranges::any_of(found,
                               [](const symbol& each) { return each.function.find("qsort") != each.function.npos; }));
 }
+
+#if defined(__x86_64__)
+
+TEST_CASE("symbols: an internal function of a library has the name of the exported one that was called for it") {
+    using namespace coir::test;
+    const auto name_of = [](const captured_frames& found) {
+        CHECK(symbolise(found.internal).back().function.empty());
+        return symbolise(found.internal, found.caller).back().function;
+    };
+    CHECK(name_of(call_directly()) == "capture_frames");
+    CHECK(name_of(call_through_table()) == "capture_frames");
+    CHECK(name_of(call_wrapper()) == "capture_frames");
+    CHECK(name_of(call_hook()) == "capture_hooked_frames");
+}
+
+TEST_CASE("symbols: an internal function of a library has no name if it is not certain which one was called") {
+    using namespace coir::test;
+    const auto name_of = [](const captured_frames& found) {
+        return symbolise(found.internal, found.caller).back().function;
+    };
+    CHECK(name_of(call_by_pointer()).empty());
+    CHECK(name_of(call_one_of_two()).empty());
+    CHECK(name_of(call_one_or_pointer()).empty());
+    const captured_frames found = call_directly();
+    CHECK(name_of({found.internal, found.internal}).empty());
+    CHECK(name_of({found.internal, where()}).empty());
+    CHECK(name_of({found.internal, reinterpret_cast<const void*>(1)}).empty());
+}
+
+#endif
 
 TEST_CASE("symbols: an address outside of all modules is still described") {
     CHECK(describe_call_site(nullptr) == "unknown");

@@ -8,6 +8,7 @@
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
+#include "support/nameless/nameless.hpp"
 #include "support/seccomp.hpp"
 
 #include <doctest/doctest.h>
@@ -192,6 +193,20 @@ int status_of(pid_t child) {
 }  // namespace
 
 // ---- detection ----------------------------------------------------------------------------------------------------
+
+#if defined(__x86_64__)
+TEST_CASE(
+    "trap: a call is named after the library's exported function, though an internal one without a name made it") {
+    if (!traps_are_here()) return;
+    const coir::test::captured_log quiet;
+    int answer = -1;
+    const reports seen = trapped([&] { answer = res_query("", 0, 0, nullptr, 0); });
+    CHECK(answer == 0);
+    REQUIRE(seen.blocked("res_query").size() == 1);
+    CHECK(seen.blocked("res_query").front().category == coir::blocking_class::dns);
+    CHECK(seen.blocked("poll").empty());
+}
+#endif
 
 TEST_CASE("trap: a system call without a hook is reported, with the user's function on the stack") {
     if (!traps_are_here()) return;

@@ -4,6 +4,7 @@
 #include "detect/finding/wording.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace coir::detail {
 
@@ -12,7 +13,7 @@ namespace {
 /// "file:line", or "function (module+0xoffset)".
 std::string spawn_site(const void* address, const finding_source::symbols& look_up) {
     if (address == nullptr) return {};
-    const std::vector<frame> found = look_up(address);
+    const std::vector<frame> found = look_up(address, nullptr);
     const auto users = std::ranges::find_if(found, [](const frame& each) { return !each.plumbing; });
     const frame& here = users != found.end() ? *users : found.back();
     if (!here.file.empty()) return to_string(source_line{here.file, here.line});
@@ -37,8 +38,11 @@ finding finding_source::from_event(const blocking_event& seen, const symbols& lo
     made.fiber_id = seen.fiber.id;
     made.fiber = seen.fiber.name_bytes > 0 ? std::string{seen.fiber.name()} : '#' + std::to_string(seen.fiber.id);
     made.spawned_at = spawn_site(seen.fiber.spawn_site, look_up);
-    for (int i = 0; i < seen.stack.depth; ++i)
-        std::ranges::move(look_up(seen.stack.frames[static_cast<std::size_t>(i)]), std::back_inserter(made.stack));
+    const std::span<const void* const> stack{seen.stack.frames.data(), static_cast<std::size_t>(seen.stack.depth)};
+    for (std::size_t i = 0; i < stack.size(); ++i) {
+        const void* const caller = i + 1 < stack.size() ? stack[i + 1] : nullptr;
+        std::ranges::move(look_up(stack[i], caller), std::back_inserter(made.stack));
+    }
     find_users_frame(code_, made);
     identity_.identify(made);
     made.level = level_of(made);

@@ -13,8 +13,9 @@ namespace coir::detail {
 /// Makes findings of events.
 class finding_source {
 public:
-    /// The functions at a return address, the innermost first; never empty.
-    using symbols = std::function<std::vector<frame>(const void* return_address)>;
+    /// The functions at a return address, the innermost first; never empty. `caller` is the return address of the next
+    /// frame, which may tell the name of a function that has none; nullptr if unknown.
+    using symbols = std::function<std::vector<frame>(const void* return_address, const void* caller)>;
 
     explicit finding_source(users_code code) : code_{std::move(code)}, identity_{code_.source_root} {}
 

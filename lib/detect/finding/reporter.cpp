@@ -28,9 +28,9 @@ constexpr std::size_t frames_logged = 12;
 constexpr std::size_t function_length = 120;
 constexpr std::size_t locations_in_summary = 20;
 
-std::vector<frame> frames_at(const void* return_address) {
+std::vector<frame> frames_at(const void* return_address, const void* caller) {
     std::vector<frame> found;
-    for (symbol& each : symbolise(return_address)) {
+    for (symbol& each : symbolise(return_address, caller)) {
         found.push_back({.function = std::move(each.function),
                          .file = std::move(each.file),
                          .line = each.line,

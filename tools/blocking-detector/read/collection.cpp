@@ -48,7 +48,7 @@ void collection::add(const record& from, std::optional<std::int64_t> ended) {
     engines_.insert(to_string(from.engine()));
     if (!from.missing().empty()) notes_.emplace_back(from.missing());
     left_out_ += from.left_out();
-    const auto symbols = [&](const void* address) { return functions_at(from, address); };
+    const auto symbols = [&](const void* address, const void* caller) { return functions_at(from, address, caller); };
     for (const blocking_event& each : from.events()) {
         finding made = source_.from_event(each, symbols);
         made.goes_on &= !from.is_finished();
@@ -100,12 +100,14 @@ void collection::merge(finding seen) {
     findings_.add(std::move(seen));
 }
 
-const std::vector<frame>& collection::functions_at(const record& from, const void* address) {
-    const auto at = reinterpret_cast<std::uintptr_t>(address);
-    // Looks up the call instruction: the return address may be behind the end of the module.
-    const auto* const module = at == 0 ? nullptr : from.module_at(at - 1);
-    if (module == nullptr) return symbols_.functions_at({}, at);
-    return symbols_.functions_at(module->path.data(), at - module->bias);
+std::vector<frame> collection::functions_at(const record& from, const void* address, const void* caller) {
+    const auto located = [&](const void* of) -> code_address {
+        const auto at = reinterpret_cast<std::uintptr_t>(of);
+        // Looks up the call instruction: the return address may be behind the end of the module.
+        const auto* const module = at == 0 ? nullptr : from.module_at(at - 1);
+        return module == nullptr ? code_address{{}, at} : code_address{std::string{module->path}, at - module->bias};
+    };
+    return symbols_.functions_at(located(address), located(caller));
 }
 
 }  // namespace detector

@@ -34,7 +34,7 @@ public:
 
 private:
     void merge(finding seen);
-    [[nodiscard]] const std::vector<frame>& functions_at(const record& from, const void* address);
+    [[nodiscard]] std::vector<frame> functions_at(const record& from, const void* address, const void* caller);
 
     coir::detail::users_code code_;
     coir::detail::finding_source source_;

@@ -54,13 +54,27 @@ offline_symbols::offline_symbols(const std::vector<std::string>& debug_folders) 
 
 offline_symbols::~offline_symbols() = default;
 
-const std::vector<frame>& offline_symbols::functions_at(const std::string& module, std::uint64_t offset) {
-    const auto [at, is_new] = known_.try_emplace({module, offset});
-    if (is_new) at->second = read(module, offset);
-    return at->second;
+std::vector<frame> offline_symbols::functions_at(const code_address& at, const code_address& caller) {
+    const auto [known, is_new] = known_.try_emplace(at);
+    if (is_new) known->second = read(at);
+    std::vector<frame> found = known->second;
+    if (found.back().function.empty()) name_by_caller(found.back(), caller);
+    return found;
 }
 
-std::vector<frame> offline_symbols::read(const std::string& module, std::uint64_t offset) {
+void offline_symbols::name_by_caller(frame& function, const code_address& caller) {
+    if (function.module.empty() || caller.module.empty()) return;
+    const auto file_of = [&](const std::string& path) -> const coir::detail::elf_file& {
+        return calls_.try_emplace(path, path).first->second;
+    };
+    const std::string name{file_of(caller.module).called_function(caller.offset, file_of(function.module))};
+    if (name.empty()) return;
+    function.function = coir::detail::readable_name(name);
+    function.plumbing |= coir::detail::is_plumbing_function(name);
+}
+
+std::vector<frame> offline_symbols::read(const code_address& at) {
+    const auto& [module, offset] = at;
     frame here;
     here.module = module;
     here.offset = offset;
