@@ -75,8 +75,10 @@ public:
     static tls_context client(const tls_client_options& options = {});
     static tls_context server(const tls_server_options& options);
 
-    /// For settings that this class does not offer: ciphers, curves, a log of keys. Change them before the first
-    /// connection.
+    /// For settings that this class does not offer: ciphers, curves, a log of keys. They hold for the connections of all
+    /// identities. Change them before the first connection. The callbacks for certificates (SSL_CTX_set_cert_cb), names
+    /// (SNI), protocols (ALPN), verification, session tickets, and a client's new sessions are used by coir; replace one
+    /// only to do its task yourself.
     [[nodiscard]] ssl_ctx_st* native_handle() const noexcept;
 
 private:

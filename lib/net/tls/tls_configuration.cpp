@@ -7,9 +7,11 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <string_view>
 
 namespace coir::detail {
@@ -93,10 +95,11 @@ void trust_system_authorities(SSL_CTX* context) {
 // ---- clients -----------------------------------------------------------------------------------------------------
 
 tls_configuration::tls_configuration(const tls_client_options& options)
-    : protocols_{wire_form(options.protocols)}, verifies_server_{!options.insecure_skip_verification} {
+    : context_{make_context(::TLS_client_method())}, protocols_{wire_form(options.protocols)},
+      verifies_server_{!options.insecure_skip_verification} {
     if (options.identity.size() > 1)
         throw_contradiction("tls_client_options::identity: a client can have only one identity");
-    SSL_CTX* const made = contexts_.emplace_back(make_context(::TLS_client_method())).get();
+    SSL_CTX* const made = context();
     if (verifies_server_) {
         ::SSL_CTX_set_verify(made, SSL_VERIFY_PEER, nullptr);
         if (options.authorities.empty())
@@ -113,7 +116,8 @@ tls_configuration::tls_configuration(const tls_client_options& options)
 
 // ---- servers -----------------------------------------------------------------------------------------------------
 
-tls_configuration::tls_configuration(const tls_server_options& options) : protocols_{wire_form(options.protocols)} {
+tls_configuration::tls_configuration(const tls_server_options& options)
+    : context_{make_context(::TLS_server_method())}, protocols_{wire_form(options.protocols)} {
     if (options.identities.empty())
         throw_contradiction("tls_server_options::identities: a server needs at least one identity");
     const bool verifies_clients = options.clients != client_certificates::ignored;
@@ -122,38 +126,83 @@ tls_configuration::tls_configuration(const tls_server_options& options) : protoc
                                 ? "tls_server_options::client_authorities is empty; set it to verify clients"
                                 : "tls_server_options::client_authorities is set, but clients are not verified");
     }
-    for (const tls_identity& each : options.identities) {
-        SSL_CTX* const made = contexts_.emplace_back(make_context(::TLS_server_method())).get();
-        use_identity(made, each);
-    }
-    SSL_CTX* const first = context();
+    SSL_CTX* const made = context();
+    use_identity(made, options.identities.front());
+    for (const tls_identity& each : std::span{options.identities}.subspan(1))
+        use_identity(others_.emplace_back(make_context(::TLS_server_method())).get(), each);
+    if (!others_.empty()) ::SSL_CTX_set_cert_cb(made, choose_identity, this);
+    SSL_CTX_set_tlsext_servername_callback(made, accept_name);
+    ::SSL_CTX_set_session_ticket_cb(made, nullptr, choose_session, nullptr);
     // Sessions are resumed only with tickets, which the client stores: the server needs no cache and no lock.
-    SSL_CTX_set_session_cache_mode(first, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_OFF);
     constexpr std::string_view id = "coir";
-    ::SSL_CTX_set_session_id_context(first, reinterpret_cast<const unsigned char*>(id.data()), id.size());
+    ::SSL_CTX_set_session_id_context(made, reinterpret_cast<const unsigned char*>(id.data()), id.size());
     if (verifies_clients) {
         const int required =
             options.clients == client_certificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE;
-        ::SSL_CTX_set_verify(first, SSL_VERIFY_PEER | required, nullptr);
-        trust_file(first, options.client_authorities.native());
-        ::SSL_CTX_set_client_CA_list(first, ::SSL_load_client_CA_file(options.client_authorities.c_str()));
+        ::SSL_CTX_set_verify(made, SSL_VERIFY_PEER | required, nullptr);
+        trust_file(made, options.client_authorities.native());
+        ::SSL_CTX_set_client_CA_list(made, ::SSL_load_client_CA_file(options.client_authorities.c_str()));
     }
-    if (!protocols_.empty()) ::SSL_CTX_set_alpn_select_cb(first, choose_protocol, this);
-    if (contexts_.size() > 1) {
-        SSL_CTX_set_tlsext_servername_callback(first, choose_identity);
-        SSL_CTX_set_tlsext_servername_arg(first, this);
-    }
+    if (!protocols_.empty()) ::SSL_CTX_set_alpn_select_cb(made, choose_protocol, this);
 }
 
-int tls_configuration::choose_identity(SSL* connection, int* /*alert*/, void* self) {
+namespace {
+
+bool names(SSL_CTX* identity, const char* host) noexcept {
+    return ::X509_check_host(::SSL_CTX_get0_certificate(identity), host, 0, 0, nullptr) == 1;
+}
+
+/// Gives the connection another certificate, key and chain, and nothing else: SSL_set_SSL_CTX(3) leaves it with a
+/// mixture of both contexts.
+int use_identity_of(SSL_CTX* identity, SSL* connection) noexcept {
+    STACK_OF(X509)* chain = nullptr;
+    SSL_CTX_get0_chain_certs(identity, &chain);
+    // Keys of other kinds would stay: a client that prefers ECDSA would get the first identity's certificate.
+    ::SSL_certs_clear(connection);
+    return ::SSL_use_cert_and_key(connection, ::SSL_CTX_get0_certificate(identity), ::SSL_CTX_get0_privatekey(identity),
+                                  chain, 1);
+}
+
+}  // namespace
+
+/// SSL_CTX_set_cert_cb(3). A connection begins with the certificate of its context, the first identity's.
+int tls_configuration::choose_identity(SSL* connection, void* self) {
     const char* const host = ::SSL_get_servername(connection, TLSEXT_NAMETYPE_host_name);
-    if (host == nullptr) return SSL_TLSEXT_ERR_OK;
-    for (const context_handle& each : static_cast<tls_configuration*>(self)->contexts_) {
-        if (::X509_check_host(::SSL_CTX_get0_certificate(each.get()), host, 0, 0, nullptr) != 1) continue;
-        ::SSL_set_SSL_CTX(connection, each.get());
-        break;
+    const auto& made = *static_cast<tls_configuration*>(self);
+    if (host == nullptr || names(made.context(), host)) return 1;
+    for (const context_handle& each : made.others_) {
+        if (names(each.get(), host)) return use_identity_of(each.get(), connection);
     }
-    return SSL_TLSEXT_ERR_OK;
+    return 1;
+}
+
+/// Without this callback, OpenSSL does not store the name in the session.
+int tls_configuration::accept_name(SSL* /*connection*/, int* /*alert*/, void* /*unused*/) { return SSL_TLSEXT_ERR_OK; }
+
+namespace {
+
+/// The host that a client requests, from its first message (RFC 6066, section 3); empty if there is none.
+std::string_view requested_host(SSL* connection) noexcept {
+    constexpr std::size_t header = 5;  // the length of the list, the type, and the length of the name
+    const unsigned char* list = nullptr;
+    std::size_t bytes = 0;
+    if (::SSL_client_hello_get0_ext(connection, TLSEXT_TYPE_server_name, &list, &bytes) != 1 || bytes < header)
+        return {};
+    const std::size_t length = list[3] * 256U + list[4];
+    return {reinterpret_cast<const char*>(list) + header, std::min(length, bytes - header)};
+}
+
+}  // namespace
+
+/// SSL_CTX_set_session_ticket_cb(3). RFC 6066, section 3: a session is not resumed under another name, as the client
+/// has seen the certificate of the first name only.
+SSL_TICKET_RETURN tls_configuration::choose_session(SSL* connection, SSL_SESSION* session, const unsigned char* /*key*/,
+                                                    std::size_t /*bytes*/, SSL_TICKET_STATUS status, void* /*unused*/) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    const char* const host = ::SSL_SESSION_get0_hostname(session);
+    if (requested_host(connection) != (host != nullptr ? host : "")) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 int tls_configuration::choose_protocol(SSL* /*connection*/, const unsigned char** chosen, unsigned char* chosen_bytes,

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,19 +26,23 @@ public:
     tls_configuration(const tls_configuration&) = delete;
     tls_configuration& operator=(const tls_configuration&) = delete;
 
-    /// The context of the first identity.
-    [[nodiscard]] SSL_CTX* context() const noexcept { return contexts_.front().get(); }
+    /// The one context of all connections. It has the certificate of the first identity.
+    [[nodiscard]] SSL_CTX* context() const noexcept { return context_.get(); }
     [[nodiscard]] bool verifies_server() const noexcept { return verifies_server_; }
 
     /// The sessions of a client that can be resumed.
     tls_sessions sessions;
 
 private:
-    static int choose_identity(SSL* connection, int* alert, void* self);
+    static int choose_identity(SSL* connection, void* self);
+    static int accept_name(SSL* connection, int* alert, void* unused);
+    static SSL_TICKET_RETURN choose_session(SSL* connection, SSL_SESSION* session, const unsigned char* key,
+                                            std::size_t bytes, SSL_TICKET_STATUS status, void* unused);
     static int choose_protocol(SSL* connection, const unsigned char** chosen, unsigned char* chosen_bytes,
                                const unsigned char* offered, unsigned offered_bytes, void* self);
 
-    std::vector<context_handle> contexts_;  // one per identity of a server
+    context_handle context_;
+    std::vector<context_handle> others_;    // the other identities of a server: certificate, key and chain of each
     std::vector<unsigned char> protocols_;  // ALPN wire form: each name follows its length
     bool verifies_server_ = false;
 };
