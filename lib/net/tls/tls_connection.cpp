@@ -143,6 +143,8 @@ bool tls_connection::may_have_input(const descriptor& at) const noexcept {
 
 std::error_code tls_connection::expect(std::string_view host, std::uint16_t port) {
     if (host.ends_with('.')) host.remove_suffix(1);
+    // The interface of an address like fe80::1%eth0 is this machine's matter; no certificate has it (RFC 6874).
+    if (host.find(':') != host.npos) host = host.substr(0, host.find('%'));
     // With an empty name, OpenSSL would not check the host at all.
     if (host.empty() || host.find('\0') != host.npos) return std::make_error_code(std::errc::invalid_argument);
     const std::string name{host};

@@ -62,6 +62,14 @@ TEST_CASE("tls: a certificate for another host or address is refused") {
     });
 }
 
+TEST_CASE("tls: the certificate of an address need not name the interface through which it is reached") {
+    in_scheduler([] {
+        const world all;
+        CHECK_FALSE(verdict(all, all.identity, "::1%lo"));
+        CHECK(verdict(all, all.identity, "::2%lo") == refusal(X509_V_ERR_IP_ADDRESS_MISMATCH));
+    });
+}
+
 TEST_CASE("tls: an expired certificate, or one that is not yet valid, is refused") {
     in_scheduler([] {
         const world all;
