@@ -9,6 +9,7 @@
 
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
+#include "net/peer_failure.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -31,10 +32,6 @@ inline bool is_shortage(const std::error_code& ec) noexcept {
            ec == std::errc::no_buffer_space || ec == std::errc::not_enough_memory;
 }
 
-inline bool is_peer_gone(const std::error_code& ec) noexcept {
-    return ec == std::errc::connection_reset || ec == std::errc::broken_pipe;
-}
-
 /// Call it in a catch clause. In a forked process, where no scheduler can report the exception, it rethrows.
 inline void report_failure() {
     scheduler* const here = scheduler::current();
@@ -47,10 +44,8 @@ template <class Stream> void run_handler(const std::function<void(Stream)>& hand
         handler(std::move(peer));
     } catch (const cancelled&) {
         throw;
-    } catch (const std::system_error& failure) {
-        if (!is_peer_gone(failure.code())) report_failure();
     } catch (...) {
-        report_failure();
+        if (!is_caused_by_peer(std::current_exception())) report_failure();
     }
 }
 

@@ -143,8 +143,11 @@ public:
     /// Accepts connections, and runs `handler` for each in a new fiber that is named after the peer's endpoint. All
     /// connections share the one `handler` object and what it owns. An exception from `handler` ends only its own
     /// connection. It is reported like an exception that escapes from a detached fiber
-    /// (`run_options::on_unhandled_exception`), except for `connection_reset` and `broken_pipe`: these only mean that
-    /// the peer has gone, and are ignored.
+    /// (`run_options::on_unhandled_exception`), with the exception of failures that are a peer's, which are ignored:
+    /// - The peer has gone: `connection_reset`, `connection_aborted`, `broken_pipe`, `not_connected`, and ETIMEDOUT of
+    ///   the system (`set_keep_alive`). A deadline that has passed is reported.
+    /// - The peer has sent no valid TLS handshake: see `tls_stream::accept`.
+    /// - An `exception_group` of nothing else.
     ///
     /// Runs until the calling fiber is stopped or `until` passes; then it stops and joins the fibers of the
     /// connections, and throws. If the listener is closed, it waits until the connections end by themselves, and

@@ -91,7 +91,8 @@ private:
 /// A TLS connection over TCP. Its transfers are those of a `byte_source` and a `byte_sink`, with two differences. A
 /// write that is cut short has still accepted the data that was already encrypted; the next write sends the rest of
 /// that data first. A stream that ends without close_notify from the peer is an error, since anyone on the network path
-/// can end a TCP connection: "unexpected eof while reading", in `tls_category()`.
+/// can end a TCP connection: "unexpected eof while reading", in `tls_category()`. It equals the condition
+/// `std::errc::connection_aborted`.
 ///
 /// Move-only. The rules for concurrent use are those of a `stream`: one fiber may read while another writes. The
 /// destructor closes the connection. It sends close_notify, unless it runs during the unwinding of an exception: the
@@ -144,6 +145,10 @@ public:
 
     /// Makes the handshake of a server on an accepted connection, which is closed if the handshake fails. Set a
     /// deadline, so that clients that connect and send nothing do not hold the connection.
+    ///
+    /// A port that can be reached is probed all the time, by clients that leave at once, send nothing, or do not speak
+    /// TLS. So `tcp_listener::serve` does not report these failures, nor clients without a valid certificate, nor a
+    /// deadline of `accept` that has passed. Catch the exception to log it.
     static tls_stream accept(const tls_context& context, tcp_stream accepted, deadline until = never);
     static tls_stream accept(const tls_context& context, tcp_stream accepted, deadline until, std::error_code& ec);
 

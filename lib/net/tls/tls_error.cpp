@@ -23,6 +23,11 @@ public:
         ::ERR_error_string_n(static_cast<unsigned long>(code), text.data(), text.size());
         return text.data();
     }
+    [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
+        constexpr int truncated = ERR_PACK(ERR_LIB_SSL, 0, SSL_R_UNEXPECTED_EOF_WHILE_READING);
+        return code == truncated ? std::make_error_condition(std::errc::connection_aborted)
+                                 : std::error_condition{code, *this};
+    }
 };
 
 class certificate_errors : public std::error_category {
@@ -53,6 +58,11 @@ std::error_code take_tls_error(std::errc otherwise) noexcept {
     if (code == 0) return std::make_error_code(otherwise);
     if (ERR_SYSTEM_ERROR(code)) return {ERR_GET_REASON(code), std::system_category()};
     return {static_cast<int>(code), net::tls_category()};
+}
+
+bool is_fault_of_peer(const std::error_code& ec) noexcept {
+    if (ec.category() != net::tls_category()) return ec.category() == net::certificate_category();
+    return ERR_FATAL_ERROR(static_cast<unsigned long>(ec.value())) == 0;
 }
 
 void throw_tls_error(const std::string& operation) { throw_error(take_tls_error(), operation); }

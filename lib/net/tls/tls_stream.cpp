@@ -5,8 +5,10 @@
 #include <coir/thread/offload.hpp>
 
 #include "io/vectors.hpp"
+#include "net/peer_failure.hpp"
 #include "net/tls/tls_configuration.hpp"
 #include "net/tls/tls_connection.hpp"
+#include "net/tls/tls_error.hpp"
 
 #include <openssl/crypto.h>
 
@@ -49,10 +51,9 @@ ssl_ctx_st* tls_context::native_handle() const noexcept { return made_->context(
 
 namespace {
 
-/// For the throwing overloads: adds the refused certificate to the message.
-[[noreturn]] void throw_failure(const std::error_code& ec, std::string operation, const std::string& refused) {
-    if (!refused.empty()) operation += " (" + refused + ")";
-    detail::throw_error(ec, operation);
+/// For the messages of exceptions: names the refused certificate.
+std::string with_certificate(const std::string& operation, const std::string& refused) {
+    return refused.empty() ? operation : operation + " (" + refused + ")";
 }
 
 /// Makes the handshake. Returns the connection, or null with `ec`; `refused` describes a refused certificate.
@@ -96,7 +97,7 @@ tls_stream tls_stream::connect(const tls_context& context, tcp_stream stream, st
     std::error_code ec;
     std::string refused;
     tls_stream made{connected(context.made_, std::move(stream), host, until, ec, refused)};
-    if (ec) throw_failure(ec, "tls_stream::connect to " + std::string{host}, refused);
+    if (ec) detail::throw_error(ec, with_certificate("tls_stream::connect to " + std::string{host}, refused));
     return made;
 }
 
@@ -111,8 +112,10 @@ tls_stream tls_stream::accept(const tls_context& context, tcp_stream stream, dea
     std::string refused;
     const endpoint from = stream.remote_endpoint(unknown);
     tls_stream made{accepted(context.made_, std::move(stream), until, ec, refused)};
-    if (ec) throw_failure(ec, "tls_stream::accept from " + from.to_string(), refused);
-    return made;
+    if (!ec) return made;
+    const std::string operation = with_certificate("tls_stream::accept from " + from.to_string(), refused);
+    if (detail::is_fault_of_peer(ec) || ec == std::errc::timed_out) detail::throw_peer_failure(ec, operation);
+    detail::throw_error(ec, operation);
 }
 
 tls_stream tls_stream::accept(const tls_context& context, tcp_stream stream, deadline until, std::error_code& ec) {
