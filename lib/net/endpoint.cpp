@@ -53,6 +53,10 @@ endpoint::endpoint(std::string_view address, std::uint16_t port) : endpoint{} {
                         "endpoint: '" + std::string{address} + "' is not a numeric IPv4 or IPv6 address");
 }
 
+endpoint::endpoint(std::string_view address, std::uint16_t port, std::error_code& ec) noexcept : endpoint{} {
+    ec = assign(address, port) ? std::error_code{} : std::make_error_code(std::errc::invalid_argument);
+}
+
 endpoint::endpoint(const sockaddr* address, socklen_t size) : endpoint{} {
     if (address->sa_family == AF_INET && size >= sizeof v4_) {
         std::memcpy(&v4_, address, sizeof v4_);
@@ -73,8 +77,9 @@ endpoint endpoint::local(std::string_view path) {
     endpoint made;
     const std::errc refused = made.assign_path(path);
     if (refused != std::errc{}) {
-        detail::throw_error(std::make_error_code(refused), "endpoint::local of '" + std::string{path} +
-                                                               "': a path must have at most 107 bytes and no NUL");
+        detail::throw_error(std::make_error_code(refused),
+                            "endpoint::local of '" + std::string{path} +
+                                "': a path must have at most 107 bytes and no NUL, an abstract name 108 bytes");
     }
     return made;
 }
@@ -82,9 +87,9 @@ endpoint endpoint::local(std::string_view path) {
 /// The size of the address delimits a name in the abstract namespace, which begins with a zero byte. A path ends with a
 /// zero byte, which is counted.
 std::errc endpoint::assign_path(std::string_view path) noexcept {
-    if (path.find('\0') != path.npos) return std::errc::invalid_argument;
-    if (path.size() >= sizeof un_.sun_path) return std::errc::filename_too_long;
     const bool is_abstract = path.starts_with('@');
+    if (!is_abstract && path.find('\0') != path.npos) return std::errc::invalid_argument;
+    if (path.size() > sizeof un_.sun_path - (is_abstract ? 0 : 1)) return std::errc::filename_too_long;
     un_ = {};
     un_.sun_family = AF_UNIX;
     path.copy(un_.sun_path, path.size());
@@ -162,6 +167,8 @@ bool endpoint::assign(std::string_view address, std::uint16_t port) noexcept {
 std::string endpoint::address() const {
     if (is_local()) {
         std::string text{path()};
+        // An abstract name is written with '@', so a file that is named like this needs another form.
+        if (text.starts_with('@')) text.insert(0, "./");
         if (text.starts_with('\0')) text.front() = '@';
         return text;
     }

@@ -4,6 +4,8 @@
 #include "thread/detached_work.hpp"
 
 #include <cerrno>
+#include <charconv>
+#include <cstdint>
 #include <memory>
 #include <netdb.h>
 #include <new>
@@ -48,12 +50,14 @@ public:
     [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
 };
 
-/// A numeric address with a numeric port. An IPv6 address needs brackets, to be separated from the port.
+/// A numeric address with a numeric port. The two are not joined to one text: "unix:80" would be a path.
 endpoint numeric(std::string_view host, std::string_view service, std::error_code& ec) {
-    const bool v6 = host.find(':') != host.npos;
-    std::string text{host};
-    if (v6) text = "[" + text + "]";
-    return endpoint::parse(text.append(":").append(service), ec);
+    std::uint16_t port = 0;
+    const char* const last = service.data() + service.size();
+    const auto [end, error] = std::from_chars(service.data(), last, port);
+    if (error == std::errc{} && end == last) return {host, port, ec};
+    ec = std::make_error_code(std::errc::invalid_argument);
+    return {};
 }
 
 }  // namespace

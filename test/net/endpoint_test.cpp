@@ -2,9 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <set>
 #include <sstream>
 #include <string>
+#include <sys/un.h>
 
 using coir::net::endpoint;
 
@@ -89,6 +91,35 @@ TEST_CASE("endpoint: a path that is too long or contains a zero byte is refused,
     std::error_code ec;
     CHECK(endpoint::parse("unix:" + longest + "y", ec) == endpoint{});
     CHECK(ec == std::errc::filename_too_long);
+}
+
+TEST_CASE("endpoint: the text of every Unix socket is that of no other") {
+    const auto of_system = [](const std::string& name) {
+        sockaddr_un made{};
+        made.sun_family = AF_UNIX;
+        name.copy(made.sun_path, sizeof made.sun_path);
+        return endpoint{reinterpret_cast<const sockaddr*>(&made),
+                        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size())};
+    };
+    using namespace std::string_literals;
+    CHECK(of_system("@name\0"s).to_string() == "unix:./@name");  // a file
+    CHECK(of_system("\0name"s).to_string() == "unix:@name");
+    for (const std::string& name : {"\0"s, "\0name"s, "\0with\0zeros\0"s, "\0"s + std::string(107, 'x'), "/run/x\0"s}) {
+        const endpoint at = of_system(name);
+        CHECK(endpoint::parse(at.to_string()) == at);
+        CHECK(endpoint::parse(at.to_string()).size() == at.size());
+    }
+    CHECK_THROWS_AS(endpoint::local("@" + std::string(108, 'x')), std::system_error);
+}
+
+TEST_CASE("endpoint: an address that is not numeric is an error code, if one is given") {
+    std::error_code ec;
+    CHECK(endpoint{"127.0.0.1", 80, ec} == endpoint{"127.0.0.1", 80});
+    CHECK_FALSE(ec);
+    for (const char* const address : {"unix", "localhost", "", "[::1]", "1.2.3.4:5"}) {
+        CHECK(endpoint{address, 80, ec} == endpoint{});
+        CHECK(ec == std::errc::invalid_argument);
+    }
 }
 
 TEST_CASE("endpoint: endpoints are ordered by family, address and port") {

@@ -27,6 +27,18 @@ TEST_CASE("resolve: numeric addresses need no lookup") {
     });
 }
 
+TEST_CASE("resolve: a host is never taken for a part of another address") {
+    in_scheduler([] {
+        std::error_code ec;
+        for (const char* const host : {"unix", "unix:", "unix:/run/x", "@x", "127.0.0.1:5", "[::1]", "::1]:1"}) {
+            CAPTURE(host);
+            for (const endpoint& each : resolve(host, "80", 2s, ec)) CHECK_FALSE(each.is_local());
+        }
+        CHECK(resolve("127.0.0.1", "80:90", 2s, ec).empty());
+        CHECK(resolve("::1%lo", "80") == std::vector{endpoint{"::1%lo", 80}});
+    });
+}
+
 TEST_CASE("resolve: a local name gives each address once") {
     in_scheduler([] {
         const auto found = resolve("localhost", "80");

@@ -34,19 +34,22 @@ public:
     /// address.
     endpoint(std::string_view address, std::uint16_t port);
 
+    /// As above, with the error in `ec`; the result is then `0.0.0.0:0`.
+    endpoint(std::string_view address, std::uint16_t port, std::error_code& ec) noexcept;
+
     /// From a socket address as system calls return it. Throws `std::system_error` (`address_family_not_supported`) if
     /// it is not an IPv4, IPv6 or Unix address, or is too short for one.
     endpoint(const sockaddr* address, socklen_t size);
 
     /// A Unix socket (unix(7)). `path` is a path in the file system, or, with a leading `@`, a name in Linux's abstract
     /// namespace, which exists as long as its socket. An empty path is a socket without a name. Throws
-    /// `std::system_error`: `filename_too_long` for more than 107 bytes, `invalid_argument` if the path contains a zero
-    /// byte.
+    /// `std::system_error`: `filename_too_long` for more than 107 bytes (108 with the `@` of an abstract name),
+    /// `invalid_argument` if a path in the file system contains a zero byte.
     static endpoint local(std::string_view path);
 
     /// Accepts `127.0.0.1:80`, `[::1]:80`, `[fe80::1%eth0]:80`, `unix:/run/service`, `unix:@service`. Throws
-    /// `std::system_error`, with the text in the message: `invalid_argument`, or `filename_too_long` for a path of more
-    /// than 107 bytes.
+    /// `std::system_error`, with the text in the message: `invalid_argument`, or `filename_too_long` as `local`. Never a
+    /// host name, so `unix:80` is the path `80`: for a host and a service from elsewhere, use `resolve`.
     static endpoint parse(std::string_view text);
 
     /// As above, with the error in `ec`; the result is then `0.0.0.0:0`.
@@ -57,7 +60,8 @@ public:
     [[nodiscard]] bool is_local() const noexcept { return any_.sa_family == AF_UNIX; }
     [[nodiscard]] int family() const noexcept { return any_.sa_family; }
 
-    /// The address without port and brackets, or the path of a Unix socket in the form that `local` accepts.
+    /// The address without port and brackets, or the path of a Unix socket in the form that `local` accepts. A file
+    /// whose name begins with `@` is written as `./@name`.
     [[nodiscard]] std::string address() const;
     /// 0 for a Unix socket.
     [[nodiscard]] std::uint16_t port() const noexcept;
