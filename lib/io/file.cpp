@@ -21,6 +21,7 @@ struct file::opened_file {
 
     detail::unique_fd fd;
     const std::string path;
+    detail::cached_file cached;  // for files with O_DIRECT
 };
 
 namespace {
@@ -148,7 +149,7 @@ std::size_t file::write_at(std::uint64_t offset, std::span<const std::byte> from
         const auto piece = from.subspan(done, std::min(piece_max, from.size() - done));
         auto written = call("io::file::write_at", until, ec,
                             [to = opened_, at = offset + done, copy = std::vector(piece.begin(), piece.end())] {
-                                return detail::write_file_at(to->fd.get(), at, copy);
+                                return detail::write_file_at(to->fd.get(), at, copy, to->cached);
                             });
         if (!written) return 0;
         ec = written->failure;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <filesystem>
+#include <span>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,8 +38,10 @@ std::error_code close_file(unique_fd& closed) { return error_of_call(::close(clo
 file_read read_file_at(int fd, std::uint64_t offset, std::size_t bytes) {
     file_read read{std::make_unique_for_overwrite<std::byte[]>(bytes), 0, {}};
     while (read.count < bytes) {
-        const ssize_t n =
-            ::pread(fd, read.bytes.get() + read.count, bytes - read.count, static_cast<off_t>(offset + read.count));
+        const std::span rest{read.bytes.get() + read.count, bytes - read.count};
+        ssize_t n = ::pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset + read.count));
+        const std::size_t block = n < 0 && errno == EINVAL ? direct_block_bytes(fd) : 0;
+        if (block > 0) n = read_blocks(fd, block, rest, offset + read.count);
         if (n < 0 && errno == EINTR) continue;
         read.failure = error_of_call(n);
         if (n <= 0) break;
@@ -47,11 +50,13 @@ file_read read_file_at(int fd, std::uint64_t offset, std::size_t bytes) {
     return read;
 }
 
-file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
+file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, cached_file& cached) {
     file_written written;
     while (written.count < bytes.size()) {
-        const ssize_t n = ::pwrite(fd, bytes.data() + written.count, bytes.size() - written.count,
-                                   static_cast<off_t>(offset + written.count));
+        const std::span rest = bytes.subspan(written.count);
+        ssize_t n = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset + written.count));
+        const std::size_t block = n < 0 && errno == EINVAL ? direct_block_bytes(fd) : 0;
+        if (block > 0) n = write_blocks(fd, block, rest, offset + written.count, cached);
         if (n < 0 && errno == EINTR) continue;
         written.failure = error_of_call(n);
         if (n <= 0) break;
@@ -122,7 +127,8 @@ public:
     }
 
     std::error_code write(std::span<const std::byte> content) {
-        const std::error_code failure = write_file_at(fd_.get(), 0, content).failure;
+        cached_file unused;
+        const std::error_code failure = write_file_at(fd_.get(), 0, content, unused).failure;
         return failure ? failure : error_of_call(::fsync(fd_.get()));
     }
 

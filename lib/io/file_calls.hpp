@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/unique_fd.hpp"
+#include "io/direct_file.hpp"
 
 #include <cerrno>
 #include <cstddef>
@@ -46,8 +47,8 @@ struct file_written {
     std::error_code failure;
 };
 
-/// Writes all bytes, unless there is an error.
-file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes);
+/// Writes all bytes, unless there is an error. `cached` belongs to the file, for as long as it is open.
+file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, cached_file& cached);
 
 struct file_size {
     std::uint64_t bytes = 0;

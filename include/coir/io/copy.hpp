@@ -41,11 +41,15 @@ template <readable From, writable To> std::uint64_t copy(From& from, To& to, dea
         }
     } else if constexpr (std::same_as<From, file> && std::derived_from<To, net::stream>) {
         constexpr std::uint64_t piece = 1 << 30;
-        while (const std::uint64_t n = to.sendfile(from.native_handle(), from.position(), piece, until)) {
+        std::error_code ec;
+        while (!ec) {
+            const std::uint64_t n = to.sendfile(from.native_handle(), from.position(), piece, until, ec);
             from.seek(from.position() + n);
             copied += n;
+            if (!ec && n == 0) return copied;
         }
-        return copied;
+        // sendfile(2) does not support all files, nor any offset of a file with O_DIRECT: the loop below continues.
+        if (ec != std::errc::invalid_argument) detail::throw_error(ec, "io::copy");
     }
     constexpr std::size_t bytes = 64 << 10;
     const auto buffer = std::make_unique_for_overwrite<std::byte[]>(bytes);

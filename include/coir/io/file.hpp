@@ -54,7 +54,8 @@ public:
     static file append(const std::filesystem::path& path, deadline until = never);
 
     /// As open(2), with O_CLOEXEC added. A pipe, a socket or a directory is refused: `invalid_argument`,
-    /// `is_a_directory`.
+    /// `is_a_directory`. With O_DIRECT, bytes at any address, offset and length can be read and written: complete blocks
+    /// that begin at the start of a block bypass the page cache; a write of anything else goes through it.
     static file open(const std::filesystem::path& path, int flags, mode_t permissions = 0666, deadline until = never);
     static file open(const std::filesystem::path& path, int flags, mode_t permissions, deadline until,
                      std::error_code& ec);
