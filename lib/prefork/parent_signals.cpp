@@ -9,10 +9,21 @@
 
 namespace coir::detail {
 
-parent_signals::parent_signals() {
+namespace {
+
+/// A handler of the program interrupts ppoll(2) as well.
+bool has_handler(int signal) noexcept {
+    struct sigaction now {};
+    return ::sigaction(signal, nullptr, &now) == 0 && ((now.sa_flags & SA_SIGINFO) != 0 || now.sa_handler != SIG_DFL);
+}
+
+}  // namespace
+
+parent_signals::parent_signals(with which) {
     sigset_t awaited;
     ::sigemptyset(&awaited);
     for (const int each : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&awaited, each);
+    if (which == with::ends_of_children && !has_handler(SIGCHLD)) ::sigaddset(&awaited, SIGCHLD);
     fd_ = unique_fd{::signalfd(-1, &awaited, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (!fd_) throw std::system_error{errno, std::system_category(), "prefork: cannot create a signalfd"};
     ::pthread_sigmask(SIG_BLOCK, &awaited, &before_);

@@ -11,8 +11,10 @@ namespace coir::detail {
 /// restores the mask.
 class parent_signals {
 public:
+    enum class with { stop_signals, ends_of_children };  // the latter: SIGCHLD too, unless the program has a handler
+
     /// Throws `std::system_error`.
-    parent_signals();
+    explicit parent_signals(with which);
     ~parent_signals();
     parent_signals(const parent_signals&) = delete;
     parent_signals& operator=(const parent_signals&) = delete;

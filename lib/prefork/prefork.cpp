@@ -4,19 +4,28 @@
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
 #include "prefork/supervisor.hpp"
+#include "thread/thread_pool.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <iterator>
 #include <stdexcept>
+#include <thread>
 
 namespace coir {
 
 namespace {
 
 bool has_other_threads() {
-    std::error_code unknown;
-    const std::filesystem::directory_iterator threads{"/proc/self/task", unknown};
-    return !unknown && std::distance(begin(threads), end(threads)) > 1;
+    // The system lists a thread that was joined for a moment longer.
+    constexpr int attempts = 20;
+    for (int i = 0; i < attempts; ++i) {
+        std::error_code unknown;
+        const std::filesystem::directory_iterator threads{"/proc/self/task", unknown};
+        if (unknown || std::distance(begin(threads), end(threads)) == 1) return false;
+        std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    return true;
 }
 
 }  // namespace
@@ -25,6 +34,7 @@ int prefork(unsigned workers, const std::function<void(worker&)>& main, const pr
     if (detail::scheduler::current() != nullptr) {
         throw std::logic_error{"prefork: called in a fiber; call it from main, in place of coir::run"};
     }
+    detail::thread_pool::end_all_of_process();  // a worker starts threads of its own
     if (has_other_threads()) {
         log::warning("prefork: the program has other threads: they do not exist in the workers, where locks that they "
                      "hold are never unlocked; call prefork before starting threads");

@@ -27,12 +27,16 @@ worker_process::clock::time_point from_now(std::chrono::milliseconds length) {
     return worker_process::clock::now() + std::min(length, longest);
 }
 
+parent_signals::with signals_for(const adopted_children& adopted) noexcept {
+    return adopted.are_expected() ? parent_signals::with::ends_of_children : parent_signals::with::stop_signals;
+}
+
 constexpr const char* restart_aborted = "; rolling restart aborted: the old workers keep running";
 
 }  // namespace
 
 supervisor::supervisor(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options)
-    : main_{main}, options_{options}, sockets_{options, workers},
+    : main_{main}, options_{options}, sockets_{options, workers}, signals_{signals_for(adopted_)},
       slots_(workers, slot{restart_delay{options.restart}}) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)
@@ -50,6 +54,7 @@ int supervisor::run() {
         handle_signals();
         collect_ready();
         reap_exited();
+        reap_adopted();
         enforce_limits();
         start_due();
         report_stats();
@@ -81,7 +86,9 @@ void supervisor::wait() {
 
 void supervisor::handle_signals() {
     while (const int signal = signals_.take()) {
-        if (signal == SIGHUP) {
+        if (signal == SIGCHLD) {
+            continue;  // it has woken `wait`
+        } else if (signal == SIGHUP) {
             begin_rolling_restart();
         } else if (!ending_) {
             log::info(std::string{"prefork: "} + (signal == SIGINT ? "SIGINT" : "SIGTERM") +
@@ -111,6 +118,12 @@ void supervisor::reap_exited() {
         at = processes_.erase(at);
         handle_ended(ended, *how);
     }
+}
+
+void supervisor::reap_adopted() {
+    adopted_.reap_exited([this](pid_t child) {
+        return std::ranges::any_of(processes_, [child](const worker_process& each) { return each.id() == child; });
+    });
 }
 
 void supervisor::enforce_limits() {
@@ -143,7 +156,7 @@ void supervisor::report_stats() {
         each_worker.push_back({each.index(), each.id(), *stats});
         all += *stats;
     }
-    options_.on_stats(each_worker, all);
+    adopted_.call([&] { options_.on_stats(each_worker, all); });
 }
 
 // ---- workers -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <coir/process/worker.hpp>
 
 #include "base/unique_fd.hpp"
+#include "prefork/adopted_children.hpp"
 #include "prefork/listen_sockets.hpp"
 #include "prefork/parent_signals.hpp"
 #include "prefork/restart_delay.hpp"
@@ -22,7 +23,7 @@ namespace coir::detail {
 /// worker processes, one after the other.
 class supervisor {
 public:
-    /// Binds the sockets and blocks SIGTERM, SIGINT and SIGHUP, which are then pending until `run` reads them.
+    /// Binds the sockets and blocks the signals that `run` reads.
     /// Throws `std::system_error`.
     supervisor(unsigned workers, const std::function<void(worker&)>& main, const prefork_options& options);
 
@@ -44,6 +45,7 @@ private:
     void handle_signals();
     void collect_ready();
     void reap_exited();
+    void reap_adopted();
     void enforce_limits();
     void start_due();
     void report_stats();
@@ -67,6 +69,7 @@ private:
     const std::function<void(worker&)>& main_;
     const prefork_options& options_;
     listen_sockets sockets_;
+    adopted_children adopted_;
     parent_signals signals_;
     unique_fd lifeline_;      // read end, inherited by the workers: end of file means that the parent has died
     unique_fd lifeline_end_;  // write end, open only in the parent

@@ -5,7 +5,6 @@
 #include "base/check.hpp"
 #include "base/clone_refusal.hpp"
 #include "base/own_module.hpp"
-#include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
 
 #include <algorithm>
@@ -31,14 +30,17 @@ struct thread_pool::own_pool {
     ~own_pool() { delete &pool; }  // called only if another thread was first to make the pool
 };
 
+constinit per_process<thread_pool::own_pool> thread_pool::pools;
+
 thread_pool& thread_pool::of_process() {
-    static constinit per_process<own_pool> pools;
     static const struct at_exit {
-        ~at_exit() {
-            if (own_pool* const made = pools.find()) made->pool.end();
-        }
+        ~at_exit() { end_all_of_process(); }
     } joined;
     return pools.get().pool;
+}
+
+void thread_pool::end_all_of_process() noexcept {
+    if (own_pool* const made = pools.find()) made->pool.end();
 }
 
 thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)

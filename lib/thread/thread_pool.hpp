@@ -4,6 +4,7 @@
 #include <coir/detail/base/list.hpp>
 
 #include "base/affinity.hpp"
+#include "base/per_process.hpp"
 
 #include <condition_variable>
 #include <cstddef>
@@ -49,6 +50,9 @@ public:
     /// The pool of the process. Its threads are joined when the process exits. A forked child makes a pool of its own.
     static thread_pool& of_process();
 
+    /// Calls `end` for the pool of the process.
+    static void end_all_of_process() noexcept;
+
     thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max = unlimited);
 
     /// Ends the pool and deletes it. In a forked child, a pool of the parent is not touched: its threads do not exist
@@ -77,6 +81,7 @@ public:
 private:
     ~thread_pool();
     struct own_pool;
+    static per_process<own_pool> pools;
 
     [[nodiscard]] bool is_from_parent_process() const noexcept;
     [[nodiscard]] const pool_work* sender_in_this_pool() const noexcept;

@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <iterator>
 #include <netinet/in.h>
@@ -823,7 +824,7 @@ TEST_CASE("prefork: an address that cannot be bound is named, and no worker is s
                          doctest::Contains("tcp_listener::bind to 192.0.2.1:1"), std::system_error);
 }
 
-TEST_CASE("prefork: warns if the program has other threads") {
+TEST_CASE("prefork: warns if the program has other threads, but not of threads of coir's own pool") {
     const coir::test::captured_log log;
     prefork_options options;
     options.listen = {{"192.0.2.1", 1}};
@@ -831,16 +832,121 @@ TEST_CASE("prefork: warns if the program has other threads") {
     CHECK_THROWS_AS(coir::prefork(
                         1, [](worker&) {}, options),
                     std::system_error);
-    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 1 : 0));  // the runtime of TSan has one
+    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 1 : 0));   // the runtime of TSan has one
+    coir::run([] { static_cast<void>(coir::io::read_file("/proc/self/comm")); });  // on a thread of the pool
+    CHECK_THROWS_AS(coir::prefork(
+                        1, [](worker&) {}, options),
+                    std::system_error);
+    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 2 : 0));
     std::atomic<bool> ends = false;
     std::thread other{[&] { ends.wait(false); }};
     CHECK_THROWS_AS(coir::prefork(
                         1, [](worker&) {}, options),
                     std::system_error);
-    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 2 : 1));
+    CHECK(log.count("other threads") == (coir::test::thread_sanitized ? 3 : 1));
     ends = true;
     ends.notify_all();
     other.join();
+}
+
+// ---- adopted processes ----------------------------------------------------------------------------------------------
+
+namespace {
+
+void adopt_orphans() { ::prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
+/// Waits until this process has the parent `parent`, or is gone.
+void wait_until_adopted_or_gone(pid_t process, pid_t parent) {
+    const std::string status = "/proc/" + std::to_string(process) + "/stat";
+    for (;;) {
+        std::ifstream in{status};
+        std::string number, name, state;
+        pid_t of = 0;
+        if (!(in >> number >> name >> state >> of) || of == parent) return;
+        coir::this_fiber::sleep_for(1ms);
+    }
+}
+
+/// Starts a process that goes on when its parent has ended. Call it in a worker. Returns its ID.
+pid_t start_orphan(const std::string& script) {
+    const auto shell = coir::run_process({"sh", "-c", script + " >/dev/null 2>&1 & echo $!"});
+    const pid_t orphan = std::stoi(shell.output);
+    wait_until_adopted_or_gone(orphan, ::getppid());
+    return orphan;
+}
+
+}  // namespace
+
+TEST_CASE("prefork: a parent that adopts orphans reaps them") {
+    const auto main = [](worker& self) {
+        for (int i = 0; i < 5; ++i) {
+            const pid_t orphan = start_orphan(i % 2 == 0 ? "sleep 0.05" : "true");
+            while (::kill(orphan, 0) == 0) coir::this_fiber::sleep_for(1ms);  // a zombie can still be signalled
+        }
+        tell("all are gone");
+        serve_who(self);
+    };
+    prefork_server server{1, main, on_loopback(), adopt_orphans};
+    server.wait_for("all are gone");
+    server.signal(SIGTERM);
+    CHECK(server.end() == 0);
+}
+
+TEST_CASE("prefork: a parent that adopts orphans leaves alone the children that the program waits for itself") {
+    static pid_t early = 0, late = 0;
+    static int calls = 0;
+    const auto start = [](int code) {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(code);
+        return child;
+    };
+    const auto status_of = [](pid_t child) {
+        int status = 0;
+        return ::waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    };
+    auto options = on_loopback();
+    options.on_stats = [&](auto, auto&) {
+        if (++calls == 1) late = start(5);
+        if (calls < 3) return;
+        tell("early " + std::to_string(status_of(early)) + ", late " + std::to_string(status_of(late)));
+        early = late = 0;
+    };
+    const auto main = [](worker& self) {
+        start_orphan("true");
+        serve_who(self);
+    };
+    prefork_server server{1, main, options, [&] {
+                              adopt_orphans();
+                              early = start(4);
+                          }};
+    server.wait_for("early 4, late 5");
+    server.signal(SIGTERM);
+    CHECK(server.end() == 0);
+}
+
+TEST_CASE("prefork: a parent that adopts orphans leaves children of other threads to them") {
+    const auto options = on_loopback();
+    prefork_server server{1, serve_who, options, [] {
+                              adopt_orphans();
+                              std::thread{[] {
+                                  sigset_t all;
+                                  ::sigfillset(&all);
+                                  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+                                  for (int i = 0; i < 20; ++i) {
+                                      const pid_t child = ::fork();
+                                      if (child == 0) ::_exit(6);
+                                      ::usleep(10'000);
+                                      int status = 0;
+                                      const bool waited = ::waitpid(child, &status, 0) == child;
+                                      if (!waited || WEXITSTATUS(status) != 6) tell("stolen");
+                                  }
+                                  tell("done");
+                              }}.detach();
+                          }};
+    server.wait_for("done");
+    CHECK_FALSE(server.says("stolen"));
+    server.signal(SIGTERM);
+    CHECK(server.end() == 0);
 }
 
 // ---- statistics -----------------------------------------------------------------------------------------------------

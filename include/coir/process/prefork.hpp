@@ -24,6 +24,8 @@ namespace coir {
 /// - Under systemd (Type=notify), the parent sends READY=1 when all workers are ready for the first time, RELOADING=1
 ///   and READY=1 around a rolling restart, and STOPPING=1 (sd_notify(3)). Sockets from systemd are used
 ///   (sd_listen_fds(3)).
+/// - As process 1 of a container, or as a "child subreaper" (prctl(2)), the parent reaps the processes that it adopts. It
+///   leaves alone those that the program has started itself before `prefork` or in `prefork_options::on_stats`.
 ///
 /// The parent sends SIGTERM to ask a worker to drain. A worker ignores SIGINT and SIGHUP, which a terminal sends to all
 /// processes. A worker process ends with std::exit: with 0 if `main` has returned, with 1 if it has thrown; the
@@ -32,10 +34,10 @@ namespace coir {
 ///
 /// Returns in the parent only, with the exit code for the program's own main: 0 after an orderly end, 1 if `prefork`
 /// has given up, which is logged as an error. Call it before the program starts other threads: these do not exist in
-/// the workers, where the locks that they hold stay locked (a warning is logged). Signals reach `prefork` only if no
-/// other thread has SIGTERM, SIGINT or SIGHUP unblocked. Throws `std::logic_error` if called within a fiber;
-/// `std::system_error` if a socket cannot be bound, naming the endpoint, or if a descriptor from systemd is not a
-/// listening TCP socket.
+/// the workers, where the locks that they hold stay locked (a warning is logged). `prefork` itself ends the threads that
+/// an earlier `run` has left in coir's own pool. Signals reach `prefork` only if no other thread has SIGTERM, SIGINT or
+/// SIGHUP unblocked. Throws `std::logic_error` if called within a fiber; `std::system_error` if a socket cannot be
+/// bound, naming the endpoint, or if a descriptor from systemd is not a listening TCP socket.
 ///
 /// @code
 /// #include <coir/coir.hpp>
