@@ -82,6 +82,7 @@ struct stack_frame {
 
 /// One location where fibers held their thread.
 struct blocking_report {
+    std::uint64_t id = 0;  // of the location in one run, unique in the process
     blocking_kind kind = blocking_kind::blocked;
     blocking_level level = blocking_level::error;
     blocking_class category = blocking_class::other;
@@ -104,7 +105,7 @@ struct blocking_report {
 /// - `COIR_BLOCKING_STALL_MS=100`
 /// - `COIR_BLOCKING_CLASSES=sleep,network` (only these) or `-disk,-pipe` (all except these)
 /// - `COIR_BLOCKING_SUPPRESSIONS=path`
-/// - `COIR_BLOCKING_REPORT=path`: each report is appended to that file as one line of JSON
+/// - `COIR_BLOCKING_REPORT=path`: at the end of the run, each location is appended to that file as one line of JSON
 /// - `COIR_BLOCKING_RECORDS=folder`: the observations are written to a file in that folder, for the tool
 ///   `blocking-detector`; with policy `warn` nothing is logged then. The file is created before `main`. If that fails, a
 ///   warning is logged (not if there is no such folder), and nothing is recorded
@@ -131,15 +132,19 @@ struct blocking_options {
     /// A pattern may match any part of the text. `^` and `$` anchor it at the ends; `*` matches any characters.
     std::string suppressions{};
 
-    /// Called on the watchdog's thread when the run ends: once for each location, warnings and notes included. Must not
-    /// throw: an exception is logged.
+    /// Called with each location, warnings and notes included: when it is found; when it gets a higher level; once a
+    /// minute, and at the end of the run, if its numbers have changed. A report replaces the earlier one with the same
+    /// `id`. Called on the thread of the run: in a fiber of its own, which is not watched, and at the end of the run after
+    /// the last fiber. So it waits while the thread is blocked, and must not suspend. In a run with a seed it is called at
+    /// the end only, so that the order of the fibers stays the same. With the policy `abort`, the watchdog's thread calls
+    /// it. An exception is logged.
     std::function<void(const blocking_report&)> on_report{};
 };
 
-/// Calls `listener` with each report of every run of the process, as `blocking_options::on_report` of that run, and after
-/// it. For test frameworks: coir/test/doctest_listener.hpp, gtest_listener.hpp and catch2_listener.hpp use it. Replaces
-/// the previous listener; empty: none. When it returns, the previous one runs on no other thread. Must not be called by a
-/// listener.
+/// Calls `listener` with the reports of every run of the process: when `blocking_options::on_report` of that run is called,
+/// after it and in the same way, even if it has thrown. One call at a time. For test frameworks:
+/// coir/test/doctest_listener.hpp, gtest_listener.hpp and catch2_listener.hpp use it. Replaces the previous listener; empty:
+/// none. When it returns, the previous one runs on no other thread. Must not be called by a listener.
 void set_blocking_listener(std::function<void(const blocking_report&)> listener);
 
 /// Thrown under `blocking_policy::fail` at the next suspension of the fiber that held its thread. `what()` is the text

@@ -2,6 +2,7 @@
 
 #include "base/clone_refusal.hpp"
 #include "base/log.hpp"
+#include "core/scheduler.hpp"
 #include "detect/engine/hooks/hooks.hpp"
 #include "detect/engine/watch/watchdog.hpp"
 #include "detect/engine/watch/watched_thread.hpp"
@@ -65,13 +66,15 @@ attachment::signal_stack::~signal_stack() {
     ::munmap(ours_.ss_sp, ours_.ss_size);
 }
 
-attachment::attachment(scheduler_status& thread, const blocking_options& requested) {
+attachment::attachment(scheduler& run, const blocking_options& requested, report_queue& reports) {
+    scheduler_status& thread = run.status();
     settings config = read_settings(requested);
-    // A run inside `on_report` is on the watchdog's thread, and would wait for the watchdog, that is for itself.
+    // A run inside a function for the log or for reports that is called on the watchdog's thread would wait for itself.
     if (config.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
     turn_off_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
-    auto watched = std::make_unique<watched_thread>(thread, std::move(config), watchdog::wakeup());
+    auto watched = std::make_unique<watched_thread>(thread, std::move(config), watchdog::wakeup(), reports);
+    reports.start_fibers_in(run);
     try {
         watchdog::watch(*watched);
     } catch (const std::system_error& refused) {

@@ -11,16 +11,17 @@
 
 namespace coir::detail {
 
-struct scheduler_status;
+class report_queue;
+class scheduler;
 class watched_thread;
 
 /// Detects blocking on the calling thread during its lifetime, which encloses a scheduler's `run`. Its destructor waits
-/// until every report is delivered.
+/// until all reports are in the queue.
 class attachment {
 public:
     /// Throws `std::invalid_argument` for a malformed environment variable or suppression rule, and `std::system_error`
     /// for a file that cannot be opened. If the watchdog cannot be started, logs a warning and detects nothing.
-    attachment(scheduler_status& thread, const blocking_options& requested);
+    attachment(scheduler& run, const blocking_options& requested, report_queue& reports);
     ~attachment();
     attachment(const attachment&) = delete;
     attachment& operator=(const attachment&) = delete;

@@ -5,6 +5,7 @@
 #include "base/sigpipe_blocked.hpp"
 #include "core/scheduler.hpp"
 #include "detect/detector.hpp"
+#include "detect/finding/report_queue.hpp"
 
 #include <stdexcept>
 
@@ -15,6 +16,7 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
         throw std::logic_error{"run: called in a fiber; use coir::spawn, or call the function directly"};
     }
     const sigpipe_blocked quiet;
+    report_queue reports{options.blocking.on_report};
     scheduler here{{
         .name = options.name,
         .stack_bytes = options.stack_size,
@@ -23,7 +25,7 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
         .allocator = options.stack_allocator,
         .on_unhandled_exception = options.on_unhandled_exception,
     }};
-    const attachment watched{here.status(), options.blocking};
+    const attachment watched{here, options.blocking, reports};
 
     task& main = here.make_task(sizeof closure, alignof(void*));
     ::new (main.closure()) void* {closure};

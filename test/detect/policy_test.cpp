@@ -131,18 +131,59 @@ TEST_CASE("policy: the watchdog thread lives as long as a run") {
     CHECK_FALSE(has_watchdog());
 }
 
-TEST_CASE("policy: on_report is called on a separate thread before run returns, and may throw") {
+TEST_CASE("policy: on_report is called on the thread of the run, and the listener also if it throws") {
     const coir::test::captured_log log;
     const std::thread::id here = std::this_thread::get_id();
-    std::thread::id there = here;
+    std::thread::id there;
+    int heard = 0;
+    coir::set_blocking_listener([&](const coir::blocking_report&) { ++heard; });
     coir::run_options options;
     options.blocking.on_report = [&](const coir::blocking_report&) {
         there = std::this_thread::get_id();
         throw std::runtime_error{"no more paper"};
     };
     coir::run(options, [] { ::usleep(1000); });
-    CHECK(there != here);
+    coir::set_blocking_listener({});
+    CHECK(there == here);
+    CHECK(heard == 1);
     CHECK(log.count("on_report threw an exception: no more paper") == 1);
+}
+
+TEST_CASE("policy: on_report is called while the run goes on, and again at its end if the numbers have changed") {
+    const coir::test::captured_log log;
+    std::vector<coir::blocking_report> seen;
+    coir::run_options options;
+    options.blocking.on_report = [&](const coir::blocking_report& what) {
+        ::usleep(1000);  // not watched
+        seen.push_back(what);
+    };
+    std::size_t seen_in_run = 0;
+    coir::run(options, [&] {
+        for (int i = 0; i < 3; ++i) {
+            ::usleep(1000);
+            for (int tries = 0; seen.empty() && tries < 10'000; ++tries) coir::this_fiber::sleep_for(1ms);
+        }
+        seen_in_run = seen.size();
+    });
+    CHECK(seen_in_run == 1);
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[0].count == 1);
+    CHECK(seen[1].count == 3);
+    CHECK(seen[1].id == seen[0].id);
+}
+
+TEST_CASE("policy: in a run with a seed, on_report is called at its end, so that it does not change the order") {
+    const coir::test::captured_log log;
+    int calls = 0;
+    coir::run_options options;
+    options.seed = 7;
+    options.blocking.on_report = [&](const coir::blocking_report&) { ++calls; };
+    coir::run(options, [&] {
+        ::usleep(1000);
+        for (int i = 0; i < 50; ++i) coir::this_fiber::sleep_for(1ms);
+        CHECK(calls == 0);
+    });
+    CHECK(calls == 1);
 }
 
 TEST_CASE("policy: a listener hears of the reports of every run until it is replaced, beside on_report") {

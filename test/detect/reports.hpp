@@ -11,11 +11,14 @@
 
 namespace coir::test {
 
-/// Collects the reports of runs. All of them have arrived when `run` returns.
+/// Collects the reports of runs: the last one of each location. All of them have arrived when `run` returns.
 class reports {
 public:
     explicit reports(blocking_options how = {}) : how_{std::move(how)} {
-        how_.on_report = [this](const blocking_report& report) { all_.push_back(report); };
+        how_.on_report = [this](const blocking_report& report) {
+            const auto known = std::ranges::find(all_, report.id, &blocking_report::id);
+            known == all_.end() ? all_.push_back(report) : void(*known = report);
+        };
     }
 
     /// Options of a run that reports to this object.

@@ -14,8 +14,8 @@
 /// Include this in one file of a program with Catch2 (version 2: in the file that defines CATCH_CONFIG_MAIN or
 /// CATCH_CONFIG_RUNNER, or define CATCH_CONFIG_EXTERNAL_INTERFACES before): each test case in which a fiber blocked its
 /// thread fails, with the line, the call and the replacement to use. This works for test cases that call `coir::run`
-/// themselves; findings of a run that encloses several test cases come at its end. COIR_BLOCKING_ENGINE=trap in the
-/// environment finds more than the default.
+/// themselves; a finding of a run that encloses several test cases comes when a fiber suspends, perhaps in a later one.
+/// COIR_BLOCKING_ENGINE=trap in the environment finds more than the default.
 
 namespace coir::test {
 

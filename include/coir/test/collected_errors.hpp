@@ -2,6 +2,8 @@
 
 #include <coir/blocking.hpp>
 
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -15,16 +17,18 @@ namespace coir::test {
 /// fails test cases on the thread of the tests.
 class collected_errors {
 public:
-    /// The only one; it collects from the first call on. Never destroyed: the detector's thread may still report.
+    /// The only one; it collects from the first call on. Never destroyed: a run may still report.
     static collected_errors& of_process() {
         static auto& made = *new collected_errors;
         return made;
     }
 
-    /// The texts of the reports since the last call. Every run that has ended has delivered its own.
+    /// The texts of the locations that were reported since the last call. Every run that has ended has delivered its own.
     [[nodiscard]] std::vector<std::string> take() {
         const std::lock_guard lock{access_};
-        return std::exchange(texts_, {});
+        std::vector<std::string> all;
+        for (auto& [id, text] : std::exchange(texts_, {})) all.push_back(std::move(text));
+        return all;
     }
 
 private:
@@ -32,12 +36,12 @@ private:
         set_blocking_listener([this](const blocking_report& what) {
             if (what.level != blocking_level::error) return;
             const std::lock_guard lock{access_};
-            texts_.push_back(what.text);
+            texts_[what.id] = what.text;
         });
     }
 
     std::mutex access_;
-    std::vector<std::string> texts_;
+    std::map<std::uint64_t, std::string> texts_;  // by location
 };
 
 }  // namespace coir::test

@@ -20,18 +20,6 @@ std::uint64_t hash_of(const std::vector<frame>& stack) {
     return hash.value();
 }
 
-/// The fingerprint distinguishes statements. A coarse one distinguishes functions only, so there the line does.
-std::string key_of(const finding& which) {
-    std::string key = which.fingerprint + (which.kind == blocking_kind::hog ? " hog " : " ") +
-                      std::to_string(static_cast<int>(which.rule));
-    if (which.fingerprint != which.coarse_fingerprint) return key;
-    const frame* const users = users_frame(which);
-    if (users == nullptr) return key + ' ' + std::to_string(hash_of(which.stack)) + which.spawned_at;
-    if (users->line > 0)
-        return key + ' ' + to_string(source_line{users->file.substr(users->file.rfind('/') + 1), users->line});
-    return key + ' ' + users->function + '+' + std::to_string(users->offset);
-}
-
 void add_to(finding& known, finding&& seen) {
     const bool is_longer = seen.max_ms > known.max_ms;
     const bool blocked = known.kind != blocking_kind::latent;
@@ -56,10 +44,22 @@ void add_to(finding& known, finding&& seen) {
 
 }  // namespace
 
+/// The fingerprint distinguishes statements. A coarse one distinguishes functions only, so there the line does.
+std::string location_key(const finding& which) {
+    std::string key = which.fingerprint + (which.kind == blocking_kind::hog ? " hog " : " ") +
+                      std::to_string(static_cast<int>(which.rule));
+    if (which.fingerprint != which.coarse_fingerprint) return key;
+    const frame* const users = users_frame(which);
+    if (users == nullptr) return key + ' ' + std::to_string(hash_of(which.stack)) + which.spawned_at;
+    if (users->line > 0)
+        return key + ' ' + to_string(source_line{users->file.substr(users->file.rfind('/') + 1), users->line});
+    return key + ' ' + users->function + '+' + std::to_string(users->offset);
+}
+
 void finding_set::add(finding seen) {
     const std::uint64_t stack = hash_of(seen.stack);
     const std::uint64_t more = seen.stacks > 0 ? seen.stacks - 1 : 0;
-    const auto [at, is_new] = groups_.try_emplace(key_of(seen));
+    const auto [at, is_new] = groups_.try_emplace(location_key(seen));
     at->second.stacks.insert(stack);
     at->second.more_stacks = std::max(at->second.more_stacks, more);
     if (is_new)
@@ -76,7 +76,5 @@ std::vector<finding> finding_set::take() const {
     }
     return all;
 }
-
-bool finding_set::contains(const finding& which) const { return groups_.contains(key_of(which)); }
 
 }  // namespace coir::detail

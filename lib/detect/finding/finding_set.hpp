@@ -10,6 +10,9 @@
 
 namespace coir::detail {
 
+/// What is the same for the findings of one group, and for no others.
+[[nodiscard]] std::string location_key(const finding& which);
+
 /// Groups findings: one line of the user's code is one finding, whatever the stacks below it. Where a call blocked, the
 /// times that it did not do not count.
 class finding_set {
@@ -18,9 +21,6 @@ public:
 
     /// The findings, in the order of their keys. The levels are those of the findings that were added.
     [[nodiscard]] std::vector<finding> take() const;
-
-    /// Whether a finding of the same location was added.
-    [[nodiscard]] bool contains(const finding& which) const;
 
 private:
     struct group {

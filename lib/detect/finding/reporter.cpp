@@ -4,13 +4,12 @@
 #include "base/symbols.hpp"
 #include "detect/finding/json.hpp"
 #include "detect/finding/level.hpp"
-#include "detect/finding/report_listener.hpp"
 #include "detect/finding/wording.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cmath>
-#include <exception>
 #include <fcntl.h>
 #include <filesystem>
 #include <functional>
@@ -69,8 +68,15 @@ std::string log_text(const finding& what) {
     return text;
 }
 
-blocking_report to_report(const finding& what) {
+/// Unique among the runs of the process.
+std::uint64_t next_id() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    return ++last;
+}
+
+blocking_report to_report(const finding& what, std::uint64_t id) {
     blocking_report made;
+    made.id = id;
     made.kind = what.kind;
     made.level = what.level;
     made.category = what.category;
@@ -96,10 +102,10 @@ blocking_report to_report(const finding& what) {
 
 }  // namespace
 
-reporter::reporter(const settings& config)
+reporter::reporter(const settings& config, report_queue& program)
     : config_{config}, silent_{!config.records_folder.empty() && config.options.policy == blocking_policy::warn &&
-                               config.report_path.empty() && !config.options.on_report && !has_blocking_listener()},
-      current_folder_{current_folder()}, source_{{.source_root = current_folder_}} {
+                               config.report_path.empty() && !program.has_readers()},
+      current_folder_{current_folder()}, source_{{.source_root = current_folder_}}, program_{program} {
     if (!config.options.suppressions.empty()) suppressed_ = suppressions{config.options.suppressions};
     if (!config.report_path.empty()) {
         file_ = unique_fd{::open(config.report_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
@@ -108,17 +114,27 @@ reporter::reporter(const settings& config)
     }
 }
 
-const reporter::entry& reporter::add(const blocking_event& seen) {
+const reporter::entry& reporter::add(const blocking_event& seen, const blocking_event_table& all) {
     entry& made = entries_.emplace_back();
     if (silent_) return made;
     made.what = source_.from_event(seen, frames_at);
-    made.suppressed = suppressed_.match(made.what) != nullptr;
-    if (made.suppressed || made.what.level != blocking_level::error) return made;
-    made.text = shorten(log_text(made.what));
-    if (logged_.contains(made.what)) return made;
-    logged_.add(made.what);
-    if (may_log()) log::warning(made.text);
+    if (suppressed_.match(made.what) != nullptr) return made;
+    made.key = location_key(made.what);
+    known_location& here = location_of(made.what);
+    if (made.what.level == blocking_level::error) {
+        made.text = shorten(log_text(made.what));
+        if (!std::exchange(here.logged, true) && may_log()) log::warning(made.text);
+    }
+    for (const finding& now : current_findings(all, made.key)) {
+        if (!here.told || now.level > here.level) tell(now);
+    }
     return made;
+}
+
+reporter::known_location& reporter::location_of(const finding& what) {
+    const auto [at, is_new] = locations_.try_emplace(location_key(what));
+    if (is_new) at->second.id = next_id();
+    return at->second;
 }
 
 bool reporter::may_log() {
@@ -132,43 +148,54 @@ bool reporter::may_log() {
 
 void reporter::remind(int index, std::chrono::nanoseconds held) {
     const entry& known = entries_[static_cast<std::size_t>(index)];
-    if (known.suppressed || silent_) return;
+    if (known.key.empty() || silent_) return;
     log::warning(fiber_text(known.what) + " still holds its thread after " + duration_text(in_milliseconds(held)) +
                  ", " + activity_text(known.what) +
                  "; if only another fiber of this thread can wake it, this is a deadlock");
 }
 
+void reporter::tell_changes(const blocking_event_table& seen) {
+    if (silent_) return;
+    for (const finding& each : current_findings(seen)) tell(each);
+}
+
 void reporter::finish(const blocking_event_table& seen) {
     if (silent_) return;
-    blocking_event last;
-    finding_set all;
-    for (std::size_t index = 0; index < entries_.size(); ++index) {
-        finding& what = entries_[index].what;
-        seen.copy(static_cast<int>(index), last);
-        what.count = last.count;
-        what.max_ms = in_milliseconds(last.longest);
-        what.total_ms = in_milliseconds(last.total);
-        if (!entries_[index].suppressed) all.add(what);
-    }
-    std::vector<finding> found = all.take();
-    for (finding& each : found) {
-        each.level = level_of(each);
-        deliver(each);
+    std::vector<finding> found = current_findings(seen);
+    for (const finding& each : found) {
+        if (file_) append_line(to_json(each) + '\n');
+        tell(each);
     }
     summarise(std::move(found), seen.left_out());
 }
 
-void reporter::deliver(const finding& what) {
-    if (file_) append_line(to_json(what) + '\n');
-    const blocking_report report = to_report(what);
-    try {
-        if (config_.options.on_report) config_.options.on_report(report);
-        tell_blocking_listener(report);
-    } catch (const std::exception& failure) {
-        log::error(std::string{"blocking_options::on_report threw an exception: "} + failure.what());
-    } catch (...) {
-        log::error("blocking_options::on_report threw an exception that is not a std::exception");
+/// The findings that are not suppressed, with the numbers that the table has now; with a key, the one that has it.
+std::vector<finding> reporter::current_findings(const blocking_event_table& seen, const std::string& key) {
+    blocking_event now;
+    finding_set all;
+    for (std::size_t index = 0; index < entries_.size(); ++index) {
+        entry& each = entries_[index];
+        if (each.key.empty() || (!key.empty() && each.key != key)) continue;
+        seen.copy(static_cast<int>(index), now);
+        each.what.count = now.count;
+        each.what.max_ms = in_milliseconds(now.longest);
+        each.what.total_ms = in_milliseconds(now.total);
+        each.what.goes_on = now.goes_on;
+        all.add(each.what);
     }
+    std::vector<finding> found = all.take();
+    for (finding& each : found) each.level = level_of(each);
+    return found;
+}
+
+void reporter::tell(const finding& what) {
+    known_location& here = location_of(what);
+    if (here.told && here.count == what.count && here.total_ms == what.total_ms && here.level == what.level) return;
+    here.told = true;
+    here.count = what.count;
+    here.total_ms = what.total_ms;
+    here.level = what.level;
+    if (program_.has_readers()) program_.push(to_report(what, here.id));
 }
 
 /// Writes the line with one write(2), so that lines of several processes do not mix.
@@ -189,7 +216,7 @@ void reporter::summarise(std::vector<finding> found, std::uint64_t left_out) {
     }
     const bool all_are_logged = logged_in_minute_ <= logged_a_minute;
     std::erase_if(found,
-                  [&](const finding& each) { return each.count == 1 && all_are_logged && logged_.contains(each); });
+                  [&](const finding& each) { return each.count == 1 && all_are_logged && location_of(each).logged; });
     if (found.empty() && left_out == 0) return;
     std::ranges::sort(found, std::greater{}, &finding::total_ms);
     std::string text =

@@ -5,7 +5,9 @@
 #endif
 
 #include <chrono>
+#include <cstdint>
 #include <cstring>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -44,13 +46,13 @@ static std::chrono::nanoseconds processor_time() {
     return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
 }
 
-/// Returns how often a fiber with a long computation was reported; expected: once.
+/// Returns at how many locations a long computation was reported; expected: one.
 extern "C" int reports_of_a_hog() {
-    int count = 0;
+    std::set<std::uint64_t> seen;
     coir::run({.blocking = {.stall_threshold = 20ms,
                             .on_report =
                                 [&](const coir::blocking_report& report) {
-                                    if (report.kind == coir::blocking_kind::hog) ++count;
+                                    if (report.kind == coir::blocking_kind::hog) seen.insert(report.id);
                                 }}},
               [&, began = processor_time()] {
                   // Processor time, not wall time: the watchdog does not count the time that a thread waits for a
@@ -58,15 +60,15 @@ extern "C" int reports_of_a_hog() {
                   while (processor_time() - began < 300ms) {
                   }
               });
-    return count;
+    return static_cast<int>(seen.size());
 }
 
-/// Returns how often a call was reported that blocks for less than the watchdog's threshold.
+/// Returns at how many locations a call was reported that blocks for less than the watchdog's threshold.
 extern "C" int reports_of_a_sleep() {
-    int count = 0;
-    coir::run({.blocking = {.on_report = [&](const coir::blocking_report&) { ++count; }}},
+    std::set<std::uint64_t> seen;
+    coir::run({.blocking = {.on_report = [&](const coir::blocking_report& report) { seen.insert(report.id); }}},
               [] { std::this_thread::sleep_for(5ms); });
-    return count;
+    return static_cast<int>(seen.size());
 }
 
 /// Copies the description of the calls that the detector cannot see here.

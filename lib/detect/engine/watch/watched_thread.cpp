@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 constexpr int inspections_per_threshold = 4;
 constexpr int reminder_after = 20;    // multiples of the threshold
 constexpr auto sample_patience = 1s;  // the signal is late if the thread blocks it or the machine is busy
-constexpr int sleeps_in_a_row = 4;    // observations after which several short sleeps count as one long sleep
+constexpr auto changes_told_each = 1min;
+constexpr int sleeps_in_a_row = 4;  // observations after which several short sleeps count as one long sleep
 
 /// Reads the label of the running task from another thread. The task may end meanwhile, but its memory stays mapped.
 /// Returns false if `scheduler_status.slices` shows that another task has run since; then `into` is not valid. Hidden
@@ -53,9 +54,11 @@ void add_callers(const call_stack& whole, call_stack& site) noexcept {
 
 }  // namespace
 
-watched_thread::watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog)
-    : record_{config.records_folder}, shared_{thread, std::move(config), watchdog, record_.memory()},
-      reporter_{shared_.config()}, probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()} {}
+watched_thread::watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog,
+                               report_queue& reports)
+    : record_{config.records_folder}, shared_{thread, std::move(config), watchdog, record_.memory()}, reports_{reports},
+      reporter_{shared_.config(), reports}, probe_{thread.tid}, last_busy_{std::chrono::steady_clock::now()},
+      changes_told_{last_busy_} {}
 
 std::chrono::nanoseconds watched_thread::interval() const noexcept {
     const std::chrono::nanoseconds threshold = shared_.config().options.stall_threshold;
@@ -74,6 +77,9 @@ void watched_thread::inspect(time_point now, int stack_signal) {
         end_slice();
         begin_slice(number, now, busy);
     }
+    if (now - changes_told_ < changes_told_each) return;
+    changes_told_ = now;
+    reporter_.tell_changes(shared_.events());
 }
 
 void watched_thread::begin_slice(std::uint64_t number, time_point now, bool busy) {
@@ -207,9 +213,10 @@ void watched_thread::log_new_events() {
     blocking_event next;
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
         shared_.events().copy(logged_, next);
-        const reporter::entry& made = reporter_.add(next);
+        const reporter::entry& made = reporter_.add(next, shared_.events());
         if (!made.text.empty() && shared_.config().options.policy == blocking_policy::abort) {
             reporter_.finish(shared_.events());
+            reports_.deliver();  // not by the thread of the run, which may be blocked for ever
             std::abort();
         }
         shared_.add_verdict(made.text);

@@ -19,7 +19,7 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
 
     /// Throws what `run_record` and `reporter` throw.
-    watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog);
+    watched_thread(scheduler_status& thread, settings config, wakeup_semaphore& watchdog, report_queue& reports);
 
     [[nodiscard]] monitor& shared() noexcept { return shared_; }
 
@@ -33,7 +33,7 @@ public:
     /// When a fiber was last observed to run.
     [[nodiscard]] time_point last_busy() const noexcept { return last_busy_; }
 
-    /// Delivers all reports.
+    /// Logs and reports the rest.
     void finish();
 
     /// The watchdog calls `release` after its last access. The thread itself waits for that before it destroys the
@@ -71,10 +71,12 @@ private:
 
     run_record record_;
     monitor shared_;
+    report_queue& reports_;
     reporter reporter_;
     thread_probe probe_;
     std::binary_semaphore done_{0};
     time_point last_busy_;
+    time_point changes_told_;
     slice slice_;
     bool in_slice_ = false;
     int logged_ = 0;  // number of events of the table that are logged

@@ -1,0 +1,75 @@
+#include "detect/finding/report_queue.hpp"
+
+#include <coir/detail/core/spawn.hpp>
+
+#include "base/log.hpp"
+#include "core/scheduler.hpp"
+#include "detect/finding/report_listener.hpp"
+
+#include <exception>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace coir::detail {
+
+namespace {
+
+/// An exception of one function must not keep the other one from being called.
+template <class F> void call_guarded(const char* name, F function) {
+    try {
+        function();
+    } catch (const std::exception& thrown) {
+        log::error(std::string{name} + " threw an exception: " + thrown.what());
+    } catch (...) {
+        log::error(std::string{name} + " threw an exception that is not a std::exception");
+    }
+}
+
+}  // namespace
+
+void report_queue::start_fibers_in(scheduler& run) noexcept {
+    if (!run.seed()) inbox_ = &run.inbox();
+}
+
+bool report_queue::has_readers() const noexcept { return on_report_ || has_blocking_listener(); }
+
+void report_queue::push(blocking_report what) {
+    const std::lock_guard lock{mutex_};
+    waiting_.push_back(std::move(what));
+    if (inbox_ != nullptr && !delivering_ && !std::exchange(posted_, true)) inbox_->put(*this);
+}
+
+void report_queue::start_fiber(message& self) noexcept {
+    static constexpr closure_ops deliver_in_a_fiber{
+        [](void* closure) {
+            const detection_paused telling{scheduler::current()->running()};
+            (*static_cast<report_queue**>(closure))->deliver();
+        },
+        [](void*) noexcept {},
+    };
+    try {
+        scheduler::current()->start_detached(deliver_in_a_fiber, &static_cast<report_queue&>(self), "on_report");
+    } catch (const std::bad_alloc&) {  // they stay for the destructor
+    }
+}
+
+void report_queue::deliver() {
+    std::unique_lock lock{mutex_};
+    if (std::exchange(delivering_, true)) return;
+    while (!waiting_.empty()) {
+        const blocking_report what = std::move(waiting_.front());
+        waiting_.pop_front();
+        lock.unlock();
+        call(what);
+        lock.lock();
+    }
+    posted_ = delivering_ = false;
+}
+
+void report_queue::call(const blocking_report& what) const {
+    if (on_report_) call_guarded("blocking_options::on_report", [&] { on_report_(what); });
+    call_guarded("set_blocking_listener: the listener", [&] { tell_blocking_listener(what); });
+}
+
+}  // namespace coir::detail
