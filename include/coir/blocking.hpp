@@ -2,6 +2,8 @@
 
 #include <coir/detail/base/platform.hpp>
 
+#include <coir/blocking_class.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -46,8 +48,6 @@ enum class blocking_level {
     warning,  // may hold the thread, but usually for a short time: files, free locks
     error,
 };
-
-enum class blocking_class { sleep, poll, network, pipe, disk, lock, process, dns, signal, other, cpu };
 
 /// The set of classes to detect: all by default, or only the listed ones.
 class blocking_classes {

@@ -2,11 +2,23 @@
 
 #include <coir/detail/base/platform.hpp>
 
+#include <coir/blocking_class.hpp>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace coir {
+
+/// How often fibers held their thread in a way, and for how long in total.
+struct blocked_time {
+    std::uint64_t count = 0;
+    std::chrono::nanoseconds total{0};
+
+    friend constexpr bool operator==(const blocked_time&, const blocked_time&) noexcept = default;
+};
 
 /// What a scheduler has done since it began, and what it holds now. Trivially copyable: it may be sent through a socket
 /// or stored in memory that processes share.
@@ -24,6 +36,20 @@ struct scheduler_stats {
     /// suspending, or the sum of up to 256 short ones. Measured with `coir::clock`: zero if time is virtual.
     std::chrono::nanoseconds longest_round{0};
 
+    /// The time in which fibers used the thread, measured in the same way.
+    std::chrono::nanoseconds fibers_ran{0};
+
+    /// Rounds that have ended after 1 ms or more: element `i` counts those from 2^i ms to less than 2^(i+1) ms, the last
+    /// one all longer ones. Measured in the same way. A fiber that holds its thread makes such a round.
+    std::array<std::uint64_t, 14> long_rounds{};
+
+    /// The calls that fibers slept in, as blocking detection has seen them, and long computations (`cpu`); by class.
+    std::array<blocked_time, blocking_class_count> blocked_by_class{};
+
+    [[nodiscard]] constexpr const blocked_time& blocked(blocking_class in) const noexcept {
+        return blocked_by_class[static_cast<std::size_t>(in)];
+    }
+
     /// Merges the statistics of several schedulers: adds them, except for the longest round, of which it takes the
     /// larger.
     scheduler_stats& operator+=(const scheduler_stats& other) noexcept {
@@ -35,6 +61,12 @@ struct scheduler_stats {
         stacks_in_use += other.stacks_in_use;
         stacks_pooled += other.stacks_pooled;
         longest_round = std::max(longest_round, other.longest_round);
+        fibers_ran += other.fibers_ran;
+        for (std::size_t i = 0; i < long_rounds.size(); ++i) long_rounds[i] += other.long_rounds[i];
+        for (std::size_t i = 0; i < blocked_by_class.size(); ++i) {
+            blocked_by_class[i].count += other.blocked_by_class[i].count;
+            blocked_by_class[i].total += other.blocked_by_class[i].total;
+        }
         return *this;
     }
 };

@@ -23,7 +23,15 @@ scheduler_stats scheduler::stats() const noexcept {
     const std::size_t spare = spare_.memory.sp != nullptr && spare_.pooled ? 1 : 0;
     found.stacks_in_use = stacks_.in_use() - spare;
     found.stacks_pooled = stacks_.pooled() + spare;
-    found.longest_round = std::chrono::nanoseconds{hub_.longest_round(hub::now())};
+    const std::int64_t now = hub::now();
+    found.longest_round = std::chrono::nanoseconds{hub_.longest_round(now)};
+    found.fibers_ran = std::chrono::nanoseconds{hub_.fibers_ran() + hub_.current_round(now)};
+    found.long_rounds = hub_.long_rounds();
+    for (std::size_t i = 0; status_.blocked != nullptr && i < found.blocked_by_class.size(); ++i) {
+        found.blocked_by_class[i] = {
+            .count = status_.blocked[i].count.load(std::memory_order_relaxed),
+            .total = std::chrono::nanoseconds{status_.blocked[i].nanoseconds.load(std::memory_order_relaxed)}};
+    }
     return found;
 }
 

@@ -80,17 +80,37 @@ TEST_CASE("stats: the longest round is that of a fiber that held the thread, dur
     });
 }
 
+TEST_CASE("stats: a fiber that holds its thread makes a long round, counted by its length") {
+    in_scheduler([] {
+        const scheduler_stats before = coir::stats();
+        coir::test::compute_for(20ms);
+        CHECK(coir::stats().fibers_ran >= before.fibers_ran + 20ms);
+        coir::this_fiber::sleep_for(1ms);
+        const scheduler_stats after = coir::stats();
+        CHECK(after.fibers_ran >= before.fibers_ran + 20ms);
+        std::uint64_t longer = 0;  // from 16 ms up
+        for (std::size_t i = 4; i < after.long_rounds.size(); ++i)
+            longer += after.long_rounds[i] - before.long_rounds[i];
+        CHECK(longer >= 1);
+    });
+}
+
 TEST_CASE("stats: a jump of virtual time does not count as a round") {
     in_scheduler(coir::test::virtual_time, [] {
         coir::this_fiber::sleep_for(1h);
         coir::this_fiber::yield();
         CHECK(coir::stats().longest_round == 0ns);
+        CHECK(coir::stats().fibers_ran == 0ns);
     });
 }
 
 TEST_CASE("stats: several schedulers are added up, and the longest round is the maximum") {
     scheduler_stats all{1, 2, 3, 4, 5, 6, 7, 8ns};
-    all += scheduler_stats{10, 20, 30, 40, 50, 60, 70, 4ns};
+    scheduler_stats other{10, 20, 30, 40, 50, 60, 70, 4ns};
+    other.fibers_ran = 30ns;
+    other.long_rounds[3] = 3;
+    other.blocked_by_class[static_cast<std::size_t>(coir::blocking_class::disk)] = {.count = 4, .total = 10ns};
+    all += other;
     all += scheduler_stats{100, 200, 300, 400, 500, 600, 700, 9ns};
     CHECK(all.fibers_alive == 111);
     CHECK(all.fibers_ready == 222);
@@ -100,6 +120,9 @@ TEST_CASE("stats: several schedulers are added up, and the longest round is the 
     CHECK(all.stacks_in_use == 666);
     CHECK(all.stacks_pooled == 777);
     CHECK(all.longest_round == 9ns);
+    CHECK(all.fibers_ran == 30ns);
+    CHECK(all.long_rounds[3] == 3);
+    CHECK(all.blocked(coir::blocking_class::disk) == coir::blocked_time{.count = 4, .total = 10ns});
 }
 
 TEST_CASE("stats: outside a fiber the call throws") {

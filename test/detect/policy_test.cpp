@@ -1,6 +1,7 @@
 #include <coir/blocking.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
+#include <coir/stats.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "detect/reports.hpp"
@@ -200,6 +201,17 @@ TEST_CASE("policy: a listener hears of the reports of every run until it is repl
     CHECK(heard[0].find("; use coir::this_fiber::sleep_for") != std::string::npos);
     CHECK(heard[0].find('\n') == std::string::npos);
     CHECK(seen.all().size() == 1);
+}
+
+TEST_CASE("policy: stats counts the calls that slept and their time, by class") {
+    const coir::test::captured_log log;
+    coir::run([] {
+        for (int i = 0; i < 3; ++i) ::usleep(1000);
+        const coir::scheduler_stats now = coir::stats();
+        CHECK(now.blocked(coir::blocking_class::sleep).count == 3);
+        CHECK(now.blocked(coir::blocking_class::sleep).total >= 3ms);
+        CHECK(now.blocked(coir::blocking_class::disk) == coir::blocked_time{});
+    });
 }
 
 TEST_CASE("policy: classes that are not selected are not reported") {

@@ -1,12 +1,15 @@
 #include "core/loop/hub.hpp"
 
+#include <bit>
+#include <cstddef>
 #include <vector>
 
 namespace coir::detail {
 
 namespace {
 
-constexpr std::int64_t round_max = 1'000'000;  // ns that all resumes of a round may take together
+constexpr std::int64_t millisecond = 1'000'000;
+constexpr std::int64_t round_max = millisecond;  // ns that all resumes of a round may take together
 // Nanoseconds after which data that was sent over a connection within this process has reached its other end, even if
 // the kernel was interrupted.
 constexpr std::int64_t settling_time = 1'000'000;
@@ -21,7 +24,9 @@ hub::hub(const ready_list& ready, clock_mode clock, schedule_order* order)
 
 std::int64_t hub::end_round(int left) noexcept {
     const std::int64_t at = now();
-    adapt_quota(at, left);
+    const std::int64_t took = at - round_began_;
+    measure_round(took);
+    adapt_quota(took, left);
     fire_timers(at);
     inbox_.deliver();
     return at;
@@ -61,11 +66,17 @@ bool hub::skip_to_first_timer() noexcept {
     return true;
 }
 
+void hub::measure_round(std::int64_t took) noexcept {
+    fibers_ran_ += took;
+    longest_round_ = std::max(longest_round_, took);
+    if (took < millisecond) return;
+    const auto log2 = static_cast<std::size_t>(std::bit_width(static_cast<std::uint64_t>(took / millisecond))) - 1;
+    ++long_rounds_[std::min(log2, long_rounds_.size() - 1)];
+}
+
 /// If the last round took long, allows fewer resumes in the next one. Uses only the clock that the hub reads anyway, so
 /// that a switch does not have to read it.
-void hub::adapt_quota(std::int64_t now, int left) noexcept {
-    const std::int64_t took = now - round_began_;
-    longest_round_ = std::max(longest_round_, took);
+void hub::adapt_quota(std::int64_t took, int left) noexcept {
     if (left > 0 && took < round_max) {
         quota_ = quota_max;
     } else if (took > round_max) {

@@ -10,6 +10,7 @@
 #include "core/task/task.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 
@@ -62,15 +63,23 @@ public:
 
     /// The longest round, including the current one.
     [[nodiscard]] std::int64_t longest_round(std::int64_t now) const noexcept {
-        return std::max(longest_round_, now - round_began_);
+        return std::max(longest_round_, current_round(now));
     }
+
+    /// The time that all rounds took which have ended, and how many of them took long, as in `scheduler_stats`.
+    [[nodiscard]] std::int64_t fibers_ran() const noexcept { return fibers_ran_; }
+    [[nodiscard]] const auto& long_rounds() const noexcept { return long_rounds_; }
+
+    /// The time since the round began.
+    [[nodiscard]] std::int64_t current_round(std::int64_t now) const noexcept { return now - round_began_; }
 
     [[nodiscard]] std::uint64_t polls() const noexcept { return reactor_.polls(); }
 
 private:
     static constexpr int quota_max = 256;
 
-    void adapt_quota(std::int64_t now, int left) noexcept;
+    void measure_round(std::int64_t took) noexcept;
+    void adapt_quota(std::int64_t took, int left) noexcept;
     void fire_timers(std::int64_t now) noexcept;
     void fire_timers_in_order(std::int64_t now);
 
@@ -84,6 +93,8 @@ private:
     int quota_ = quota_max;
     std::int64_t round_began_ = 0;
     std::int64_t longest_round_ = 0;
+    std::int64_t fibers_ran_ = 0;
+    std::array<std::uint64_t, 14> long_rounds_{};
 };
 
 }  // namespace coir::detail

@@ -8,6 +8,12 @@ namespace coir::detail {
 
 class task;
 
+/// A `blocked_time` that one thread writes while another one reads it.
+struct blocked_counter {
+    std::atomic<std::uint64_t> count{0};
+    std::atomic<std::int64_t> nanoseconds{0};
+};
+
 /// The part of a scheduler's state that others read: the watchdog's thread, signal handlers on the scheduler's thread,
 /// the kernel, and debuggers. The scheduler writes it with plain stores only. A switch reads no flag in it.
 struct scheduler_status {
@@ -34,6 +40,12 @@ struct scheduler_status {
     /// Increased each time a task suspends, even if the same task continues at once. While it does not change, the same
     /// task occupies the thread.
     std::atomic<std::uint64_t> slices{0};
+
+    /// The time in which fibers have run, in nanoseconds: up to the end of the last round. Written by the hub.
+    std::atomic<std::int64_t> fibers_ran{0};
+
+    /// By class, for `stats`; set by the detector while it watches the thread.
+    const blocked_counter* blocked = nullptr;
 
     /// Called in a fiber that is about to suspend while `pending` is set. May throw, which lets a detector's policy
     /// throw into user code.

@@ -22,6 +22,7 @@ monitor::monitor(scheduler_status& thread, settings config, wakeup_semaphore& wa
     verdicts_.reserve(blocking_event_table::capacity);
     pending_failures_.reserve(blocking_event_table::capacity);
     thread_.on_pending = throw_pending;
+    thread_.blocked = blocked_.data();
 }
 
 void monitor::use_engine(blocking_engine engine, std::string_view missing) noexcept {
@@ -103,7 +104,14 @@ bool monitor::current_call(std::uint64_t slice, blocking_event& into) const noex
     return is_in_call(slice);
 }
 
+void monitor::count(blocking_class category, std::uint64_t count, std::chrono::nanoseconds held) noexcept {
+    blocked_counter& here = blocked_[static_cast<std::size_t>(category)];
+    here.count.fetch_add(count, std::memory_order_relaxed);
+    here.nanoseconds.fetch_add(held.count(), std::memory_order_relaxed);
+}
+
 void monitor::record(const blocking_event& seen) noexcept {
+    if (seen.kind != blocking_kind::latent) count(seen.category, seen.count, seen.total);
     const auto [index, is_new] = events_.record(seen);
     if (config_.options.policy == blocking_policy::fail && index >= 0) request_failure(seen.fiber.id, index);
     if (is_new) watchdog_.post();

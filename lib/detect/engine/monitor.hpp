@@ -25,6 +25,7 @@ class monitor {
 public:
     /// Constructed on the watched thread. Stores the events in `memory`, which must outlive it.
     monitor(scheduler_status& thread, settings config, wakeup_semaphore& watchdog, blocking_event_memory& memory);
+    ~monitor() { thread_.blocked = nullptr; }
     monitor(const monitor&) = delete;
     monitor& operator=(const monitor&) = delete;
 
@@ -79,6 +80,9 @@ public:
 
     /// Records an event of the running fiber.
     void record(const blocking_event& seen) noexcept;
+
+    /// Counts an event for `stats`, on the thread or on the watchdog's; with a count of 0, adds the time only.
+    void count(blocking_class category, std::uint64_t count, std::chrono::nanoseconds held) noexcept;
 
     /// Called in the signal handler: stores the interrupted stack if the watchdog has requested it.
     void sample_in_handler() noexcept;
@@ -149,6 +153,7 @@ private:
     static constexpr std::uint64_t no_slice = ~std::uint64_t{0};
     std::atomic<std::uint64_t> call_slice_{no_slice};
     std::atomic<std::uint64_t> trap_slice_{no_slice};
+    std::array<blocked_counter, blocking_class_count> blocked_;
     std::atomic<bool> unpublished_call_{false};
     std::atomic<bool> call_reported_{false};
     call_stack passed_call_;

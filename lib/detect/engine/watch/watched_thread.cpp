@@ -99,6 +99,8 @@ void watched_thread::end_slice() {
         const std::chrono::nanoseconds call = shared_.reported_call(slice_.number);
         const std::chrono::nanoseconds actual = call > call.zero() ? call : slice_.lasted;
         shared_.events().lengthen(slice_.index, slice_.recorded, actual);
+        if (slice_.recorded > slice_.recorded.zero() && actual > slice_.recorded)
+            shared_.count(slice_.category, 0, actual - slice_.recorded);
     }
     shared_.forget_sample();
 }
@@ -201,7 +203,9 @@ void watched_thread::report(blocking_event& seen) {
     seen.longest = seen.total = slice_.recorded = slice_.lasted;
     seen.goes_on = in_slice_;
     seen.fiber = slice_.fiber;
+    slice_.category = seen.category;
     slice_.index = shared_.events().record(seen).index;
+    shared_.count(seen.category, 1, slice_.lasted);
     log_new_events();
     if (shared_.config().options.policy == blocking_policy::fail && slice_.index >= 0) {
         shared_.request_failure(seen.fiber.id, slice_.index);

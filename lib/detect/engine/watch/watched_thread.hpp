@@ -55,6 +55,7 @@ private:
         bool reported = false;
         bool reminded = false;
         int index = -1;                        // of the event in the table; -1: not recorded
+        blocking_class category{};             // of that event
         std::chrono::nanoseconds recorded{0};  // duration in the recorded event
         std::chrono::nanoseconds lasted{0};    // duration up to the last observation
         fiber_label fiber;
