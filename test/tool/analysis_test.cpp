@@ -1,3 +1,4 @@
+#include "detect/finding/finding_set.hpp"
 #include "read/analysis.hpp"
 #include "tool/run_tool.hpp"
 #include "tool/samples.hpp"
@@ -123,7 +124,7 @@ TEST_CASE("analysis: a call that waits for somebody else is an error, however sh
     CHECK(found.findings[1].level == blocking_level::error);
 }
 
-TEST_CASE("analysis: another call is an error if it slept for --min-duration, or for 10 ms in total") {
+TEST_CASE("analysis: another call is an error if it slept for --min-duration, or for 1 % and 10 ms in total") {
     options asked;
     const auto level = [&](finding each) { return analysed(asked, {std::move(each)}).findings.front().level; };
     finding brief = opened_at_line(1);
@@ -132,6 +133,10 @@ TEST_CASE("analysis: another call is an error if it slept for --min-duration, or
     CHECK(level(brief) == blocking_level::warning);
     brief.total_ms = 11;
     CHECK(level(brief) == blocking_level::error);
+    brief.fibers_ran_ms = 1000;
+    CHECK(level(brief) == blocking_level::error);
+    brief.fibers_ran_ms = 1200;
+    CHECK(level(brief) == blocking_level::warning);
     CHECK(level(opened_at_line(1)) == blocking_level::error);
     CHECK(level(opened_at_line(1, blocking_kind::latent)) == blocking_level::warning);
     asked.min_duration = 30ms;
@@ -143,6 +148,22 @@ TEST_CASE("analysis: another call is an error if it slept for --min-duration, or
     once.goes_on = true;
     once.max_ms = 0;
     CHECK(level(once) == blocking_level::error);
+}
+
+TEST_CASE("analysis: the time that fibers ran counts once for each run in which a finding was seen") {
+    finding brief = opened_at_line(1);
+    brief.max_ms = 0.9;
+    brief.total_ms = 6;
+    coir::detail::finding_set all;
+    all.begin_run(600);
+    all.add(brief);
+    all.add(brief);
+    CHECK(all.take().front().fibers_ran_ms == 600);
+    all.begin_run(700);
+    all.add(opened_at_line(2));
+    all.begin_run(800);
+    all.add(brief);
+    CHECK(all.take().front().fibers_ran_ms == 1400);
 }
 
 TEST_CASE("analysis: a wait for another thread is an error if it slept at all") {

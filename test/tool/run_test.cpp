@@ -60,6 +60,7 @@ TEST_CASE("run: a blocking call is found with the user's line, the fiber, the cl
     CHECK(one.at("count") == 1);
     CHECK(one.at("total_ms") >= 20);
     CHECK(one.at("max_ms") >= 20);
+    CHECK(one.at("fibers_ran_ms") >= 20);
     CHECK(one.at("fiber") == "worker");
     CHECK(one.at("suppressed_by") == "");
     CHECK(one.at("fingerprint").get<std::string>().size() == 16);
@@ -379,7 +380,7 @@ TEST_CASE("report: says that a program was rebuilt since, and has no lines of th
 TEST_CASE("report: a file that is neither a record nor the tool's JSON is a usage error") {
     const scratch_folder folder;
     CHECK(run_tool({"report", folder.with("text", "hello")}).status == 64);
-    CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec2")}).status == 64);
+    CHECK(run_tool({"report", folder.with("cut.coirrec", "coirrec3")}).status == 64);
     const tool_ending old = run_tool({"report", folder.with("old.coirrec", "coirrec1")});
     CHECK(old.status == 64);
     CHECK(old.complains("different version of coir"));

@@ -117,6 +117,12 @@ void monitor::record(const blocking_event& seen) noexcept {
     if (is_new) watchdog_.post();
 }
 
+std::chrono::nanoseconds monitor::note_fibers_ran() noexcept {
+    const std::int64_t now = thread_.fibers_ran.load(std::memory_order_relaxed);
+    memory_.fibers_ran.store(now, std::memory_order_relaxed);
+    return std::chrono::nanoseconds{now};
+}
+
 void monitor::sample_in_handler() noexcept {
     const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
     // The signal has interrupted the SIGSYS handler, which takes the sample in `end_trap`.

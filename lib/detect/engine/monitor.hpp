@@ -96,6 +96,9 @@ public:
 
     // ---- called on the watchdog's thread ----
 
+    /// The time that fibers have run, up to now; the record file gets it too.
+    std::chrono::nanoseconds note_fibers_ran() noexcept;
+
     /// Whether a fiber runs in the slice `slice`.
     [[nodiscard]] bool runs_fiber(std::uint64_t slice) const noexcept;
 

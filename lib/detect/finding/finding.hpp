@@ -32,6 +32,7 @@ struct finding {
     std::uint64_t count = 0;  // a finding that blocked does not count the calls that did not
     double total_ms = 0;
     double max_ms = 0;
+    double fibers_ran_ms = 0;        // in all runs in which it was seen; 0: unknown
     bool goes_on = false;            // the call had not returned when it was observed, or when the program ended
     bool waits_for_itself = false;   // waits for a lock that a fiber of the same thread holds
     std::uint64_t fiber_id = 0;      // of the first fiber observed there; 0 if it does not matter

@@ -21,6 +21,7 @@ std::uint64_t hash_of(const std::vector<frame>& stack) {
 }
 
 void add_to(finding& known, finding&& seen) {
+    known.fibers_ran_ms += seen.fibers_ran_ms;
     const bool is_longer = seen.max_ms > known.max_ms;
     const bool blocked = known.kind != blocking_kind::latent;
     if (blocked == (seen.kind != blocking_kind::latent)) {
@@ -66,6 +67,7 @@ void finding_set::add(finding seen) {
         at->second.merged = std::move(seen);
     else
         add_to(at->second.merged, std::move(seen));
+    if (std::exchange(at->second.last_run, run_) != run_) at->second.merged.fibers_ran_ms += fibers_ran_ms_;
 }
 
 std::vector<finding> finding_set::take() const {

@@ -17,6 +17,12 @@ namespace coir::detail {
 /// times that it did not do not count.
 class finding_set {
 public:
+    /// The findings that are added next are of a run whose fibers ran for so long.
+    void begin_run(double fibers_ran_ms) noexcept {
+        ++run_;
+        fibers_ran_ms_ = fibers_ran_ms;
+    }
+
     void add(finding seen);
 
     /// The findings, in the order of their keys. The levels are those of the findings that were added.
@@ -27,9 +33,12 @@ private:
         finding merged;
         std::set<std::uint64_t> stacks;  // hashes of the distinct stacks
         std::uint64_t more_stacks = 0;   // of findings that were groups already
+        int last_run = 0;                // whose time is added
     };
 
     std::map<std::string, group> groups_;
+    int run_ = 0;
+    double fibers_ran_ms_ = 0;
 };
 
 }  // namespace coir::detail

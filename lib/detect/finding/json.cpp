@@ -86,6 +86,7 @@ std::string to_json(const finding& what) {
         .add("count", what.count)
         .add("total_ms", what.total_ms)
         .add("max_ms", what.max_ms)
+        .add("fibers_ran_ms", what.fibers_ran_ms)
         .add("goes_on", what.goes_on)
         .add("waits_for_itself", what.waits_for_itself)
         .add("fiber", what.fiber)

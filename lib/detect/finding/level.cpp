@@ -8,8 +8,8 @@ namespace {
 
 bool slept_for_long(const finding& what, const level_limits& limits) noexcept {
     // The duration of a call that never returned may be unknown.
-    return what.goes_on || what.max_ms >= in_milliseconds(limits.longest) ||
-           what.total_ms >= in_milliseconds(limits.total);
+    if (what.goes_on || what.max_ms >= in_milliseconds(limits.longest)) return true;
+    return what.total_ms >= in_milliseconds(limits.total) && what.total_ms > limits.share * what.fibers_ran_ms;
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ namespace coir::detail {
 /// did not sleep never counts.
 struct level_limits {
     std::chrono::nanoseconds longest = std::chrono::milliseconds{1};  // one sleep
-    std::chrono::nanoseconds total = std::chrono::milliseconds{10};   // all of them
+    std::chrono::nanoseconds total = std::chrono::milliseconds{10};   // all of them, if that is also more than
+    double share = 0.01;                                              // of the time that the fibers ran
 };
 
 [[nodiscard]] blocking_level level_of(const finding& what, const level_limits& limits = {}) noexcept;

@@ -23,6 +23,7 @@ namespace coir::detail {
 namespace {
 
 constexpr int logged_a_minute = 20;  // locations; the others appear in the summary only
+constexpr std::chrono::nanoseconds too_early_for_a_share = std::chrono::hours{24};  // of the time that fibers ran
 constexpr std::size_t frames_logged = 12;
 constexpr std::size_t function_length = 120;
 constexpr std::size_t locations_in_summary = 20;
@@ -125,7 +126,7 @@ const reporter::entry& reporter::add(const blocking_event& seen, const blocking_
         made.text = shorten(log_text(made.what));
         if (!std::exchange(here.logged, true) && may_log()) log::warning(made.text);
     }
-    for (const finding& now : current_findings(all, made.key)) {
+    for (const finding& now : current_findings(all, too_early_for_a_share, made.key)) {
         if (!here.told || now.level > here.level) tell(now);
     }
     return made;
@@ -154,14 +155,14 @@ void reporter::remind(int index, std::chrono::nanoseconds held) {
                  "; if only another fiber of this thread can wake it, this is a deadlock");
 }
 
-void reporter::tell_changes(const blocking_event_table& seen) {
+void reporter::tell_changes(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran) {
     if (silent_) return;
-    for (const finding& each : current_findings(seen)) tell(each);
+    for (const finding& each : current_findings(seen, fibers_ran)) tell(each);
 }
 
-void reporter::finish(const blocking_event_table& seen) {
+void reporter::finish(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran) {
     if (silent_) return;
-    std::vector<finding> found = current_findings(seen);
+    std::vector<finding> found = current_findings(seen, fibers_ran);
     for (const finding& each : found) {
         if (file_) append_line(to_json(each) + '\n');
         tell(each);
@@ -170,9 +171,11 @@ void reporter::finish(const blocking_event_table& seen) {
 }
 
 /// The findings that are not suppressed, with the numbers that the table has now; with a key, the one that has it.
-std::vector<finding> reporter::current_findings(const blocking_event_table& seen, const std::string& key) {
+std::vector<finding> reporter::current_findings(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran,
+                                                const std::string& key) {
     blocking_event now;
     finding_set all;
+    all.begin_run(in_milliseconds(fibers_ran));
     for (std::size_t index = 0; index < entries_.size(); ++index) {
         entry& each = entries_[index];
         if (each.key.empty() || (!key.empty() && each.key != key)) continue;

@@ -38,11 +38,12 @@ public:
     /// Logs that the fiber of the entry `index` still sleeps, after `held`.
     void remind(int index, std::chrono::nanoseconds held);
 
-    /// Tells the program of the locations whose numbers have changed in the table `seen`, whose events were added.
-    void tell_changes(const blocking_event_table& seen);
+    /// Tells the program of the locations whose numbers have changed in the table `seen`, whose events were added, in a
+    /// run whose fibers have run for so long.
+    void tell_changes(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran);
 
     /// The same at the end of the run. Also writes every finding to the file, and logs a summary.
-    void finish(const blocking_event_table& seen);
+    void finish(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran);
 
 private:
     /// What the log and the program know of a location.
@@ -57,7 +58,9 @@ private:
 
     bool may_log();
     [[nodiscard]] known_location& location_of(const finding& what);
-    [[nodiscard]] std::vector<finding> current_findings(const blocking_event_table& seen, const std::string& key = {});
+    [[nodiscard]] std::vector<finding> current_findings(const blocking_event_table& seen,
+                                                        std::chrono::nanoseconds fibers_ran,
+                                                        const std::string& key = {});
     void tell(const finding& what);
     void summarise(std::vector<finding> found, std::uint64_t left_out);
     void append_line(std::string line);

@@ -119,6 +119,7 @@ void blocking_event_table::merge(const blocking_event_memory& other) noexcept {
     for (std::size_t i = 0; i < size; ++i) record(other.events[i]);
     memory_.left_out_errors.fetch_add(other.left_out_errors.load(std::memory_order_relaxed));
     memory_.left_out_others.fetch_add(other.left_out_others.load(std::memory_order_relaxed));
+    memory_.fibers_ran.fetch_add(other.fibers_ran.load(std::memory_order_relaxed));
 }
 
 void blocking_event_table::lengthen(int index, std::chrono::nanoseconds recorded,

@@ -70,9 +70,10 @@ struct blocking_event_memory {
 
     std::int32_t pid;
     std::int32_t tid;
-    blocking_engine engine;               // engine in use, which may be less than the requested one
-    std::array<char, 512> missing;        // calls that the engine cannot detect, and the reason
-    std::atomic<std::uint32_t> finished;  // 1 after an orderly end of the run
+    blocking_engine engine;                // engine in use, which may be less than the requested one
+    std::array<char, 512> missing;         // calls that the engine cannot detect, and the reason
+    std::atomic<std::uint32_t> finished;   // 1 after an orderly end of the run
+    std::atomic<std::int64_t> fibers_ran;  // `scheduler_status::fibers_ran`, as the watchdog saw it last
 
     std::atomic<std::uint32_t> locked;
     std::atomic<std::uint32_t> blocking_events_size;
@@ -112,7 +113,7 @@ public:
     /// `actual`. Does nothing for index -1.
     void lengthen(int index, std::chrono::nanoseconds recorded, std::chrono::nanoseconds actual) noexcept;
 
-    /// Adds the events of another run, and what that one has left out.
+    /// Adds the events of another run, what that one has left out, and the time that its fibers ran.
     void merge(const blocking_event_memory& other) noexcept;
 
     [[nodiscard]] int size() const noexcept;

@@ -21,7 +21,7 @@ enum class run_state : std::uint8_t {
 /// The beginning of a record file (docs/design/record-format.md). Behind it are `runs_size` objects of
 /// `blocking_event_memory`. A process shares its file with the children that it forks.
 struct record_header {
-    static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '2'};
+    static constexpr std::array<char, 8> magic_now{'c', 'o', 'i', 'r', 'r', 'e', 'c', '3'};
     static constexpr std::size_t runs_max = 128;
     static constexpr std::size_t modules_max = 64512;  // bytes
 

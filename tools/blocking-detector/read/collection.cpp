@@ -48,6 +48,7 @@ void collection::add(const record& from, std::optional<std::int64_t> ended) {
     engines_.insert(to_string(from.engine()));
     if (!from.missing().empty()) notes_.emplace_back(from.missing());
     left_out_ += from.left_out();
+    findings_.begin_run(coir::detail::in_milliseconds(from.fibers_ran()));
     const auto symbols = [&](const void* address, const void* caller) { return functions_at(from, address, caller); };
     for (const blocking_event& each : from.events()) {
         finding made = source_.from_event(each, symbols);
@@ -68,6 +69,7 @@ void collection::add(const record& from, std::optional<std::int64_t> ended) {
 void collection::add(const result& saved) {
     if (!saved.engine.empty()) engines_.insert(saved.engine);
     notes_.insert(notes_.end(), saved.notes.begin(), saved.notes.end());
+    findings_.begin_run(0);  // each finding has its own
     for (finding each : saved.findings) {
         if (code_.ignored) std::erase_if(each.stack, code_.ignored);
         if (code_.owner) coir::detail::locate(code_, each);

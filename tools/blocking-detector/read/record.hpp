@@ -2,6 +2,7 @@
 
 #include "detect/record/record_format.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -27,6 +28,10 @@ public:
     [[nodiscard]] int pid() const noexcept { return memory_->pid; }
     [[nodiscard]] coir::blocking_engine engine() const noexcept { return memory_->engine; }
     [[nodiscard]] std::string_view missing() const noexcept { return memory_->missing.data(); }
+    /// The time that fibers ran, up to a moment before the end.
+    [[nodiscard]] std::chrono::nanoseconds fibers_ran() const noexcept {
+        return std::chrono::nanoseconds{memory_->fibers_ran};
+    }
     [[nodiscard]] bool is_finished() const noexcept { return memory_->finished != 0; }
     [[nodiscard]] std::span<const coir::detail::blocking_event> events() const noexcept;
 

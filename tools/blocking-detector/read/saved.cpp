@@ -60,6 +60,7 @@ finding finding_of(const json& object) {
     made.count = object.at("count");
     made.total_ms = object.at("total_ms");
     made.max_ms = object.at("max_ms");
+    made.fibers_ran_ms = object.at("fibers_ran_ms");
     made.goes_on = object.at("goes_on");
     made.waits_for_itself = object.at("waits_for_itself");
     made.fiber = object.at("fiber");

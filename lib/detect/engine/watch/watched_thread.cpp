@@ -77,9 +77,10 @@ void watched_thread::inspect(time_point now, int stack_signal) {
         end_slice();
         begin_slice(number, now, busy);
     }
+    const std::chrono::nanoseconds fibers_ran = shared_.note_fibers_ran();
     if (now - changes_told_ < changes_told_each) return;
     changes_told_ = now;
-    reporter_.tell_changes(shared_.events());
+    reporter_.tell_changes(shared_.events(), fibers_ran);
 }
 
 void watched_thread::begin_slice(std::uint64_t number, time_point now, bool busy) {
@@ -219,7 +220,7 @@ void watched_thread::log_new_events() {
         shared_.events().copy(logged_, next);
         const reporter::entry& made = reporter_.add(next, shared_.events());
         if (!made.text.empty() && shared_.config().options.policy == blocking_policy::abort) {
-            reporter_.finish(shared_.events());
+            reporter_.finish(shared_.events(), shared_.note_fibers_ran());
             reports_.deliver();  // not by the thread of the run, which may be blocked for ever
             std::abort();
         }
@@ -230,7 +231,7 @@ void watched_thread::log_new_events() {
 void watched_thread::finish() {
     end_slice();
     log_new_events();
-    reporter_.finish(shared_.events());
+    reporter_.finish(shared_.events(), shared_.note_fibers_ran());
     record_.finish();
 }
 
