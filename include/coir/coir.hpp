@@ -26,6 +26,7 @@
 #include <coir/log.hpp>
 #include <coir/log_level.hpp>
 #include <coir/map_concurrent.hpp>
+#include <coir/mark_blocking.hpp>
 #include <coir/net/datagram.hpp>
 #include <coir/net/endpoint.hpp>
 #include <coir/net/resolve.hpp>

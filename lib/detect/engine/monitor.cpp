@@ -47,7 +47,7 @@ blocking_event& monitor::prepare_call() noexcept {
     call.kind = blocking_kind::blocked;
     call.count = 1;
     call.longest = call.total = {};
-    call.goes_on = call.waits_for_itself = false;
+    call.goes_on = call.waits_for_itself = call.is_marked = false;
     call.rule = level_rule::by_call;
     label_running(thread_, call.fiber);
     return call;

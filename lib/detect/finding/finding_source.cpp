@@ -43,6 +43,8 @@ finding finding_source::from_event(const blocking_event& seen, const symbols& lo
         const void* const caller = i + 1 < stack.size() ? stack[i + 1] : nullptr;
         std::ranges::move(look_up(stack[i], caller), std::back_inserter(made.stack));
     }
+    // A marked function stands for a call, so it is reported where it is called.
+    if (seen.is_marked && made.stack.size() > 1) made.stack.erase(made.stack.begin());
     find_users_frame(code_, made);
     identity_.identify(made);
     made.level = level_of(made);

@@ -54,6 +54,7 @@ struct blocking_event {
     std::chrono::nanoseconds total{0};
     bool goes_on = false;           // observed before it ended: the times are lower bounds
     bool waits_for_itself = false;  // waits for a lock that a fiber of the same thread holds
+    bool is_marked = false;         // by `mark_blocking`, in the innermost function
     level_rule rule = level_rule::by_call;
     fiber_label fiber;
     call_stack stack;

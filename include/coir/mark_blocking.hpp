@@ -1,0 +1,37 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace coir {
+
+namespace detail {
+class monitor;
+}
+
+/// Marks a function of the program as blocking, from here to the end of the scope. If a fiber without `allow_blocking`
+/// calls the function, that is a finding at the line of the call: its call is `name`, its class `other`, and its level
+/// error, whether the function has slept or not. What the function calls is not reported besides. `name` is copied, up to
+/// 31 characters. Has no effect outside a fiber, in a marked function, or if the fiber suspends in the scope.
+///
+/// @code
+/// record legacy_query(const char* statement) {
+///     const coir::mark_blocking blocks{"legacy_query"};
+///     ...
+/// }
+/// @endcode
+class [[nodiscard]] mark_blocking {
+public:
+    explicit mark_blocking(const char* name) noexcept;
+    ~mark_blocking();
+    mark_blocking(const mark_blocking&) = delete;
+    mark_blocking& operator=(const mark_blocking&) = delete;
+
+private:
+    detail::monitor* watcher_;  // nullptr: no effect
+    std::uint64_t slice_ = 0;
+    long sleeps_before_ = 0;
+    std::chrono::steady_clock::time_point began_{};
+};
+
+}  // namespace coir
