@@ -17,6 +17,9 @@ namespace coir {
 /// from a point of `coir::clock` or `std::chrono::steady_clock`. The default is no limit. A duration that is too long
 /// to be represented means forever; a negative one means now.
 ///
+/// A limit is for what does not come. A call that finds what it waits for when it looks for the last time succeeds,
+/// also if the fiber runs only after the limit. With a limit of 0 a call looks once, as poll(2) does.
+///
 /// @code
 /// using namespace std::chrono_literals;
 /// coir::channel<int> numbers{1};

@@ -76,7 +76,7 @@ bool fiber_handle::wait(const char* operation, const deadline& until) {
     scheduler& here = scheduler::enter(operation);
     if (awaited.state == task_state::ended) return true;
     join_waiter me{here.running(), awaited, operation};
-    return here.park(me, until) == outcome::woken;
+    return here.park(me, until) == outcome::woken || me.has_ended();
 }
 
 task& task_of(const fiber_handle& handle, const char* operation) { return handle.checked(operation); }

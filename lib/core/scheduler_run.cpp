@@ -57,7 +57,6 @@ void scheduler::poll() noexcept {
     const std::int64_t now = hub_.end_round(budget_);
     status_.fibers_ran.store(hub_.fibers_ran(), std::memory_order_relaxed);
     if (!ready_.empty()) {
-        hub_.poll();
         hub_.begin_round(now);
         return;
     }

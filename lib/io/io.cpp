@@ -26,7 +26,9 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
         return {};
     }
     const detail::scope_exit at_end{[&] { reactor.finish_borrowed(fd); }};
-    return detail::park_on_descriptor(here, me, until);
+    const std::error_code ended = detail::park_on_descriptor(here, me, until);
+    const bool is_late = me.result == detail::outcome::timed_out && !detail::is_ready_now(fd, towards);
+    return is_late ? std::make_error_code(std::errc::timed_out) : ended;
 } catch (const std::system_error& refused) {
     return refused.code();
 }
@@ -53,7 +55,7 @@ std::size_t transfer(const char* operation, int fd, direction towards, const dea
     if (ec) return 0;
     here.yield_if_due();
     const long moved = detail::try_wait_again(
-        ec, [&] { return is == nature::file ? offload(attempt) : attempt(); },
+        until, ec, [&] { return is == nature::file ? offload(attempt) : attempt(); },
         [&] { return wait_for(here, fd, towards, until); });
     return moved < 0 ? 0 : static_cast<std::size_t>(moved);
 }

@@ -35,7 +35,9 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
     const pending_call inside{*this, towards};
     const std::error_code ended = park_on_descriptor(here, me, until);
     // The descriptor may have been closed even after it became ready, before this fiber ran.
-    return fd_ < 0 ? std::make_error_code(std::errc::operation_canceled) : ended;
+    if (fd_ < 0) return std::make_error_code(std::errc::operation_canceled);
+    if (me.result == outcome::timed_out && is_ready_now(fd_, towards)) here.reactor()[fd_].ready(towards) = true;
+    return ended;
 }
 
 /// Always waits for input, since only listening sockets are shared.
@@ -116,11 +118,8 @@ int polled_fd::release() noexcept {
 std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until) {
     here.reactor().count_waiter();
     const scope_exit at_end{[&here] { here.reactor().discount_waiter(); }};
-    switch (here.park(me, until)) {
-    case outcome::woken: return {};
-    case outcome::timed_out: return std::make_error_code(std::errc::timed_out);
-    default: return std::make_error_code(std::errc::operation_canceled);
-    }
+    if (here.park(me, until) == outcome::closed) return std::make_error_code(std::errc::operation_canceled);
+    return {};
 }
 
 }  // namespace coir::detail

@@ -6,20 +6,25 @@
 #include "core/scheduler.hpp"
 
 #include <cerrno>
+#include <utility>
 
 namespace coir::detail {
 
 /// The one wait loop of all input and output. `attempt` makes the system call and returns its result, or -errno. After
-/// EAGAIN, `wait` suspends the fiber; an error that it returns ends the loop. Returns the result, or a negative number
-/// with `ec`.
-template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, Attempt attempt, Wait wait) {
+/// EAGAIN, `wait` suspends the fiber until the descriptor is ready or `until` passes; an error that it returns ends the
+/// loop. Returns the result, or a negative number with `ec`.
+///
+/// After each wait comes another attempt, also after one that timed out: what is there counts more than the deadline.
+template <class Attempt, class Wait>
+long try_wait_again(const deadline& until, std::error_code& ec, Attempt attempt, Wait wait) {
     ec.clear();
-    for (;;) {
+    for (bool has_waited = false;;) {
         const long result = attempt();
         if (result >= 0) [[likely]]
             return result;
         if (result == -EAGAIN) {
-            ec = wait();
+            const bool is_late = std::exchange(has_waited, true) && until.has_passed();
+            ec = is_late ? std::make_error_code(std::errc::timed_out) : wait();
             if (ec) return -1;
         } else if (result != -EINTR) {
             ec = error_of(result);
@@ -28,7 +33,8 @@ template <class Attempt, class Wait> long try_wait_again(std::error_code& ec, At
     }
 }
 
-/// Parks on the descriptor for which `me` is registered. No error if the descriptor is ready.
+/// Parks on the descriptor for which `me` is registered, until it is ready or `until` passes. The error is
+/// `operation_canceled` if the descriptor is closed meanwhile.
 std::error_code park_on_descriptor(scheduler& here, waiter& me, const deadline& until);
 
 class polled_fd::pending_call {
@@ -59,7 +65,7 @@ long polled_fd::complete(direction towards, const deadline& until, std::error_co
     if (ec) return -1;
     descriptor& at = here.reactor()[fd_];
     return try_wait_again(
-        ec, [&] { return attempt(at); }, [&] { return wait(here, towards, until); });
+        until, ec, [&] { return attempt(at); }, [&] { return wait(here, towards, until); });
 }
 
 template <class Call>

@@ -133,11 +133,13 @@ void socket::pause(direction towards, deadline until) {
 void socket::connect(const sockaddr* to, socklen_t size, const deadline& until, std::error_code& ec,
                      const char* operation) {
     bool begun = false;
-    complete(direction::write, until, ec, operation, [&](descriptor&) -> long {
-        if (std::exchange(begun, true)) return pending_error(fd());
+    complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
+        if (std::exchange(begun, true)) return at.writable ? pending_error(fd()) : -EAGAIN;
         const long result = sys::connect(fd(), to, size);
         // EINTR: the connection attempt continues in the background, as with EINPROGRESS (connect(2)).
-        return result == -EINPROGRESS || result == -EINTR ? -EAGAIN : result;
+        if (result != -EINPROGRESS && result != -EINTR) return result;
+        at.writable = false;
+        return -EAGAIN;
     });
 }
 

@@ -20,11 +20,11 @@ template <class Call> void try_each_millisecond(socket& by, const deadline& unti
         const long result = call(by.fd());
         ec = error_of(result);
         if (result != -EAGAIN) return;
-        by.pause(direction::write, std::min(until, deadline{pause}));
         if (until.has_passed()) {
             ec = std::make_error_code(std::errc::timed_out);
             return;
         }
+        by.pause(direction::write, std::min(until, deadline{pause}));
     }
 }
 

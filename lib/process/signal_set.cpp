@@ -133,8 +133,10 @@ int signal_set::subscription::wait(const deadline& until) {
     if (const int signal = take(); signal != 0) return signal;
     signal_waiter me{here.running(), "signal_set"};
     waiters_.push_back(me);
-    if (here.park(me, until) == detail::outcome::timed_out) throw timed_out{"signal_set::wait"};
-    return me.signal;
+    if (here.park(me, until) == detail::outcome::woken) return me.signal;
+    // The signal may have come just when the deadline passed.
+    if (const int signal = take(); signal != 0) return signal;
+    throw timed_out{"signal_set::wait"};
 }
 
 /// Called by the hub.

@@ -29,22 +29,20 @@ void channel_core::wake_receiver() noexcept { receivers_.front()->wake(outcome::
 
 void channel_core::wake_sender() noexcept { senders_.front()->wake(outcome::woken); }
 
-void channel_core::wait_to_send(void* value, const deadline& until) {
+bool channel_core::wait_to_send(void* value, const deadline& until) {
     scheduler& here = scheduler::enter("channel::send");
     channel_waiter me{here.running(), "channel::send", value};
     senders_.push_back(me);
-    switch (here.park(me, until)) {
-    case outcome::closed: throw_channel_closed();
-    case outcome::timed_out: throw timed_out{"channel::send"};
-    default: return;
-    }
+    const outcome how = here.park(me, until);
+    if (how == outcome::closed) throw_channel_closed();
+    return how == outcome::woken;
 }
 
-void channel_core::wait_to_receive(void* value, const deadline& until) {
+bool channel_core::wait_to_receive(void* value, const deadline& until) {
     scheduler& here = scheduler::enter("channel::recv");
     channel_waiter me{here.running(), "channel::recv", value};
     receivers_.push_back(me);
-    if (here.park(me, until) == outcome::timed_out) throw timed_out{"channel::recv"};
+    return here.park(me, until) != outcome::timed_out;
 }
 
 void channel_core::add_sender(channel_waiter& last) noexcept { senders_.push_back(last); }
@@ -59,5 +57,7 @@ void channel_core::close() {
 }
 
 void throw_channel_closed() { throw channel_closed{}; }
+
+void throw_channel_timed_out(const char* operation) { throw timed_out{operation}; }
 
 }  // namespace coir::detail

@@ -18,7 +18,7 @@ void event::reset() {
 
 void event::wait(deadline until) {
     detail::bind_owner(waiters_, "event::wait");
-    if (!set_ && !waiters_.wait("event::wait", until)) throw timed_out{"event::wait"};
+    if (!set_ && !waiters_.wait("event::wait", until) && !set_) throw timed_out{"event::wait"};
 }
 
 }  // namespace coir

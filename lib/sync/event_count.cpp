@@ -50,7 +50,7 @@ void event_count::wait(const char* operation, const deadline& until, question at
         }
         if (!in_time && !leave(me)) me.sleep_until_woken();
         if (attempt()) return;
-        if (!in_time) throw timed_out{operation};
+        if (!in_time || until.has_passed()) throw timed_out{operation};
     }
 }
 

@@ -19,7 +19,7 @@ void latch::count_down(std::ptrdiff_t arrivals) {
 
 void latch::wait(deadline until) {
     detail::bind_owner(waiters_, "latch::wait");
-    if (left_ > 0 && !waiters_.wait("latch::wait", until)) throw timed_out{"latch::wait"};
+    if (left_ > 0 && !waiters_.wait("latch::wait", until) && left_ > 0) throw timed_out{"latch::wait"};
 }
 
 void latch::arrive_and_wait(std::ptrdiff_t arrivals, deadline until) {

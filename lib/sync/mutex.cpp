@@ -28,7 +28,8 @@ bool mutex::try_lock_until(deadline until) { return take("mutex::try_lock_until"
 bool mutex::take(const char* operation, deadline until) {
     const scheduler& here = bind_owner(operation);
     task& self = here.running();
-    if (holder_ != nullptr && !wait(self, operation, until)) return false;
+    // After a time-out, the mutex may have been unlocked before this fiber ran.
+    if (holder_ != nullptr && !wait(self, operation, until) && holder_ != nullptr) return false;
     holder_ = &self;
     lock_order::taken(this, "mutex");
     return true;

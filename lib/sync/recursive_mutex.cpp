@@ -31,8 +31,9 @@ bool recursive_mutex::take(const char* operation, deadline until) {
     const scheduler& here = bind_owner(operation);
     if (!take_at_once(here.running())) {
         lock_order::wanted(this, "recursive_mutex");
-        // true: unlock() has made this fiber the holder, with a depth of 1.
-        if (!waiters_.wait(operation, until, &holder_)) return false;
+        // true: unlock() has made this fiber the holder, with a depth of 1. After a time-out, the mutex may have been
+        // unlocked before this fiber ran.
+        if (!waiters_.wait(operation, until, &holder_) && !take_at_once(here.running())) return false;
     }
     lock_order::taken(this, "recursive_mutex");
     return true;

@@ -109,9 +109,9 @@ bool became_ready(case_list cases) {
     });
 }
 
-/// Parks until one of the cases is ready, and takes it. nullptr if another thread was faster, so that the cases must be
-/// checked again.
-select_case* wait_for_first(case_list cases, select_case& first_due) {
+/// Parks until one of the cases is ready, and takes it. nullptr if the cases must be checked again: the time is up, or
+/// another thread was faster.
+select_case* wait_for_first(case_list cases, const deadline& until) {
     scheduler& here = scheduler::enter("select");
     waiter me{here.running(), "select"};
     registration_list registrations;
@@ -122,7 +122,7 @@ select_case* wait_for_first(case_list cases, select_case& first_due) {
     if (became_ready(cases)) return nullptr;
     std::optional<expectation> of_others;
     if (std::ranges::any_of(cases, is_concurrent)) of_others.emplace(here.inbox());
-    if (here.park(me, first_due.until) == outcome::timed_out) return &first_due;
+    if (here.park(me, until) == outcome::timed_out) return nullptr;
 
     const auto won = std::ranges::find_if(
         registrations, [](outcome how) { return how != outcome::passed_over; }, result_of);
@@ -149,7 +149,7 @@ select_case& choose_case(case_list cases) {
         if (first_due.until.has_passed()) return first_due;
         const auto otherwise = std::ranges::find(cases, case_kind::otherwise, &select_case::kind);
         if (otherwise != cases.end()) return **otherwise;
-        if (select_case* const first = wait_for_first(cases, first_due)) return *first;
+        if (select_case* const first = wait_for_first(cases, first_due.until)) return *first;
     }
 }
 

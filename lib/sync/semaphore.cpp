@@ -18,7 +18,10 @@ bool semaphore_core::try_acquire_until(deadline until) { return take("semaphore:
 
 bool semaphore_core::take(const char* operation, const deadline& until) {
     bind_owner(waiters_, operation);
-    if (permits_ == 0) return waiters_.wait(operation, until);  // true: release() has handed over a permit
+    if (permits_ == 0) {
+        if (waiters_.wait(operation, until)) return true;  // release() has handed over a permit
+        if (permits_ == 0) return false;
+    }
     --permits_;
     return true;
 }

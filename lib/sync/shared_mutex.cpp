@@ -19,7 +19,8 @@ using detail::task;
 using detail::throw_misuse;
 
 /// A fiber in the queue. When its wait is interrupted or times out, it stays in the queue until it runs and leaves, or
-/// until `let_in` skips it. Its leaving calls `let_in`, since it may have been what kept those behind it waiting.
+/// until `let_in` skips it or, after a time-out, lets it in. Its leaving calls `let_in`, since it may have been what kept
+/// those behind it waiting.
 struct shared_mutex::applicant : detail::list_hook {
     applicant(task& fiber, access how, task* const* writer) noexcept : waits{fiber, kind}, wanted{how} {
         waits.held_by = writer;
@@ -27,6 +28,7 @@ struct shared_mutex::applicant : detail::list_hook {
 
     detail::waiter waits;
     access wanted;
+    bool is_inside = false;  // the mutex was handed over
 };
 
 shared_mutex::~shared_mutex() {
@@ -77,7 +79,8 @@ bool shared_mutex::wait(access wanted, const char* operation, deadline until) {
         me.unlink();
         let_in();
     }};
-    return here.park(me.waits, until) == outcome::woken;  // true: let_in() has made this fiber a holder
+    here.park(me.waits, until);
+    return me.is_inside;
 }
 
 bool shared_mutex::is_open_to(access wanted) const noexcept {
@@ -94,10 +97,14 @@ void shared_mutex::enter(access wanted, task& fiber) noexcept {
 /// Hands the mutex over to the first fiber in the queue, and to the fibers behind it that can share it with the first.
 void shared_mutex::let_in() noexcept {
     while (applicant* const first = applicants_.front()) {
-        const bool gave_up = first->waits.result != outcome::waiting;
-        if (!gave_up && !is_open_to(first->wanted)) return;
+        const outcome so_far = first->waits.result;
+        const bool is_open = is_open_to(first->wanted);
+        if (so_far == outcome::waiting && !is_open) return;
         first->unlink();
-        if (first->waits.wake(outcome::woken)) enter(first->wanted, first->waits.self);
+        if (so_far == outcome::interrupted || !is_open) continue;
+        first->is_inside = true;
+        enter(first->wanted, first->waits.self);
+        first->waits.wake(outcome::woken);
     }
 }
 

@@ -77,7 +77,7 @@ void group_core::join(const char* operation, const deadline& until) {
     if (!running_.empty() && all_ended_.is_from_parent_process()) forget_members();
     // A loop: a fiber that waited for a slot may spawn a member when the last one has ended.
     while (!running_.empty()) {
-        if (!all_ended_.wait(operation, until)) throw timed_out{operation};
+        if (!all_ended_.wait(operation, until) && !running_.empty()) throw timed_out{operation};
     }
 }
 

@@ -26,7 +26,10 @@ bool detached_work::await(const deadline& until) {
         abandon();
     }};
     const expectation of_the_pool{home_.inbox()};
-    return home_.park(me, until) == outcome::woken;
+    if (home_.park(me, until) == outcome::woken) return true;
+    // The work may have been done just when the deadline passed; the message is on its way.
+    const std::lock_guard lock{mutex_};
+    return done_;
 }
 
 void detached_work::do_it(pool_work& work) noexcept { static_cast<detached_work&>(work).work(); }
@@ -35,6 +38,7 @@ void detached_work::done(pool_work& work) noexcept {  // on a thread of the pool
     auto& self = static_cast<detached_work&>(work);
     const std::shared_ptr<detached_work> alive = self.alive_;
     const std::lock_guard lock{self.mutex_};
+    self.done_ = true;
     if (self.abandoned_)
         self.alive_.reset();
     else

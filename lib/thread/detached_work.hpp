@@ -43,6 +43,7 @@ private:
     const char* waits_for_;      // for dumps
     waiter* waiting_ = nullptr;  // of the fiber that submitted the work
     std::mutex mutex_;
+    bool done_ = false;
     bool abandoned_ = false;
     std::shared_ptr<detached_work> alive_;  // set while the pool or the inbox refers to this object
 };

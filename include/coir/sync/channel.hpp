@@ -53,7 +53,9 @@ public:
     /// `std::bad_alloc`: then the value was not sent, and the argument is unchanged.
     void send(T&& value, deadline until = never) {
         core_.enter("channel::send");
-        if (!try_push(value)) core_.wait_to_send(&value, until);
+        // After a time-out, there may be room since then.
+        if (try_push(value) || core_.wait_to_send(&value, until) || try_push(value)) return;
+        detail::throw_channel_timed_out("channel::send");
     }
 
     void send(const T& value, deadline until = never) requires std::copy_constructible<T> { send(T(value), until); }
@@ -71,8 +73,11 @@ public:
     std::optional<T> recv(deadline until = never) {
         core_.enter("channel::recv");
         std::optional<T> value;
-        if (!try_pop(value) && !core_.is_closed()) core_.wait_to_receive(&value, until);
-        return value;
+        // After a time-out, a value may have come since then.
+        if (try_pop(value) || core_.is_closed() || core_.wait_to_receive(&value, until) || try_pop(value) ||
+            core_.is_closed())
+            return value;
+        detail::throw_channel_timed_out("channel::recv");
     }
 
     /// As `recv`, but also empty if it would have to wait.

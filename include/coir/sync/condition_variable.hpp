@@ -77,10 +77,12 @@ public:
     /// Waits until `holds()` returns true or `until` passes, and returns the last result of `holds()`.
     template <detail::basic_lockable Lock, std::predicate Predicate>
     bool wait_until(Lock& lock, deadline until, Predicate holds) {
-        while (!holds()) {
-            if (wait_until(lock, until) == std::cv_status::timeout) return holds();
+        if (holds()) return true;
+        while (wait_until(lock, until) == std::cv_status::no_timeout) {
+            if (holds()) return true;
+            if (until.has_passed()) return false;  // notifications may go on for ever
         }
-        return true;
+        return holds();
     }
 
     template <detail::basic_lockable Lock, class Rep, class Period>

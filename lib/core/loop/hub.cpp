@@ -23,30 +23,42 @@ hub::hub(const ready_list& ready, clock_mode clock, schedule_order* order)
 }
 
 std::int64_t hub::end_round(int left) noexcept {
+    // The time is read before the look at the inbox and the descriptors: what came before a deadline that has passed at
+    // this time is seen.
     const std::int64_t at = now();
     const std::int64_t took = at - round_began_;
     measure_round(took);
     adapt_quota(took, left);
-    fire_timers(at);
     inbox_.deliver();
+    const bool timer_is_due = has_due_timer(at);
+    // Without waiters for descriptors no system call is made, so fibers that only yield cost none. If no fiber is ready
+    // and no timer due, `sleep` makes the call.
+    if (reactor_.has_waiters() && (timer_is_due || !ready_.empty())) {
+        const bool there_may_be_more = reactor_.poll(0);
+        if (there_may_be_more && timer_is_due) poll_the_rest();
+    }
+    if (timer_is_due) fire_timers(at);
     return at;
 }
 
-void hub::poll() noexcept {
-    // Without waiters for descriptors no system call is made, so fibers that only yield cost none.
-    if (reactor_.has_waiters()) reactor_.poll(0);
+/// One poll reports a limited number of descriptors. All that are ready must be known before a timer fires.
+void hub::poll_the_rest() noexcept {
+    for (std::size_t left = reactor_.waiters(); left > reactor::events_max; left -= reactor::events_max) {
+        if (!reactor_.poll(0)) return;
+    }
 }
 
 /// Waits in real time, also if the clock is virtual: the wait is for events from outside. A virtual clock is advanced
 /// by the real time that the wait took.
 void hub::sleep(std::int64_t nanoseconds) noexcept {
     const std::int64_t began = virtual_ ? virtual_clock::real_now() : 0;
-    if (inbox_.may_sleep()) reactor_.poll(nanoseconds);
+    const bool there_may_be_more = reactor_.poll(inbox_.may_sleep() ? nanoseconds : 0);
     inbox_.awake();
     if (virtual_) virtual_->advance(virtual_clock::real_now() - began);
     begin_round(now());
-    fire_timers(round_began_);
     inbox_.deliver();
+    if (there_may_be_more && has_due_timer(round_began_)) poll_the_rest();
+    fire_timers(round_began_);
 }
 
 bool hub::skip_to_first_timer() noexcept {

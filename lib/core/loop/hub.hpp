@@ -17,9 +17,11 @@
 namespace coir::detail {
 
 /// What a scheduler does between two rounds of fibers, on the thread's own stack: it collects what wakes fibers
-/// (timers, descriptors, messages from other threads), and sleeps when no fiber is ready. It runs no user code, it only
+/// (messages from other threads, descriptors, timers), and sleeps when no fiber is ready. It runs no user code, it only
 /// wakes (invariant 2). A round ends after `quota()` resumes, or when no fiber is ready. Times are nanoseconds on
 /// `coir::clock`.
+///
+/// Timers come last: a wait whose event came before its deadline must not time out, however late the hub looks.
 class hub {
 public:
     /// `order` shuffles timers that expire at the same time; nullptr where they fire in the order of their arrival.
@@ -33,15 +35,12 @@ public:
 
     void begin_round(std::int64_t now) noexcept { round_began_ = now; }
 
-    /// A round has ended with `left` of its resumes unused. Fires expired timers and delivers messages. Returns the
-    /// time.
+    /// A round has ended with `left` of its resumes unused. Delivers messages, asks the kernel about descriptors without
+    /// sleeping, and fires expired timers. Returns the time.
     std::int64_t end_round(int left) noexcept;
 
-    /// Asks the kernel about descriptors without sleeping, if a fiber waits for one.
-    void poll() noexcept;
-
-    /// Sleeps until something wakes a fiber, or for so many nanoseconds; a negative number is no limit. Then fires
-    /// timers, delivers messages and begins a round.
+    /// Sleeps until something wakes a fiber, or for so many nanoseconds; a negative number is no limit. Then delivers
+    /// messages, fires timers and begins a round.
     void sleep(std::int64_t nanoseconds) noexcept;
 
     /// How long the hub may sleep before it must look at the timers again; negative: without a limit.
@@ -80,6 +79,10 @@ private:
 
     void measure_round(std::int64_t took) noexcept;
     void adapt_quota(std::int64_t took, int left) noexcept;
+    void poll_the_rest() noexcept;
+    [[nodiscard]] bool has_due_timer(std::int64_t now) const noexcept {
+        return !timers_.empty() && timers_.next_look() <= now;
+    }
     void fire_timers(std::int64_t now) noexcept;
     void fire_timers_in_order(std::int64_t now);
 

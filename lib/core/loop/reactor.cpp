@@ -36,6 +36,11 @@ void wake_all(list<waiter>& waiters, outcome how) noexcept {
 
 }  // namespace
 
+bool is_ready_now(int fd, direction towards) noexcept {
+    const long events = sys::poll_now(fd, towards == direction::read ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT);
+    return events > 0 && (events & POLLNVAL) == 0;
+}
+
 reactor::reactor() : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
     if (!epoll_) throw std::system_error{errno, std::generic_category(), "scheduler: cannot create an epoll instance"};
 }
@@ -113,8 +118,7 @@ bool reactor::prepare_borrowed(int fd, waiter& waiting, direction towards) {
     }
     if (awaited.how == descriptor::kind::owned) {
         // Owned descriptors are edge-triggered: earlier events were reported and are not reported again.
-        const short events = towards == direction::read ? POLLIN | POLLPRI | POLLRDHUP : POLLOUT;
-        if (sys::poll_now(fd, events) != 0) return false;
+        if (is_ready_now(fd, towards)) return false;
         prepare(fd, waiting, towards);
         return true;
     }
@@ -169,15 +173,15 @@ void reactor::watch_wakeup_descriptor(int fd) {
     if (done != 0) throw_error(done, "watch", fd);
 }
 
-void reactor::poll(std::int64_t nanoseconds) noexcept {
-    constexpr int batch = 256;
-    epoll_event events[batch];
+bool reactor::poll(std::int64_t nanoseconds) noexcept {
+    epoll_event events[events_max];
     ++polls_;
-    const long count = sys::epoll_wait(epoll_.get(), events, batch, nanoseconds);
+    const long count = sys::epoll_wait(epoll_.get(), events, events_max, nanoseconds);
     // EINTR: a signal handler has run. The hub then checks the inbox, to which the handler may have posted.
     COIR_CHECK(count != -EBADF && count != -EINVAL, "epoll_wait failed: the scheduler's epoll descriptor was closed");
     COIR_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed: a seccomp filter may refuse epoll_pwait(2)");
     for (long i = 0; i < count; ++i) dispatch(events[i]);
+    return count == events_max;
 }
 
 void reactor::dispatch(const epoll_event& event) noexcept {

@@ -17,6 +17,9 @@ namespace coir::detail {
 
 enum class direction : std::uint8_t { read, write };
 
+/// Asks the kernel, without waiting (poll(2)). True also if the descriptor has failed or ended.
+[[nodiscard]] bool is_ready_now(int fd, direction towards) noexcept;
+
 /// The reactor's state for one descriptor number.
 struct descriptor {
     enum class kind : std::uint8_t {
@@ -30,10 +33,14 @@ struct descriptor {
         return towards == direction::read ? readers : writers;
     }
 
+    /// For owned and shared descriptors: the readiness as last known. Make the call while it is true, clear it at
+    /// EAGAIN, then wait.
+    [[nodiscard]] bool& ready(direction towards) noexcept { return towards == direction::read ? readable : writable; }
+
     /// Makes a non-blocking call on an owned or shared descriptor, unless an earlier one said EAGAIN and no event came
     /// since: then returns -EAGAIN at once. After EAGAIN, wait.
     template <class Call> long try_call(direction towards, Call call) {
-        bool& is_ready = towards == direction::read ? readable : writable;
+        bool& is_ready = ready(towards);
         if (!is_ready) return -EAGAIN;
         const long result = call();
         if (result == -EAGAIN) is_ready = false;
@@ -46,8 +53,6 @@ struct descriptor {
     std::uint32_t watched = 0;     // the events that are registered with epoll
     kind how = kind::unknown;
 
-    // For owned and shared descriptors: the readiness as last known. Make the call while the flag is set, clear the
-    // flag at EAGAIN, then wait.
     bool readable = false;
     bool writable = false;
     /// EPOLLPRI, EPOLLRDHUP, EPOLLHUP or EPOLLERR was reported. After that, a short read does not mean that the buffer
@@ -98,14 +103,17 @@ public:
 
     /// Whether a fiber waits for a descriptor. If not, the hub does not poll while fibers are ready.
     [[nodiscard]] bool has_waiters() const noexcept { return waiting_ > 0; }
+    [[nodiscard]] std::size_t waiters() const noexcept { return waiting_; }
 
     /// Must be called when a wait for a descriptor begins and when it ends.
     void count_waiter() noexcept { ++waiting_; }
     void discount_waiter() noexcept { --waiting_; }
 
+    static constexpr int events_max = 256;  // that one poll reports
+
     /// Wakes the waiters whose events have occurred. If there is no event, waits for one for up to `nanoseconds`; for
-    /// ever if negative.
-    void poll(std::int64_t nanoseconds) noexcept;
+    /// ever if negative. Returns true if there were `events_max` events: there may be more.
+    bool poll(std::int64_t nanoseconds) noexcept;
 
     /// The number of calls of `poll`.
     [[nodiscard]] std::uint64_t polls() const noexcept { return polls_; }

@@ -28,6 +28,9 @@ public:
         if (awaited_ != nullptr) awaited_->joined_by = nullptr;
     }
 
+    /// Whether the awaited fiber has ended, also if that was after the wait had ended otherwise.
+    [[nodiscard]] bool has_ended() const noexcept { return ended_; }
+
     /// Whether a fiber still waits for the end of `awaited`. A join_waiter whose wait has ended otherwise (timeout,
     /// stop) does not count: it only stays registered until its fiber runs.
     [[nodiscard]] static bool is_joined(const task& awaited) noexcept {
@@ -39,11 +42,13 @@ public:
 private:
     static void on_end(joiner& self, task&) noexcept {
         auto& joins = static_cast<join_waiter&>(self);
+        joins.ended_ = true;
         joins.awaited_ = nullptr;  // the ended task's record may be freed before the waiting fiber runs
         joins.wake(outcome::woken);
     }
 
     task* awaited_;
+    bool ended_ = false;
 };
 
 }  // namespace coir::detail

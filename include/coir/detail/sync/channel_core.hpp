@@ -10,6 +10,7 @@ struct channel_waiter;
 struct waiter;
 
 [[noreturn]] void throw_channel_closed();
+[[noreturn]] void throw_channel_timed_out(const char* operation);
 
 /// A channel without its values: the fibers that wait to send and to receive, first come, first served. A parked fiber
 /// leaves the address of its value in its waiter; the other side moves the value to or from that address before it
@@ -39,13 +40,13 @@ public:
     void wake_receiver() noexcept;
     void wake_sender() noexcept;
 
-    /// Parks the sender of the value at `value` until it is taken. Throws `channel_closed`, `timed_out`, `cancelled`,
-    /// `scope_expired`; the value was then not taken.
-    void wait_to_send(void* value, const deadline& until);
+    /// Parks the sender of the value at `value` until it is taken. Returns false if `until` passes first. Throws
+    /// `channel_closed`, `cancelled`, `scope_expired`; the value was then not taken.
+    [[nodiscard]] bool wait_to_send(void* value, const deadline& until);
 
-    /// Parks until a value has been moved to `value`, or the channel is closed. Throws `timed_out`, `cancelled`,
-    /// `scope_expired`; no value was then taken.
-    void wait_to_receive(void* value, const deadline& until);
+    /// Parks until a value has been moved to `value`, or the channel is closed. Returns false if `until` passes first.
+    /// Throws `cancelled`, `scope_expired`; no value was then taken.
+    [[nodiscard]] bool wait_to_receive(void* value, const deadline& until);
 
     /// Appends a waiter of a fiber that also waits for other things (`select`).
     void add_sender(channel_waiter& last) noexcept;
