@@ -33,7 +33,7 @@ constexpr std::size_t piece_max = 1 << 20;  // bytes per call in a thread; also 
 /// Runs `f` in a thread of the pool and waits. Empty, with `timed_out` in `ec`, if `until` has passed.
 template <class F> auto call(const char* operation, const deadline& until, std::error_code& ec, F f) {
     scheduler& here = scheduler::enter(operation);
-    auto done = detail::call_detached(here, operation, until, std::move(f));
+    auto done = detail::call_detached(detail::lane::files, here, operation, until, std::move(f));
     ec = done ? std::error_code{} : std::make_error_code(std::errc::timed_out);
     return done;
 }

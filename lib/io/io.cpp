@@ -1,10 +1,10 @@
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/io/byte_stream.hpp>
 #include <coir/io/io.hpp>
-#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "io/polled_fd.hpp"
+#include "thread/offload_in.hpp"
 
 #include <fcntl.h>
 
@@ -55,7 +55,7 @@ std::size_t transfer(const char* operation, int fd, direction towards, const dea
     if (ec) return 0;
     here.yield_if_due();
     const long moved = detail::try_wait_again(
-        until, ec, [&] { return is == nature::file ? offload(attempt) : attempt(); },
+        until, ec, [&] { return is == nature::file ? detail::offload_in(detail::lane::files, attempt) : attempt(); },
         [&] { return wait_for(here, fd, towards, until); });
     return moved < 0 ? 0 : static_cast<std::size_t>(moved);
 }

@@ -1,11 +1,11 @@
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/io/pipe.hpp>
-#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "io/polled_fd.hpp"
 #include "io/vectors.hpp"
+#include "thread/offload_in.hpp"
 
 #include <algorithm>
 #include <array>
@@ -45,7 +45,7 @@ template <class Call> long in_a_thread(polled_fd& by, direction towards, Call ca
     if (duplicate < 0) return duplicate;
     const unique_fd kept{static_cast<int>(duplicate)};
     const polled_fd::pending_call inside{by, towards};
-    const long done = offload([&] { return call(kept.get()); });
+    const long done = detail::offload_in(detail::lane::files, [&] { return call(kept.get()); });
     return by.fd() < 0 ? -ECANCELED : done;
 }
 

@@ -1,6 +1,7 @@
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/net/resolve.hpp>
 
+#include "net/hosts_file.hpp"
 #include "thread/detached_work.hpp"
 
 #include <cerrno>
@@ -25,8 +26,9 @@ struct answer {
 };
 
 /// Blocks; called in a thread of the pool.
-answer look_up(const std::string& host, const std::string& service) try {
+answer look_up(const std::string& host, const std::string& service, int flags) try {
     addrinfo hints{};
+    hints.ai_flags = flags;
     hints.ai_socktype = SOCK_STREAM;  // otherwise each address is returned once for each socket type
     addrinfo* first = nullptr;
     const int result = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &first);
@@ -42,6 +44,17 @@ answer look_up(const std::string& host, const std::string& service) try {
     return given;
 } catch (const std::bad_alloc&) {
     return {{}, {EAI_MEMORY, resolve_category()}};
+}
+
+/// Finds numeric addresses (with a service name, an interface, or in a form of inet_aton(3)) and names of /etc/hosts. Empty
+/// if the name is none of these. Blocks like `look_up`, but seldom for long.
+std::optional<answer> look_up_locally(const std::string& host, const std::string& service) try {
+    answer numeric = look_up(host, service, AI_NUMERICHOST);
+    if (numeric.failure != std::error_code{EAI_NONAME, resolve_category()}) return numeric;
+    if (!detail::is_in_hosts_file(host)) return std::nullopt;
+    return look_up(host, service, 0);
+} catch (const std::bad_alloc&) {
+    return answer{{}, {EAI_MEMORY, resolve_category()}};
 }
 
 class resolver_errors : public std::error_category {
@@ -70,12 +83,19 @@ std::vector<endpoint> resolve(std::string_view host, std::string_view service, d
         ec = {EAI_NONAME, resolve_category()};
         return {};
     }
-    std::optional<answer> given =
-        detail::call_detached(here, "resolve", until, [host = std::string{host}, service = std::string{service}] {
-            return look_up(host, service);
-        });
-    ec = given ? given->failure : std::make_error_code(std::errc::timed_out);
-    return given ? std::move(given->found) : std::vector<endpoint>{};
+    const auto call = [&](detail::lane pool, auto function) {
+        return detail::call_detached(pool, here, "resolve", until,
+                                     [=, host = std::string{host}, service = std::string{service}] {
+                                         return std::optional<answer>{function(host, service)};
+                                     });
+    };
+    // Names of this machine do not queue behind look-ups that wait for the network.
+    auto given = call(detail::lane::local_names, look_up_locally);
+    if (given && !*given) {
+        given = call(detail::lane::names, [](const auto&... of) { return look_up(of..., 0); });
+    }
+    ec = given ? (*given)->failure : std::make_error_code(std::errc::timed_out);
+    return given ? std::move((*given)->found) : std::vector<endpoint>{};
 }
 
 std::vector<endpoint> resolve(std::string_view host, std::string_view service, deadline until) {

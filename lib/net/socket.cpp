@@ -1,10 +1,10 @@
 #include <coir/detail/net/socket.hpp>
 #include <coir/this_fiber.hpp>
-#include <coir/thread/offload.hpp>
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "io/polled_fd.hpp"
+#include "thread/offload_in.hpp"
 
 #include <utility>
 
@@ -74,7 +74,7 @@ std::size_t socket::send_file(int file, std::uint64_t offset, std::size_t count,
         at.writable = false;
         const pending_call inside{*this, direction::write};
         std::size_t done = 0;
-        const long last = offload([&] {
+        const long last = offload_in(lane::files, [&] {
             for (auto position = static_cast<std::int64_t>(offset);;) {
                 const long n = sys::sendfile(kept.get(), file, &position, count - done);
                 if (n > 0) done += static_cast<std::size_t>(n);

@@ -4,13 +4,13 @@
 #include <coir/io/io.hpp>
 #include <coir/process/process.hpp>
 #include <coir/shield.hpp>
-#include <coir/thread/offload.hpp>
 
 #include "base/check.hpp"
 #include "base/sys.hpp"
 #include "core/misuse.hpp"
 #include "core/scheduler.hpp"
 #include "process/process_start.hpp"
+#include "thread/offload_in.hpp"
 
 #include <cerrno>
 #include <signal.h>
@@ -93,7 +93,9 @@ process process::spawn(std::vector<std::string> arguments, process_options optio
 
 void process::child::start(scheduler& here, const detail::process_start& request) {
     owner_.bind_owner(here, "process::spawn");
-    detail::started_process started = offload([&] { return detail::start_process(request); });
+    // The program, its directory and its files may be on a disk that is slow.
+    detail::started_process started =
+        detail::offload_in(detail::lane::files, [&] { return detail::start_process(request); });
     id_ = started.id;
     own_group_ = request.options.own_group;
     end_ = std::move(started.end);

@@ -9,7 +9,7 @@ bool detached_work::run(const std::shared_ptr<detached_work>& work, const deadli
     {
         const detection_paused queueing{work->home_.running()};
         try {
-            thread_pool::of_process().submit(*work);
+            thread_pool::of_process(work->lane_).submit(*work);
         } catch (...) {
             work->alive_.reset();
             throw;
@@ -56,7 +56,7 @@ void detached_work::come_back(message& arrived) noexcept {  // called by the hub
 void detached_work::abandon() noexcept {
     if (alive_ == nullptr) return;  // the work has already come back
     const detection_paused queueing{home_.running()};
-    if (thread_pool::of_process().withdraw(*this)) {
+    if (thread_pool::of_process(lane_).abandon(*this)) {
         alive_.reset();
         return;
     }

@@ -13,7 +13,7 @@
 
 namespace coir::detail {
 
-/// Work for a thread of the process's pool that the waiting fiber may abandon before it is done. It keeps itself alive
+/// Work for a thread of the process's pools that the waiting fiber may abandon before it is done. It keeps itself alive
 /// and must own everything that it accesses. It goes to the pool as `pool_work` and comes back as a `message`.
 class detached_work : pool_work, message {
 public:
@@ -27,8 +27,8 @@ public:
     static bool run(const std::shared_ptr<detached_work>& work, const deadline& until);
 
 protected:
-    detached_work(scheduler& home, const char* waits_for) noexcept
-        : pool_work{do_it, done}, message{come_back}, home_{home}, waits_for_{waits_for} {}
+    detached_work(lane pool, scheduler& home, const char* waits_for) noexcept
+        : pool_work{do_it, done}, message{come_back}, lane_{pool}, home_{home}, waits_for_{waits_for} {}
 
 private:
     virtual void work() noexcept = 0;
@@ -39,6 +39,7 @@ private:
     bool await(const deadline& until);
     void abandon() noexcept;
 
+    const lane lane_;
     scheduler& home_;
     const char* waits_for_;      // for dumps
     waiter* waiting_ = nullptr;  // of the fiber that submitted the work
@@ -53,7 +54,8 @@ template <class F> class detached_call : public detached_work {
 public:
     using result = std::invoke_result_t<F>;
 
-    detached_call(scheduler& home, const char* waits_for, F f) : detached_work{home, waits_for}, f_{std::move(f)} {}
+    detached_call(lane pool, scheduler& home, const char* waits_for, F f)
+        : detached_work{pool, home, waits_for}, f_{std::move(f)} {}
 
     result take() {
         if (failure_ != nullptr) std::rethrow_exception(failure_);
@@ -74,13 +76,13 @@ private:
     std::exception_ptr failure_;
 };
 
-/// Calls `f` on a thread of the pool and returns its result; `std::nullopt` if `until` passes first. `f` may be
+/// Calls `f` on a thread of this pool and returns its result; `std::nullopt` if `until` passes first. `f` may be
 /// abandoned while it runs and must own everything that it accesses. Throws what `f` throws, and the errors of
 /// `detached_work::run`.
 template <class F>
-std::optional<std::invoke_result_t<F>> call_detached(scheduler& here, const char* waits_for, const deadline& until,
-                                                     F f) {
-    const auto call = std::make_shared<detached_call<F>>(here, waits_for, std::move(f));
+std::optional<std::invoke_result_t<F>> call_detached(lane pool, scheduler& here, const char* waits_for,
+                                                     const deadline& until, F f) {
+    const auto call = std::make_shared<detached_call<F>>(pool, here, waits_for, std::move(f));
     if (!detached_work::run(call, until)) return std::nullopt;
     return call->take();
 }

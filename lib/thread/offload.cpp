@@ -20,7 +20,7 @@ public:
     /// Submits the work to `pool`; to the pool of the process if `pool` is nullptr.
     void send(thread_pool* pool) {
         const detection_paused queueing{home_.running()};
-        pool_ = pool != nullptr ? pool : &thread_pool::of_process();
+        pool_ = pool != nullptr ? pool : &thread_pool::of_process(lane::work);
         pool_->submit(*this);
         home_.inbox().expect();
     }

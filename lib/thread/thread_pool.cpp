@@ -8,6 +8,9 @@
 #include "base/signals_blocked.hpp"
 
 #include <algorithm>
+#include <array>
+#include <memory>
+#include <new>
 #include <pthread.h>
 #include <system_error>
 #include <utility>
@@ -16,31 +19,61 @@ namespace coir::detail {
 
 namespace {
 
-constexpr std::size_t threads_min = 4;      // of the process's pool: blocking work does not need a processor
-constexpr std::size_t name_bytes_max = 15;  // pthread_setname_np(3)
+constexpr std::size_t threads_min = 4;       // blocking work does not need a processor
+constexpr std::size_t waiting_threads = 64;  // they wait for a disk or the network, not for a processor
+constexpr std::size_t abandoned_max = 256;   // threads beyond the bound
+constexpr std::size_t name_bytes_max = 15;   // pthread_setname_np(3)
 
 thread_local const pool_work* current_work{};  // the work that this thread runs
 
 }  // namespace
 
-/// The pool is never destroyed, so that destructors of static objects can still submit work.
-struct thread_pool::own_pool {
-    thread_pool& pool = *new thread_pool{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
+/// A thread of the pool. All members are guarded by the mutex of the pool.
+struct pool_thread : list_hook {
+    std::thread thread;
+    bool is_abandoned = false;  // nobody waits for the work that it runs
+    bool has_place = false;     // it runs work that counts in `running_`
+    bool has_left = false;
 
-    ~own_pool() { delete &pool; }  // called only if another thread was first to make the pool
+    [[nodiscard]] bool is_detached() const noexcept { return !thread.joinable(); }  // `end` did not wait for it
 };
 
-constinit per_process<thread_pool::own_pool> thread_pool::pools;
+/// Never destroyed, so that destructors of static objects can still submit work. (The destructors run only if another
+/// thread was first to make the pools.)
+struct thread_pool::own_pools {
+    own_pools() = default;  // not an aggregate: only this struct may destroy pools
 
-thread_pool& thread_pool::of_process() {
+    thread_pool work{"coir-offload", std::max<std::size_t>(threads_min, available_cores())};
+    thread_pool files{"coir-files", waiting_threads};
+    thread_pool names{"coir-names", waiting_threads};
+    thread_pool local_names{"coir-hosts", threads_min};
+
+    thread_pool& operator[](lane of) noexcept {
+        switch (of) {
+        case lane::work: break;
+        case lane::files: return files;
+        case lane::names: return names;
+        case lane::local_names: return local_names;
+        }
+        return work;
+    }
+
+    void end() noexcept {
+        for (thread_pool* each : {&work, &files, &names, &local_names}) each->end();
+    }
+};
+
+constinit per_process<thread_pool::own_pools> thread_pool::pools;
+
+thread_pool& thread_pool::of_process(lane of) {
     static const struct at_exit {
         ~at_exit() { end_all_of_process(); }
     } joined;
-    return pools.get().pool;
+    return pools.get()[of];
 }
 
 void thread_pool::end_all_of_process() noexcept {
-    if (own_pool* const made = pools.find()) made->pool.end();
+    if (own_pools* const made = pools.find()) made->end();
 }
 
 thread_pool::thread_pool(std::string name, std::size_t threads_max, std::size_t queue_max)
@@ -77,8 +110,7 @@ void thread_pool::submit(pool_work& work) {
         if (sender != nullptr && !std::exchange(sender->has_sent_, true)) ++senders_;
         // Nested work may occupy a thread within the bound; in that case this work gets an additional thread.
         const bool may_begin = sender != nullptr || running_ + queued_ < threads_max_;
-        const bool is_wanted = may_begin && idle_ <= queued_ + nested_queued_;
-        if (is_wanted && threads_.size() < threads_max_ + senders_) add_thread();
+        if (may_begin && idle_ <= queued_ + nested_queued_ && has_room_for_thread()) add_thread();
         work.pool_ = this;
         work.sent_by_ = current_work;
         work.nested_ = sender != nullptr;
@@ -108,10 +140,36 @@ void thread_pool::check_queue_limit() const {
 
 bool thread_pool::withdraw(pool_work& work) noexcept {
     const std::lock_guard lock{mutex_};
+    return take_back(work);
+}
+
+bool thread_pool::abandon(pool_work& work) noexcept {
+    const std::lock_guard lock{mutex_};
+    if (take_back(work)) return true;
+    if (work.done_by_ != nullptr) give_place_up(*work.done_by_);
+    return false;
+}
+
+bool thread_pool::take_back(pool_work& work) noexcept {
     if (!work.is_linked()) return false;
     work.unlink();
     --(work.nested_ ? nested_queued_ : queued_);
     return true;
+}
+
+void thread_pool::give_place_up(pool_thread& by) noexcept {
+    by.is_abandoned = true;
+    changed_.notify_all();
+    if (abandoned_ == abandoned_max || !std::exchange(by.has_place, false)) return;
+    ++abandoned_;
+    --running_;
+    if (queued_ == 0) return;
+    something_to_do_.notify_one();
+    try {
+        if (idle_ < queued_ && has_room_for_thread()) add_thread();
+    } catch (...) {
+        // The work stays in the queue until a thread is free.
+    }
 }
 
 void thread_pool::end() noexcept {
@@ -121,45 +179,67 @@ void thread_pool::end() noexcept {
     std::unique_lock lock{mutex_};
     ending_ = true;
     // A loop: running work may send nested work, which starts new threads.
-    while (!threads_.empty() || retired_.joinable()) {
-        std::vector<std::thread> ending = std::exchange(threads_, {});
-        if (retired_.joinable()) ending.push_back(std::move(retired_));
-        lock.unlock();
+    while (thread_count_ > 0 || retired_.joinable()) {
         something_to_do_.notify_all();
-        for (std::thread& each : ending) {
-            if (by_nested_work || each.get_id() == std::this_thread::get_id())
-                each.detach();
-            else
-                each.join();
+        if (retired_.joinable()) {
+            std::thread retired = std::move(retired_);
+            lock.unlock();
+            by_nested_work ? retired.detach() : retired.join();
+            lock.lock();
         }
-        lock.lock();
+        if (pool_thread* const first = threads_.pop_front()) {
+            --thread_count_;
+            end_thread(*first, !by_nested_work, lock);
+        }
     }
     ending_ = false;
 }
 
+void thread_pool::end_thread(pool_thread& ending, bool may_join, std::unique_lock<std::mutex>& lock) noexcept {
+    may_join = may_join && ending.thread.get_id() != std::this_thread::get_id();
+    if (may_join) changed_.wait(lock, [&] { return ending.has_left || ending.is_abandoned; });
+    if (may_join && ending.has_left) {
+        lock.unlock();
+        ending.thread.join();
+        delete &ending;
+        lock.lock();
+    } else {
+        ending.thread.detach();
+        detached_.push_back(ending);
+    }
+}
+
+/// Called with the mutex locked. `serve` locks it as well, and so begins after the record is complete.
 void thread_pool::add_thread() {
     own_module::keep_loaded();
     const signals_blocked inherited;
+    const bool is_needed = thread_count_ <= senders_ + abandoned_;  // otherwise an existing thread will do the work
     try {
-        threads_.emplace_back([this] { serve(); });
+        auto made = std::make_unique<pool_thread>();
+        made->thread = std::thread{[this, self = made.get()] { serve(*self); }};
+        threads_.push_back(*made.release());
+        ++thread_count_;
+    } catch (const std::bad_alloc&) {
+        if (is_needed) throw;
     } catch (const std::system_error& refused) {
-        if (threads_.size() > senders_) return;  // one of the existing threads will do the work
+        if (!is_needed) return;
         throw std::system_error{refused.code(), "offload_pool '" + name_ + "': cannot start a thread" +
                                                     clone_refusal(refused.code().value())};
     }
 }
 
-void thread_pool::serve() noexcept {
+bool thread_pool::has_room_for_thread() const noexcept { return thread_count_ < threads_max_ + senders_ + abandoned_; }
+
+void thread_pool::serve(pool_thread& self) noexcept {
     ::pthread_setname_np(::pthread_self(), name_.substr(0, name_bytes_max).c_str());
     processors_.apply();
     std::unique_lock lock{mutex_};
     ++idle_;
-    for (;;) {
-        if (ending_ && nested_.empty()) break;  // running work waits for nested work, which must be done first
+    while (!self.is_detached() && (!ending_ || !nested_.empty())) {  // running work waits for nested work
         if (pool_work* const next = take()) {
-            do_work(*next, lock);
-        } else if (threads_.size() > threads_max_) {
-            std::thread before = retire_this_thread();
+            do_work(*next, self, lock);
+        } else if (thread_count_ > threads_max_ + abandoned_) {
+            std::thread before = retire(self);
             --idle_;
             lock.unlock();
             if (before.joinable()) before.join();
@@ -169,6 +249,7 @@ void thread_pool::serve() noexcept {
         }
     }
     --idle_;
+    leave(self);
 }
 
 pool_work* thread_pool::take() noexcept {
@@ -182,14 +263,21 @@ pool_work* thread_pool::take() noexcept {
     return queue_.pop_front();
 }
 
-void thread_pool::do_work(pool_work& work, std::unique_lock<std::mutex>& lock) noexcept {
+void thread_pool::do_work(pool_work& work, pool_thread& self, std::unique_lock<std::mutex>& lock) noexcept {
     --idle_;
+    work.done_by_ = &self;
+    self.has_place = !work.nested_;
     lock.unlock();
     current_work = &work;
     work.run(work);
     current_work = nullptr;
     lock.lock();
-    if (!work.nested_) --running_;
+    work.done_by_ = nullptr;
+    if (std::exchange(self.has_place, false))
+        --running_;
+    else if (!work.nested_)
+        --abandoned_;
+    self.is_abandoned = false;
     if (work.has_sent_) --senders_;
     ++idle_;  // before `finish`: if that causes new work to be submitted, this thread can do it
     lock.unlock();
@@ -198,11 +286,21 @@ void thread_pool::do_work(pool_work& work, std::unique_lock<std::mutex>& lock) n
 }
 
 /// Each retiring thread joins the one that retired before it, and `end` joins the last one.
-std::thread thread_pool::retire_this_thread() noexcept {
-    const auto self = std::ranges::find(threads_, std::this_thread::get_id(), &std::thread::get_id);
-    std::thread before = std::exchange(retired_, std::move(*self));
-    threads_.erase(self);
+std::thread thread_pool::retire(pool_thread& self) noexcept {
+    std::thread before = std::exchange(retired_, std::move(self.thread));
+    self.unlink();
+    --thread_count_;
+    delete &self;
     return before;
+}
+
+/// `end` joins the thread, unless it has detached it.
+void thread_pool::leave(pool_thread& self) noexcept {
+    self.has_left = true;
+    changed_.notify_all();
+    if (!self.is_detached()) return;
+    self.unlink();
+    delete &self;
 }
 
 }  // namespace coir::detail

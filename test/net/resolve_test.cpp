@@ -1,12 +1,17 @@
 #include <coir/coir.hpp>
 
+#include "net/hosts_file.hpp"
 #include "support/in_scheduler.hpp"
+#include "thread/detached_work.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <netdb.h>
 #include <string>
+#include <vector>
 
 using namespace std::chrono_literals;
 using coir::net::endpoint;
@@ -61,6 +66,48 @@ TEST_CASE("resolve: the service may be a name") {
         else
             CHECK(found == std::vector{endpoint{"127.0.0.1", 80}});
     });
+}
+
+TEST_CASE("resolve: a numeric address may have a form that only the system's resolver knows") {
+    in_scheduler([] { CHECK(resolve("127.1", "80") == std::vector{endpoint{"127.0.0.1", 80}}); });
+}
+
+TEST_CASE("resolve: names of this machine and numeric addresses do not wait for look-ups that get no answer") {
+    in_scheduler([] {
+        const auto begun = std::make_shared<std::atomic<int>>(0);
+        const auto over = std::make_shared<std::atomic<bool>>(false);
+        std::vector<coir::fiber<void>> unanswered;
+        for (int i = 0; i < 70; ++i) {
+            unanswered.push_back(coir::spawn([=] {
+                const auto wait = [=] {
+                    ++*begun;
+                    over->wait(false);
+                    return 0;
+                };
+                auto& here = coir::detail::scheduler::enter("test");
+                static_cast<void>(
+                    coir::detail::call_detached(coir::detail::lane::names, here, "test", coir::never, wait));
+            }));
+        }
+        while (*begun < 64) coir::this_fiber::sleep_for(100us);
+        CHECK_FALSE(resolve("localhost", "80", 20s).empty());
+        CHECK_FALSE(resolve("LOCALHOST", "80", 20s).empty());
+        CHECK_FALSE(resolve("127.1", "80", 20s).empty());
+        *over = true;
+        over->notify_all();
+    });
+}
+
+TEST_CASE("resolve: hosts(5) lists names and aliases, in any case, behind an address and before a comment") {
+    using coir::detail::lists_host;
+    constexpr std::string_view content = "# comment one\n127.0.0.1 localhost\n\n"
+                                         "::1\tlocalhost ip6-localhost\tAlias # two\n  10.0.0.1  last";
+    for (const auto* name : {"localhost", "LocalHost", "ip6-localhost", "alias", "last"})
+        CHECK(lists_host(content, name));
+    for (const auto* name :
+         {"", "127.0.0.1", "::1", "10.0.0.1", "local", "one", "two", "#", "comment", "localhost.", "las"})
+        CHECK_FALSE(lists_host(content, name));
+    CHECK_FALSE(lists_host("", "localhost"));
 }
 
 TEST_CASE("resolve: other fibers run meanwhile") {

@@ -59,7 +59,7 @@ public:
     prefork_server(
         unsigned workers, const main& works, const prefork_options& options,
         const std::function<void()>& before = [] {}) {
-        coir::detail::thread_pool::of_process().end();  // see in_child
+        coir::detail::thread_pool::end_all_of_process();  // see in_child
         std::fflush(nullptr);
         int ends[2];
         REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
@@ -828,7 +828,7 @@ TEST_CASE("prefork: warns if the program has other threads, but not of threads o
     const coir::test::captured_log log;
     prefork_options options;
     options.listen = {{"192.0.2.1", 1}};
-    coir::detail::thread_pool::of_process().end();
+    coir::detail::thread_pool::end_all_of_process();
     CHECK_THROWS_AS(coir::prefork(
                         1, [](worker&) {}, options),
                     std::system_error);

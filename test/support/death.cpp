@@ -51,7 +51,7 @@ void forget_leaks() noexcept { leaks_are_forgotten = true; }
 ending in_child(const std::function<void()>& body) {
     std::fflush(nullptr);  // otherwise the child would write it again
     // ThreadSanitizer aborts the child of a multi-threaded process when it creates a thread.
-    detail::thread_pool::of_process().end();
+    detail::thread_pool::end_all_of_process();
     int ends[2];
     if (::pipe(ends) != 0) throw std::system_error{errno, std::generic_category(), "pipe"};
     const pid_t child = ::fork();

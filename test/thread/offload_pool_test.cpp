@@ -10,13 +10,12 @@
 #include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/threads_called.hpp"
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <future>
 #include <memory>
@@ -32,6 +31,7 @@
 #include <vector>
 
 using coir::test::in_scheduler;
+using coir::test::threads_called;
 using namespace std::chrono_literals;
 
 namespace {
@@ -74,16 +74,6 @@ std::string name_of_this_thread() {
     char name[16] = {};
     ::pthread_getname_np(::pthread_self(), name, sizeof name);
     return name;
-}
-
-int threads_called(const std::string& name) {
-    int found = 0;
-    for (const auto& thread : std::filesystem::directory_iterator{"/proc/self/task"}) {
-        std::string its;
-        std::getline(std::ifstream{thread.path() / "comm"}, its);
-        found += its == name ? 1 : 0;
-    }
-    return found;
 }
 
 }  // namespace

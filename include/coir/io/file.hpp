@@ -16,8 +16,9 @@
 
 namespace coir::io {
 
-/// A file of the file system. Operations that may wait for a disk or a network file server run in threads of the
-/// offload pool, while this fiber is suspended: a disk that hangs does not block other fibers.
+/// A file of the file system. Operations that may wait for a disk or a network file server run in threads that coir
+/// keeps for files (up to 64), while this fiber is suspended: a disk that hangs does not block other fibers. A call that
+/// was interrupted or has timed out no longer counts in that limit, and does not delay the end of the program.
 ///
 /// The calls throw `cancelled`, `scope_expired`, `timed_out` and `not_in_fiber` as soon as these are due, and
 /// `std::system_error` that names the path. An operation that a thread has already begun then runs to its end, on
@@ -85,7 +86,8 @@ public:
     void sync_data(deadline until = never);
 
     /// Closes the file, and reports errors that appear only then (a full disk on a network file server). The destructor
-    /// also closes the file, but reports no errors. Operations that other fibers have begun end first.
+    /// also closes the file, but reports no errors, and its thread may have to wait for a network file server. Operations
+    /// that other fibers have begun end first.
     void close(deadline until = never);
 
     [[nodiscard]] bool is_open() const noexcept { return opened_ != nullptr; }

@@ -50,7 +50,7 @@ inline void wait_writable(int fd, deadline until = never) {
 }
 
 /// Waits until there is something to read, and reads what is available, up to the size of `into`. Returns 0 at the end.
-/// A regular file is read at its current offset, by a thread of the offload pool; such a read is waited for even after
+/// A regular file is read at its current offset, by a thread for files; such a read is waited for even after
 /// `until` has passed.
 std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::error_code& ec);
 [[nodiscard]] inline std::size_t read_some(int fd, std::span<std::byte> into, deadline until = never) {

@@ -16,8 +16,8 @@ namespace coir::detail {
 enum class transfer_by : std::uint8_t {
     call,           // non-blocking: a direct call; epoll waits
     call_dontwait,  // a blocking socket: a direct call with MSG_DONTWAIT
-    thread,         // another blocking descriptor: a thread of the offload pool, once the descriptor is ready
-    thread_at_once  // always ready (a regular file, /dev/null): a thread of the offload pool, at once
+    thread,         // another blocking descriptor: a thread for files, once the descriptor is ready
+    thread_at_once  // always ready (a regular file, /dev/null): a thread for files, at once
 };
 
 }  // namespace coir::detail
@@ -35,7 +35,7 @@ public:
     reader() noexcept = default;
 
     /// Takes ownership of a descriptor that can be read from. A descriptor without O_NONBLOCK (fcntl(2)) is read by a
-    /// thread of the offload pool once there is something to read. A regular file is read at its current offset; such a
+    /// thread for files once there is something to read. A regular file is read at its current offset; such a
     /// read is waited for even after `until` has passed. Throws `std::system_error` (`bad_file_descriptor`) that names
     /// the descriptor if it is not open.
     explicit reader(int descriptor);

@@ -33,7 +33,7 @@ public:
 
     /// Writes `count` bytes of an open regular file, starting at `offset`, without copying them through the program
     /// (sendfile(2)). Returns the number of bytes, which is less than `count` only if the file ends earlier. Does not
-    /// change the file's own offset. A thread of the offload pool makes the call, since it may have to wait for a disk.
+    /// change the file's own offset. A thread for files makes the call, since it may have to wait for a disk.
     /// Once that thread has begun, the fiber waits for it even after a stop or `until`. If the call is cut short, a
     /// part may have been written.
     std::uint64_t sendfile(int file, std::uint64_t offset, std::uint64_t count, deadline until = never) {

@@ -67,7 +67,7 @@ struct tls_server_options {
 /// The state that connections share: certificates, keys, rules, and the sessions that can be resumed. TLS 1.2 and 1.3.
 /// A handle: copies refer to the same state. Any number of connections, of any schedulers, may use it.
 ///
-/// Creation reads files; if a fiber calls it, a thread of the offload pool does so. Throws `std::system_error` naming
+/// Creation reads files; if a fiber calls it, a thread for files does so. Throws `std::system_error` naming
 /// the file: `no_such_file_or_directory`, or an error in `tls_category()` if OpenSSL refuses the content, for example a
 /// key that does not belong to its certificate. Throws `invalid_argument` for options that contradict each other.
 class tls_context {

@@ -65,7 +65,7 @@ public:
     /// `run` blocks it and servers often ignore it: it is unblocked in the process, with its default action. The
     /// process may run on all processors that the program may use.
     ///
-    /// The fiber is suspended while a thread of the offload pool starts the process. A stop or an expiry that arrives
+    /// The fiber is suspended while a thread for files starts the process. A stop or an expiry that arrives
     /// meanwhile is delivered at the first suspension afterwards. Throws `cancelled` or `scope_expired` if one was due
     /// before; then nothing was started. Throws `not_in_fiber`, and `std::system_error` that names the program, and the
     /// directory or file if that is the cause: `no_such_file_or_directory`, `permission_denied`,

@@ -74,8 +74,8 @@ typename offload_result_of<F, A...>::type offload_to(thread_pool* pool, F&& f, A
 /// fibers of this thread.
 ///
 /// The pool belongs to the process. It has `available_cores()` threads, but at least 4. If all threads are busy, work
-/// waits, first come, first served. For a pool of your own, use `offload_pool`; its rules for nested work apply here as
-/// well.
+/// waits, first come, first served. coir's own calls that may wait for a disk or a name server use other threads. For a
+/// pool of your own, use `offload_pool`; its rules for nested work apply here as well.
 ///
 /// Before the work has begun, a stop or an expiry withdraws it and throws `cancelled` or `scope_expired`. Once the work
 /// has begun, it is waited for in any case. If `f` takes a `std::stop_token` as its first parameter (as for

@@ -22,7 +22,7 @@ struct offload_pool_options {
 };
 
 /// A pool of threads for `offload`, separate from the pool of the process. Use it so that many slow calls of one kind
-/// do not delay other work, such as files and name resolution, or to limit how many of them run at the same time.
+/// do not delay other offloaded work, or to limit how many of them run at the same time.
 ///
 /// The pool starts threads as work arrives; they end with the pool. If all threads are busy, work waits, first come,
 /// first served. If `queue_limit` calls already wait, the next one throws `std::system_error` with

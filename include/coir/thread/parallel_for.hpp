@@ -49,8 +49,7 @@ template <class Number, class Body> void run_in_pieces(offload_pool* pool, Numbe
 /// the pieces that have begun have ended, because they use the body. A stop or an expiry of this fiber ends the loop
 /// early in the same way, with `cancelled` or `scope_expired`. Throws also what `offload` throws.
 ///
-/// A long computation occupies the threads and delays other work, such as files and name resolution. The overload below
-/// uses a separate pool.
+/// A long computation occupies the threads and delays other work of `offload`. The overload below uses a separate pool.
 ///
 /// @code
 /// std::vector<double> roots(1000);

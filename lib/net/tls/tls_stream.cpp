@@ -2,13 +2,13 @@
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/net/tls.hpp>
 #include <coir/this_fiber.hpp>
-#include <coir/thread/offload.hpp>
 
 #include "io/vectors.hpp"
 #include "net/peer_failure.hpp"
 #include "net/tls/tls_configuration.hpp"
 #include "net/tls/tls_connection.hpp"
 #include "net/tls/tls_error.hpp"
+#include "thread/offload_in.hpp"
 
 #include <openssl/crypto.h>
 
@@ -31,7 +31,7 @@ template <class Options> std::shared_ptr<tls_configuration> make_configuration(c
         return made;
     };
     if (!this_fiber::in_fiber()) return make();
-    return offload([&] {
+    return detail::offload_in(detail::lane::files, [&] {
         // Frees OpenSSL's per-thread state (error queue, random numbers): the threads of the pool end after OpenSSL's
         // own cleanup, which would leak it.
         const detail::scope_exit at_end{[] { ::OPENSSL_thread_stop(); }};

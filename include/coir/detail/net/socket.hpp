@@ -44,7 +44,7 @@ public:
     std::size_t receive(std::span<mmsghdr> into, const deadline& until, std::error_code& ec, const char* operation);
     std::size_t send(std::span<mmsghdr> from, const deadline& until, std::error_code& ec, const char* operation);
 
-    /// Calls sendfile(2) in a thread of the offload pool until `count` bytes are sent, the file ends, or the socket has
+    /// Calls sendfile(2) in a thread for files until `count` bytes are sent, the file ends, or the socket has
     /// no more room. Returns the number of bytes.
     std::size_t send_file(int file, std::uint64_t offset, std::size_t count, const deadline& until, std::error_code& ec,
                           const char* operation);
