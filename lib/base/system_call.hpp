@@ -21,6 +21,9 @@ template <class Value> long word_of(Value value) noexcept {
         return static_cast<long>(value);
 }
 
+/// The address in an argument of a system call.
+inline const void* pointer_in(long word) noexcept { return reinterpret_cast<const void*>(word); }
+
 /// The same with up to six arguments of any integer or pointer type.
 template <class... Arguments> long system_call(long number, Arguments... arguments) {
     static_assert(sizeof...(arguments) <= 6, "a system call takes at most six arguments");

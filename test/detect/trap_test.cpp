@@ -23,6 +23,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <memory>
@@ -756,6 +757,108 @@ TEST_CASE("trap: a call with a wrong address fails with EFAULT") {
         require(call_by_instruction(SYS_newfstatat, AT_FDCWD, 0, wrong, 0) == -EFAULT, "newfstatat of no path");
         require(call_by_instruction(SYS_clone3, wrong, sizeof(clone_args)) == -EFAULT, "clone3");
     });
+}
+
+TEST_CASE("trap: a call with a null or wild pointer has the same result as without traps") {
+    struct call_with_pointer {
+        long number;
+        std::array<long, 6> arguments;
+        std::size_t pointer;  // the index of the argument that is replaced
+    };
+    // Calls that the kernel refuses for another reason at the latest.
+    static constexpr long at_once[2] = {0, 0};
+    static constexpr int word = 0;
+    const auto address = [](const void* of) { return reinterpret_cast<long>(of); };
+    const long zero = address(at_once);
+    const long cell = address(&word);
+    const auto calls = std::to_array<call_with_pointer>({
+        {SYS_nanosleep, {0}, 0},
+        {SYS_clock_nanosleep, {CLOCK_MONOTONIC, 0, 0}, 2},
+        {SYS_clock_nanosleep, {CLOCK_REALTIME, TIMER_ABSTIME, 0}, 2},
+        {SYS_poll, {0, 1, 0}, 0},
+        {SYS_ppoll, {0, 1, zero, 0, 8}, 0},
+        {SYS_ppoll, {0, 0xffffffff, 0, 0, 8}, 2},
+        {SYS_select, {-1, 0, 0, 0, 0}, 4},
+        {SYS_select, {1, 0, 0, 0, zero}, 1},
+        {SYS_pselect6, {-1, 0, 0, 0, 0, 0}, 4},
+        {SYS_epoll_wait, {-1, 0, 1, -1}, 1},
+        {SYS_epoll_pwait, {-1, 0, 1, -1, 0, 8}, 4},
+        {SYS_epoll_pwait2, {-1, 0, 1, 0, 0, 8}, 3},
+        {SYS_io_uring_enter, {-1, 0, 1, 1, 0, 8}, 4},
+        {SYS_connect, {-1, 0, 16}, 1},
+        {SYS_recvfrom, {-1, 0, 1, 0, 0, 0}, 1},
+        {SYS_sendto, {-1, 0, 1, 0, 0, 0}, 1},
+        {SYS_recvmsg, {-1, 0, 0}, 1},
+        {SYS_sendmsg, {-1, 0, 0}, 1},
+        {SYS_recvmmsg, {-1, 0, 1, 0, 0}, 4},
+        {SYS_sendmmsg, {-1, 0, 1, 0}, 1},
+        {SYS_readv, {-1, 0, 1}, 1},
+        {SYS_writev, {-1, 0, 1}, 1},
+        {SYS_pread64, {-1, 0, 1, 0}, 1},
+        {SYS_splice, {-1, 0, -1, 0, 1, 0}, 1},
+        {SYS_sendfile, {-1, -1, 0, 1}, 2},
+        {SYS_futex, {cell, FUTEX_WAIT, 1, 0}, 3},
+        {SYS_futex, {cell, FUTEX_WAIT_BITSET, 1, 0, 0, -1}, 3},
+        {SYS_futex, {cell, FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME, 1, 0, 0, -1}, 3},
+        {SYS_futex, {0, FUTEX_WAIT, 1, zero}, 0},
+        {SYS_fcntl, {-1, F_SETLKW, 0}, 2},
+        {SYS_fcntl, {-1, F_OFD_SETLKW, 0}, 2},
+        {SYS_semop, {-1, 0, 1}, 1},
+        {SYS_semop, {-1, 0, 1L << 40}, 1},
+        {SYS_semtimedop, {-1, 0, 400, zero}, 1},
+        {SYS_semtimedop, {-1, cell, 1, 0}, 3},
+        {SYS_msgsnd, {-1, 0, 1, 0}, 1},
+        {SYS_msgrcv, {-1, 0, 1, 0, 0}, 1},
+        {SYS_mq_timedsend, {-1, cell, 1, 0, 0}, 4},
+        {SYS_mq_timedreceive, {-1, cell, 1, 0, 0}, 4},
+        {SYS_openat, {AT_FDCWD, 0, O_RDONLY}, 1},
+        {SYS_open, {0, O_RDONLY}, 0},
+        {SYS_newfstatat, {AT_FDCWD, 0, 0, 0}, 1},
+        {SYS_statx, {AT_FDCWD, 0, 0, 0, 0}, 1},
+        {SYS_faccessat, {AT_FDCWD, 0, 0}, 1},
+        {SYS_readlinkat, {AT_FDCWD, 0, 0, 1}, 1},
+        {SYS_unlinkat, {AT_FDCWD, 0, 0}, 1},
+        {SYS_renameat2, {AT_FDCWD, 0, AT_FDCWD, 0, 0}, 1},
+        {SYS_stat, {0, 0}, 0},
+        {SYS_access, {0, 0}, 0},
+        {SYS_rename, {0, 0}, 0},
+        {SYS_getdents64, {-1, 0, 1}, 1},
+        {SYS_rt_sigaction, {SIGSYS, 0, 0, 8}, 2},
+        {SYS_wait4, {-2000000, 0, 0, 0}, 1},
+        {SYS_waitid, {P_PID, -1, 0, WEXITED, 0}, 2},
+        {SYS_rt_sigsuspend, {0, 8}, 0},
+        {SYS_rt_sigtimedwait, {cell, 0, 0, 7}, 2},
+        {SYS_rt_sigtimedwait, {0, 0, zero, 8}, 0},
+        {SYS_rt_sigaction, {SIGUSR1, 0, 0, 8}, 2},
+        {SYS_rt_sigaction, {SIGUSR1, 0, 0, 8}, 1},
+    });
+    const long in_the_middle_of_nowhere = 0x5555'0000'1234;
+    const long not_canonical = static_cast<long>(0x8000'0000'0000'0000);
+    for (const call_with_pointer& each : calls) {
+        CAPTURE(each.number);
+        CAPTURE(each.pointer);
+        const auto results = [&] {
+            std::string all;
+            for (const long wild : {0L, 16L, in_the_middle_of_nowhere, not_canonical, -8L}) {
+                std::array<long, 6> words = each.arguments;
+                words[each.pointer] = wild;
+                errno = 0;
+                const long result = ::syscall(each.number, words[0], words[1], words[2], words[3], words[4], words[5]);
+                all += std::to_string(result) + " errno " + std::to_string(errno) + ' ';
+            }
+            return all;
+        };
+        const auto child = coir::test::in_child([&] {
+            const coir::test::captured_log log;
+            const std::string plain = results();
+            for (const auto engine : {coir::blocking_engine::hooks, coir::blocking_engine::trap}) {
+                const std::string watched = coir::run(reports{{.engine = engine}}.options(), results);
+                if (plain != watched) throw std::runtime_error{"expected: " + plain + "\ngot: " + watched};
+            }
+        });
+        INFO(child.output);
+        CHECK_FALSE(child.died());
+    }
 }
 #endif
 

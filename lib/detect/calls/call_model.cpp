@@ -1,5 +1,6 @@
 #include "detect/calls/call_model.hpp"
 
+#include "base/is_readable.hpp"
 #include "base/system_call.hpp"
 #include "detect/calls/file_systems.hpp"
 
@@ -104,13 +105,21 @@ call_model of_stream(long fd, const struct stat& about, bool writes) noexcept {
 
 }  // namespace
 
-bool is_zero(const timespec* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_nsec == 0; }
+bool is_zero(const timespec* limit) noexcept {
+    if (limit == nullptr) return false;
+    return !is_readable(limit, sizeof *limit) || (limit->tv_sec == 0 && limit->tv_nsec == 0);
+}
 
-bool is_zero(const timeval* limit) noexcept { return limit != nullptr && limit->tv_sec == 0 && limit->tv_usec == 0; }
+bool is_zero(const timeval* limit) noexcept {
+    if (limit == nullptr) return false;
+    return !is_readable(limit, sizeof *limit) || (limit->tv_sec == 0 && limit->tv_usec == 0);
+}
 
 bool is_over(clockid_t clock, const timespec* until) noexcept {
     timespec now{};
-    if (until == nullptr || ::clock_gettime(clock, &now) != 0) return false;
+    if (until == nullptr) return false;
+    if (!is_readable(until, sizeof *until)) return true;
+    if (::clock_gettime(clock, &now) != 0) return false;
     return now.tv_sec != until->tv_sec ? now.tv_sec > until->tv_sec : now.tv_nsec >= until->tv_nsec;
 }
 
@@ -119,7 +128,9 @@ bool is_nonblocking(long fd) noexcept {
     return flags < 0 || (flags & O_NONBLOCK) != 0;
 }
 
-call_model model_of_sleep(const timespec* length) noexcept { return may_sleep_if(!is_zero(length), category::sleep); }
+call_model model_of_sleep(const timespec* length) noexcept {
+    return may_sleep_if(length != nullptr && !is_zero(length), category::sleep);
+}
 
 call_model model_of_poll(long count, bool waits) noexcept {
     return may_sleep_if(waits, count == 0 ? category::sleep : category::poll);

@@ -49,14 +49,14 @@ constexpr call_model seldom_sleeps(call_model::sleeps when) noexcept {
 }
 
 // The functions below are safe in signal handlers and preserve errno. Some ask the kernel about a descriptor; none
-// changes anything.
+// changes anything. A pointer may be any value: the kernel refuses a call with one that it cannot read.
 
-/// Whether a time limit means "do not wait". A null pointer means no limit, so false.
+/// Whether a time limit means "do not wait", or cannot be read. A null pointer means no limit, so false.
 [[nodiscard]] bool is_zero(const timespec* limit) noexcept;
 [[nodiscard]] bool is_zero(const timeval* limit) noexcept;
 
-/// Whether the moment `until` of `clock` has passed, so that a wait until then does not sleep. A null pointer means no
-/// limit, so false.
+/// Whether the moment `until` of `clock` has passed, or cannot be read, so that a wait until then does not sleep. A null
+/// pointer means no limit, so false.
 [[nodiscard]] bool is_over(clockid_t clock, const timespec* until) noexcept;
 
 /// Whether O_NONBLOCK is set, or `fd` is not open, so that the call fails at once.

@@ -1,5 +1,6 @@
 #include "detect/calls/system_calls.hpp"
 
+#include "base/is_readable.hpp"
 #include "base/system_call.hpp"
 #include "detect/calls/known_calls.hpp"
 
@@ -25,10 +26,12 @@ namespace {
 
 using category = blocking_class;
 
+constexpr long semaphore_operations_max = 1 << 15;  // semop(2) refuses more than its limit, by default 500
+
 template <class T> const T* at(long address) noexcept { return reinterpret_cast<const T*>(address); }
 
 call_model of_sleep_until(long clock, const timespec* moment) noexcept {
-    return may_sleep_if(!is_over(static_cast<clockid_t>(clock), moment), category::sleep);
+    return may_sleep_if(moment != nullptr && !is_over(static_cast<clockid_t>(clock), moment), category::sleep);
 }
 
 /// For a transfer between two descriptors, which may wait for either. Uses the class of a side that is not a file,
@@ -44,7 +47,9 @@ call_model of_transfer(long from, long to) noexcept {
 /// for an empty path.
 call_model of_look_up(long folder, long path) noexcept {
     const char* const text = at<char>(path);
-    return text == nullptr || *text == '\0' ? model_of_open_file(folder) : model_of_path(folder, text);
+    if (text == nullptr) return model_of_open_file(folder);
+    if (!is_readable(text, 1)) return never_sleeps;
+    return *text == '\0' ? model_of_open_file(folder) : model_of_path(folder, text);
 }
 
 call_model of_futex(long operation, long limit) noexcept {
@@ -59,8 +64,15 @@ call_model of_futex(long operation, long limit) noexcept {
     }
 }
 
+/// Whether fcntl(2) locks, and does not unlock.
+bool is_lock(const struct flock* wanted) noexcept {
+    return is_readable(wanted, sizeof *wanted) && wanted->l_type != F_UNLCK;
+}
+
 call_model of_semaphores(long operations, long count, const timespec* limit) noexcept {
     const auto* const first = at<sembuf>(operations);
+    if (count <= 0 || count > semaphore_operations_max) return never_sleeps;
+    if (!is_readable(first, static_cast<std::size_t>(count) * sizeof *first)) return never_sleeps;
     const bool waits = std::any_of(
         first, first + count, [](const sembuf& each) { return each.sem_op <= 0 && (each.sem_flg & IPC_NOWAIT) == 0; });
     return may_sleep_if(waits && !is_zero(limit), category::lock);
@@ -118,8 +130,7 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_futex: return of_futex(b, d);
     case SYS_flock: return may_sleep_if((b & (LOCK_NB | LOCK_UN)) == 0, category::lock);
     case SYS_fcntl:
-        return may_sleep_if((b == F_SETLKW || b == F_OFD_SETLKW) && at<struct flock>(c)->l_type != F_UNLCK,
-                            category::lock);
+        return may_sleep_if((b == F_SETLKW || b == F_OFD_SETLKW) && is_lock(at<struct flock>(c)), category::lock);
     case SYS_semop: return of_semaphores(b, c, nullptr);
     case SYS_semtimedop: return of_semaphores(b, c, at<timespec>(d));
     case SYS_msgsnd: return may_sleep_if((d & IPC_NOWAIT) == 0, category::lock);

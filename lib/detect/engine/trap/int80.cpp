@@ -2,6 +2,8 @@
 
 #include "detect/engine/trap/int80.hpp"
 
+#include "base/is_readable.hpp"
+#include "base/system_call.hpp"
 #include "detect/engine/trap/kernel_sigaction.hpp"
 
 #include <cerrno>
@@ -48,7 +50,8 @@ long set_action(const trapped_call& call) {
 /// sigprocmask(2) of 32 bits, which knows the first 32 signals.
 long change_first_32(interrupted_registers& fiber, const trapped_call& call) noexcept {
     const auto& [how, changed, before, d, e, f] = call.arguments;
-    if ((changed != 0 && !is_readable(changed)) || (before != 0 && !is_readable(before))) return -EFAULT;
+    const auto is_valid = [](long address) { return is_readable(pointer_in(address), sizeof(std::uint64_t)); };
+    if ((changed != 0 && !is_valid(changed)) || (before != 0 && !is_valid(before))) return -EFAULT;
     const auto old = static_cast<std::uint32_t>(fiber.mask());
     if (changed != 0) {
         const std::uint64_t wanted = *reinterpret_cast<const std::uint32_t*>(changed) & ~sigsys_bit;

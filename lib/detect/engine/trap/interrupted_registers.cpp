@@ -2,6 +2,7 @@
 
 #include "detect/engine/trap/interrupted_registers.hpp"
 
+#include "base/is_readable.hpp"
 #include "base/system_call.hpp"
 #include "detect/engine/trap/kernel_sigaction.hpp"
 
@@ -25,8 +26,7 @@ void interrupted_registers::pass_clone(const trampolines& by, long flags, long t
 
 bool interrupted_registers::pass_clone3(const trampolines& by, const trapped_call& call) noexcept {
     const auto& [address, bytes, c, d, e, f] = call.arguments;
-    constexpr long last = offsetof(clone_args, tls);
-    if (bytes < CLONE_ARGS_SIZE_VER0 || !is_readable(address) || !is_readable(address + last)) return false;
+    if (bytes < CLONE_ARGS_SIZE_VER0 || !is_readable(pointer_in(address), CLONE_ARGS_SIZE_VER0)) return false;
     const auto& arguments = *reinterpret_cast<const clone_args*>(address);
     const auto top = arguments.stack == 0 ? 0 : static_cast<long>(arguments.stack + arguments.stack_size);
     pass_clone(by, static_cast<long>(arguments.flags), top);
@@ -38,7 +38,7 @@ long interrupted_registers::change_mask(const trapped_call& call) noexcept {
     const bool is_valid = how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK;
     if (bytes != sizeof(std::uint64_t) || (changed != 0 && !is_valid))
         return system_call(SYS_rt_sigprocmask, how, changed, nullptr, bytes);  // EINVAL or EFAULT
-    if (changed != 0 && !is_readable(changed)) return -EFAULT;
+    if (changed != 0 && !is_readable(pointer_in(changed), sizeof(std::uint64_t))) return -EFAULT;
     const std::uint64_t old = mask();
     if (changed != 0) {
         const std::uint64_t wanted = *reinterpret_cast<const std::uint64_t*>(changed) & ~sigsys_bit;
@@ -52,11 +52,6 @@ long interrupted_registers::change_mask(const trapped_call& call) noexcept {
         return refused;
     *reinterpret_cast<std::uint64_t*>(before) = old;
     return 0;
-}
-
-bool is_readable(long address) noexcept {
-    constexpr int neither = -1;  // no valid operation: EINVAL, unless the address is wrong
-    return address != 0 && system_call(SYS_rt_sigprocmask, neither, address, nullptr, sizeof(std::uint64_t)) != -EFAULT;
 }
 
 }  // namespace coir::detail

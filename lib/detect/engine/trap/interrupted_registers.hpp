@@ -89,7 +89,4 @@ private:
     ucontext_t& context_;
 };
 
-/// Whether the kernel can read 8 bytes at `address`. A call with another address fails with EFAULT.
-[[nodiscard]] bool is_readable(long address) noexcept;
-
 }  // namespace coir::detail

@@ -2,10 +2,12 @@
 
 #if defined(__x86_64__)
 
+#include "base/is_readable.hpp"
 #include "base/system_call.hpp"
 #include "detect/engine/trap/int80.hpp"
 #include "detect/engine/trap/interrupted_registers.hpp"
 #include "detect/engine/trap/kernel_sigaction.hpp"
+#include "detect/record/backed_memory.hpp"
 
 #include <cerrno>
 #include <cstddef>
@@ -61,11 +63,16 @@ bool pass_to_fiber(interrupted_registers& fiber, const trapped_call& call) noexc
 
 // ---- calls about signals --------------------------------------------------------------------------------------------
 
+bool can_be_written(long action) noexcept {
+    constexpr std::size_t bytes = sizeof(kernel_sigaction);
+    return is_readable(pointer_in(action), bytes) && is_backed(reinterpret_cast<void*>(action), bytes);
+}
+
 long set_action(const trapped_call& call) {
     const auto& [signal, action, before, bytes, e, f] = call.arguments;
     if (bytes != sizeof(std::uint64_t)) return -EINVAL;
-    constexpr long last = offsetof(kernel_sigaction, mask);
-    if (action != 0 && !(is_readable(action) && is_readable(action + last))) return -EFAULT;
+    if (action != 0 && !is_readable(pointer_in(action), sizeof(kernel_sigaction))) return -EFAULT;
+    if (signal == SIGSYS && before != 0 && !can_be_written(before)) return -EFAULT;
     return sigaction_without_sigsys(static_cast<int>(signal), reinterpret_cast<const kernel_sigaction*>(action),
                                     reinterpret_cast<kernel_sigaction*>(before));
 }
@@ -74,7 +81,7 @@ long set_action(const trapped_call& call) {
 long make_with_mask(trapped_call call, std::size_t index) {
     std::uint64_t mask = 0;
     // With a wrong address the call fails.
-    if (const long given = call.arguments[index]; is_readable(given)) {
+    if (const long given = call.arguments[index]; is_readable(pointer_in(given), sizeof mask)) {
         mask = *reinterpret_cast<const std::uint64_t*>(given) & ~sigsys_bit;
         call.arguments[index] = reinterpret_cast<long>(&mask);
     }
@@ -88,10 +95,9 @@ long make_pselect(trapped_call call) {
         std::size_t bytes;
     } signals{};
     std::uint64_t mask = 0;
-    constexpr long last = offsetof(given, bytes);
-    if (const long asked = call.arguments[5]; is_readable(asked) && is_readable(asked + last)) {
+    if (const long asked = call.arguments[5]; is_readable(pointer_in(asked), sizeof signals)) {
         signals = *reinterpret_cast<const given*>(asked);
-        if (is_readable(reinterpret_cast<long>(signals.mask))) {
+        if (is_readable(signals.mask, sizeof mask)) {
             mask = *signals.mask & ~sigsys_bit;
             signals.mask = &mask;
         }
@@ -143,7 +149,7 @@ bool waits_for_child(const trapped_call& call) noexcept {
     case SYS_vfork: return true;
     case SYS_clone: return (call.arguments[0] & CLONE_VFORK) != 0;
     case SYS_clone3:
-        return is_readable(call.arguments[0]) &&
+        return is_readable(pointer_in(call.arguments[0]), sizeof(clone_args::flags)) &&
                (reinterpret_cast<const clone_args*>(call.arguments[0])->flags & CLONE_VFORK) != 0;
     default: return false;
     }
