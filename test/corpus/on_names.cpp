@@ -97,24 +97,24 @@ table on_names() {
                               ::gethostbyaddr(&who, sizeof who, AF_INET);
                           };
                       }),
-        without_hook(blocked_often("getnameinfo", dns, {"getnameinfo"},
-                                   [](stage& on) {
-                                       on.keep<slow_name_server>();
-                                       return [] {
-                                           const sockaddr_in who{AF_INET, 0, {htonl(0xC0000201)}, {}};
-                                           std::array<char, 256> name{};
-                                           ::getnameinfo(reinterpret_cast<const sockaddr*>(&who), sizeof who,
-                                                         name.data(), name.size(), nullptr, 0, NI_NAMEREQD);
-                                       };
-                                   })),
-        without_hook(blocked_often("res_query", dns, {"res_query"},
-                                   [](stage& on) {
-                                       on.keep<slow_name_server>();
-                                       return [] {
-                                           std::array<unsigned char, 512> answer{};
-                                           ::res_query("nobody.invalid", ns_c_in, ns_t_a, answer.data(), answer.size());
-                                       };
-                                   })),
+        blocked_often("getnameinfo", dns, {"getnameinfo"},
+                      [](stage& on) {
+                          on.keep<slow_name_server>();
+                          return [] {
+                              const sockaddr_in who{AF_INET, 0, {htonl(0xC0000201)}, {}};
+                              std::array<char, 256> name{};
+                              ::getnameinfo(reinterpret_cast<const sockaddr*>(&who), sizeof who, name.data(),
+                                            name.size(), nullptr, 0, NI_NAMEREQD);
+                          };
+                      }),
+        blocked_often("res_query", dns, {"res_query"},
+                      [](stage& on) {
+                          on.keep<slow_name_server>();
+                          return [] {
+                              std::array<unsigned char, 512> answer{};
+                              ::res_query("nobody.invalid", ns_c_in, ns_t_a, answer.data(), answer.size());
+                          };
+                      }),
     };
 }
 

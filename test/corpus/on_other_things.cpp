@@ -69,8 +69,8 @@ table on_other_things() {
             [](stage& on) { return [name = leased_file(on)] { const unique_fd fd{::open(name.c_str(), O_RDONLY)}; }; }),
         blocked("truncate of a file that another has leased", other, {"truncate"},
                 [](stage& on) { return [name = leased_file(on)] { std::ignore = ::truncate(name.c_str(), 1); }; }),
-        without_hook(blocked("close with SO_LINGER", other, {"close"},
-                             [](stage& on) { return [fd = lingering_socket(on)] { ::close(fd); }; })),
+        blocked("close with SO_LINGER", network, {"close"},
+                [](stage& on) { return [fd = lingering_socket(on)] { ::close(fd); }; }),
     };
 }
 

@@ -214,13 +214,13 @@ table on_posix_locks() {
                         ::pthread_rwlock_unlock(it);
                     };
                 }),
-        without_hook(blocked("pthread_barrier_wait", of_lock, {"futex"},
-                             [](stage& on) {
-                                 auto& barrier = on.keep<pthread_barrier_t>();
-                                 ::pthread_barrier_init(&barrier, nullptr, 2);
-                                 on.later([&] { ::pthread_barrier_wait(&barrier); });
-                                 return [&] { ::pthread_barrier_wait(&barrier); };
-                             })),
+        blocked("pthread_barrier_wait", of_lock, {"pthread_barrier_wait", "futex"},
+                [](stage& on) {
+                    auto& barrier = on.keep<pthread_barrier_t>();
+                    ::pthread_barrier_init(&barrier, nullptr, 2);
+                    on.later([&] { ::pthread_barrier_wait(&barrier); });
+                    return [&] { ::pthread_barrier_wait(&barrier); };
+                }),
         blocked("sem_wait", of_lock, {"sem_wait", "futex"},
                 [](stage& on) {
                     auto* const it = &on.keep<semaphore>(0U).it;

@@ -5,13 +5,16 @@
 
 #include "base/symbols.hpp"
 #include "base/unique_fd.hpp"
+#include "detect/engine/hooks/static_fallbacks.hpp"
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/limits.hpp"
 
 #include <doctest/doctest.h>
 
+#include <arpa/inet.h>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -90,6 +93,89 @@ TEST_CASE("hooks: std::this_thread::sleep_for in a fiber is reported with the ca
         CHECK(spawned_at >= spawn_line);
         CHECK(spawned_at <= spawn_line + 2);
     }
+}
+
+TEST_CASE("hooks: close of a TCP socket with SO_LINGER is an error, and no other close is a finding") {
+    for (const auto engine : {coir::blocking_engine::hooks, coir::blocking_engine::trap}) {
+        const coir::test::captured_log quiet;
+        reports seen{{.engine = engine}};
+        const auto make = [](int family, int seconds) {
+            const int fd = ::socket(family, SOCK_STREAM, 0);
+            const linger wait{1, seconds};
+            REQUIRE(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &wait, sizeof wait) == 0);
+            return fd;
+        };
+        coir::run(seen.options(), [&] {
+            ::close(make(AF_INET, 0));
+            ::close(make(AF_UNIX, 5));
+            ::close(-1);
+        });
+        CHECK(seen.all().empty());
+        coir::run(seen.options(), [&] { ::close(make(AF_INET, 5)); });
+        REQUIRE(seen.all().size() == 1);
+        CHECK(seen.all().front().call == "close");
+        CHECK(seen.all().front().category == coir::blocking_class::network);
+        CHECK(seen.all().front().level == coir::blocking_level::error);
+    }
+}
+
+TEST_CASE("hooks: getnameinfo and res_query are found by name, and numbers are no wait") {
+    const reports seen = reports_of([] {
+        const sockaddr_in who{AF_INET, htons(80), {htonl(INADDR_LOOPBACK)}, {}};
+        const auto* const address = reinterpret_cast<const sockaddr*>(&who);
+        std::array<char, 256> text{};
+        ::getnameinfo(address, sizeof who, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);
+        CHECK(std::string{text.data()} == "127.0.0.1");
+        ::getnameinfo(address, sizeof who, nullptr, 0, text.data(), text.size(), 0);
+        CHECK(::getnameinfo(address, sizeof who, text.data(), text.size(), nullptr, 0, 0) == 0);
+    });
+    REQUIRE(seen.all().size() == 1);
+    CHECK(seen.all().front().call == "getnameinfo");
+    CHECK(seen.all().front().category == coir::blocking_class::dns);
+}
+
+TEST_CASE("hooks: what takes the place of getnameinfo and pthread_barrier_wait in a static program does the same") {
+    namespace fallback = coir::detail::static_fallback;
+    sockaddr_in6 six{};
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(80);
+    six.sin6_addr = in6addr_loopback;
+    const sockaddr_in four{AF_INET, htons(65'000), {htonl(0xC0000201)}, {}};
+    const auto is_the_same = [](const void* address, socklen_t bytes, int flags, socklen_t space) {
+        const auto* const at = static_cast<const sockaddr*>(address);
+        std::array<char, 256> expected_host{}, expected_service{}, host{}, service{};
+        const int expected =
+            ::getnameinfo(at, bytes, expected_host.data(), space, expected_service.data(), space, flags);
+        CHECK(fallback::getnameinfo(at, bytes, host.data(), space, service.data(), space, flags) == expected);
+        if (expected == 0) CHECK(host == expected_host);
+        if (expected == 0) CHECK(service == expected_service);
+    };
+    for (const int flags : {NI_NUMERICHOST | NI_NUMERICSERV, NI_NUMERICHOST, NI_NUMERICHOST | NI_DGRAM}) {
+        for (const socklen_t space : {256U, 2U}) {
+            is_the_same(&six, sizeof six, flags, space);
+            is_the_same(&four, sizeof four, flags, space);
+        }
+    }
+    is_the_same(&four, 4, NI_NUMERICHOST, 256);
+    pthread_barrier_t barrier;
+    ::pthread_barrier_init(&barrier, nullptr, 3);
+    std::atomic<int> serial{0};
+    std::atomic<int> arrived{0};
+    const auto meet = [&] {
+        for (int round = 1; round <= 2000; ++round) {
+            ++arrived;
+            if (fallback::pthread_barrier_wait(&barrier) == PTHREAD_BARRIER_SERIAL_THREAD) ++serial;
+            if (arrived < 3 * round) arrived = -1'000'000;  // one thread has left before all had come
+        }
+    };
+    std::thread one{meet};
+    std::thread two{meet};
+    meet();
+    one.join();
+    two.join();
+    ::pthread_barrier_destroy(&barrier);
+    CHECK(serial == 2000);
+    CHECK(arrived == 6000);
 }
 
 TEST_CASE("hooks: the same stack is logged once, and counted") {

@@ -180,6 +180,16 @@ call_model model_of_write(long fd) noexcept {
     return model;
 }
 
+call_model model_of_close(long fd) noexcept {
+    const linger wait = socket_option(fd, SO_LINGER, linger{});
+    const int family = wait.l_onoff != 0 && wait.l_linger > 0 ? socket_option(fd, SO_DOMAIN, AF_UNSPEC) : AF_UNSPEC;
+    if ((family != AF_INET && family != AF_INET6) || is_datagram(fd))
+        return seldom_sleeps(call_model::sleeps::unpredictable);
+    call_model model = may_sleep(category::network);
+    model.rule = level_rule::always;
+    return model;
+}
+
 call_model model_of_sync(long fd) noexcept {
     struct stat about {};
     return may_sleep_if(status_of(fd, about) && has_device(about.st_dev, static_cast<int>(fd)), category::disk);

@@ -88,6 +88,9 @@ constexpr call_model seldom_sleeps(call_model::sleeps when) noexcept {
 /// only if it slept for long.
 [[nodiscard]] call_model model_of_write(long fd) noexcept;
 
+/// For close(2): waits for the peer if SO_LINGER is set on a TCP socket, also if it is non-blocking.
+[[nodiscard]] call_model model_of_close(long fd) noexcept;
+
 /// For fsync(2) and similar calls: an error where a device or a network is behind the file system.
 [[nodiscard]] call_model model_of_sync(long fd) noexcept;
 

@@ -103,6 +103,8 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_recvmmsg: return model_of_socket(a, d);
     case SYS_sendmmsg: return model_of_send(a, d);
 
+    case SYS_close: return model_of_close(a);
+
     case SYS_read:
     case SYS_readv:
     case SYS_pread64:
@@ -172,7 +174,7 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_unlink:
     case SYS_rename: return of_look_up(AT_FDCWD, a);
 #endif
-    default: return seldom_sleeps(call_model::sleeps::unpredictable);  // close(2) with SO_LINGER, a device
+    default: return seldom_sleeps(call_model::sleeps::unpredictable);  // a device
     }
 }
 

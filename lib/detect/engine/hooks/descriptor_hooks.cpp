@@ -298,6 +298,11 @@ COIR_HOOK int truncate(const char* path, off_t length) noexcept {
     return watched(next, [] { return model_of_open(0); })(path, length);
 }
 
+COIR_HOOK int close(int fd) {
+    COIR_NEXT next{"close", static_fallback::close, static_fallback::close};
+    return watched(next, [&] { return model_of_close(fd); })(fd);
+}
+
 // ---- disks ---------------------------------------------------------------------------------------------------------
 
 COIR_HOOK int fsync(int fd) {

@@ -23,6 +23,7 @@
 #include <mqueue.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -37,9 +38,9 @@
 #include <threads.h>
 #include <unistd.h>
 
-// In a static program there is no next function. There a hook calls a static fallback (static_fallbacks.hpp).
-// getnameinfo cannot have a fallback, so it has no hook; a hook would break it in a static program. getaddrinfo shares
-// an object file of the C library with freeaddrinfo. A reference to freeaddrinfo brings the C library's strong
+// In a static program there is no next function. There a hook calls a static fallback (static_fallbacks.hpp). The one of
+// res_search needs res_nsearch, which so has no hook. getaddrinfo shares an object file of the C library with
+// freeaddrinfo. A reference to freeaddrinfo brings the C library's strong
 // definition of getaddrinfo into a static program, where it overrides the hook.
 
 namespace coir::detail {
@@ -155,6 +156,34 @@ COIR_HOOK hostent* gethostbyaddr(const void* address, socklen_t length, int fami
     COIR_NEXT next{"gethostbyaddr", static_fallback::gethostbyaddr};
     return watched_by_name(next, [] { return may_sleep(category::dns); })(address, length, family);
 }
+
+COIR_HOOK int getnameinfo(const sockaddr* address, socklen_t length, char* host, socklen_t host_bytes, char* service,
+                          socklen_t service_bytes, int flags) {
+    COIR_NEXT next{"getnameinfo", static_fallback::getnameinfo};
+    return watched_by_name(next, [&] {
+        const bool asks = host != nullptr && host_bytes > 0 && (flags & NI_NUMERICHOST) == 0;
+        return may_sleep_if(asks && address != nullptr && address->sa_family != AF_UNIX, category::dns);
+    })(address, length, host, host_bytes, service, service_bytes, flags);
+}
+
+#if __GLIBC_PREREQ(2, 34)  // before, these are in a library of their own
+COIR_HOOK int res_query(const char* name, int wanted_class, int type, unsigned char* answer, int bytes) noexcept {
+    COIR_NEXT next{"res_query", static_fallback::res_query};
+    return watched_by_name(next, [] { return may_sleep(category::dns); })(name, wanted_class, type, answer, bytes);
+}
+
+COIR_HOOK int res_search(const char* name, int wanted_class, int type, unsigned char* answer, int bytes) noexcept {
+    COIR_NEXT next{"res_search", "res_query", static_fallback::res_search};
+    return watched_by_name(next, [] { return may_sleep(category::dns); })(name, wanted_class, type, answer, bytes);
+}
+
+COIR_HOOK int res_nquery(res_state state, const char* name, int wanted_class, int type, unsigned char* answer,
+                         int bytes) noexcept {
+    COIR_NEXT next{"res_nquery", "res_query", static_fallback::res_nquery};
+    return watched_by_name(next, [] { return may_sleep(category::dns); })(state, name, wanted_class, type, answer,
+                                                                          bytes);
+}
+#endif
 
 // ---- processes -----------------------------------------------------------------------------------------------------
 

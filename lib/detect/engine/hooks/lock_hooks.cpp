@@ -27,7 +27,7 @@ std::string locks_without_hooks() { return "locks have no hooks, because the pro
 // not cost more than a few instructions.
 //
 // pthread_rwlock_timedrdlock, pthread_rwlock_timedwrlock, mtx_timedlock and cnd_timedwait have no hooks: the static
-// fallbacks of the others need them. pthread_barrier_wait cannot have a fallback, so it has no hook either.
+// fallbacks of the others need them.
 
 namespace coir::detail {
 
@@ -164,6 +164,11 @@ COIR_HOOK int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t*
                                      const timespec* until) {
     COIR_NEXT next{"pthread_cond_clockwait", static_fallback::pthread_cond_clockwait};
     return watched(next, [&] { return of_wait_until(clock, until); })(condition, mutex, clock, until);
+}
+
+COIR_HOOK int pthread_barrier_wait(pthread_barrier_t* barrier) noexcept {
+    COIR_NEXT next{"pthread_barrier_wait", static_fallback::pthread_barrier_wait};
+    return watched(next, [] { return if_slept(of_lock); })(barrier);
 }
 
 /// The calls of the function that this thread runs are observed one by one.

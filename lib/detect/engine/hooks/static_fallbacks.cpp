@@ -5,6 +5,7 @@
 
 #include "detect/engine/trap/kernel_sigaction.hpp"
 
+#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -13,6 +14,8 @@
 #include <cstring>
 #include <fcntl.h>
 #include <limits>
+#include <linux/futex.h>
+#include <netinet/in.h>
 #include <sys/syscall.h>
 #include <type_traits>
 #include <unistd.h>
@@ -360,6 +363,8 @@ int openat(int folder, const char* path, int flags, unsigned mode) {
     return kernel<int>(SYS_openat, folder, path, flags, mode);
 }
 
+int close(int fd) { return kernel<int>(SYS_close, fd); }
+
 int truncate(const char* path, off_t length) { return kernel<int>(SYS_truncate, path, length); }
 
 int fcntl(int fd, int command, long argument) { return ::__fcntl(fd, command, argument); }
@@ -416,6 +421,83 @@ hostent* gethostbyaddr(const void* address, socklen_t length, int family) {
                ? found
                : nullptr;
 }
+
+namespace {
+
+constexpr std::size_t entry_bytes = 8192;
+
+/// The address in words: getnameinfo(3) without a name server.
+int write_number(const sockaddr& address, char* into, socklen_t bytes) {
+    if (address.sa_family == AF_INET) {
+        const auto& of = reinterpret_cast<const sockaddr_in&>(address);
+        return ::inet_ntop(AF_INET, &of.sin_addr, into, bytes) != nullptr ? 0 : EAI_OVERFLOW;
+    }
+    const auto& of = reinterpret_cast<const sockaddr_in6&>(address);
+    std::array<char, INET6_ADDRSTRLEN + 16> text{};
+    ::inet_ntop(AF_INET6, &of.sin6_addr, text.data(), INET6_ADDRSTRLEN);
+    if (of.sin6_scope_id != 0)
+        std::snprintf(text.data() + std::strlen(text.data()), 16, "%%%u", static_cast<unsigned>(of.sin6_scope_id));
+    return std::snprintf(into, bytes, "%s", text.data()) < static_cast<int>(bytes) ? 0 : EAI_OVERFLOW;
+}
+
+int write_host(const sockaddr& address, char* into, socklen_t bytes, int flags) {
+    const bool is_v4 = address.sa_family == AF_INET;
+    const void* const number = is_v4 ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in&>(address).sin_addr)
+                                     : &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    hostent entry{};
+    std::array<char, entry_bytes> buffer;
+    hostent* found = nullptr;
+    int error = 0;
+    if ((flags & NI_NUMERICHOST) == 0)
+        ::gethostbyaddr_r(number, is_v4 ? sizeof(in_addr) : sizeof(in6_addr), address.sa_family, &entry, buffer.data(),
+                          buffer.size(), &found, &error);
+    if (found != nullptr)
+        return std::snprintf(into, bytes, "%s", found->h_name) < static_cast<int>(bytes) ? 0 : EAI_OVERFLOW;
+    if (error == TRY_AGAIN) return EAI_AGAIN;
+    return (flags & NI_NAMEREQD) != 0 ? EAI_NONAME : write_number(address, into, bytes);
+}
+
+int write_service(const sockaddr& address, char* into, socklen_t bytes, int flags) {
+    const in_port_t port = reinterpret_cast<const sockaddr_in&>(address).sin_port;  // at the same place in sockaddr_in6
+    servent entry{};
+    std::array<char, entry_bytes> buffer;
+    servent* found = nullptr;
+    if ((flags & NI_NUMERICSERV) == 0)
+        ::getservbyport_r(port, (flags & NI_DGRAM) != 0 ? "udp" : "tcp", &entry, buffer.data(), buffer.size(), &found);
+    const int length = found != nullptr ? std::snprintf(into, bytes, "%s", found->s_name)
+                                        : std::snprintf(into, bytes, "%d", static_cast<int>(ntohs(port)));
+    return length < static_cast<int>(bytes) ? 0 : EAI_OVERFLOW;
+}
+
+}  // namespace
+
+/// For addresses of IP, and without NI_NOFQDN and the flags of internationalised names.
+int getnameinfo(const sockaddr* address, socklen_t length, char* host, socklen_t host_bytes, char* service,
+                socklen_t service_bytes, int flags) {
+    const bool asks_host = host != nullptr && host_bytes > 0;
+    const bool asks_service = service != nullptr && service_bytes > 0;
+    if (address == nullptr || length < sizeof address->sa_family) return EAI_FAMILY;
+    if (!asks_host && !asks_service) return EAI_NONAME;
+    if (address->sa_family != AF_INET && address->sa_family != AF_INET6) return EAI_FAMILY;
+    if (length < (address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6))) return EAI_FAMILY;
+    const int error = asks_host ? write_host(*address, host, host_bytes, flags) : 0;
+    return error != 0 || !asks_service ? error : write_service(*address, service, service_bytes, flags);
+}
+
+#if __GLIBC_PREREQ(2, 34)
+int res_query(const char* name, int wanted_class, int type, unsigned char* answer, int bytes) {
+    return ::res_querydomain(name, nullptr, wanted_class, type, answer, bytes);
+}
+
+int res_search(const char* name, int wanted_class, int type, unsigned char* answer, int bytes) {
+    if ((_res.options & RES_INIT) == 0 && ::res_init() != 0) return -1;
+    return ::res_nsearch(&_res, name, wanted_class, type, answer, bytes);
+}
+
+int res_nquery(res_state state, const char* name, int wanted_class, int type, unsigned char* answer, int bytes) {
+    return ::res_nquerydomain(state, name, nullptr, wanted_class, type, answer, bytes);
+}
+#endif
 
 int pclose(FILE* pipe) { return std::fclose(pipe); }  // also in glibc
 
@@ -558,6 +640,53 @@ pthread_mutex_t* as_posix(mtx_t* mutex) noexcept { return reinterpret_cast<pthre
 pthread_cond_t* as_posix(cnd_t* condition) noexcept { return reinterpret_cast<pthread_cond_t*>(condition); }
 
 }  // namespace
+
+/// The algorithm of glibc, on its object: pthread_barrier_wait has no other name that a static program would contain.
+int pthread_barrier_wait(pthread_barrier_t* barrier) {
+    struct fields {
+        unsigned in;             // threads that have entered
+        unsigned current_round;  // how many of them may leave
+        unsigned count;
+        int shared;    // 0: private, 128: shared between processes, as in the flag of futex(2)
+        unsigned out;  // threads that have left
+    };
+    static_assert(sizeof(fields) <= sizeof(pthread_barrier_t));
+    auto& bar = reinterpret_cast<fields&>(*barrier);
+    const long flag = bar.shared == 0 ? FUTEX_PRIVATE_FLAG : 0;
+    const unsigned count = bar.count;
+    const unsigned last_in = UINT_MAX / 2 - UINT_MAX / 2 % count;  // then all fields begin at 0 again
+    for (;;) {
+        const unsigned mine = __atomic_add_fetch(&bar.in, 1, __ATOMIC_ACQ_REL);
+        if (mine > last_in) {  // until the threads before have left
+            for (unsigned now = mine; now > last_in; now = __atomic_load_n(&bar.in, __ATOMIC_RELAXED))
+                kernel<int>(SYS_futex, &bar.in, FUTEX_WAIT | flag, now, nullptr);
+            continue;
+        }
+        unsigned round = __atomic_load_n(&bar.current_round, __ATOMIC_RELAXED);
+        while (round + count <= mine) {
+            const unsigned complete = mine - mine % count;
+            if (!__atomic_compare_exchange_n(&bar.current_round, &round, complete, true, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_RELAXED))
+                continue;
+            kernel<int>(SYS_futex, &bar.current_round, FUTEX_WAKE | flag, INT_MAX);
+            round = complete;
+        }
+        while (mine > round) {
+            kernel<int>(SYS_futex, &bar.current_round, FUTEX_WAIT | flag, round, nullptr);
+            round = __atomic_load_n(&bar.current_round, __ATOMIC_RELAXED);
+        }
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        const bool is_last = __atomic_add_fetch(&bar.out, 1, __ATOMIC_RELEASE) == last_in;
+        if (is_last) {
+            __atomic_thread_fence(__ATOMIC_ACQUIRE);
+            __atomic_store_n(&bar.current_round, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&bar.out, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&bar.in, 0, __ATOMIC_RELEASE);
+            kernel<int>(SYS_futex, &bar.in, FUTEX_WAKE | flag, INT_MAX);
+        }
+        return mine % count == 0 ? PTHREAD_BARRIER_SERIAL_THREAD : 0;
+    }
+}
 
 int mtx_lock(mtx_t* mutex) { return as_c11(static_fallback::pthread_mutex_lock(as_posix(mutex))); }
 

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <resolv.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
@@ -87,6 +88,7 @@ ssize_t vmsplice(int fd, const iovec* from, std::size_t count, unsigned flags);
 int open(const char* path, int flags, unsigned mode);
 int openat(int folder, const char* path, int flags, unsigned mode);
 int truncate(const char* path, off_t length);
+int close(int fd);
 int fcntl(int fd, int command, long argument);
 int syncfs(int fd);
 void sync();
@@ -97,6 +99,11 @@ long syscall(long number, long a, long b, long c, long d, long e, long f);
 hostent* gethostbyname(const char* host);
 int gethostbyname_r(const char* host, hostent* into, char* buffer, std::size_t bytes, hostent** found, int* error);
 hostent* gethostbyaddr(const void* address, socklen_t length, int family);
+int getnameinfo(const sockaddr* address, socklen_t length, char* host, socklen_t host_bytes, char* service,
+                socklen_t service_bytes, int flags);
+int res_query(const char* name, int wanted_class, int type, unsigned char* answer, int bytes);
+int res_search(const char* name, int wanted_class, int type, unsigned char* answer, int bytes);
+int res_nquery(res_state state, const char* name, int wanted_class, int type, unsigned char* answer, int bytes);
 int pclose(FILE* pipe);
 int posix_spawn(pid_t* child, const char* path, const posix_spawn_file_actions_t* actions,
                 const posix_spawnattr_t* attributes, char* const* arguments, char* const* environment);
@@ -130,6 +137,7 @@ int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex);
 int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const timespec* until);
 int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock, const timespec* until);
 int pthread_once(pthread_once_t* control, void (*function)());
+int pthread_barrier_wait(pthread_barrier_t* barrier);
 int mtx_lock(mtx_t* mutex);
 int cnd_wait(cnd_t* condition, mtx_t* mutex);
 int thrd_join(thrd_t thread, int* result);
