@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace coir {
@@ -93,6 +94,7 @@ struct blocking_report {
     std::uint64_t fiber_id = 0;  // the first fiber seen at this location
     std::string fiber_name;
     std::string spawn_site;   // of that fiber: "file:line", or "function (module+0xoffset)"
+    std::string test_case;    // in which the location was found first (`set_blocking_test_case`)
     std::string fingerprint;  // identifies the location across engines, builds and machines
     std::string text;         // one line: `server.cpp:12: fiber "worker" held its thread for 20 ms, ...; use ...`
     std::vector<stack_frame> stack;  // innermost frame first; empty if the fiber sleeps in a call that has no hook
@@ -146,6 +148,11 @@ struct blocking_options {
 /// coir/test/doctest_listener.hpp, gtest_listener.hpp and catch2_listener.hpp use it. Replaces the previous listener; empty:
 /// none. When it returns, the previous one runs on no other thread. Must not be called by a listener.
 void set_blocking_listener(std::function<void(const blocking_report&)> listener);
+
+/// Says which test case runs from now on, in the whole process: a location that is found then has the name, up to 127
+/// bytes, in `blocking_report::test_case` and in the reports of `blocking-detector`. Empty: none. For test frameworks: the
+/// listeners above call it. The names are never freed.
+void set_blocking_test_case(std::string_view name);
 
 /// Thrown under `blocking_policy::fail` at the next suspension of the fiber that held its thread. `what()` is the text
 /// of the log message.

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <fcntl.h>
 #include <filesystem>
+#include <poll.h>
 #include <string>
 #include <thread>
 #include <unistd.h>
@@ -212,6 +213,28 @@ TEST_CASE("policy: stats counts the calls that slept and their time, by class") 
         CHECK(now.blocked(coir::blocking_class::sleep).total >= 3ms);
         CHECK(now.blocked(coir::blocking_class::disk) == coir::blocked_time{});
     });
+}
+
+TEST_CASE("policy: a finding names the test case in which its location was found first") {
+    const coir::test::captured_log log;
+    reports seen;
+    coir::set_blocking_test_case("first");
+    coir::run(seen.options(), [] {
+        for (const std::string name : {"first", "second"}) {
+            coir::set_blocking_test_case(name);
+            ::usleep(1000);
+        }
+        coir::set_blocking_test_case(std::string(200, 'x'));
+        ::poll(nullptr, 0, 1);
+        coir::set_blocking_test_case({});
+    });
+    REQUIRE(seen.blocked("nanosleep").size() == 1);
+    CHECK(seen.blocked("nanosleep").front().test_case == "first");
+    CHECK(seen.blocked("poll").front().test_case == std::string(127, 'x'));
+    CHECK(log.count("in test case first") == 1);
+    coir::run(seen.options(), [] { ::usleep(1000); });
+    REQUIRE(seen.blocked("nanosleep").size() == 2);
+    CHECK(seen.blocked("nanosleep").back().test_case.empty());
 }
 
 TEST_CASE("policy: classes that are not selected are not reported") {

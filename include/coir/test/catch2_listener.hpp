@@ -30,6 +30,7 @@ public:
     using catch2_listener_base::catch2_listener_base;
 
     void testCaseStarting(const Catch::TestCaseInfo& test) override {
+        set_blocking_test_case(test.name);
         static_cast<void>(collected_errors::of_process().take());  // of a run between two test cases
         catch2_listener_base::testCaseStarting(test);
     }
@@ -44,6 +45,11 @@ public:
 #endif
         }
         catch2_listener_base::sectionEnded(section);
+    }
+
+    void testCaseEnded(const Catch::TestCaseStats& test) override {
+        set_blocking_test_case({});
+        catch2_listener_base::testCaseEnded(test);
     }
 };
 

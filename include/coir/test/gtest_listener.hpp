@@ -3,6 +3,7 @@
 #include <coir/test/collected_errors.hpp>
 
 #include <gtest/gtest.h>
+#include <string>
 
 /// @file Layer run.
 /// Include this in one file of a program with GoogleTest: each test in which a fiber blocked its thread fails, with the
@@ -14,12 +15,14 @@ namespace coir::test {
 
 class gtest_listener : public ::testing::EmptyTestEventListener {
 public:
-    void OnTestStart(const ::testing::TestInfo& /*test*/) override {
+    void OnTestStart(const ::testing::TestInfo& test) override {
+        set_blocking_test_case(std::string{test.test_suite_name()} + '.' + test.name());
         static_cast<void>(collected_errors::of_process().take());  // of a run between two tests
     }
 
     void OnTestEnd(const ::testing::TestInfo& /*test*/) override {
         for (const std::string& each : collected_errors::of_process().take()) ADD_FAILURE() << each;
+        set_blocking_test_case({});
     }
 };
 

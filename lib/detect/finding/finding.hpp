@@ -38,6 +38,7 @@ struct finding {
     std::uint64_t fiber_id = 0;      // of the first fiber observed there; 0 if it does not matter
     std::string fiber;               // its name, or "#7"
     std::string spawned_at;          // "file:line", or "function (module+0xoffset)"
+    std::string test_case;           // in which it was seen first; empty if there is none
     std::vector<frame> stack;        // innermost first: that of the longest time
     int location = -1;               // index in `stack` of the user's frame; -1 for none
     std::uint64_t stacks = 1;        // number of stacks that lead to this location

@@ -22,6 +22,7 @@ std::uint64_t hash_of(const std::vector<frame>& stack) {
 
 void add_to(finding& known, finding&& seen) {
     known.fibers_ran_ms += seen.fibers_ran_ms;
+    if (known.test_case.empty()) known.test_case = seen.test_case;
     const bool is_longer = seen.max_ms > known.max_ms;
     const bool blocked = known.kind != blocking_kind::latent;
     if (blocked == (seen.kind != blocking_kind::latent)) {

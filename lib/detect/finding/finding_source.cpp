@@ -37,6 +37,7 @@ finding finding_source::from_event(const blocking_event& seen, const symbols& lo
     made.waits_for_itself = seen.waits_for_itself;
     made.fiber_id = seen.fiber.id;
     made.fiber = seen.fiber.name_bytes > 0 ? std::string{seen.fiber.name()} : '#' + std::to_string(seen.fiber.id);
+    made.test_case = seen.test_case.data();
     made.spawned_at = spawn_site(seen.fiber.spawn_site, look_up);
     const std::span<const void* const> stack{seen.stack.frames.data(), static_cast<std::size_t>(seen.stack.depth)};
     for (std::size_t i = 0; i < stack.size(); ++i) {

@@ -92,6 +92,7 @@ std::string to_json(const finding& what) {
         .add("fiber", what.fiber)
         .add("fiber_id", what.fiber_id)
         .add("spawned_at", what.spawned_at)
+        .add("test_case", what.test_case)
         .put("location", location_of(what))
         .add("location_in_stack", what.location)
         .put("stack", stack.empty() ? "[]" : stack + ']')

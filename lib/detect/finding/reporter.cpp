@@ -1,6 +1,7 @@
 #include "detect/finding/reporter.hpp"
 
 #include "base/log.hpp"
+#include "base/printable.hpp"
 #include "base/symbols.hpp"
 #include "detect/finding/json.hpp"
 #include "detect/finding/level.hpp"
@@ -59,6 +60,7 @@ std::string line_text(const finding& what) {
 std::string log_text(const finding& what) {
     std::string text = line_text(what);
     if (!what.spawned_at.empty()) text += "\n  spawned at " + what.spawned_at;
+    if (!what.test_case.empty()) text += "\n  in test case " + printable(what.test_case);
     const std::span<const frame> stack = telling_part(what);
     if (!stack.empty()) text += "\n  stack:";
     for (frame each : stack.first(std::min(stack.size(), frames_logged))) {
@@ -88,6 +90,7 @@ blocking_report to_report(const finding& what, std::uint64_t id) {
     made.fiber_id = what.fiber_id;
     if (what.fiber != '#' + std::to_string(what.fiber_id)) made.fiber_name = what.fiber;
     made.spawn_site = what.spawned_at;
+    made.test_case = what.test_case;
     made.fingerprint = what.fingerprint;
     made.text = line_text(what);
     for (const frame& each : what.stack) {

@@ -2,6 +2,7 @@
 
 #include "base/fnv1a.hpp"
 #include "detect/record/backed_memory.hpp"
+#include "detect/record/test_case.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -79,6 +80,11 @@ blocking_event_table::blocking_event_table(blocking_event_memory& memory) noexce
 }
 
 blocking_event_table::result blocking_event_table::record(const blocking_event& seen) noexcept {
+    return record(seen, current_test_case());
+}
+
+blocking_event_table::result blocking_event_table::record(const blocking_event& seen,
+                                                          std::string_view test_case) noexcept {
     const std::uint64_t key = key_of(seen);
     const lock held{memory_};
     const auto size = memory_.blocking_events_size.load(std::memory_order_relaxed);
@@ -97,6 +103,8 @@ blocking_event_table::result blocking_event_table::record(const blocking_event& 
         return {};
     }
     memory_.events[index].copy_used(seen);
+    std::array<char, 128>& name = memory_.events[index].test_case;
+    name[test_case.copy(name.data(), name.size() - 1)] = '\0';
     keys_[index] = key;
     // Last, so that a process that is killed in this function does not publish an incomplete event.
     memory_.blocking_events_size.store(size + 1, std::memory_order_release);
@@ -116,7 +124,7 @@ void blocking_event_table::leave_out(const blocking_event& seen) noexcept {
 
 void blocking_event_table::merge(const blocking_event_memory& other) noexcept {
     const auto size = other.blocking_events_size.load(std::memory_order_acquire);
-    for (std::size_t i = 0; i < size; ++i) record(other.events[i]);
+    for (std::size_t i = 0; i < size; ++i) record(other.events[i], other.events[i].test_case.data());
     memory_.left_out_errors.fetch_add(other.left_out_errors.load(std::memory_order_relaxed));
     memory_.left_out_others.fetch_add(other.left_out_others.load(std::memory_order_relaxed));
     memory_.fibers_ran.fetch_add(other.fibers_ran.load(std::memory_order_relaxed));

@@ -56,6 +56,7 @@ struct blocking_event {
     bool waits_for_itself = false;  // waits for a lock that a fiber of the same thread holds
     bool is_marked = false;         // by `mark_blocking`, in the innermost function
     level_rule rule = level_rule::by_call;
+    std::array<char, 128> test_case{};  // in which the event was new; the table stores it
     fiber_label fiber;
     call_stack stack;
 
@@ -126,6 +127,7 @@ public:
 private:
     class lock;
 
+    result record(const blocking_event& seen, std::string_view test_case) noexcept;
     [[nodiscard]] bool has_space(const blocking_event& seen, std::uint32_t size) const noexcept;
     void leave_out(const blocking_event& seen) noexcept;
 

@@ -34,6 +34,7 @@ coir::detail::unique_fd open_file(const std::string& path) {
 bool mend(blocking_event& seen) {
     seen.stack.depth = std::clamp(seen.stack.depth, 0, coir::detail::call_stack::depth_max);
     seen.fiber.name_bytes = std::min(seen.fiber.name_bytes, coir::detail::fiber_label::name_max);
+    seen.test_case.back() = '\0';
     const std::string_view call = seen.call.view();
     return static_cast<unsigned>(seen.kind) <= static_cast<unsigned>(coir::blocking_kind::latent) &&
            static_cast<unsigned>(seen.category) <= static_cast<unsigned>(coir::blocking_class::cpu) &&

@@ -65,6 +65,7 @@ finding finding_of(const json& object) {
     made.waits_for_itself = object.at("waits_for_itself");
     made.fiber = object.at("fiber");
     made.spawned_at = object.at("spawned_at");
+    made.test_case = object.at("test_case");
     for (const json& each : object.at("stack")) made.stack.push_back(frame_of(each));
     made.location = std::clamp(object.at("location_in_stack").get<int>(), -1, static_cast<int>(made.stack.size()) - 1);
     made.fiber_id = object.at("fiber_id");

@@ -72,6 +72,7 @@ std::string details_of(const finding& what, const std::string& source_folder) {
     if (!what.suppressed_by.empty())
         text += element("p", "", "Suppressed by " + element("code", "", escaped(what.suppressed_by)));
     if (!what.spawned_at.empty()) text += element("p", css_class("quiet"), "Spawned at " + escaped(what.spawned_at));
+    if (!what.test_case.empty()) text += element("p", css_class("quiet"), "In test case " + escaped(what.test_case));
     text += stack_of(what);
     if (what.stacks > 1) {
         const std::string others = counted(what.stacks - 1, "more stack");

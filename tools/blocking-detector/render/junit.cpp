@@ -42,7 +42,9 @@ std::string case_name(const finding& what) {
 
 std::string body(const finding& what) {
     const std::string message = headline(what) + "; " + remedy(what);
-    const std::string stack = message + "\nspawned at " + what.spawned_at + '\n' + stack_text(what);
+    const std::string stack = message + "\nspawned at " + what.spawned_at + '\n' +
+                              (what.test_case.empty() ? "" : "in test case " + what.test_case + '\n') +
+                              stack_text(what);
     switch (outcome_of(what)) {
     case outcome::skipped:
         return "      <skipped" + attribute("message", "suppressed by " + what.suppressed_by) + "/>\n";

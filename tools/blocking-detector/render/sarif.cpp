@@ -110,6 +110,7 @@ ordered_json properties_of(const finding& what) {
         {"max_ms", what.max_ms},
         {"fiber", what.fiber},
         {"spawned_at", what.spawned_at},
+        {"test_case", what.test_case},
         {"stacks", what.stacks},
     };
 }

@@ -76,6 +76,7 @@ std::string text_of(const finding& what, const text_style& style) {
     text += stack_of(what, in);
     if (what.stacks > 1) text += "      and " + counted(what.stacks - 1, "more stack") + '\n';
     if (!what.spawned_at.empty()) text += "    spawned at " + printable(what.spawned_at) + '\n';
+    if (!what.test_case.empty()) text += "    in test case " + printable(what.test_case) + '\n';
     return text + '\n';
 }
 
