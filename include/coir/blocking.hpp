@@ -136,10 +136,10 @@ struct blocking_options {
 
     /// Called with each location, warnings and notes included: when it is found; when it gets a higher level; once a
     /// minute, and at the end of the run, if its numbers have changed. A report replaces the earlier one with the same
-    /// `id`. Called on the thread of the run: in a fiber of its own, which is not watched, and at the end of the run after
-    /// the last fiber. So it waits while the thread is blocked, and must not suspend. In a run with a seed it is called at
-    /// the end only, so that the order of the fibers stays the same. With the policy `abort`, the watchdog's thread calls
-    /// it. An exception is logged.
+    /// `id`. Called on the thread of the run: in a fiber of its own, which is not watched, and at the end after the last
+    /// fiber. So it waits while the thread is blocked, and must not suspend. One call at a time. In a run with a seed it is
+    /// called at the end only, so that the order of the fibers stays the same. With the policy `abort`, the watchdog's
+    /// thread calls it. An exception is logged.
     std::function<void(const blocking_report&)> on_report{};
 };
 

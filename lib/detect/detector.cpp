@@ -6,6 +6,7 @@
 #include "detect/engine/hooks/hooks.hpp"
 #include "detect/engine/watch/watchdog.hpp"
 #include "detect/engine/watch/watched_thread.hpp"
+#include "detect/finding/report_queue.hpp"
 #include "detect/settings.hpp"
 
 #include <cerrno>
@@ -69,8 +70,9 @@ attachment::signal_stack::~signal_stack() {
 attachment::attachment(scheduler& run, const blocking_options& requested, report_queue& reports) {
     scheduler_status& thread = run.status();
     settings config = read_settings(requested);
-    // A run inside a function for the log or for reports that is called on the watchdog's thread would wait for itself.
-    if (config.options.policy == blocking_policy::off || watchdog::is_this_thread()) return;
+    if (config.options.policy == blocking_policy::off) return;
+    // A run inside a function for the log or for reports would wait for itself.
+    if (watchdog::is_this_thread() || report_queue::is_delivering()) return;
     turn_off_after_fork();
     handlers_stack_ = std::make_unique<signal_stack>();
     auto watched = std::make_unique<watched_thread>(thread, std::move(config), watchdog::wakeup(), reports);

@@ -151,6 +151,19 @@ TEST_CASE("policy: on_report is called on the thread of the run, and the listene
     CHECK(log.count("on_report threw an exception: no more paper") == 1);
 }
 
+TEST_CASE("policy: a run inside on_report, after the last fiber, is not watched") {
+    const coir::test::captured_log log;
+    coir::run_options options;
+    int calls = 0;
+    options.seed = 7;  // so that it is called at the end
+    options.blocking.on_report = [&](const coir::blocking_report&) {
+        ++calls;
+        coir::run(options, [] { ::usleep(1000); });
+    };
+    coir::run(options, [] { ::usleep(1000); });
+    CHECK(calls == 1);
+}
+
 TEST_CASE("policy: on_report is called while the run goes on, and again at its end if the numbers have changed") {
     const coir::test::captured_log log;
     std::vector<coir::blocking_report> seen;

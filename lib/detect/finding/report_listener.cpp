@@ -1,5 +1,6 @@
 #include "detect/finding/report_listener.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <utility>
 
@@ -10,6 +11,7 @@ namespace {
 using listener_function = std::function<void(const blocking_report&)>;
 
 constinit std::mutex access;
+constinit std::atomic<bool> is_there{false};  // so that nobody waits for a listener that runs
 
 /// Never destroyed: a run may end while the process exits.
 listener_function& listener() {
@@ -22,12 +24,10 @@ listener_function& listener() {
 void set_blocking_listener(listener_function replacement) {
     const std::lock_guard lock{access};
     std::swap(listener(), replacement);
+    is_there = listener() != nullptr;
 }
 
-bool detail::has_blocking_listener() noexcept {
-    const std::lock_guard lock{access};
-    return listener() != nullptr;
-}
+bool detail::has_blocking_listener() noexcept { return is_there; }
 
 void detail::tell_blocking_listener(const blocking_report& what) {
     const std::lock_guard lock{access};

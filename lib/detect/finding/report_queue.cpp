@@ -1,8 +1,10 @@
 #include "detect/finding/report_queue.hpp"
 
+#include <coir/detail/base/scope_exit.hpp>
 #include <coir/detail/core/spawn.hpp>
 
 #include "base/log.hpp"
+#include "base/per_process.hpp"
 #include "core/scheduler.hpp"
 #include "detect/finding/report_listener.hpp"
 
@@ -14,6 +16,11 @@
 namespace coir::detail {
 
 namespace {
+
+thread_local constinit bool delivers = false;
+
+/// One call at a time: the cores of `run_on_cores` have the same function.
+constinit per_process<std::mutex> calls;
 
 /// An exception of one function must not keep the other one from being called.
 template <class F> void call_guarded(const char* name, F function) {
@@ -27,6 +34,13 @@ template <class F> void call_guarded(const char* name, F function) {
 }
 
 }  // namespace
+
+report_queue::~report_queue() {
+    try {
+        deliver();
+    } catch (const std::bad_alloc&) {  // nothing can be told without memory
+    }
+}
 
 void report_queue::start_fibers_in(scheduler& run) noexcept {
     if (!run.seed()) inbox_ = &run.inbox();
@@ -67,7 +81,12 @@ void report_queue::deliver() {
     posted_ = delivering_ = false;
 }
 
+bool report_queue::is_delivering() noexcept { return delivers; }
+
 void report_queue::call(const blocking_report& what) const {
+    const std::lock_guard one_at_a_time{calls.get()};
+    delivers = true;
+    const scope_exit at_end{[] { delivers = false; }};
     if (on_report_) call_guarded("blocking_options::on_report", [&] { on_report_(what); });
     call_guarded("set_blocking_listener: the listener", [&] { tell_blocking_listener(what); });
 }

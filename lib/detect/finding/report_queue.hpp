@@ -20,7 +20,7 @@ public:
     /// `on_report` must outlive the queue.
     explicit report_queue(const std::function<void(const blocking_report&)>& on_report)
         : message{start_fiber}, on_report_{on_report} {}
-    ~report_queue() { deliver(); }
+    ~report_queue();
     report_queue(const report_queue&) = delete;
     report_queue& operator=(const report_queue&) = delete;
 
@@ -28,6 +28,9 @@ public:
     void start_fibers_in(scheduler& run) noexcept;
 
     [[nodiscard]] bool has_readers() const noexcept;
+
+    /// Whether the calling thread is in one of the functions.
+    [[nodiscard]] static bool is_delivering() noexcept;
 
     /// Called on the watchdog's thread, while the scheduler exists.
     void push(blocking_report what);
