@@ -13,13 +13,14 @@
 #include <coir/net/asio.hpp>
 #include <coir/net/tls.hpp>
 
+#include "http_rules.hpp"
+
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
 #include <chrono>
 #include <csignal>
-#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <list>
@@ -39,54 +40,39 @@ constexpr auto idle_max = 60s, request_max = 10s, response_max = 30s, grace = 10
 
 using request = http::request<http::string_body>;
 using error = beast::error_code;
+using http_rules::send_text, http_rules::terms;
 
 // ---- answers -----------------------------------------------------------------------------------------------------
 
-// The current date, such as "Sun, 06 Nov 1994 08:49:37 GMT"; formatted once a second.
-const std::string& date() {
-    static std::string text;
-    static std::time_t made = 0;
-    if (const std::time_t now = std::time(nullptr); std::exchange(made, now) != now) {
-        std::tm parts{};
-        text.resize(40);
-        text.resize(std::strftime(text.data(), text.size(), "%a, %d %b %Y %T GMT", gmtime_r(&now, &parts)));
-    }
-    return text;
-}
-
-template <class Body> http::response<Body> answer(http::status status, bool stays, const char* type = "text/plain") {
-    http::response<Body> made{status, 11};
-    made.set(http::field::date, date());
+http::response<http::empty_body> head_of_answer(const terms& on, const char* type) {
+    http::response<http::empty_body> made{http::status::ok, 11};
+    made.set(http::field::date, http_rules::date());
     made.set(http::field::content_type, type);
-    made.keep_alive(stays);
+    http_rules::set_connection(made, on);
     return made;
 }
 
-template <class Stream, class Body>
-void send(Stream& to, http::response<Body>& made, http::verb asked_by = http::verb::get) {
-    http::response_serializer<Body> serializer{made};
-    asked_by == http::verb::head ? http::write_header(to, serializer) : http::write(to, serializer);
+template <class Stream> void send_allowed(Stream& to, const std::string& methods, const terms& on) {
+    auto made = http_rules::text(http::status::method_not_allowed, methods + "\n", on);
+    made.set(http::field::allow, methods);
+    http_rules::send(to, made, on);
 }
 
-template <class Stream>
-void send_text(Stream& to, http::status status, std::string body, bool stays, http::verb asked_by = http::verb::get) {
-    auto made = answer<http::string_body>(status, stays);
-    made.body() = std::move(body);
-    made.prepare_payload();
-    send(to, made, asked_by);
-}
-
-// Sends a body whose length is not known in advance.
-template <class Stream> void send_chunks(Stream& to, bool stays) {
-    auto head = answer<http::empty_body>(http::status::ok, stays);
-    head.chunked(true);
+// Sends a body whose length is not known in advance: in chunks, or up to the end of the connection, as a client of
+// HTTP/1.0 knows no chunks.
+template <class Stream> void send_chunks(Stream& to, terms& on) {
+    on.stays = on.stays && on.is_http11;
+    auto head = head_of_answer(on, "text/plain");
+    head.chunked(on.is_http11);
     http::response_serializer<http::empty_body> serializer{head};
     http::write_header(to, serializer);
+    if (on.method == http::verb::head) return;
     for (const std::string part : {"one\n", "two\n", "three\n"}) {
-        boost::asio::write(to, http::make_chunk(boost::asio::buffer(part)));
+        const auto piece = boost::asio::buffer(part);
+        on.is_http11 ? boost::asio::write(to, http::make_chunk(piece)) : boost::asio::write(to, piece);
         coir::this_fiber::sleep_for(1ms);
     }
-    boost::asio::write(to, http::make_chunk_last());
+    if (on.is_http11) boost::asio::write(to, http::make_chunk_last());
 }
 
 const char* type_of(const std::filesystem::path& path) {
@@ -105,16 +91,15 @@ std::uint64_t send_piece(net::tls_stream& to, coir::io::file& file, std::uint64_
     return n;
 }
 
-template <class Stream>
-void send_file(Stream& to, const std::filesystem::path& path, const request& asked, bool stays) {
+template <class Stream> void send_file(Stream& to, const std::filesystem::path& path, const terms& on) {
     std::error_code ec;
-    auto file = coir::io::file::open(path, O_RDONLY, 0, coir::never, ec);
-    if (ec) return send_text(to, http::status::not_found, "no such file\n", stays, asked.method());
+    auto file = coir::io::file::open(path, O_RDONLY, 0, coir::never, ec);  // refuses folders and pipes
+    if (ec) return send_text(to, http::status::not_found, "no such file\n", on);
     const std::uint64_t size = file.size();
-    auto head = answer<http::empty_body>(http::status::ok, stays, type_of(path));
+    auto head = head_of_answer(on, type_of(path));
     head.content_length(size);
-    send(to, head);
-    if (asked.method() == http::verb::head) return;
+    http_rules::send(to, head, on);
+    if (on.method == http::verb::head) return;
     // Each piece has its own timeout: a large file may take long, but the client must not stop reading.
     constexpr std::uint64_t piece = 1 << 20;
     for (std::uint64_t sent = 0; sent < size;) {
@@ -157,67 +142,44 @@ struct server {
     }
 };
 
-// The answer to a request that cannot be parsed; nullopt if the client is gone.
-std::optional<http::status> verdict(const error& ec) {
-    if (ec == http::error::end_of_stream || ec == http::error::partial_message) return std::nullopt;
-    if (ec == http::error::header_limit || ec == http::error::buffer_overflow)
-        return http::status::request_header_fields_too_large;
-    if (ec == http::error::body_limit) return http::status::payload_too_large;
-    if (ec == http::error::bad_version) return http::status::http_version_not_supported;
-    if (ec == boost::asio::error::timed_out) return http::status::request_timeout;
-    const bool is_about_http = ec.category() == make_error_code(http::error::bad_method).category();
-    return is_about_http ? std::optional{http::status::bad_request} : std::nullopt;
-}
-
-// Reads the head first, and answers "100 Continue" to a client that expects it before it sends the body.
+// Reads a request. Returns `ok`, the status to refuse it with, or `unknown` if the client is gone.
 template <class Stream>
-error read(Stream& from, beast::flat_buffer& buffer, http::request_parser<http::string_body>& parser) {
-    error ec;
+http::status read(Stream& from, beast::flat_buffer& buffer, http::request_parser<http::string_body>& parser) {
     parser.header_limit(head_max);
     parser.body_limit(body_max);
-    http::read_header(from, buffer, parser, ec);
-    if (!ec && beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+    const http::status verdict = http_rules::read_head(from, buffer, parser);
+    if (verdict != http::status::ok || parser.is_done()) return verdict;
+    // A client that expects it sends the body after "100 Continue" only.
+    const request& asked = parser.get();
+    if (asked.version() == 11 && beast::iequals(asked[http::field::expect], "100-continue") && buffer.size() == 0) {
         http::response<http::empty_body> go_on{http::status::continue_, 11};
-        http::write(from, go_on, ec);
+        http::write(from, go_on);
     }
-    if (!ec) http::read(from, buffer, parser, ec);
-    return ec;
-}
-
-template <class Stream> void respond(const server& own, Stream& to, const request& asked, bool stays) {
-    const http::verb method = asked.method();
-    const std::string_view whole{asked.target().data(), asked.target().size()};
-    const std::string_view target = whole.substr(0, whole.find('?'));
-    const bool reads = method == http::verb::get || method == http::verb::head;
-    constexpr std::string_view files = "/files/";
-    if (target == "/echo" && method == http::verb::post) return send_text(to, http::status::ok, asked.body(), stays);
-    if (!reads) return send_text(to, http::status::method_not_allowed, "GET, HEAD, or POST to /echo\n", stays);
-    if (target == "/") return send_text(to, http::status::ok, "Hello, world\n", stays, method);
-    if (target == "/chunks" && method == http::verb::get) return send_chunks(to, stays);
-    if (target.starts_with(files)) {
-        if (const auto path = inside(own.folder, target.substr(files.size())))
-            return send_file(to, *path, asked, stays);
-    }
-    send_text(to, http::status::not_found, "not here\n", stays, method);
-}
-
-// Closes after an error. A client that is still sending would get a reset and might lose the answer, so its input is
-// read for a short time.
-template <class Stream> [[gnu::noinline]] void refuse(Stream& stream, http::status status) {
-    send_text(stream, status, std::string{http::obsolete_reason(status)} + "\n", false);
-    stream.expires_at(1s);
-    stream.next_layer().shutdown();
     error ec;
-    std::array<char, 4096> rest;
-    while (stream.read_some(boost::asio::buffer(rest), ec) > 0) {
+    http::read(from, buffer, parser, ec);
+    return ec ? http_rules::status_of(ec, parser) : http::status::ok;
+}
+
+template <class Stream> void respond(const server& own, Stream& to, const request& asked, terms& on) {
+    const std::string_view whole = http_rules::view(asked.target()), target = whole.substr(0, whole.find('?'));
+    const bool reads = on.method == http::verb::get || on.method == http::verb::head, echoes = target == "/echo";
+    constexpr std::string_view files = "/files/";
+    if (on.method == http::verb::unknown) return send_text(to, http::status::not_implemented, "no such method\n", on);
+    if (echoes ? on.method != http::verb::post : !reads) return send_allowed(to, echoes ? "POST" : "GET, HEAD", on);
+    if (echoes) return send_text(to, http::status::ok, asked.body(), on);
+    if (target == "/") return send_text(to, http::status::ok, "Hello, world\n", on);
+    if (target == "/chunks") return send_chunks(to, on);
+    if (target.starts_with(files)) {
+        if (const auto path = inside(own.folder, target.substr(files.size()))) return send_file(to, *path, on);
     }
+    send_text(to, http::status::not_found, "not here\n", on);
 }
 
 // Handles one request; returns false if the connection has to end. Data that the client has sent ahead stays in the
 // buffer.
 template <class Stream> bool exchange(const server& own, connection& on, Stream& stream, beast::flat_buffer& buffer) {
-    error ec;
     if (buffer.size() == 0) {
+        error ec;
         on.idle = true;
         stream.expires_at(idle_max);
         buffer.commit(stream.read_some(buffer.prepare(512), ec));
@@ -226,14 +188,15 @@ template <class Stream> bool exchange(const server& own, connection& on, Stream&
     }
     stream.expires_at(request_max);
     http::request_parser<http::string_body> parser;
-    ec = read(stream, buffer, parser);
+    const http::status verdict = read(stream, buffer, parser);
     stream.expires_at(response_max);
-    if (!ec) {
-        const bool stays = parser.get().keep_alive() && !own.stopping;
-        respond(own, stream, parser.get(), stays);
-        return stays;
+    const request& asked = parser.get();
+    if (verdict == http::status::ok) {
+        terms with = http_rules::terms_of(asked, parser.keep_alive() && !own.stopping);
+        respond(own, stream, asked, with);
+        return with.stays;
     }
-    if (const auto status = verdict(ec)) refuse(stream, *status);
+    if (verdict != http::status::unknown) http_rules::refuse(stream, verdict, asked.method());
     return false;
 }
 
@@ -249,6 +212,7 @@ template <class Stream> void converse(server& own, Stream peer) {
     beast::flat_buffer buffer{64 << 10};
     while (exchange(own, on, stream, buffer)) {
     }
+    http_rules::linger(stream);
 }
 
 void serve_connection(server& own, net::tcp_stream peer) try {
@@ -283,13 +247,13 @@ void demonstrate(const net::endpoint& at) {
     ask(at, "a request", get);
     ask(at, "two at once", get + get, 2);
     ask(at, "a body in chunks, sent",
-        "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nagain\r\n0\r\n\r\n");
-    ask(at, "a body in chunks, received", "GET /chunks HTTP/1.1\r\n\r\n");
-    ask(at, "a file", "GET /files/hello.txt HTTP/1.1\r\n\r\n");
-    ask(at, "a file outside", "GET /files/../secret HTTP/1.1\r\n\r\n");
+        "POST /echo HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nagain\r\n0\r\n\r\n");
+    ask(at, "a body in chunks, received", "GET /chunks HTTP/1.1\r\nHost: here\r\n\r\n");
+    ask(at, "a file", "GET /files/hello.txt HTTP/1.1\r\nHost: here\r\n\r\n");
+    ask(at, "a file outside", "GET /files/../secret HTTP/1.1\r\nHost: here\r\n\r\n");
     ask(at, "no HTTP", "what?\r\n\r\n");
     ask(at, "a head too large", "GET / HTTP/1.1\r\nX: " + std::string(head_max, 'x') + "\r\n\r\n");
-    ask(at, "a body too large", "POST /echo HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n");
+    ask(at, "a body too large", "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 2000000\r\n\r\n");
 }
 
 std::filesystem::path folder_of_its_own() {
