@@ -6,9 +6,14 @@
 // Connections stay open on both sides. A server that does not answer is skipped for a while. If no server answers, the
 // client gets status 502; if a server is too slow, 504. For a WebSocket, the proxy connects both sides, and the kernel
 // forwards the bytes (splice).
+//
+// What the two sides could understand differently is refused and not forwarded (http_rules.hpp). The servers get the
+// fields Via and X-Forwarded-For, and trust the last address of the latter only.
 
 #include <coir/coir.hpp>
 #include <coir/net/asio.hpp>
+
+#include "http_rules.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -16,10 +21,14 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
+#include <sys/resource.h>
+#include <utility>
 #include <vector>
 
 using namespace std::chrono_literals;
@@ -28,9 +37,10 @@ namespace http = beast::http;
 namespace net = coir::net;
 using boost::system::error_code;
 using boost::system::system_error;
+using http_rules::terms;
 
-constexpr auto idle_max = 60s, step_max = 30s, connect_max = 3s, rest_of_failed = 5s;
-constexpr std::size_t connections_max = 10'000;
+constexpr auto idle_max = 60s, step_max = 30s, connect_max = 3s, late_max = 1s, rest_of_failed = 5s;
+constexpr std::size_t connections_max = 10'000, head_max = 16 << 10;
 // The body limit, as the proxy does not store bodies. boost::none fails in Boost 1.74.
 constexpr auto no_limit = std::numeric_limits<std::uint64_t>::max();
 
@@ -39,6 +49,7 @@ struct connection {
     net::tcp_stream tcp;
     net::asio_stream<net::tcp_stream&> stream{tcp};
     beast::flat_buffer ahead{64 << 10};  // bytes that were read and not yet parsed
+    bool is_kept = false;                // may serve another request; the server may close it before that
 
     // Whether the connection is still open and has no unexpected data.
     bool is_quiet() {
@@ -86,38 +97,128 @@ struct proxy {
     }
 };
 
-// Removes the header fields that describe one connection and not the message (RFC 9110, section 7.6.1).
-template <class Message> void drop_hop_by_hop(Message& message) {
-    for (const std::string name : {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade"})
-        message.erase(name);
+using request_parser = http::request_parser<http::buffer_body>;
+using response_parser = http::response_parser<http::buffer_body>;
+
+// Removes the fields that describe one connection and not the message (RFC 9110, section 7.6.1). Trailers are dropped
+// too. What tells where the body ends, and whom it is for, is not for the client to remove.
+template <class Head> void drop_hop_by_hop(Head& head) {
+    std::vector<std::string> names{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade"};
+    const auto [first, last] = head.equal_range(http::field::connection);
+    for (auto line = first; line != last; ++line) {
+        for (const beast::string_view name : http::token_list{line->value()}) names.emplace_back(name);
+    }
+    for (const std::string& name : names) {
+        const http::field field = http::string_to_field(name);
+        if (field != http::field::content_length && field != http::field::transfer_encoding &&
+            field != http::field::host)
+            head.erase(name);
+    }
 }
 
-void answer(connection& client, http::status status) {
-    http::response<http::string_body> made{status, 11, std::string{http::obsolete_reason(status)} + "\n"};
-    made.keep_alive(false);
-    made.prepare_payload();
-    http::write(client.stream, made);
+template <class Head> void set_upgrade(Head& head) {
+    head.set(http::field::connection, "Upgrade");
+    head.set(http::field::upgrade, "websocket");
 }
 
-// Forwards a message whose head has been read and changed: writes the head, then forwards the body.
+// Whether the request ends here: CONNECT, TRACE, and OPTIONS that may go no further (RFC 9110, section 7.6.2). Else
+// counts the hop.
+bool ends_here(http::request_header<>& asked) {
+    if (asked.method() == http::verb::connect || asked.method() == http::verb::trace) return true;
+    if (asked.method() != http::verb::options || asked.count(http::field::max_forwards) == 0) return false;
+    const long left = std::strtol(std::string{asked[http::field::max_forwards]}.c_str(), nullptr, 10);
+    asked.set(http::field::max_forwards, std::to_string(left - 1));
+    return left <= 0;
+}
+
+void change(http::request_header<>& asked, bool upgrades, const connection& client, const connection& upstream) {
+    drop_hop_by_hop(asked);
+    if (upgrades) set_upgrade(asked);
+    asked.insert("X-Forwarded-For", client.tcp.remote_endpoint().address());
+    asked.insert(http::field::via, asked.version() == 11 ? "1.1 coir" : "1.0 coir");
+    if (asked.version() < 11) asked.erase(http::field::expect);
+    if (asked.count(http::field::host) == 0)  // HTTP/1.0
+        asked.set(http::field::host, upstream.tcp.remote_endpoint().to_string());
+    asked.version(11);
+}
+
+// Forwards a message whose head has been read and changed. Returns why `from` did not send all of it; throws if `to`
+// does not take it.
 template <bool is_request>
-void pass_on(connection& from, http::parser<is_request, http::buffer_body>& message, connection& to) {
+error_code pass_on(connection& from, http::parser<is_request, http::buffer_body>& message, connection& to) {
     http::serializer<is_request, http::buffer_body> out{message.get()};
+    to.stream.expires_at(step_max);
     http::write_header(to.stream, out);
+    if (message.is_done()) return {};  // there is no body, as after HEAD: no last chunk either
+    auto& body = message.get().body();
     std::vector<char> piece(16 << 10);
-    while (!out.is_done()) {
-        auto& body = message.get().body();
+    error_code ec;
+    while (!message.is_done()) {
         body = {piece.data(), piece.size(), true};
-        error_code ec;
         from.stream.expires_at(step_max);
-        if (!message.is_done()) http::read(from.stream, from.ahead, message, ec);
-        if (ec && ec != http::error::need_buffer) throw system_error{ec};
-        const std::size_t unused = body.size;
-        body = {piece.data(), piece.size() - unused, !message.is_done()};
+        http::read_some(from.stream, from.ahead, message, ec);
+        if (ec && ec != http::error::need_buffer) return ec;
+        const std::size_t n = piece.size() - body.size;
+        if (n == 0) continue;  // an empty chunk would be the last one
+        body = {piece.data(), n, true};
         to.stream.expires_at(step_max);
         http::write(to.stream, out, ec);
-        if (ec && ec != http::error::need_buffer) throw system_error{ec};
+        if (ec != http::error::need_buffer) throw system_error{ec};
     }
+    body = {nullptr, 0, false};
+    http::write(to.stream, out);  // the last chunk, if there are chunks
+    return {};
+}
+
+// Sends the request. Returns `ok`, or whatever the client is to be told if it does not send all of it.
+http::status send_request(connection& client, request_parser& request, connection& upstream) try {
+    const error_code ec = pass_on(client, request, upstream);
+    if (!ec) return http::status::ok;
+    std::error_code gone;
+    upstream.tcp.shutdown(net::shut::both, gone);  // the server must not take a part for the whole
+    return http_rules::status_of(ec, request);
+} catch (const std::runtime_error&) {  // the server reads no more: it may have answered
+    return http::status::ok;
+}
+
+// Reads the head of the final answer. Others (1xx) go to the client at once, if it is not too old for them.
+error_code read_answer(connection& upstream, connection& client, std::optional<response_parser>& response,
+                       const terms& on, const coir::fiber<void>& sending) {
+    for (bool is_first = true;; is_first = false) {
+        error_code ec;
+        response.emplace();
+        response->header_limit(head_max);
+        response->body_limit(no_limit);
+        response->skip(on.method == http::verb::head);
+        do {  // the time for the answer begins when the request has been sent
+            upstream.stream.expires_at(step_max);
+            http::read_header(upstream.stream, upstream.ahead, *response, ec);
+        } while (ec == boost::asio::error::timed_out && !sending.done());
+        const bool has_ended = ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset;
+        if (has_ended && !is_first) ec = http::error::partial_message;  // the server has seen the request
+        auto& given = response->get();
+        if (ec || given.result_int() / 100 != 1 || given.result() == http::status::switching_protocols) return ec;
+        drop_hop_by_hop(given);
+        given.content_length(boost::none);
+        if (on.is_http11) static_cast<void>(pass_on(upstream, *response, client));
+    }
+}
+
+// Changes the head of an answer. A body without a length goes to the client in chunks; or up to the end of the
+// connection, as a client of HTTP/1.0 knows no chunks.
+void change(response_parser& response, terms& on) {
+    auto& given = response.get();
+    drop_hop_by_hop(given);
+    given.version(11);
+    if (given.count(http::field::date) == 0) given.set(http::field::date, http_rules::date());
+    if (given.result() == http::status::no_content || given.result() == http::status::switching_protocols)
+        given.content_length(boost::none);
+    if (given.result() == http::status::switching_protocols) return set_upgrade(given);
+    if (given.chunked() || response.need_eof()) {
+        given.chunked(on.is_http11);
+        on.stays = on.stays && on.is_http11;
+    }
+    http_rules::set_connection(given, on);
 }
 
 // Forwards all bytes between the two connections, in both directions, until both ends close.
@@ -125,6 +226,7 @@ void connect_through(connection& client, connection& upstream) {
     client.tcp.write_all(std::string{static_cast<const char*>(upstream.ahead.data().data()), upstream.ahead.size()});
     upstream.tcp.write_all(std::string{static_cast<const char*>(client.ahead.data().data()), client.ahead.size()});
     const auto pass = [](net::tcp_stream& from, net::tcp_stream& to) {
+        from.set_keep_alive(net::keep_alive{});  // finds a peer that is gone without a word
         from.splice_to(to);
         to.shutdown();
     };
@@ -134,67 +236,88 @@ void connect_through(connection& client, connection& upstream) {
     both.wait();
 }
 
-bool is_timeout(const system_error& failure) { return failure.code() == boost::asio::error::timed_out; }
+bool refuse(connection& client, http::status status, http::verb method) {
+    client.stream.expires_at(step_max);
+    http_rules::refuse(client.stream, status, method);
+    return false;
+}
+
+// Whether a request may be sent again: it has not been answered, has no body that is gone by now, and has no further
+// effect if the server has seen it already (RFC 9110, section 9.2.2).
+bool is_repeatable(const error_code& ec, const response_parser& response, const request_parser& request) {
+    const bool has_ended = ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset;
+    const bool has_body = request.chunked() || request.content_length().value_or(0) > 0;
+    for (const http::verb idempotent :
+         {http::verb::get, http::verb::head, http::verb::options, http::verb::put, http::verb::delete_}) {
+        if (request.get().method() == idempotent) return has_ended && !response.got_some() && !has_body;
+    }
+    return false;
+}
+
+enum class outcome { again, ends, stays };  // what becomes of the request, or of the client's connection
+
+// Sends the request to one server, and passes its answer on.
+outcome attempt(connection& client, request_parser& request, connection& upstream, bool upgrades, terms on) {
+    const bool was_kept = std::exchange(upstream.is_kept, false);
+    // The request goes to the server while the answer comes back: a server may answer before it has the whole body, and
+    // a client may wait for "100 Continue" before it sends the body.
+    http::status fault = http::status::ok;
+    std::optional<response_parser> response;
+    coir::fiber<void> sending = coir::spawn([&] { fault = send_request(client, request, upstream); });
+
+    const error_code ec = read_answer(upstream, client, response, on, sending);
+    const bool switches = response->get().result() == http::status::switching_protocols;
+    if (ec || !http_rules::has_clear_length(response->get().base()) || (switches && !upgrades)) {
+        sending.request_stop();
+        sending.join();
+        if (was_kept && is_repeatable(ec, *response, request)) return outcome::again;
+        if (fault == http::status::ok)
+            fault = ec == boost::asio::error::timed_out ? http::status::gateway_timeout : http::status::bad_gateway;
+        if (fault != http::status::unknown) refuse(client, fault, on.method);
+        return outcome::ends;
+    }
+
+    change(*response, on);
+    if (const error_code cut = pass_on(upstream, *response, client)) {
+        client.tcp.set_reset_on_close(true);  // a plain end could be taken for the end of the body
+        throw system_error{cut};
+    }
+    const bool all_sent = sending.wait_for(late_max) == std::future_status::ready && fault == http::status::ok;
+    if (all_sent && switches) connect_through(client, upstream);
+    upstream.is_kept = all_sent && !switches && response->keep_alive() && upstream.ahead.size() == 0;
+    return all_sent && !switches && on.stays ? outcome::stays : outcome::ends;
+}
 
 // Handles one request; returns false if the client's connection has to end.
 bool exchange(proxy& own, connection& client) {
-    http::request_parser<http::buffer_body> request;
-    request.header_limit(16 << 10);
+    request_parser request;
+    request.header_limit(head_max);
     request.body_limit(no_limit);
-    error_code ec;
     client.stream.expires_at(idle_max);
-    http::read_header(client.stream, client.ahead, request, ec);
-    const bool is_about_http = ec.category() == make_error_code(http::error::bad_method).category();
-
-    if (ec && is_about_http && ec != http::error::end_of_stream) answer(client, http::status::bad_request);
-    if (ec) return false;
-
+    http::status verdict = http_rules::read_head(client.stream, client.ahead, request);
     auto& asked = request.get();
-    const bool stays = asked.keep_alive(), upgrades = beast::websocket::is_upgrade(asked);
-    const std::string kind{asked[http::field::upgrade]};
-    if (beast::iequals(asked[http::field::expect], "100-continue")) {
-        http::response<http::empty_body> go_on{http::status::continue_, 11};
-        http::write(client.stream, go_on);
-        asked.erase(http::field::expect);
-    }
-    drop_hop_by_hop(asked);
-    asked.insert("X-Forwarded-For", client.tcp.remote_endpoint().address());
-    if (upgrades) {
-        asked.set(http::field::connection, "upgrade");
-        asked.set(http::field::upgrade, kind);
-    }
+    if (verdict == http::status::ok && ends_here(asked)) verdict = http::status::not_implemented;
+    if (verdict == http::status::unknown) return false;
+    if (verdict != http::status::ok) return refuse(client, verdict, asked.method());
 
-    auto [server, upstream] = own.connect();
-    http::response_parser<http::buffer_body> response;
-    try {
-        if (upstream == nullptr) throw system_error{boost::asio::error::connection_refused};
-        pass_on(client, request, *upstream);
-        response.body_limit(no_limit);
-        response.skip(asked.method() == http::verb::head);
-        upstream->stream.expires_at(step_max);
-        http::read_header(upstream->stream, upstream->ahead, response);
-    } catch (const system_error& failure) {
-        answer(client, is_timeout(failure) ? http::status::gateway_timeout : http::status::bad_gateway);
-        return false;
+    const terms on = http_rules::terms_of(asked, request.keep_alive());
+    const bool upgrades = beast::websocket::is_upgrade(asked) && request.is_done();
+    for (bool is_first = true;; is_first = false) {
+        auto [server, upstream] = own.connect();
+        if (upstream == nullptr) return refuse(client, http::status::bad_gateway, on.method);
+        if (is_first) change(asked, upgrades, client, *upstream);
+        const outcome reached = attempt(client, request, *upstream, upgrades, on);
+        if (upstream->is_kept) server->idle.push_back(std::move(upstream));
+        // A kept connection may have ended before the server saw the request: then it is sent on another one.
+        if (reached != outcome::again) return reached == outcome::stays;
     }
-
-    auto& given = response.get();
-    const bool switches = given.result() == http::status::switching_protocols, lasts = given.keep_alive();
-    if (!switches) {
-        drop_hop_by_hop(given);
-        if (given.need_eof()) given.chunked(true);  // the client's connection stays open after the body
-        given.keep_alive(stays);
-    }
-    pass_on(*upstream, response, client);
-    if (switches) connect_through(client, *upstream);
-    if (lasts && !switches && upstream->ahead.size() == 0) server->idle.push_back(std::move(upstream));
-    return stays && !switches;
 }
 
 void serve_connection(proxy& own, net::tcp_stream peer) try {
     connection client{std::move(peer)};
     while (exchange(own, client)) {
     }
+    http_rules::linger(client.stream);
 } catch (const std::runtime_error&) {  // client or server closed in the middle: no one to answer
 }
 
@@ -227,6 +350,7 @@ void ask(const net::endpoint& where, std::size_t body_bytes, int times) {
     connection to{net::tcp_stream::connect(where, 10s)};
     for (int i = 0; i < times; ++i) {
         http::request<http::string_body> request{http::verb::post, "/", 11, std::string(body_bytes, 'x')};
+        request.set(http::field::host, "here");
         request.prepare_payload();
         http::write(to.stream, request);
         http::response<http::string_body> response;
@@ -251,6 +375,11 @@ void demonstrate(const net::endpoint& where, small_server& one, small_server& tw
 }
 
 int main(int argc, char** argv) try {
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);  // raise the soft limit of descriptors: each client needs two or more
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+
     coir::run([&] {
         coir::signal_set interrupt{SIGINT, SIGTERM};
         proxy own;
