@@ -116,15 +116,20 @@ private:
         } const ours{of.turns};
 
         while (connection kept = take(of)) {
-            // The server may close a kept connection at any time; then the request was not handled, and is sent again.
+            // The server may close a kept connection at any time; then a request that changes nothing is sent again. It
+            // may have been handled, so a POST may not (RFC 9110, section 9.2.2).
             if (auto answer = exchange(std::move(kept), of, method, to, body, until)) return *std::move(answer);
+            if (method != verb::get) throw_unanswered(to);
         }
         auto made = std::make_unique<http_connection>(to, tls_, until);
         ++made_;
         auto answer = exchange(std::move(made), of, method, to, body, until);
-        if (!answer)
-            throw std::runtime_error{"http_session: " + to.origin() + " ends the connection without an answer"};
+        if (!answer) throw_unanswered(to);
         return *std::move(answer);
+    }
+
+    [[noreturn]] static void throw_unanswered(const url& to) {
+        throw std::runtime_error{"http_session: " + to.origin() + " ends the connection without an answer"};
     }
 
     static connection take(server& of) {
@@ -150,16 +155,18 @@ private:
         boost::system::error_code ec;
         http::write(stream, request, ec);
         boost::beast::flat_buffer buffer{64 << 10};
-        http::response_parser<http::string_body> answer;
-        answer.body_limit(options_.body_max);
-        if (!ec) http::read(stream, buffer, answer, ec);
+        std::optional<http::response_parser<http::string_body>> answer;
+        do {  // others (1xx) come before the answer
+            answer.emplace().body_limit(options_.body_max);
+            if (!ec) http::read(stream, buffer, *answer, ec);
+        } while (!ec && answer->get().result_int() / 100 == 1);
         const bool is_gone = ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset ||
                              ec == boost::asio::error::broken_pipe;
-        if (is_gone && !answer.got_some()) return std::nullopt;
+        if (is_gone && !answer->got_some()) return std::nullopt;
         if (ec == boost::asio::error::timed_out) throw coir::timed_out{"http_session: an answer"};
         if (ec) throw boost::system::system_error{ec, "http_session: " + to.to_string()};
-        if (answer.keep_alive() && buffer.size() == 0) of.idle.push_back(std::move(by));
-        auto got = answer.release();
+        if (answer->keep_alive() && buffer.size() == 0) of.idle.push_back(std::move(by));
+        auto got = answer->release();
         return http_answer{static_cast<int>(got.result_int()), got.base(), std::move(got.body()), to};
     }
 

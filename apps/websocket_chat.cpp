@@ -11,11 +11,14 @@
 #include <coir/coir.hpp>
 #include <coir/net/asio.hpp>
 
+#include "http_rules.hpp"
+
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <iostream>
@@ -28,6 +31,10 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
 namespace net = coir::net;
+
+constexpr std::size_t connections_max = 400, members_max = 200, name_max = 32, message_max = 4096;
+constexpr std::size_t unsent_max = 256 << 10;  // for one member
+constexpr auto request_max = 10s, ping_each = 5s, silence_max = 15s, send_max = 10s;
 
 constexpr std::string_view page = R"(<!doctype html><meta charset="utf-8"><title>chat</title>
 <ul id="said"></ul><form id="form"><input id="text" autocomplete="off" autofocus placeholder="say something"></form>
@@ -58,9 +65,12 @@ public:
         return stream_.read_some(into, until, ec);
     }
     std::size_t write_some(std::span<const std::byte> from, coir::deadline, std::error_code& ec) {
-        constexpr std::size_t unsent_max = 1 << 20;
-        ec = unsent_.size() > unsent_max ? std::make_error_code(std::errc::no_buffer_space) : std::error_code{};
-        if (ec) return 0;
+        ec = {};
+        if (unsent_.size() + being_sent_.size() > unsent_max) {
+            disconnect();
+            ec = std::make_error_code(std::errc::no_buffer_space);
+            return 0;
+        }
         unsent_.append(reinterpret_cast<const char*>(from.data()), from.size());
         news_.set();
         return from.size();
@@ -68,17 +78,21 @@ public:
     std::size_t write_some(coir::io::const_buffers from, coir::deadline until, std::error_code& ec) {
         return write_some(from.front(), until, ec);
     }
-    void shutdown(net::shut, std::error_code& ec) {
-        ec = {};
+
+    // Ends the connection once everything is sent.
+    void shutdown() {
         ending_ = true;
         news_.set();
     }
+    void shutdown(net::shut, std::error_code& ec) {
+        ec = {};
+        shutdown();
+    }
 
-    // Waits until everything is sent, or for ten seconds.
+    // Waits until everything is sent, or the client is disconnected.
     void finish() {
-        std::error_code ec;
-        shutdown(net::shut::write, ec);
-        static_cast<void>(sender_.wait_for(10s));
+        shutdown();
+        sender_.join();
     }
 
 private:
@@ -86,26 +100,37 @@ private:
         while (!ending_ || !unsent_.empty()) {
             news_.wait();
             news_.reset();
-            while (!unsent_.empty()) stream_.write_all(std::exchange(unsent_, {}), 10s);
+            while (!unsent_.empty()) {
+                being_sent_ = std::exchange(unsent_, {});
+                stream_.write_all(being_sent_, send_max);
+                being_sent_.clear();
+            }
         }
         stream_.shutdown();
     }
 
+    // The fiber that reads finds the end of the stream, and leaves.
+    void disconnect() {
+        std::error_code gone;
+        stream_.shutdown(net::shut::both, gone);
+    }
+
     net::tcp_stream stream_;
-    std::string unsent_;
+    std::string unsent_, being_sent_;
     coir::event news_;
     bool ending_ = false;
     coir::fiber<void> sender_ = coir::spawn([this] {
-        std::error_code gone;
         try {
             send();
         } catch (const std::system_error&) {
-            stream_.shutdown(net::shut::both, gone);
+            disconnect();
         }
     });
 };
 
-using chat_socket = websocket::stream<net::asio_stream<buffered_stream&>>;
+using adapter = net::asio_stream<buffered_stream&>;
+using chat_socket = websocket::stream<adapter>;
+using request = http::request<http::empty_body>;
 
 struct room {
     std::set<chat_socket*> sockets{};
@@ -114,55 +139,102 @@ struct room {
         beast::error_code gone;  // ignored: the fiber of that socket gets the error too
         for (chat_socket* each : sockets) each->write(boost::asio::buffer(text), gone);
     }
+
+    // Beast answers the pings of clients; it does not send any by itself.
+    void ping() {
+        beast::error_code gone;
+        for (chat_socket* each : sockets) each->ping({}, gone);
+    }
 };
 
-void chat(room& all, buffered_stream& stream, const http::request<http::string_body>& request) {
-    constexpr std::string_view path = "/chat?";
-    const std::string_view target{request.target().data(), request.target().size()};
-    const std::string name{target.starts_with(path) && target.size() > path.size() ? target.substr(path.size())
-                                                                                   : "somebody"};
-    chat_socket socket{net::asio_stream<buffered_stream&>{stream}};
-    socket.read_message_max(4096);
-    socket.accept(request);
-    struct present {
-        present(room& in, chat_socket& who) : in_{in}, who_{who} { in_.sockets.insert(&who_); }
-        ~present() { in_.sockets.erase(&who_); }
-        room& in_;
-        chat_socket& who_;
-    };
+struct member {
+    member(room& in, chat_socket& who) : in_{in}, who_{who} { in_.sockets.insert(&who_); }
+    ~member() { in_.sockets.erase(&who_); }
+    room& in_;
+    chat_socket& who_;
+};
+
+// The name behind the question mark.
+std::string name_of(const request& asked) {
+    const std::string_view target = http_rules::view(asked.target());
+    const std::size_t mark = target.find('?');
+    return mark >= target.size() - 1 ? "somebody" : std::string{target.substr(mark + 1)};
+}
+
+// Checks the handshake (RFC 6455, section 4.2). The name becomes a part of messages, which are UTF-8. A browser names
+// the page that connects: other sites do not speak for their visitors here (section 10.2).
+http::status check(const room& all, const request& asked) {
+    const std::string_view key = http_rules::view(asked[http::field::sec_websocket_key]);
+    const std::string_view origin = http_rules::view(asked[http::field::origin]);
+    const std::string name = name_of(asked), host = "://" + std::string{asked[http::field::host]};
+    const bool is_readable = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (!websocket::is_upgrade(asked) || asked[http::field::sec_websocket_version] != "13")
+        return http::status::upgrade_required;
+    if (key.size() != 24 || !key.ends_with("==") || name.size() > name_max || !is_readable)
+        return http::status::bad_request;
+    if (!origin.empty() && !origin.ends_with(host)) return http::status::forbidden;
+    if (all.sockets.size() >= members_max) return http::status::service_unavailable;
+    return http::status::ok;
+}
+
+void chat(room& all, buffered_stream& stream, const request& asked) {
+    const std::string name = name_of(asked);
+    chat_socket socket{adapter{stream}};
+    const auto hear = [&socket] { socket.next_layer().expires_at(silence_max); };
+    socket.read_message_max(message_max);
+    socket.control_callback([&](websocket::frame_type, beast::string_view) { hear(); });
+    socket.accept(asked);
+    beast::error_code ended;
     {
-        const present here{all, socket};
+        const member here{all, socket};
         all.say(name + " is here");
         for (;;) {
             beast::flat_buffer message;
-            beast::error_code ended;
+            hear();
             socket.read(message, ended);
-            if (ended) break;
+            if (ended || !socket.got_text()) break;
             all.say(name + ": " + beast::buffers_to_string(message.data()));
+            coir::this_fiber::yield();  // a client that always sends leaves the others their turn
         }
     }
+    if (!ended) socket.close(websocket::close_code::unknown_data, ended);  // a member no more: the last frame it gets
     all.say(name + " is gone");
+}
+
+void answer(room& all, buffered_stream& stream, adapter& to, const request& asked) {
+    const auto on = http_rules::terms_of(asked, false);
+    const std::string_view target = http_rules::view(asked.target()), path = target.substr(0, target.find('?'));
+    if (path != "/" && path != "/chat") return http_rules::refuse(to, http::status::not_found, on.method);
+    if (path == "/") {
+        auto response = http_rules::text(http::status::ok, std::string{page}, on);
+        response.set(http::field::content_type, "text/html");
+        return http_rules::send(to, response, on);
+    }
+    const http::status verdict = check(all, asked);
+    if (verdict == http::status::ok) return chat(all, stream, asked);
+    auto response = http_rules::text(verdict, std::string{http::obsolete_reason(verdict)} + "\n", on);
+    if (verdict == http::status::upgrade_required) {
+        response.set(http::field::connection, "Upgrade, close");
+        response.set(http::field::upgrade, "websocket");
+        response.set(http::field::sec_websocket_version, "13");
+    }
+    http_rules::send(to, response, on);
 }
 
 void serve_connection(room& all, net::tcp_stream peer) try {
     buffered_stream stream{std::move(peer)};
-    net::asio_stream<buffered_stream&> adapted{stream};
-    adapted.expires_at(10s);
+    adapter adapted{stream};
+    adapted.expires_at(request_max);
     beast::flat_buffer buffer{16 << 10};
-    http::request<http::string_body> request;
-    http::read(adapted, buffer, request);
-    if (websocket::is_upgrade(request)) {
-        chat(all, stream, request);
-    } else {
-        const bool is_page = request.target() == "/" || request.target().starts_with("/?");
-        http::response<http::string_body> response{is_page ? http::status::ok : http::status::not_found, 11};
-        response.set(http::field::content_type, "text/html");
-        if (is_page) response.body() = page;
-        response.keep_alive(false);
-        response.prepare_payload();
-        http::write(adapted, response);
-    }
+    http::request_parser<http::empty_body> parser;
+    http::status verdict = http_rules::read_head(adapted, buffer, parser);
+    if (verdict == http::status::ok && !parser.is_done()) verdict = http::status::payload_too_large;
+    if (verdict == http::status::ok)
+        answer(all, stream, adapted, parser.get());
+    else if (verdict != http::status::unknown)
+        http_rules::refuse(adapted, verdict, parser.get().method());
     stream.finish();
+    http_rules::linger(adapted);
 } catch (const boost::system::system_error&) {  // the client is gone
 }
 
@@ -204,8 +276,13 @@ int main(int argc, char** argv) try {
         room all;
         auto listener =
             net::tcp_listener::bind(net::endpoint::parse(std::string{"127.0.0.1:"} + (argc > 1 ? argv[1] : "0")));
-        auto server =
-            coir::spawn([&] { listener.serve([&](net::tcp_stream peer) { serve_connection(all, std::move(peer)); }); });
+        auto server = coir::spawn([&] {
+            listener.serve(coir::limit{connections_max},
+                           [&](net::tcp_stream peer) { serve_connection(all, std::move(peer)); });
+        });
+        auto pings = coir::spawn([&] {
+            for (;; all.ping()) coir::this_fiber::sleep_for(ping_each);
+        });
         std::cout << "chat on http://" << listener.local_endpoint() << "/, until Ctrl-C" << std::endl;
         if (argc > 1)
             interrupt.wait();
