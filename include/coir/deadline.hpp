@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <limits>
+#include <ratio>
 #include <type_traits>
 
 namespace coir {
@@ -78,11 +79,12 @@ private:
         const long double count = std::chrono::duration_cast<wide>(length).count();
         if (!(count < limit)) return forever;
         if (count <= -limit) return -forever;
-        if constexpr (std::is_floating_point_v<Rep>) {
+        if constexpr (std::ratio_divide<Period, std::nano>::den == 1 && !std::is_floating_point_v<Rep>) {
+            return std::chrono::nanoseconds{length}.count();
+        } else {
+            // A conversion by integers would overflow for periods like std::ratio<1001, 30000>.
             const auto whole = static_cast<std::int64_t>(count);
             return static_cast<long double>(whole) < count ? whole + 1 : whole;
-        } else {
-            return std::chrono::ceil<std::chrono::nanoseconds>(length).count();
         }
     }
 

@@ -2,8 +2,10 @@
 
 #include "detect/calls/classes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
@@ -87,6 +89,9 @@ settings read_settings(const blocking_options& requested) {
     if (options.stall_threshold < std::chrono::milliseconds{1}) {
         throw std::invalid_argument{"blocking_options::stall_threshold: must be at least one millisecond"};
     }
+    // Multiples of it are compared with nanoseconds; `milliseconds::max()` would overflow.
+    constexpr std::chrono::milliseconds longest = std::chrono::hours{24 * 365};
+    options.stall_threshold = std::min(options.stall_threshold, longest);
     if (options.engine == blocking_engine::automatic) options.engine = blocking_engine::hooks;
     return read;
 }

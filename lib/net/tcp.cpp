@@ -9,7 +9,10 @@
 #include "net/serve.hpp"
 #include "net/socket_calls.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
+#include <cstdint>
 #include <netinet/tcp.h>
 #include <string>
 #include <utility>
@@ -25,6 +28,9 @@ using detail::option;
 using detail::set_option;
 using detail::socket_name;
 namespace sys = detail::sys;
+
+/// The nearest value: the system refuses what is too large, and would accept what was cut off.
+int as_int(std::int64_t count) noexcept { return static_cast<int>(std::clamp<std::int64_t>(count, INT_MIN, INT_MAX)); }
 
 }  // namespace
 
@@ -100,8 +106,8 @@ void tcp_stream::set_keep_alive(std::optional<keep_alive> when) {
     constexpr char operation[] = "tcp_stream::set_keep_alive";
     const int fd = native_handle();
     if (when) {
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(when->idle.count()), operation);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(when->interval.count()), operation);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, as_int(when->idle.count()), operation);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, as_int(when->interval.count()), operation);
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, when->probes, operation);
     }
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, when ? 1 : 0, operation);
@@ -117,8 +123,8 @@ std::optional<keep_alive> tcp_stream::keep_alive_settings() const {
 }
 
 void tcp_stream::set_user_timeout(std::chrono::milliseconds longest) {
-    const auto count = std::clamp<std::chrono::milliseconds::rep>(longest.count(), 0, INT_MAX);
-    set_option(native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(count), "tcp_stream::set_user_timeout");
+    const int count = std::max(0, as_int(longest.count()));
+    set_option(native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, count, "tcp_stream::set_user_timeout");
 }
 
 std::chrono::milliseconds tcp_stream::user_timeout() const {

@@ -21,8 +21,11 @@ public:
             return std::chrono::milliseconds{0};
         }
         if (++in_a_row_ >= policy_.attempts) return std::nullopt;
-        next_ = in_a_row_ == 1 ? policy_.first : next_ * 2;
-        return next_ = std::min(next_, policy_.longest);
+        if (in_a_row_ == 1)
+            next_ = std::min(policy_.first, policy_.longest);
+        else
+            next_ = next_ < policy_.longest / 2 ? next_ * 2 : policy_.longest;
+        return next_;
     }
 
 private:

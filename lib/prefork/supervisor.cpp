@@ -24,7 +24,7 @@ namespace {
 /// Limits the duration to a year: adding `std::chrono::milliseconds::max()` to the current time would overflow.
 worker_process::clock::time_point from_now(std::chrono::milliseconds length) {
     constexpr std::chrono::milliseconds longest = 24h * 365;
-    return worker_process::clock::now() + std::min(length, longest);
+    return worker_process::clock::now() + std::clamp(length, 0ms, longest);
 }
 
 parent_signals::with signals_for(const adopted_children& adopted) noexcept {

@@ -82,6 +82,21 @@ TEST_CASE("deadline: a fraction of a nanosecond is rounded up, so that a wait ne
     CHECK(deadline{picoseconds{1}}.nanoseconds() >= before + 1);
 }
 
+TEST_CASE("deadline: periods that are no multiple of a nanosecond do not overflow") {
+    using frames = std::chrono::duration<std::int64_t, std::ratio<1'001, 30'000>>;
+    using thirds = std::chrono::duration<std::int64_t, std::ratio<1, 3>>;
+    constexpr std::int64_t year = 365 * 24 * 3'600;
+    for (const std::int64_t years : {1, 50, 98, 150, 200}) {
+        const auto expected = now() + years * year * 1'000'000'000;
+        CHECK(deadline{thirds{3 * years * year}}.nanoseconds() >= expected);
+        CHECK(deadline{thirds{3 * years * year}}.nanoseconds() <= expected + 60'000'000'000);
+        CHECK(deadline{frames{years * year * 30'000 / 1'001}}.nanoseconds() >= expected - 60'000'000'000);
+        CHECK(deadline{frames{years * year * 30'000 / 1'001}}.nanoseconds() <= expected + 60'000'000'000);
+    }
+    CHECK(deadline{thirds::max()}.is_never());
+    CHECK(deadline{frames::min()}.has_passed());
+}
+
 TEST_CASE("deadline: floating-point durations are supported") {
     const auto before = now();
     const deadline half = std::chrono::duration<double>{0.5};

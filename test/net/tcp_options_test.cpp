@@ -6,6 +6,8 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <cstdint>
 #include <netinet/tcp.h>
 
 using namespace std::chrono_literals;
@@ -41,6 +43,19 @@ TEST_CASE("tcp_stream: sets the options of the socket") {
         CHECK(stream.send_buffer() == 20'000);
         stream.set_receive_buffer(30'000);
         CHECK(stream.receive_buffer() == 30'000);
+    });
+}
+
+TEST_CASE("tcp_stream: durations too long for the system are refused or limited, and not cut off") {
+    in_scheduler([] {
+        auto stream = std::move(connection::make().near);
+        constexpr auto wraps = std::chrono::seconds{(std::int64_t{1} << 32) + 5};
+        for (const auto length : {wraps, std::chrono::seconds::max(), std::chrono::seconds::min()}) {
+            CHECK_THROWS_AS(stream.set_keep_alive(coir::net::keep_alive{.idle = length}), std::system_error);
+            CHECK_THROWS_AS(stream.set_keep_alive(coir::net::keep_alive{.interval = length}), std::system_error);
+        }
+        stream.set_user_timeout(std::chrono::milliseconds::max());
+        CHECK(stream.user_timeout() > 24h * 24);
     });
 }
 

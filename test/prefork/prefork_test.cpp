@@ -491,6 +491,39 @@ TEST_CASE("restart_delay: doubles up to the maximum, is reset after a stable run
     CHECK(delay.after(0ms) == std::nullopt);
 }
 
+TEST_CASE("restart_delay: the longest durations do not overflow") {
+    using std::chrono::milliseconds;
+    coir::detail::restart_delay delay{
+        {.first = 1ms, .longest = milliseconds::max(), .settled = milliseconds::max(), .attempts = 1000}};
+    milliseconds last{0};
+    for (int i = 1; i < 1000; ++i) {
+        const auto next = delay.after(0ms);
+        REQUIRE(next);
+        CHECK(*next >= last);
+        last = *next;
+    }
+    CHECK(last == milliseconds::max());
+}
+
+TEST_CASE("prefork: limits may be endless, or negative") {
+    using std::chrono::milliseconds;
+    auto options = on_loopback();
+    options.grace = milliseconds::max();
+    options.start_limit = milliseconds::max();
+    options.run.blocking.stall_threshold = milliseconds::max();
+    prefork_server endless{1, serve_who, options};
+    endless.wait_for_workers(1);
+    endless.signal(SIGTERM);
+    CHECK(endless.end() == 0);
+
+    options.grace = milliseconds::min();
+    prefork_server none{1, [](worker& self) { self.ready(), coir::this_fiber::sleep_for(1h); }, options};
+    none.wait_for_workers(1);
+    none.signal(SIGTERM);
+    none.wait_for("killed: not drained within");
+    CHECK(none.end() == 0);
+}
+
 TEST_CASE("worker_process: formats durations") {
     CHECK(coir::detail::in_words(999ms) == "999 ms");
     CHECK(coir::detail::in_words(1'999ms) == "1 s");
