@@ -2,10 +2,12 @@
 
 #include "base/default_log.hpp"
 #include "base/log_mutex.hpp"
+#include "base/printable.hpp"
 #include "base/sys.hpp"
 
 #include <cerrno>
 #include <mutex>
+#include <new>
 #include <pthread.h>
 #include <utility>
 
@@ -76,8 +78,7 @@ void write_by_default(log_level level, std::string_view text, bool with_spdlog) 
     is_in_own_function = false;
 }
 
-void write(log_level level, std::string_view text) noexcept {
-    const int saved = errno;
+void write_printable(log_level level, std::string_view text) noexcept {
     while (text.ends_with('\n')) text.remove_suffix(1);
     if (is_logging) {
         // Prevents endless recursion: the log function itself has caused this message.
@@ -86,6 +87,16 @@ void write(log_level level, std::string_view text) noexcept {
         is_logging = true;
         if (!write_to_function(level, text)) write_by_default(level, text, true);
         is_logging = false;
+    }
+}
+
+/// A message may contain names that the program has made of a request, and texts of exceptions.
+void write(log_level level, std::string_view text) noexcept {
+    const int saved = errno;
+    try {
+        write_printable(level, detail::printable_lines(text));
+    } catch (const std::bad_alloc&) {
+        write_printable(level, text);
     }
     errno = saved;
 }

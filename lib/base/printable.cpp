@@ -27,8 +27,32 @@ std::size_t length_of_character(std::string_view text) noexcept {
     return 0;
 }
 
-/// Appends each character that `is_control` does not take, and the others as "\x1b".
-template <class Control> std::string copied(std::string_view text, Control is_control) {
+/// The code point of a well-formed character.
+char32_t code_point(std::string_view character) noexcept {
+    const auto first = static_cast<unsigned char>(character.front());
+    if (character.size() == 1) return first;
+    char32_t code = first & (0x7FU >> character.size());
+    for (const char each : character.substr(1)) code = code << 6U | (static_cast<unsigned char>(each) & 0x3FU);
+    return code;
+}
+
+bool is_in(char32_t code, char32_t from, char32_t to) noexcept { return from <= code && code <= to; }
+
+/// Whether the character steers a terminal, ends a line, or changes the direction of the text around it
+/// (https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing).
+bool is_control(char32_t code) noexcept {
+    return code < 0x20 || is_in(code, 0x7F, 0x9F) || code == 0x061C || is_in(code, 0x200E, 0x200F) ||
+           is_in(code, 0x2028, 0x202E) || is_in(code, 0x2066, 0x2069);
+}
+
+std::string escape(char32_t code) {
+    std::array<char, 8> text{};
+    std::snprintf(text.data(), text.size(), code < 0x100 ? "\\x%02x" : "\\u%04x", static_cast<unsigned>(code));
+    return text.data();
+}
+
+/// Copies each character as `written` returns it, and U+FFFD for a byte that is not UTF-8.
+template <class Written> std::string copied(std::string_view text, Written written) {
     std::string made;
     made.reserve(text.size());
     while (!text.empty()) {
@@ -36,12 +60,8 @@ template <class Control> std::string copied(std::string_view text, Control is_co
         const std::string_view character = text.substr(0, length);
         if (length == 0) {
             made += "\xEF\xBF\xBD";  // U+FFFD
-        } else if (is_control(character)) {
-            std::array<char, 8> escape{};
-            std::snprintf(escape.data(), escape.size(), "\\x%02x", static_cast<unsigned char>(character.back()));
-            made += escape.data();
         } else {
-            made += character;
+            made += written(character);
         }
         text.remove_prefix(length == 0 ? 1 : length);
     }
@@ -52,14 +72,21 @@ template <class Control> std::string copied(std::string_view text, Control is_co
 
 std::string printable(std::string_view text) {
     return copied(text, [](std::string_view character) {
-        const auto first = static_cast<unsigned char>(character.front());
-        if (character.size() == 1) return first < 0x20 || first == 0x7F;
-        return first == 0xC2 && static_cast<unsigned char>(character[1]) < 0xA0;  // U+0080 to U+009F
+        const char32_t code = code_point(character);
+        return is_control(code) ? escape(code) : std::string{character};
+    });
+}
+
+std::string printable_lines(std::string_view text) {
+    return copied(text, [](std::string_view character) {
+        const char32_t code = code_point(character);
+        const bool is_layout = code == '\n' || code == '\t';
+        return is_control(code) && !is_layout ? escape(code) : std::string{character};
     });
 }
 
 std::string as_utf8(std::string_view text) {
-    return copied(text, [](std::string_view) { return false; });
+    return copied(text, [](std::string_view character) { return character; });
 }
 
 }  // namespace coir::detail

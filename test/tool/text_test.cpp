@@ -75,7 +75,7 @@ TEST_CASE("text: a control character never reaches the terminal") {
     made.findings[0].stack[1].function = "\x1b]0;title\x07";
     made.findings[0].stack[1].file = "a\nb.cpp";
     made.findings[0].spawned_at = "\x9b";
-    made.notes = {"\x1b[31m"};
+    make_printable(made.findings[0]);
     const std::string text = to_text(made, {});
     CHECK(text.find_first_of("\x1b\x07\x9b") == std::string::npos);
     CHECK(text.starts_with("a\\x0ab.cpp:12: fiber \"\\x1b[2J\""));

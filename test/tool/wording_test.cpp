@@ -52,6 +52,7 @@ TEST_CASE("wording: a headline says that a call has not returned, and why it nev
 TEST_CASE("wording: a headline is one line, whatever the name of the fiber") {
     finding what = a_sleep();
     what.fiber = "two\r\nlines, \x1b[2J, \xc2\x9b and caf\xe9";
+    make_printable(what);
     CHECK(contains(headline(what), "fiber \"two\\x0d\\x0alines, \\x1b[2J, \\x9b and caf\xEF\xBF\xBD\""));
 }
 

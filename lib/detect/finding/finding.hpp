@@ -47,4 +47,8 @@ struct finding {
     std::string suppressed_by;       // the rule, "baseline", or empty
 };
 
+/// Makes every text `printable`. Whoever makes a finding calls it, so that no reader of a finding needs to: the names come
+/// from a program, a record or a file that may be anybody's.
+void make_printable(finding& what);
+
 }  // namespace coir::detail

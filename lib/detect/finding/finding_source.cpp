@@ -49,6 +49,7 @@ finding finding_source::from_event(const blocking_event& seen, const symbols& lo
     find_users_frame(code_, made);
     identity_.identify(made);
     made.level = level_of(made);
+    make_printable(made);
     return made;
 }
 

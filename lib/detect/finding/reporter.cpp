@@ -1,7 +1,6 @@
 #include "detect/finding/reporter.hpp"
 
 #include "base/log.hpp"
-#include "base/printable.hpp"
 #include "base/symbols.hpp"
 #include "detect/finding/json.hpp"
 #include "detect/finding/level.hpp"
@@ -60,7 +59,7 @@ std::string line_text(const finding& what) {
 std::string log_text(const finding& what) {
     std::string text = line_text(what);
     if (!what.spawned_at.empty()) text += "\n  spawned at " + what.spawned_at;
-    if (!what.test_case.empty()) text += "\n  in test case " + printable(what.test_case);
+    if (!what.test_case.empty()) text += "\n  in test case " + what.test_case;
     const std::span<const frame> stack = telling_part(what);
     if (!stack.empty()) text += "\n  stack:";
     for (frame each : stack.first(std::min(stack.size(), frames_logged))) {

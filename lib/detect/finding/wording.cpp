@@ -1,6 +1,5 @@
 #include "detect/finding/wording.hpp"
 
-#include "base/printable.hpp"
 #include "detect/calls/classes.hpp"
 
 #include <algorithm>
@@ -135,9 +134,8 @@ std::string to_string(const frame& which) {
 }
 
 std::string fiber_text(const finding& what) {
-    const std::string name = printable(what.fiber);
-    if (name.starts_with('#')) return "fiber " + name;
-    return "fiber " + (what.fiber_id > 0 ? '#' + std::to_string(what.fiber_id) + ' ' : "") + '"' + name + '"';
+    if (what.fiber.starts_with('#')) return "fiber " + what.fiber;
+    return "fiber " + (what.fiber_id > 0 ? '#' + std::to_string(what.fiber_id) + ' ' : "") + '"' + what.fiber + '"';
 }
 
 std::string activity_text(const finding& what) {

@@ -1,5 +1,6 @@
 #include "cli/commands.hpp"
 
+#include "base/printable.hpp"
 #include "cli/exit_codes.hpp"
 #include "cli/machine.hpp"
 #include "detect/calls/classes.hpp"
@@ -28,6 +29,7 @@
 namespace detector {
 
 using coir::detail::counted;
+using coir::detail::printable;
 
 namespace {
 
@@ -99,7 +101,7 @@ std::optional<std::int64_t> end_of(const record& run, std::span<const record_fil
     else if (std::ranges::find(ending.survivors, run.pid()) != ending.survivors.end())
         end = std::chrono::steady_clock::now().time_since_epoch().count();
     // Not if process ids repeat, in two namespaces.
-    return end && *end >= run.call_began() ? end : std::nullopt;
+    return end && run.call_began() >= 0 && *end >= run.call_began() ? end : std::nullopt;
 }
 
 /// Reads the records of the program; those of its child processes not with `--no-follow-forks`.
@@ -156,6 +158,8 @@ int conclude(const options& requested, analysis& done, const records_read& read,
                               (found.engine.empty() ? "" : ": the weakest was " + found.engine) +
                               "; run \"blocking-detector check\" for the reason");
     }
+    found.program = printable(found.program);
+    for (std::string& each : found.notes) each = printable(each);
     write_reports(requested, found);
     if (!requested.write_baseline.empty()) write_file(requested.write_baseline, to_baseline(done.for_baseline()));
     if (status != exit_ok) return status;
@@ -165,7 +169,7 @@ int conclude(const options& requested, analysis& done, const records_read& read,
 
 /// Returns the exit status that a shell has for a program that cannot be started.
 int not_started(const std::system_error& failure) {
-    std::cerr << "blocking-detector: cannot start " << failure.what() << '\n';
+    std::cerr << "blocking-detector: cannot start " << printable(failure.what()) << '\n';
     return failure.code().value() == ENOENT ? exit_not_found : exit_not_executable;
 }
 

@@ -1,4 +1,3 @@
-#include "base/printable.hpp"
 #include "detect/finding/wording.hpp"
 #include "render/render.hpp"
 
@@ -11,12 +10,10 @@ using namespace coir::detail;
 
 namespace {
 
-/// Replaces the characters that separate frames (`;`) and stacks (newline), and other control characters.
+/// Replaces the character that separates frames.
 std::string as_frame(std::string name) {
     std::ranges::replace(name, ';', ':');
-    std::ranges::replace_if(
-        name, [](char each) { return each == '\n' || each == '\r'; }, ' ');
-    return printable(name);
+    return name;
 }
 
 }  // namespace

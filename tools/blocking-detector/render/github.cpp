@@ -1,4 +1,3 @@
-#include "base/printable.hpp"
 #include "detect/finding/wording.hpp"
 #include "render/render.hpp"
 #include "render/rules.hpp"
@@ -11,21 +10,17 @@ namespace {
 
 /// Escapes a message, which the runner decodes:
 /// https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
-/// Its lines are without other control characters, as it may be written to a terminal.
 std::string in_message(std::string_view text) {
     std::string made;
-    for (;;) {
-        const std::size_t end = text.find('\n');
-        for (const char each : printable(text.substr(0, end))) {
-            if (each == '%')
-                made += "%25";
-            else
-                made += each;
+    for (const char each : text) {
+        switch (each) {
+        case '%': made += "%25"; break;
+        case '\r': made += "%0D"; break;
+        case '\n': made += "%0A"; break;
+        default: made += each;
         }
-        if (end == text.npos) return made;
-        made += "%0A";
-        text.remove_prefix(end + 1);
     }
+    return made;
 }
 
 /// Escapes a property, which `:` and `,` would end too.

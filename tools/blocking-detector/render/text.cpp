@@ -1,6 +1,5 @@
 #include "render/text.hpp"
 
-#include "base/printable.hpp"
 #include "detect/finding/level.hpp"
 #include "detect/finding/wording.hpp"
 #include "render/location.hpp"
@@ -44,7 +43,7 @@ bool is_shown(const finding& each, const text_style& style) {
 
 std::string frame_text(frame each) {
     if (each.function.size() > name_length) each.function = short_name(each.function, name_length);
-    return printable(coir::detail::to_string(each));
+    return coir::detail::to_string(each);
 }
 
 std::string stack_of(const finding& what, const pen& in) {
@@ -64,19 +63,19 @@ std::string stack_of(const finding& what, const pen& in) {
 
 std::string text_of(const finding& what, const text_style& style) {
     const pen in{style.colours};
-    const std::string location = printable(location_text(what));
+    const std::string location = location_text(what);
     std::string text = (location.empty() ? "" : in.location(location) + ": ") +
                        (what.level == blocking_level::error ? "" : std::string{to_string(what.level)} + ": ") +
                        headline(what) + '\n';
     if (const frame* const user = users_frame(what)) {
-        const std::string excerpt = printable(excerpt_of(*user, style.source_folder));
+        const std::string excerpt = excerpt_of(*user, style.source_folder);
         if (!excerpt.empty()) text += "    | " + in.strong(excerpt) + '\n';
     }
     text += "    instead: " + in.remedy(remedy(what)) + '\n';
     text += stack_of(what, in);
     if (what.stacks > 1) text += "      and " + counted(what.stacks - 1, "more stack") + '\n';
-    if (!what.spawned_at.empty()) text += "    spawned at " + printable(what.spawned_at) + '\n';
-    if (!what.test_case.empty()) text += "    in test case " + printable(what.test_case) + '\n';
+    if (!what.spawned_at.empty()) text += "    spawned at " + what.spawned_at + '\n';
+    if (!what.test_case.empty()) text += "    in test case " + what.test_case + '\n';
     return text + '\n';
 }
 
@@ -87,7 +86,7 @@ std::string to_text(const result& what, const text_style& style) {
     for (const finding& each : what.findings) {
         if (is_shown(each, style)) text += text_of(each, style);
     }
-    for (const std::string& each : what.notes) text += "note: " + printable(each) + '\n';
+    for (const std::string& each : what.notes) text += "note: " + each + '\n';
     return text + pen{style.colours}.strong(summary_of(what, style.show)) + '\n';
 }
 
