@@ -1,11 +1,12 @@
 #include "base/read_file.hpp"
 
 #include "base/sys.hpp"
-#include "base/unique_fd.hpp"
 
 #include <array>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <system_error>
+#include <utility>
 
 namespace coir::detail {
 
@@ -22,6 +23,30 @@ std::string read_file(const std::string& path, const std::string& purpose) {
         text.append(some.data(), static_cast<std::size_t>(got));
     }
     return text;
+}
+
+unique_fd open_regular_file(const std::string& path) noexcept {
+    const auto opened = [&](int flags) {
+        unique_fd file{static_cast<int>(sys::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0))};
+        struct stat about {};
+        const bool is_regular = file && sys::fstat(file.get(), &about) == 0 && S_ISREG(about.st_mode);
+        return is_regular ? std::move(file) : unique_fd{};
+    };
+    // With O_PATH the device or FIFO itself is not opened.
+    return opened(O_PATH) ? opened(O_RDONLY) : unique_fd{};
+}
+
+std::optional<std::string> read_regular_file(const std::string& path, std::size_t bytes_max) {
+    const unique_fd file = open_regular_file(path);
+    if (!file) return std::nullopt;
+    std::string text;
+    std::array<char, 4096> some;
+    for (long got = 1; got > 0 && text.size() <= bytes_max;) {
+        got = sys::read(file.get(), some.data(), some.size());
+        if (got < 0) return std::nullopt;
+        text.append(some.data(), static_cast<std::size_t>(got));
+    }
+    return text.size() <= bytes_max ? std::optional{std::move(text)} : std::nullopt;
 }
 
 }  // namespace coir::detail

@@ -2,6 +2,7 @@
 
 #include "base/fnv1a.hpp"
 #include "base/function_name.hpp"
+#include "base/read_file.hpp"
 #include "detect/calls/classes.hpp"
 #include "detect/finding/wording.hpp"
 
@@ -11,7 +12,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <sstream>
 #include <string_view>
 
 namespace coir::detail {
@@ -154,8 +155,9 @@ void identity::identify(finding& which) {
 const identity::lines& identity::lines_of(const std::string& file) {
     const auto [at, is_new] = read_.try_emplace(file);
     if (!is_new || file.empty()) return at->second;
-    std::ifstream stream{fs::path{file}.is_absolute() ? fs::path{file} : fs::path{source_root_} / file};
-    for (std::string line; std::getline(stream, line);) at->second.push_back(line);
+    const fs::path path = fs::path{file}.is_absolute() ? fs::path{file} : fs::path{source_root_} / file;
+    std::istringstream text{read_regular_file(path.string(), source_file_bytes_max).value_or("")};
+    for (std::string line; std::getline(text, line);) at->second.push_back(line);
     return at->second;
 }
 

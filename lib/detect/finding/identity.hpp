@@ -2,11 +2,15 @@
 
 #include "detect/finding/finding.hpp"
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace coir::detail {
+
+/// A larger file is not read as source code.
+inline constexpr std::size_t source_file_bytes_max = std::size_t{16} << 20;
 
 /// Gives findings their fingerprints, which identify a location in the code across engines, builds and machines.
 ///

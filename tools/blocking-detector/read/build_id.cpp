@@ -1,5 +1,7 @@
 #include "read/build_id.hpp"
 
+#include "read/elf_module.hpp"
+
 #include <elfutils/libdwfl.h>
 
 #include <algorithm>
@@ -19,7 +21,7 @@ std::optional<build_id> read_build_id(const std::string& path) {
     const std::unique_ptr<Dwfl, decltype(&dwfl_end)> session{dwfl_begin(&callbacks), dwfl_end};
     if (session == nullptr) return std::nullopt;
     dwfl_report_begin(session.get());
-    Dwfl_Module* const module = dwfl_report_elf(session.get(), path.c_str(), path.c_str(), -1, 0, true);
+    Dwfl_Module* const module = report_elf_file(session.get(), path);
     dwfl_report_end(session.get(), nullptr, nullptr);
     if (module == nullptr) return std::nullopt;
     const unsigned char* bytes = nullptr;

@@ -2,6 +2,7 @@
 
 #include "base/dwarf_scopes.hpp"
 #include "base/function_name.hpp"
+#include "read/elf_module.hpp"
 
 #include <elfutils/libdwfl.h>
 
@@ -17,7 +18,7 @@ public:
         session_ = dwfl_begin(&callbacks_);
         if (session_ == nullptr) return;
         dwfl_report_begin(session_);
-        module_ = dwfl_report_elf(session_, path.c_str(), path.c_str(), -1, 0, true);
+        module_ = report_elf_file(session_, path);
         dwfl_report_end(session_, nullptr, nullptr);
     }
     ~module_file() {

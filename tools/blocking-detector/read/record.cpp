@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <new>
 #include <system_error>
 #include <unistd.h>
@@ -30,15 +32,25 @@ coir::detail::unique_fd open_file(const std::string& path) {
     return file;
 }
 
+/// Any byte of a damaged file that is not zero is `true`.
+void mend_flag(bool& flag) {
+    unsigned char byte = 0;
+    std::memcpy(&byte, &flag, sizeof byte);
+    flag = byte != 0;
+}
+
 /// Corrects lengths that a killed process or a damaged file has left invalid. Returns false if the event is invalid.
 bool mend(blocking_event& seen) {
+    mend_flag(seen.goes_on);
+    mend_flag(seen.waits_for_itself);
+    mend_flag(seen.is_marked);
     seen.stack.depth = std::clamp(seen.stack.depth, 0, coir::detail::call_stack::depth_max);
     seen.fiber.name_bytes = std::min(seen.fiber.name_bytes, coir::detail::fiber_label::name_max);
     seen.test_case.back() = '\0';
-    const std::string_view call = seen.call.view();
-    return static_cast<unsigned>(seen.kind) <= static_cast<unsigned>(coir::blocking_kind::latent) &&
+    const bool has_end = std::memchr(&seen.call, 0, sizeof seen.call) != nullptr;
+    return has_end && static_cast<unsigned>(seen.kind) <= static_cast<unsigned>(coir::blocking_kind::latent) &&
            static_cast<unsigned>(seen.category) <= static_cast<unsigned>(coir::blocking_class::cpu) &&
-           call.size() < sizeof(coir::detail::call_name);
+           static_cast<unsigned>(seen.rule) <= static_cast<unsigned>(coir::detail::level_rule::note);
 }
 
 }  // namespace
@@ -169,6 +181,11 @@ const loaded_module* record::module_at(std::uint64_t address) const noexcept {
 
 record_file read_record_file(const std::string& path) { return record_reader{path}.read(); }
 
-bool is_record_file(const std::string& path) { return record_reader{path}.is_record(); }
+bool is_record_file(const std::string& path) {
+    std::error_code unknown;
+    // A FIFO can be read once; it may have saved findings.
+    if (std::filesystem::is_fifo(path, unknown)) return false;
+    return record_reader{path}.is_record();
+}
 
 }  // namespace detector

@@ -20,11 +20,23 @@ using json = nlohmann::ordered_json;
 using coir::detail::json_version;
 using coir::detail::level_rule;
 
+// Limits for files that the tool has not written: no stack has more frames, and no function has a longer name.
+constexpr std::size_t frames_max = 1024;
+constexpr std::size_t text_bytes_max = 16384;
+
+std::string text_of(const json& value) {
+    std::string text = value;
+    if (text.size() > text_bytes_max) text.resize(text_bytes_max);
+    return text;
+}
+
+double milliseconds_of(const json& value) { return std::clamp(value.get<double>(), 0.0, 1e15); }
+
 frame frame_of(const json& object) {
-    return {.function = object.at("function"),
-            .file = object.at("file"),
+    return {.function = text_of(object.at("function")),
+            .file = text_of(object.at("file")),
             .line = object.at("line"),
-            .module = object.at("module"),
+            .module = text_of(object.at("module")),
             .offset = object.at("offset"),
             .plumbing = object.value("plumbing", false)};
 }
@@ -56,42 +68,50 @@ finding finding_of(const json& object) {
     made.level = level_in(object.at("level"));
     made.rule = rule_named(object.at("level_rule"));
     made.category = class_named(object.at("class"));
-    made.call = object.at("call");
+    made.call = text_of(object.at("call"));
     made.count = object.at("count");
-    made.total_ms = object.at("total_ms");
-    made.max_ms = object.at("max_ms");
-    made.fibers_ran_ms = object.at("fibers_ran_ms");
+    made.total_ms = milliseconds_of(object.at("total_ms"));
+    made.max_ms = milliseconds_of(object.at("max_ms"));
+    made.fibers_ran_ms = milliseconds_of(object.at("fibers_ran_ms"));
     made.goes_on = object.at("goes_on");
     made.waits_for_itself = object.at("waits_for_itself");
-    made.fiber = object.at("fiber");
-    made.spawned_at = object.at("spawned_at");
-    made.test_case = object.at("test_case");
-    for (const json& each : object.at("stack")) made.stack.push_back(frame_of(each));
+    made.fiber = text_of(object.at("fiber"));
+    made.spawned_at = text_of(object.at("spawned_at"));
+    made.test_case = text_of(object.at("test_case"));
+    for (const json& each : object.at("stack")) {
+        if (made.stack.size() < frames_max) made.stack.push_back(frame_of(each));
+    }
     made.location = std::clamp(object.at("location_in_stack").get<int>(), -1, static_cast<int>(made.stack.size()) - 1);
     made.fiber_id = object.at("fiber_id");
     made.stacks = object.at("stacks");
-    made.fingerprint = object.at("fingerprint");
-    made.coarse_fingerprint = object.at("coarse_fingerprint");
-    made.suppressed_by = object.at("suppressed_by");
+    made.fingerprint = text_of(object.at("fingerprint"));
+    made.coarse_fingerprint = text_of(object.at("coarse_fingerprint"));
+    made.suppressed_by = text_of(object.at("suppressed_by"));
+    make_printable(made);
     return made;
 }
 
 void check_version(const json& all) {
-    if (all.at("version") == json_version) return;
-    throw usage_error{"the file has format version " + all.at("version").dump() + ", but this tool reads version " +
-                      std::to_string(json_version) + "; write it again with this version"};
+    const json& version = all.at("version");
+    if (version == json_version) return;
+    throw usage_error{"the file has format version " + (version.is_number() ? version.dump() : "unknown") +
+                      ", but this tool reads version " + std::to_string(json_version) +
+                      "; write it again with this version"};
 }
+
+/// Leaves out what is nested deeper than a finding is: copying it would overflow the stack.
+bool is_shallow(int depth, json::parse_event_t /*event*/, const json& /*parsed*/) { return depth < 8; }
 
 /// The whole file, if it is one JSON value; else an object with its lines as findings.
 json parse(const std::string& path) {
     const std::string text = coir::detail::read_file(path, "cannot read");
-    if (json whole = json::parse(text, nullptr, false); !whole.is_discarded() && whole.contains("findings"))
+    if (json whole = json::parse(text, is_shallow, false); !whole.is_discarded() && whole.contains("findings"))
         return whole;
     json all{{"version", json_version}, {"findings", json::array()}};
     std::istringstream lines{text};
     for (std::string line; std::getline(lines, line);) {
         if (line.empty()) continue;
-        all["findings"].push_back(json::parse(line));
+        all["findings"].push_back(json::parse(line, is_shallow));
         check_version(all["findings"].back());
     }
     return all;

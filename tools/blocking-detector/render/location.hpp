@@ -12,7 +12,8 @@ namespace detector {
 [[nodiscard]] coir::detail::source_line some_line(const finding& what, const result& in);
 
 /// The source line of a frame without its indentation; empty if the file cannot be read. A relative file is looked for in
-/// the current folder, then in `folder`.
+/// the current folder, then in `folder`. Only a file in `folder` is read, because a record
+/// may name any file, and the result is printable.
 [[nodiscard]] std::string excerpt_of(const frame& where, const std::string& folder);
 
 }  // namespace detector
