@@ -1,10 +1,9 @@
 #include "base/elf_file.hpp"
 
-#include "base/unique_fd.hpp"
+#include "base/read_file.hpp"
 
 #include <algorithm>
 #include <cstring>
-#include <fcntl.h>
 #include <initializer_list>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -40,7 +39,7 @@ std::uintptr_t target_of(std::span<const unsigned char> distance, std::uintptr_t
 }  // namespace
 
 elf_file::elf_file(const std::string& path) {
-    const unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    const unique_fd file = open_regular_file(path);
     struct stat about {};
     if (!file || ::fstat(file.get(), &about) != 0 || about.st_size < static_cast<off_t>(sizeof(ElfW(Ehdr)))) return;
     bytes_ = static_cast<std::size_t>(about.st_size);
@@ -185,7 +184,9 @@ elf_file::symbol_table elf_file::read_symbols(unsigned type) const {
     for (const ElfW(Shdr) & each : all) {
         if (each.sh_type != type || each.sh_link >= all.size()) continue;
         const ElfW(Shdr)& names = all[each.sh_link];
-        return {table<ElfW(Sym)>(each.sh_offset, each.sh_size), table<char>(names.sh_offset, names.sh_size)};
+        const auto texts = table<char>(names.sh_offset, names.sh_size);
+        if (texts.empty() || texts.back() != '\0') continue;  // damaged
+        return {table<ElfW(Sym)>(each.sh_offset, each.sh_size), texts};
     }
     return {};
 }

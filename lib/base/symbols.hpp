@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +20,19 @@ struct symbol {
 
 /// The functions at the call before a return address: first the functions inlined there, innermost first, then the
 /// function that owns the stack frame. Never empty. Reads files and allocates: not for signal handlers. May be called
-/// on any thread.
+/// on any thread. The texts are printable.
+///
+/// Debug information is read in a child process (`ask_child`): libdw calls exit(3) or crashes when it has no memory, and
+/// this process must survive that. Without a child, and if it dies, there are no files and lines.
 ///
 /// `caller` is the return address of the next frame of the stack, if known. A library without debug information has no
 /// names for its internal functions. One that stands for an exported function, which left the stack with a tail call, has
 /// the name of that function: the one that `caller`, in another module, has called.
 std::vector<symbol> symbolise(const void* return_address, const void* caller = nullptr);
+
+/// Looks up several return addresses at once, so that `symbolise` knows them. Reading debug information takes a child
+/// process, for several as for one.
+void look_up_symbols(std::span<const void* const> return_addresses);
 
 /// "file:line" if known, else "function (module+0xoffset)".
 std::string describe(const symbol& location);

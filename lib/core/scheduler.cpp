@@ -372,6 +372,9 @@ void scheduler::free_record(task& ended) noexcept {
     slab.deallocate(&ended, bytes);
 }
 
-void scheduler::dump(std::ostream& out) const { dump_tasks(out, alive_, running()); }
+void scheduler::dump(std::ostream& out) const {
+    const detection_paused reading_symbols{running()};
+    dump_tasks(out, alive_, running());
+}
 
 }  // namespace coir::detail

@@ -196,6 +196,13 @@ std::string taken_orders::mutex_name(const void* mutex) const {
 /// The text of a warning, with a line for each step of the cycle. The last mutex of `path` equals the first one. The
 /// first step is the one that was just observed.
 std::string taken_orders::cycle(const std::vector<const void*>& path) const {
+    std::vector<const void*> addresses;
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+        const dependency& step = known_.at(path[i]).next.at(path[i + 1]);
+        for (const call_path& each : {step.held_since, step.wanted_at})
+            addresses.insert(addresses.end(), each.frames.begin(), each.frames.begin() + each.depth);
+    }
+    look_up_symbols(addresses);
     std::string text = "mutexes are taken in orders that can end in a deadlock:";
     for (std::size_t i = 0; i + 1 < path.size(); ++i) {
         const dependency& step = known_.at(path[i]).next.at(path[i + 1]);

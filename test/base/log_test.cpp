@@ -402,3 +402,13 @@ TEST_CASE("log: threads may log while the process exits") {
         REQUIRE_FALSE(all.how.died());
     }
 }
+
+TEST_CASE("log: a control character of a message reaches neither the program's function nor the terminal") {
+    std::string got;
+    set_log([&](log_level, std::string_view text) { got = text; });
+    coir::log::error("name \x1b[2J\r\n  a second line");
+    set_log(nullptr);
+    CHECK(got == "name \\x1b[2J\\x0d\n  a second line");
+    const printed all = printed_by([] { coir::log::error("name \x1b[2J"); });
+    CHECK(ends_with_line(all.to_error, "name \\x1b[2J"));
+}

@@ -1,16 +1,31 @@
 #include "base/symbols.hpp"
+#include "support/captured_log.hpp"
+#include "support/death.hpp"
+#include "support/limits.hpp"
 #include "support/nameless/nameless.hpp"
+#include "support/seccomp.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <linux/seccomp.h>
+#include <new>
 #include <string>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using coir::detail::describe_call_site;
+using coir::detail::has_source_lines;
+using coir::detail::look_up_symbols;
 using coir::detail::symbol;
 using coir::detail::symbolise;
 
@@ -24,6 +39,13 @@ const void* call_in_lambda() {
     const auto lambda = [&] { here = where(); };
     lambda();
     return here;
+}
+
+/// The size of this process's address space, in bytes.
+std::size_t address_space() {
+    std::size_t pages = 0;
+    std::ifstream{"/proc/self/statm"} >> pages;
+    return pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
 std::string after(const std::string& text, char mark) { return text.substr(text.rfind(mark) + 1); }
@@ -42,7 +64,7 @@ TEST_CASE("symbols: with debug information, a return address gives the line of t
     const void* const here = where();
     const int line = __LINE__;
     const std::string location = describe_call_site(here);
-    if (coir::detail::has_source_lines()) {
+    if (has_source_lines()) {
         CHECK(after(location, '/') == "symbols_test.cpp:" + std::to_string(line - 1));
     } else {
         CHECK(location.find("coir_test_base+0x") != std::string::npos);
@@ -54,11 +76,11 @@ TEST_CASE("symbols: a call made by a standard library template is attributed to 
     const std::function<void()> indirect = [&] { here = where(); };
     indirect();
     const std::string location = describe_call_site(here);
-    if (coir::detail::has_source_lines()) CHECK(after(location, '/').starts_with("symbols_test.cpp:"));
+    if (has_source_lines()) CHECK(after(location, '/').starts_with("symbols_test.cpp:"));
 }
 
 TEST_CASE("symbols: a lambda is named after the function that holds it, and by its line") {
-    if (!coir::detail::has_source_lines()) return;
+    if (!has_source_lines()) return;
     const std::string name = symbolise(call_in_lambda()).front().function;
     INFO(name);
     CHECK(name.find("call_in_lambda") != name.npos);
@@ -113,4 +135,50 @@ TEST_CASE("symbols: can be used by several threads") {
             for (int n = 0; n < 50; ++n) CHECK_FALSE(describe_call_site(where()).empty());
         });
     }
+}
+
+TEST_CASE("symbols: several addresses are looked up at once") {
+    const void* const here = where();
+    const std::array<const void*, 3> addresses{here, call_in_lambda(), nullptr};
+    look_up_symbols(addresses);
+    CHECK(describe_call_site(here).find(has_source_lines() ? "symbols_test.cpp" : "coir_test_base") !=
+          std::string::npos);
+    CHECK(describe_call_site(nullptr) == "unknown");
+}
+
+TEST_CASE("symbols: without a child process there are functions, and the log says why there are no lines" *
+          doctest::skip(coir::test::sanitized)) {
+    if (!has_source_lines()) return;
+    const coir::test::ending end = coir::test::in_child([] {
+        coir::test::filter_system_call(SYS_clone3, -1, SECCOMP_RET_ERRNO | ENOSYS);
+        coir::test::filter_system_call(SYS_clone, -1, SECCOMP_RET_ERRNO | EPERM);
+        const coir::test::captured_log log;
+        for (int i = 0; i < 2; ++i) {
+            const std::string text = describe_call_site(where()) + describe_call_site(call_in_lambda());
+            if (text.find("(coir_test_base+0x") == text.npos || text.find(".cpp:") != text.npos) ::_exit(4);
+        }
+        if (log.count("no file and line") != 1 || log.count("Operation not permitted") != 1) ::_exit(5);
+        ::_exit(0);
+    });
+    INFO(end.output);
+    CHECK(end.exit_code == 0);
+}
+
+TEST_CASE("symbols: a program with little memory is not ended" * doctest::skip(coir::test::sanitized)) {
+    const coir::test::ending end = coir::test::in_child([] {
+        const auto* here = static_cast<const char*>(where());
+        const std::size_t used = address_space();
+        for (std::size_t more = 0; more < std::size_t{64} << 20U; more += std::size_t{1} << 20U) {
+            rlimit little{used + more, RLIM_INFINITY};
+            if (::setrlimit(RLIMIT_AS, &little) != 0) ::_exit(5);
+            try {
+                if (describe_call_site(here++).empty()) ::_exit(4);
+            } catch (const std::bad_alloc&) {
+                // This process itself had no memory.
+            }
+        }
+        ::_exit(0);
+    });
+    INFO(end.output);
+    CHECK(end.exit_code == 0);
 }

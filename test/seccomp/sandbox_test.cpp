@@ -64,14 +64,15 @@ constexpr unsigned set_dispatch = 59;  // PR_SET_SYSCALL_USER_DISPATCH
 
 std::vector<sandbox> sandboxes() {
     using coir::blocking_engine;
+    const std::vector<unsigned> of_thread{PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_DUMPABLE};
     std::vector<sandbox> all{
         {"off", {.policy = coir::blocking_policy::off}, {of_fibers}, {}},
-        {"watch", {.engine = blocking_engine::watch}, {of_fibers, of_watch, of_reports}, {PR_SET_NAME}},
-        {"hooks", {.engine = blocking_engine::hooks}, {of_fibers, of_watch, of_reports, of_hooks}, {PR_SET_NAME}},
+        {"watch", {.engine = blocking_engine::watch}, {of_fibers, of_watch, of_reports}, of_thread},
+        {"hooks", {.engine = blocking_engine::hooks}, {of_fibers, of_watch, of_reports, of_hooks}, of_thread},
         {"trap",
          {.engine = blocking_engine::trap},
          {of_fibers, of_watch, of_reports, of_traps},
-         {PR_SET_NAME, set_dispatch}},
+         {PR_SET_NAME, PR_SET_PDEATHSIG, PR_SET_DUMPABLE, set_dispatch}},
     };
     for (sandbox& each : all) each.options.stall_threshold = 4ms;
     return all;

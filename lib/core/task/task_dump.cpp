@@ -7,6 +7,7 @@
 #include "core/task/waiter.hpp"
 
 #include <ostream>
+#include <vector>
 
 namespace coir::detail {
 
@@ -60,6 +61,11 @@ std::string describe_fiber(const task& fiber) {
 
 void dump_tasks(std::ostream& out, const list<task>& alive, const task& running) {
     const wait_graph graph{alive};
+    std::vector<const void*> spawn_sites;
+    alive.for_each([&](const task& each) {
+        if (each.spawn_site != nullptr) spawn_sites.push_back(each.spawn_site);
+    });
+    look_up_symbols(spawn_sites);
     alive.for_each([&](const task& each) { dump_task(out, each, &each == &running, graph); });
 }
 

@@ -117,6 +117,18 @@ reporter::reporter(const settings& config, report_queue& program)
     }
 }
 
+void reporter::look_up(const blocking_event_table& seen, int begin) const {
+    if (silent_) return;
+    std::vector<const void*> addresses;
+    blocking_event each;
+    for (const int size = seen.size(); begin < size; ++begin) {
+        seen.copy(begin, each);
+        addresses.insert(addresses.end(), each.stack.frames.begin(), each.stack.frames.begin() + each.stack.depth);
+        if (each.fiber.spawn_site != nullptr) addresses.push_back(each.fiber.spawn_site);
+    }
+    look_up_symbols(addresses);
+}
+
 const reporter::entry& reporter::add(const blocking_event& seen, const blocking_event_table& all) {
     entry& made = entries_.emplace_back();
     if (silent_) return made;

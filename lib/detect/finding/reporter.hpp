@@ -30,6 +30,9 @@ public:
     /// `std::invalid_argument` for a malformed file of suppressions.
     reporter(const settings& config, report_queue& program);
 
+    /// Prepares `add` for the events of the table from `begin` on: looks up their symbols at once.
+    void look_up(const blocking_event_table& seen, int begin) const;
+
     /// Takes the next event of the table `all`, and tells the program if its location is new or matters more than before. Logs it
     /// if it is an error, unless it is suppressed, its location was logged before, or too many were logged in this minute.
     /// The reference is valid until the next call.

@@ -215,6 +215,7 @@ void watched_thread::report(blocking_event& seen) {
 
 void watched_thread::log_new_events() {
     if (logged_ < shared_.events().size()) record_.note_modules();
+    reporter_.look_up(shared_.events(), logged_);
     blocking_event next;
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
         shared_.events().copy(logged_, next);
