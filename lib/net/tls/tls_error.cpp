@@ -62,7 +62,14 @@ std::error_code take_tls_error(std::errc otherwise) noexcept {
 
 bool is_fault_of_peer(const std::error_code& ec) noexcept {
     if (ec.category() != net::tls_category()) return ec.category() == net::certificate_category();
-    return ERR_FATAL_ERROR(static_cast<unsigned long>(ec.value())) == 0;
+    const auto code = static_cast<unsigned long>(ec.value());
+    switch (ERR_GET_REASON(code)) {
+    // The certificate of this side. That of the peer would be refused by an error of `certificate_category`.
+    case SSL_R_EE_KEY_TOO_SMALL:
+    case SSL_R_CA_KEY_TOO_SMALL:
+    case SSL_R_CA_MD_TOO_WEAK: return false;
+    default: return ERR_FATAL_ERROR(code) == 0;
+    }
 }
 
 void throw_tls_error(const std::string& operation) { throw_error(take_tls_error(), operation); }

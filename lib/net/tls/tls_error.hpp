@@ -9,7 +9,8 @@ namespace coir::detail {
 /// before anything suspends. Returns `otherwise` if the queue is empty.
 std::error_code take_tls_error(std::errc otherwise = std::errc::protocol_error) noexcept;
 
-/// Whether a handshake has failed because of what the peer has sent. Not if OpenSSL has no memory or has failed itself.
+/// Whether a handshake has failed because of what the peer has sent. Not if OpenSSL has no memory, has failed itself, or
+/// refuses the certificate of this side.
 bool is_fault_of_peer(const std::error_code& ec) noexcept;
 
 /// Throws the error of `take_tls_error`, with `operation` in the message.

@@ -10,10 +10,8 @@
 #include <array>
 #include <chrono>
 #include <fstream>
-#include <initializer_list>
 #include <memory>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -260,21 +258,19 @@ TEST_CASE("tls identities: a session is not resumed under the name of another on
         const auto server = all.server();
         SSL_CTX_set_max_proto_version(server.native_handle(), version);
         careless_client client;
-        for (const auto& [host, is_resumed, subject] :
-             std::initializer_list<std::tuple<const char*, bool, const char*>>{
-                 {"one.test", false, "one"},
-                 {"one.test", true, "one"},
-                 {"two.test", false, "two"},
-                 {"two.test", true, "two"},
-                 {"x.three.test", false, "three"},
-                 {"y.three.test", false, "three"},
-                 {"y.three.test", true, "three"},
-                 {"unknown.test", false, "one"},
-             }) {
-            CAPTURE(host);
-            const auto outcome = client.shake_hands(server, host);
-            CHECK(outcome.is_resumed == is_resumed);
-            CHECK(outcome.subject == subject);
+        struct attempt {
+            const char* host;
+            bool is_resumed;
+            const char* subject;
+        };
+        for (const attempt& each : {attempt{"one.test", false, "one"}, attempt{"one.test", true, "one"},
+                                    attempt{"two.test", false, "two"}, attempt{"two.test", true, "two"},
+                                    attempt{"x.three.test", false, "three"}, attempt{"y.three.test", false, "three"},
+                                    attempt{"y.three.test", true, "three"}, attempt{"unknown.test", false, "one"}}) {
+            CAPTURE(each.host);
+            const auto outcome = client.shake_hands(server, each.host);
+            CHECK(outcome.is_resumed == each.is_resumed);
+            CHECK(outcome.subject == each.subject);
         }
     }
 }

@@ -145,6 +145,24 @@ TEST_CASE("tls: a client that ends without close_notify after its request is no 
     CHECK(log.text().empty());
 }
 
+TEST_CASE("tls: a server that cannot use its own certificate has failed, and the log says so") {
+    const captured_log log;
+    in_scheduler([] {
+        const world all;
+        const auto weak = all.issue("weak", {.names = {"DNS:weak.test"}, .key = key_kind::rsa});
+        const auto server = all.server({.identities = {all.identity, weak}});
+        ::SSL_CTX_set_security_level(server.native_handle(), 3);  // needs RSA keys of 3,072 bits
+        const auto client = all.client();
+        const auto connect = [&](tcp_stream stream) {
+            std::error_code ec;
+            tls_stream::connect(client, std::move(stream), "weak.test", 10s, ec);
+            CHECK(ec);
+        };
+        CHECK(reported(server, connect).size() == 1);
+    });
+    CHECK(log.count("ee key too small") == 1);
+}
+
 TEST_CASE("tls: a handler that cannot reach another TLS server has failed, and the log says so") {
     const captured_log log;
     in_scheduler([] {
