@@ -55,15 +55,15 @@ std::string random_text(std::size_t bytes, unsigned seed = 1) {
 }
 
 /// Offsets and sizes around those of blocks.
-constexpr std::array offsets{0UL, 1UL, 511UL, 512UL, 4095UL, 4096UL, 4097UL, 8192UL, 12'345UL};
-constexpr std::array sizes{1UL, 511UL, 512UL, 513UL, 4096UL, 5000UL, 8192UL, 100'000UL, 3'000'000UL};
+constexpr std::array offsets{0UL, 1UL, 512UL, 4095UL, 4096UL, 12'345UL};
+constexpr std::array sizes{1UL, 512UL, 513UL, 4096UL, 5000UL, 1'100'000UL};
 
 }  // namespace
 
 TEST_CASE("file with O_DIRECT: is read from any offset, in any size") {
     const direct_file at;
     if (!at.is_supported) return;
-    const std::string whole = random_text(3'010'000);
+    const std::string whole = random_text(1'110'000);
     at.put(whole);
     in_scheduler([&] {
         auto f = file::open(at.path, O_RDONLY | O_DIRECT);
@@ -89,7 +89,7 @@ TEST_CASE("file with O_DIRECT: is read from any offset, in any size") {
 TEST_CASE("file with O_DIRECT: is written at any offset, in any size") {
     const direct_file at;
     if (!at.is_supported) return;
-    std::string expected = random_text(3'100'000);
+    std::string expected = random_text(1'200'000);
     at.put(expected);
     in_scheduler([&] {
         for (const int access : {O_RDWR, O_WRONLY}) {
@@ -180,8 +180,7 @@ TEST_CASE("file with O_DIRECT: is copied to files, pipes and slow connections") 
         auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
         auto near = coir::net::tcp_stream::connect(listener.local_endpoint());
         auto far = listener.accept();
-        near.set_send_buffer(10'000);
-        far.set_receive_buffer(3000);  // sendfile(2) stops in the middle of blocks
+        near.set_send_buffer(10'000);  // sendfile(2) stops in the middle of blocks
         from.seek(0);
         auto sending = coir::spawn([&] {
             const auto copied = coir::io::copy(from, near);
