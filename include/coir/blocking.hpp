@@ -100,7 +100,8 @@ struct blocking_report {
     std::vector<stack_frame> stack;  // innermost frame first; empty if the fiber sleeps in a call that has no hook
 };
 
-/// Options of blocking detection in a run. Environment variables override them:
+/// Options of blocking detection in a run. Environment variables override them, except in a program that has more
+/// privileges than its caller (set-user-ID, file capabilities; secure_getenv(3)), which ignores all of coir's variables:
 ///
 /// - `COIR_BLOCKING=off|warn|fail|abort`
 /// - `COIR_BLOCKING_ENGINE=automatic|watch|hooks|trap`

@@ -30,7 +30,7 @@ constexpr choices<blocking_engine, 4> engines{{{"automatic", blocking_engine::au
 
 /// The value of an environment variable; empty if it is not set or set to an empty text.
 std::optional<std::string_view> variable(const char* name) {
-    const char* const value = std::getenv(name);
+    const char* const value = ::secure_getenv(name);
     if (value == nullptr || *value == '\0') return std::nullopt;
     return value;
 }

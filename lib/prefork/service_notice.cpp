@@ -25,7 +25,7 @@ void send_to(const net::endpoint& manager, const std::string& state) {
 }  // namespace
 
 void notify_service_manager(const std::string& state) {
-    const char* const path = std::getenv("NOTIFY_SOCKET");
+    const char* const path = ::secure_getenv("NOTIFY_SOCKET");
     if (path == nullptr) return;
     try {
         // sd_notify(3) and `endpoint::local` both take a leading @ as the mark of an abstract socket.

@@ -13,7 +13,7 @@ namespace {
 constexpr int first_activated = 3;  // SD_LISTEN_FDS_START
 
 std::optional<int> number_in(const char* variable) {
-    const char* const given = std::getenv(variable);
+    const char* const given = ::secure_getenv(variable);
     if (given == nullptr) return std::nullopt;
     const std::string_view text{given};
     int number = 0;

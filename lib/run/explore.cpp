@@ -15,7 +15,7 @@ namespace coir::test {
 namespace {
 
 std::optional<std::uint64_t> seed_from_environment() {
-    const char* const given = std::getenv("COIR_SEED");
+    const char* const given = ::secure_getenv("COIR_SEED");
     if (given == nullptr) return std::nullopt;
     const std::string_view text{given};
     std::uint64_t seed = 0;

@@ -22,7 +22,7 @@ namespace coir::detail {
 namespace {
 
 bool is_enabled() noexcept {
-    const char* const value = std::getenv("COIR_LOCKDEP");
+    const char* const value = ::secure_getenv("COIR_LOCKDEP");
     if (value != nullptr && std::string_view{value} == "0") return false;
     if (value != nullptr && std::string_view{value} == "1") return true;
 #if defined(NDEBUG)

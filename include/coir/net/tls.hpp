@@ -37,8 +37,8 @@ struct tls_identity {
 /// Options of a client. The certificate of the server must lead to a trusted authority and name the requested host;
 /// otherwise the handshake fails. Only `insecure_skip_verification` turns this off.
 struct tls_client_options {
-    /// The trusted authorities: a file in PEM format. Empty: the file that SSL_CERT_FILE names, or else the authorities
-    /// that the system trusts.
+    /// The trusted authorities: a file in PEM format. Empty: the file that SSL_CERT_FILE names (secure_getenv(3)), or
+    /// else the authorities that the system trusts.
     std::filesystem::path authorities{};
     /// For servers that ask for a client certificate; at most one.
     std::vector<tls_identity> identity{};

@@ -34,7 +34,9 @@ struct worker_stats {
 /// Options of `prefork`.
 struct prefork_options {
     /// The endpoints (IPv4 or IPv6) that the parent binds before any worker starts, with SO_REUSEADDR. If systemd
-    /// passes sockets (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS), these are used instead of all the endpoints.
+    /// passes sockets (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS), these are used instead of all the endpoints. As with
+    /// all variables, not in a program that has more privileges than its caller (secure_getenv(3)): let systemd give it
+    /// its privileges (AmbientCapabilities=) instead of its file.
     std::vector<net::endpoint> listen{};
 
     /// One socket for each worker (SO_REUSEPORT) instead of one for all. The system then distributes connections by

@@ -81,7 +81,7 @@ void trust_file(SSL_CTX* context, const std::string& path) {
 
 /// Prefers a bundle file: OpenSSL reads a directory of hashed names during handshakes, which waits for a disk.
 void trust_system_authorities(SSL_CTX* context) {
-    if (const char* const chosen = std::getenv("SSL_CERT_FILE")) return trust_file(context, chosen);
+    if (const char* const chosen = ::secure_getenv("SSL_CERT_FILE")) return trust_file(context, chosen);
     for (const char* const path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                    "/etc/ssl/ca-bundle.pem", "/etc/pki/tls/cacert.pem", "/etc/ssl/cert.pem"}) {
         std::error_code ec;

@@ -131,8 +131,8 @@ constinit sigsys_handler handler;
 /// The name of a tool that emulates or records the program's system calls and would kill it at the first trap; nullptr
 /// if there is none.
 const char* tool_without_dispatch() {
-    if (std::getenv("RUNNING_UNDER_RR") != nullptr) return "rr";
-    const char* const preloaded = std::getenv("LD_PRELOAD");
+    if (::secure_getenv("RUNNING_UNDER_RR") != nullptr) return "rr";
+    const char* const preloaded = ::secure_getenv("LD_PRELOAD");
     if (preloaded != nullptr && std::strstr(preloaded, "vgpreload") != nullptr) return "valgrind";
     std::ifstream maps{"/proc/self/maps"};  // a static program under valgrind has no preloaded library
     for (std::string line; std::getline(maps, line);) {
