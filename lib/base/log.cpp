@@ -9,6 +9,7 @@
 #include <mutex>
 #include <new>
 #include <pthread.h>
+#include <string>
 #include <utility>
 
 namespace coir {
@@ -110,6 +111,16 @@ void info(std::string_view text) noexcept { write(log_level::info, text); }
 void warning(std::string_view text) noexcept { write(log_level::warning, text); }
 
 void error(std::string_view text) noexcept { write(log_level::error, text); }
+
+void write_joined(log_level level, std::initializer_list<std::string_view> parts) noexcept {
+    try {
+        std::string text;
+        for (const std::string_view each : parts) text += each;
+        write(level, text);
+    } catch (const std::bad_alloc&) {
+        for (const std::string_view each : parts) write(level, each);
+    }
+}
 
 }  // namespace log
 

@@ -59,9 +59,10 @@ std::string name() {
 
 void keep_loaded() noexcept {
     if (is_program()) return;
-    // Looked up by name: the linker warns about every static program that refers to dlopen.
+    // Looked up by name: the linker warns about every static program that refers to dlopen. The path is the loader's own
+    // text, which ends with a zero byte.
     static auto* const open = reinterpret_cast<decltype(&::dlopen)>(::dlsym(RTLD_DEFAULT, "dlopen"));
-    static void* const kept = open(std::string{own().path}.c_str(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    static void* const kept = open(own().path.data(), RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
     static_cast<void>(kept);
 }
 

@@ -14,7 +14,8 @@ public:
     constexpr per_process() noexcept = default;
 
     /// Creates the object at the first call in a process. May be called on any thread. The reference is valid until the
-    /// process ends. Throws `std::bad_alloc`, at the first call only.
+    /// process ends. Throws `std::bad_alloc` and what the constructor throws; a later call then tries again. Once it has
+    /// returned in a process, it throws no more in that process.
     T& get() {
         object* known = newest_.load(std::memory_order_acquire);
         if (is_of_this_process(known)) return known->value;
@@ -33,7 +34,7 @@ public:
 
 private:
     struct object {
-        explicit object(object* of_parent) noexcept : parents{of_parent} {}
+        explicit object(object* of_parent) : parents{of_parent} {}
 
         const fork_generation made_in;
         object* const parents;  // keeps the parent's object reachable for leak checkers

@@ -1,5 +1,6 @@
 #include "core/scheduler.hpp"
 
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/detail/core/spawn.hpp>
 #include <coir/error.hpp>
 
@@ -73,6 +74,7 @@ scheduler::scheduler(scheduler_settings settings)
     hub_task_.state = task_state::ready;
     dead_.permits = 1;  // while `dead_` is the running task, no blocking is reported
     prepare_for_forks();
+    static_cast<void>(failure_without_memory());
     if (parent_scheduler_ == nullptr)
         adopt_thread(hub_task_.flow);
     else
@@ -292,7 +294,7 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::stopped;
     } catch (...) {
         self.end = task_end::failed;
-        self.failure = std::current_exception();
+        self.failure = current_failure();
     }
     destroy_local_values(self.locals);
     if (self.failure != nullptr && !self.handle_alive) {
@@ -328,15 +330,26 @@ bool scheduler::give_stack(task& unstarted) noexcept {
             const std::size_t bytes = own_size ? std::size_t{unstarted.stack_kib} << 10 : settings_.stack_bytes;
             unstarted.stack_pooled = own_size || !settings_.allocator;
             unstarted.stack = unstarted.stack_pooled ? stacks_.allocate(bytes) : settings_.allocator.allocate();
+            refusal_ = nullptr;
         } catch (...) {
             unstarted.end = task_end::failed;
-            unstarted.failure = std::current_exception();
+            unstarted.failure = refusal_of_stack(unstarted);
             retire(unstarted);
             return false;
         }
     }
     make_context(unstarted.flow, stack_of(unstarted));
     return true;
+}
+
+/// The exception that is being handled, or the one that an earlier fiber got for a stack of the same size, if none was
+/// allocated since. One for each fiber could use up the memory that the C++ runtime reserves for exceptions.
+std::exception_ptr scheduler::refusal_of_stack(const task& refused) noexcept {
+    if (refusal_ == nullptr || refused_kib_ != refused.stack_kib) {
+        refusal_ = current_failure();
+        refused_kib_ = refused.stack_kib;
+    }
+    return refusal_;
 }
 
 bool scheduler::take_spare(task& unstarted) noexcept {

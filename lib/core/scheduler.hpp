@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <iosfwd>
 #include <optional>
@@ -192,6 +193,7 @@ private:
     void exchange(task& from, task& to) noexcept;
     void mark_running(task& next) noexcept;
     bool give_stack(task& unstarted) noexcept;
+    std::exception_ptr refusal_of_stack(const task& refused) noexcept;
     bool take_spare(task& unstarted) noexcept;
     void drop_spare() noexcept;
     void keep_stack(task& ended) noexcept;
@@ -209,7 +211,7 @@ private:
     void run_in_order() noexcept;
     void poll() noexcept;
     bool trim_stacks(std::int64_t now) noexcept;
-    void handle_stall(std::int64_t now);
+    void handle_stall(std::int64_t now) noexcept;
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
     /// In a forked process, the scheduler whose fiber called fork(2).
@@ -228,6 +230,8 @@ private:
     scheduler_settings settings_;
     spare_stack spare_;
     stack_pool stacks_;
+    std::exception_ptr refusal_;  // of the last stack, if there was no memory for it
+    std::uint32_t refused_kib_ = 0;
     std::optional<schedule_order> order_;  // empty if no seed was given
     hub hub_;
     detail::gate* gate_ = nullptr;  // made at the first call of gate()

@@ -10,7 +10,10 @@
 #include "core/task/task_dump.hpp"
 
 #include <algorithm>
+#include <new>
+#include <ostream>
 #include <sstream>
+#include <string>
 
 namespace coir::detail {
 
@@ -18,6 +21,17 @@ namespace {
 
 constexpr std::int64_t period = 1'000'000'000;  // ns between trims of the stack pool, and between dumps while draining
 constexpr std::size_t trim_batch = 256;         // stacks returned to the system between two polls
+
+/// What `write` writes; if there is no memory for it, `otherwise`, which must be short enough to need none.
+template <class F> std::string text_or(const char* otherwise, F write) noexcept {
+    try {
+        std::ostringstream text;
+        write(text);
+        return text.str();
+    } catch (const std::bad_alloc&) {
+        return otherwise;
+    }
+}
 
 }  // namespace
 
@@ -80,29 +94,33 @@ bool scheduler::trim_stacks(std::int64_t now) noexcept {
 
 /// Called if no task is ready. If nothing can ever wake one of the tasks, requests all of them to stop. While draining,
 /// logs a dump of the remaining fibers once a period.
-void scheduler::handle_stall(std::int64_t now) {
+void scheduler::handle_stall(std::int64_t now) noexcept {
     // A thread with a reference to the gate may post until the gate is closed. A thread that has just removed the last
     // reference may have posted before that, so the inbox is checked after the references.
     const bool may_be_posted_to = !draining_ && gate_ != nullptr && (gate_->is_known() || !hub_.inbox().is_empty());
     const bool hopeless = !hub_.can_wake() && !may_be_posted_to;
     if (hopeless && !draining_) {
-        std::ostringstream what;
-        what << "deadlock: nothing can wake the fibers that are left\n";
-        dump(what);
-        dump_cycles(what, alive_);
-        deadlock_ = what.str();
+        deadlock_ = text_or("deadlock", [this](std::ostream& what) {
+            what << "deadlock: nothing can wake the fibers that are left\n";
+            dump(what);
+            dump_cycles(what, alive_);
+        });
         // Stop callbacks are user code, which must not run in the hub.
         static constexpr closure_ops stop_all_in_a_fiber{
             [](void* closure) { (*static_cast<scheduler**>(closure))->stop_all(); },
             [](void*) noexcept {},
         };
-        start_detached(stop_all_in_a_fiber, this, "deadlock");
+        try {
+            start_detached(stop_all_in_a_fiber, this, "deadlock");
+        } catch (const std::bad_alloc&) {
+            stop_all();  // better than no end
+        }
     } else if (draining_ && (hopeless || now - draining_since_ >= period)) {
         draining_since_ = now;
-        std::ostringstream what;
-        what << "run: waiting for fibers that have not stopped\n";
-        dump(what);
-        log::warning(what.str());
+        log::warning(text_or("run: waiting", [this](std::ostream& what) {
+            what << "run: waiting for fibers that have not stopped\n";
+            dump(what);
+        }));
         COIR_CHECK(!hopeless, "run: nothing can wake the remaining fibers, and shields hold back their stop");
     }
 }

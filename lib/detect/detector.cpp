@@ -67,7 +67,8 @@ attachment::signal_stack::~signal_stack() {
     ::munmap(ours_.ss_sp, ours_.ss_size);
 }
 
-attachment::attachment(scheduler& run, const blocking_options& requested, report_queue& reports) {
+/// Delegates, so that the destructor runs if this throws.
+attachment::attachment(scheduler& run, const blocking_options& requested, report_queue& reports) : attachment{} {
     scheduler_status& thread = run.status();
     settings config = read_settings(requested);
     if (config.options.policy == blocking_policy::off) return;

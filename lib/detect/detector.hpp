@@ -27,6 +27,8 @@ public:
     attachment& operator=(const attachment&) = delete;
 
 private:
+    attachment() noexcept = default;
+
     class signal_stack {
     public:
         signal_stack();

@@ -22,6 +22,9 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     } catch (const std::system_error& refused) {
         owner_ = {};
         return refused.code();
+    } catch (...) {
+        owner_ = {};
+        throw;
     }
     return {};
 }
@@ -31,7 +34,11 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
     me.descriptor = fd_;
     if (is_shared()) [[unlikely]]
         return wait_shared(here, me, until);
-    here.reactor().prepare(fd_, me, towards);
+    try {
+        here.reactor().prepare(fd_, me, towards);
+    } catch (const std::system_error& refused) {
+        return refused.code();
+    }
     const pending_call inside{*this, towards};
     const std::error_code ended = park_on_descriptor(here, me, until);
     // The descriptor may have been closed even after it became ready, before this fiber ran.
@@ -42,7 +49,11 @@ std::error_code polled_fd::wait(scheduler& here, direction towards, const deadli
 
 /// Always waits for input, since only listening sockets are shared.
 std::error_code polled_fd::wait_shared(scheduler& here, waiter& me, const deadline& until) {
-    here.reactor().prepare_shared(fd_, me);
+    try {
+        here.reactor().prepare_shared(fd_, me);
+    } catch (const std::system_error& refused) {
+        return refused.code();
+    }
     const pending_call inside{*this, direction::read};
     // If closed, the number may belong to another file now. If interrupted, the descriptor is not registered any more.
     const scope_exit at_end{[&] {

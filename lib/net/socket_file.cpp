@@ -3,6 +3,7 @@
 #include "base/sys.hpp"
 #include "net/socket_calls.hpp"
 
+#include <new>
 #include <string>
 
 namespace coir::detail {
@@ -40,7 +41,7 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     return ec;
 }
 
-void socket_file::remove(int fd) noexcept {
+void socket_file::remove(int fd) noexcept try {
     if (number_ == 0 || bound_in_->is_from_parent_process()) return;
     std::error_code ec;
     const std::string path = socket_name(fd, sys::getsockname, ec).address();
@@ -48,6 +49,7 @@ void socket_file::remove(int fd) noexcept {
     const bool is_ours = !ec && sys::lstat(path.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == number_;
     if (is_ours) sys::unlink(path.c_str());
     number_ = 0;
+} catch (const std::bad_alloc&) {  // the file stays; the next `bind` finds that it is stale
 }
 
 }  // namespace coir::detail

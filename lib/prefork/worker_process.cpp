@@ -66,7 +66,7 @@ void worker_process::kill() noexcept {
     ::kill(id_, SIGKILL);
 }
 
-std::optional<std::string> worker_process::try_reap() noexcept {
+std::optional<std::string> worker_process::try_reap() {
     int status = 0;
     const pid_t reaped = ::waitpid(id_, &status, WNOHANG);
     if (reaped == 0) return std::nullopt;

@@ -61,7 +61,7 @@ public:
 
     /// Describes for the log how the process ended: "was killed by signal 11 (Segmentation fault)". Empty while it
     /// runs. Never waits.
-    [[nodiscard]] std::optional<std::string> try_reap() noexcept;
+    [[nodiscard]] std::optional<std::string> try_reap();
 
     [[nodiscard]] std::optional<scheduler_stats> stats() const noexcept {
         return stats_ != nullptr ? stats_->read() : std::nullopt;

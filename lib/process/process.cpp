@@ -13,6 +13,7 @@
 #include "thread/offload_in.hpp"
 
 #include <cerrno>
+#include <new>
 #include <signal.h>
 #include <stdexcept>
 #include <string.h>
@@ -184,8 +185,12 @@ void process::child::wait_for_end() noexcept {
     if (here != nullptr && here->running().state == detail::task_state::ready) {
         const shield_scope shield;
         std::error_code ec;
-        for (update_state(); state_ == state::running && !ec; update_state())
-            io::wait_readable(end_.fd.get(), never, ec);
+        try {
+            for (update_state(); state_ == state::running && !ec; update_state())
+                io::wait_readable(end_.fd.get(), never, ec);
+        } catch (const std::bad_alloc&) {
+            // The process was killed, so the thread does not wait for long below.
+        }
     }
     if (state_ != state::running) return;
     siginfo_t unused{};

@@ -3,7 +3,6 @@
 #include <coir/process/signal_set.hpp>
 
 #include "base/check.hpp"
-#include "base/per_process.hpp"
 #include "core/scheduler.hpp"
 
 #include <array>
@@ -27,6 +26,10 @@ constexpr int signals_max = 64;
 constexpr std::uint64_t bit_of(int signal) noexcept { return std::uint64_t{1} << (signal - 1); }
 
 constexpr int lowest(std::uint64_t signals) noexcept { return std::countr_zero(signals) + 1; }
+
+/// Guards the dispositions, and the list of subscriptions, which the handler reads without the lock. Held during a fork,
+/// so that no other thread holds it in the child.
+constinit std::mutex table_mutex;
 
 /// A waiting fiber, and the signal that it receives.
 struct signal_waiter : detail::waiter {
@@ -182,6 +185,7 @@ void signal_set::subscription::notify(int signal) noexcept {
 
 /// In a forked process: the handlers must not post to schedulers of the parent, and its threads are not waited for.
 void signal_set::subscription::forget_parent() noexcept {
+    table_mutex.unlock();
     handlers_.store(0);
     for (subscription* at = first_.load(); at != nullptr; at = at->next_.load()) at->posts_to_.store(nullptr);
 }
@@ -203,8 +207,6 @@ struct disposition {
     unsigned sets = 0;
 };
 
-/// Guards the dispositions, and the list of subscriptions, which the handler reads without the lock.
-constinit detail::per_process<std::mutex> table_mutex;
 std::array<disposition, signals_max + 1> table;
 
 /// Whether a program can continue after the handler of this signal: false for signals that report a fault of the
@@ -250,8 +252,9 @@ void signal_set::subscription::give_back(int signal) noexcept {
 }
 
 void signal_set::subscription::add(int signal) {
-    [[maybe_unused]] static const int from_now = ::pthread_atfork(nullptr, nullptr, forget_parent);
-    const std::lock_guard lock{table_mutex.get()};
+    [[maybe_unused]] static const int from_now =
+        ::pthread_atfork([] { table_mutex.lock(); }, [] { table_mutex.unlock(); }, forget_parent);
+    const std::lock_guard lock{table_mutex};
     if (!std::exchange(registered_, true)) {
         next_.store(first_.load());
         first_.store(this);
@@ -273,7 +276,7 @@ void signal_set::subscription::end() noexcept {
     COIR_CHECK(waiters_.empty() || owner_.is_from_parent_process(),
                "signal_set: destroyed while a fiber waits on it; stop and join the fiber first");
     COIR_CHECK(!owner_.is_elsewhere(), "signal_set: destroyed on another thread than the one that runs its scheduler");
-    const std::lock_guard lock{table_mutex.get()};
+    const std::lock_guard lock{table_mutex};
     if (!std::exchange(registered_, false)) return;
     for (std::uint64_t left = signals_.load(); left != 0; left &= left - 1) give_back(lowest(left));
     std::atomic<subscription*>* link = &first_;

@@ -30,8 +30,8 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
     task& main = here.make_task(sizeof closure, alignof(void*));
     ::new (main.closure()) void* {closure};
     main.ops = &ops;
-    here.start(main, "main", options.main_stack_size, __builtin_return_address(0));
     const scope_exit at_end{[&main] { scheduler::release(main); }};
+    here.start(main, "main", options.main_stack_size, __builtin_return_address(0));
     here.run(main);
     main.failure_seen = true;
     if (main.end == task_end::failed) std::rethrow_exception(main.failure);

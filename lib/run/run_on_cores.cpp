@@ -1,3 +1,4 @@
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
 #include <coir/sync/select.hpp>
@@ -33,6 +34,7 @@ public:
     void finish();
 
 private:
+    void start_threads(unsigned n);
     void work(unsigned core) noexcept;
     void run_core(unsigned core);
     void fail(std::exception_ptr why) noexcept;
@@ -51,11 +53,19 @@ void crew::start(unsigned n) {
     const unsigned allowed = processors_.count();
     bound_ = n <= allowed && available_cores() >= allowed;
     try {
+        start_threads(n);
+    } catch (...) {
+        fail(detail::current_failure());
+    }
+}
+
+void crew::start_threads(unsigned n) {
+    try {
         for (unsigned core = 0; core < n; ++core) threads_.emplace_back([this, core] { work(core); });
     } catch (const std::system_error& failure) {
-        fail(std::make_exception_ptr(std::system_error{
-            failure.code(), "run_on_cores: cannot start thread " + std::to_string(threads_.size() + 1) + " of " +
-                                std::to_string(n) + detail::clone_refusal(failure.code().value())}));
+        throw std::system_error{failure.code(), "run_on_cores: cannot start thread " +
+                                                    std::to_string(threads_.size() + 1) + " of " + std::to_string(n) +
+                                                    detail::clone_refusal(failure.code().value())};
     }
 }
 
@@ -66,11 +76,11 @@ void crew::finish() {
 
 void crew::work(unsigned core) noexcept {
     ::pthread_setname_np(::pthread_self(), ("coir-core-" + std::to_string(core)).c_str());
-    if (bound_) processors_.only(core).apply();
     try {
+        if (bound_) processors_.only(core).apply();
         run_core(core);
     } catch (...) {
-        fail(std::current_exception());
+        fail(detail::current_failure());
     }
 }
 

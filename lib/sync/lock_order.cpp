@@ -232,6 +232,14 @@ taken_orders* orders_of(const scheduler* here) {
     return &own.orders;
 }
 
+/// Without memory the check misses an order, and the program goes on.
+template <class F> void unless_out_of_memory(F f) noexcept {
+    try {
+        f();
+    } catch (const std::bad_alloc&) {
+    }
+}
+
 }  // namespace
 
 bool lock_order::is_checked = is_enabled();
@@ -239,25 +247,33 @@ bool lock_order::is_checked = is_enabled();
 void lock_order::note_wanted(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
     const detection_paused looking{here.running()};
-    taken_orders* const orders = orders_of(&here);
-    if (orders == nullptr) return;
-    const std::string warning = orders->want(here.running(), mutex, kind);
-    if (!warning.empty()) log::warning(warning);
+    unless_out_of_memory([&] {
+        taken_orders* const orders = orders_of(&here);
+        if (orders == nullptr) return;
+        const std::string warning = orders->want(here.running(), mutex, kind);
+        if (!warning.empty()) log::warning(warning);
+    });
 }
 
 void lock_order::note_taken(const void* mutex, const char* kind) noexcept {
     const scheduler& here = *scheduler::current();
     const detection_paused looking{here.running()};
-    if (taken_orders* const orders = orders_of(&here)) orders->take(here.running(), mutex, kind);
+    unless_out_of_memory([&] {
+        if (taken_orders* const orders = orders_of(&here)) orders->take(here.running(), mutex, kind);
+    });
 }
 
 void lock_order::note_given_back(const void* mutex) noexcept {
     const scheduler& here = *scheduler::current();
-    if (taken_orders* const orders = orders_of(&here)) orders->give_back(here.running(), mutex);
+    unless_out_of_memory([&] {
+        if (taken_orders* const orders = orders_of(&here)) orders->give_back(here.running(), mutex);
+    });
 }
 
 void lock_order::note_destroyed(const void* mutex) noexcept {
-    if (taken_orders* const orders = orders_of(scheduler::current())) orders->forget(mutex);
+    unless_out_of_memory([&] {
+        if (taken_orders* const orders = orders_of(scheduler::current())) orders->forget(mutex);
+    });
 }
 
 }  // namespace coir::detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/base/current_failure.hpp>
 
 #include "core/scheduler.hpp"
 #include "thread/thread_pool.hpp"
@@ -67,7 +68,7 @@ private:
         try {
             result_.emplace(f_());
         } catch (...) {
-            failure_ = std::current_exception();
+            failure_ = current_failure();
         }
     }
 

@@ -1,3 +1,4 @@
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/detail/base/scope_exit.hpp>
 #include <coir/shield.hpp>
 #include <coir/thread/offload.hpp>
@@ -52,7 +53,7 @@ private:
         try {
             self.work_.run(self.work_.closure, self.work_.stop.get_token());
         } catch (...) {
-            self.failure_ = std::current_exception();
+            self.failure_ = current_failure();
         }
     }
 

@@ -1,3 +1,4 @@
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/task_group.hpp>
 #include <coir/thread/cores.hpp>
 #include <coir/thread/offload.hpp>
@@ -32,7 +33,7 @@ public:
             try {
                 work_.run(work_.body, begin_of(piece), begin_of(piece + 1));
             } catch (...) {
-                if (!failed_.exchange(true)) failure_ = std::current_exception();
+                if (!failed_.exchange(true)) failure_ = current_failure();
                 over_ = true;
             }
         }

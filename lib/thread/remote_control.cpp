@@ -6,7 +6,8 @@
 #include "sync/parker.hpp"
 
 #include <exception>
-#include <string>
+#include <memory>
+#include <new>
 #include <utility>
 
 namespace coir::detail {
@@ -17,14 +18,15 @@ namespace {
 void report_failure(result_core& ended) noexcept {
     std::exception_ptr failed = ended.take_failure();
     if (failed == nullptr) return;
-    const std::string what = "a fiber of another scheduler failed and its result was never retrieved: ";
     try {
         std::rethrow_exception(std::move(failed));
     } catch (const fiber_stopped&) {
     } catch (const std::exception& failure) {
-        log::error(what + failure.what());
+        log::write_joined(log_level::error,
+                          {"a fiber of another scheduler failed and its result was never retrieved: ", failure.what()});
     } catch (...) {
-        log::error(what + "an exception that is not a std::exception");
+        log::error("a fiber of another scheduler failed and its result was never retrieved: an exception that is not a "
+                   "std::exception");
     }
 }
 
@@ -118,8 +120,14 @@ void remote_control::stop_in_a_fiber() noexcept {
         },
         [](void* closure) noexcept { delete *static_cast<holder**>(closure); },
     };
-    auto* const kept = new holder{shared_from_this()};
-    scheduler::current()->start_detached(ops, kept, "request_stop");
+    try {
+        auto kept = std::make_unique<holder>(shared_from_this());
+        scheduler::current()->start_detached(ops, kept.get(), "request_stop");
+        static_cast<void>(kept.release());
+    } catch (const std::bad_alloc&) {
+        // Better than no stop: the callbacks may not suspend in any case.
+        scheduler::current()->request_stop(*fiber_);
+    }
 }
 
 }  // namespace coir::detail

@@ -5,7 +5,6 @@
 #include "core/scheduler.hpp"
 
 #include <exception>
-#include <string>
 
 namespace coir {
 
@@ -49,7 +48,7 @@ void posted_call::begin(message& arrived) noexcept {
     try {
         scheduler::current()->start_detached(through_the_pointer, &call, call.name, call.stack_bytes, call.site);
     } catch (const std::exception& failure) {
-        log::error("cannot start a fiber that another thread posted: " + std::string{failure.what()});
+        log::write_joined(log_level::error, {"cannot start a fiber that another thread posted: ", failure.what()});
         call.destroy(call);
     }
 }

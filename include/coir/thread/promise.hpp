@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/thread/future.hpp>
 
 #include <exception>
@@ -36,7 +37,7 @@ public:
     /// If no result was set, the waiter gets a `std::future_error` with `broken_promise`.
     ~promise() {
         if (shared_ == nullptr || !shared_->begin_setting()) return;
-        auto failure = std::make_exception_ptr(std::future_error{std::future_errc::broken_promise});
+        auto failure = detail::failure_from([] { throw std::future_error{std::future_errc::broken_promise}; });
         shared_->publish(std::move(failure));
     }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/detail/thread/remote_control.hpp>
 #include <coir/error.hpp>
 #include <coir/fiber.hpp>
@@ -47,10 +48,10 @@ public:
             return;
         } catch (const cancelled&) {
             failure =
-                std::make_exception_ptr(fiber_stopped{"remote_fiber::get: the fiber was stopped and has no result"});
+                failure_from([] { throw fiber_stopped{"remote_fiber::get: the fiber was stopped and has no result"}; });
             stopped = true;
         } catch (...) {
-            failure = std::current_exception();
+            failure = current_failure();
         }
         parts_.reset();
         if (!control_->publish(*result_.shared_, failure) && !stopped) std::rethrow_exception(std::move(failure));

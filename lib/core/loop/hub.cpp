@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <new>
 #include <vector>
 
 namespace coir::detail {
@@ -104,10 +105,17 @@ void hub::fire_timers(std::int64_t now) noexcept {
     while (timer_node* due = timers_.pop(now)) due->fire(*due);
 }
 
-void hub::fire_timers_in_order(std::int64_t now) {
+void hub::fire_timers_in_order(std::int64_t now) noexcept {
     while (timer_node* const first = timers_.pop(now)) {
-        std::vector<timer_node*> simultaneous{first};
-        while (timer_node* const next = timers_.pop(first->at)) simultaneous.push_back(next);
+        const std::int64_t at = first->at;
+        std::vector<timer_node*> simultaneous;
+        for (timer_node* next = first; next != nullptr; next = timers_.pop(at)) {
+            try {
+                simultaneous.push_back(next);
+            } catch (const std::bad_alloc&) {
+                next->fire(*next);  // in an order that the seed does not give
+            }
+        }
         order_->shuffle(simultaneous);
         for (timer_node* const due : simultaneous) due->fire(*due);
     }

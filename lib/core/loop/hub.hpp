@@ -84,7 +84,7 @@ private:
         return !timers_.empty() && timers_.next_look() <= now;
     }
     void fire_timers(std::int64_t now) noexcept;
-    void fire_timers_in_order(std::int64_t now);
+    void fire_timers_in_order(std::int64_t now) noexcept;
 
     const ready_list& ready_;
     const clock_mode clock_;

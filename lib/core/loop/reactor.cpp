@@ -91,7 +91,10 @@ void reactor::prepare(int fd, waiter& waiting, direction towards) {
     if (towards == direction::write && (awaited.watched & EPOLLOUT) == 0) {
         awaited.watched |= EPOLLOUT;
         // EPOLL_CTL_MOD reports an event that already holds, so that writability since the EAGAIN is not missed.
-        if (const long done = control(EPOLL_CTL_MOD, fd, awaited); done != 0) throw_error(done, "watch", fd);
+        if (const long done = control(EPOLL_CTL_MOD, fd, awaited); done != 0) {
+            awaited.watched &= ~std::uint32_t{EPOLLOUT};
+            throw_error(done, "watch", fd);
+        }
     }
     awaited.waiters(towards).push_back(waiting);
 }

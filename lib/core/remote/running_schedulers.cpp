@@ -33,15 +33,17 @@ std::uint64_t enrol() {
 }
 
 void leave(std::uint64_t serial) noexcept {
-    serial_numbers& all = numbers.get();
-    const std::lock_guard lock{all.mutex};
-    all.alive.erase(serial);
+    serial_numbers* const all = numbers.find();
+    if (all == nullptr) return;
+    const std::lock_guard lock{all->mutex};
+    all->alive.erase(serial);
 }
 
 bool contain(std::uint64_t serial) noexcept {
-    serial_numbers& all = numbers.get();
-    const std::lock_guard lock{all.mutex};
-    return all.alive.contains(serial);
+    serial_numbers* const all = numbers.find();
+    if (all == nullptr) return false;
+    const std::lock_guard lock{all->mutex};
+    return all->alive.contains(serial);
 }
 
 bool is_from_parent_process(std::uint64_t serial) noexcept { return serial >> bits_of_count != fork_count(); }

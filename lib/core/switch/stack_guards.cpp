@@ -4,7 +4,6 @@
 #include "base/sys.hpp"
 
 #include <cerrno>
-#include <string>
 #include <sys/mman.h>
 
 namespace coir::detail {
@@ -54,7 +53,7 @@ bool stack_guards::install_by_madvise(void* bottom, std::size_t bytes) noexcept 
 
 void stack_guards::give_up_madvise(const char* why) noexcept {
     const int saved = errno;
-    if (!mprotect_.exchange(true)) log::info(std::string{"stacks are guarded by mprotect: "} + why);
+    if (!mprotect_.exchange(true)) log::write_joined(log_level::info, {"stacks are guarded by mprotect: ", why});
     errno = saved;
 }
 

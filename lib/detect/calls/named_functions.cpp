@@ -46,6 +46,7 @@ void find(const known_call& call, std::string_view name) {
 }
 
 void find_all() {
+    functions_count = 0;  // the last attempt may have run out of memory
     for (const known_call& each : all_calls()) {
         if (is_wanted(each)) for_each_name(each, [&](std::string_view name) { find(each, name); });
     }

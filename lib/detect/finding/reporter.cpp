@@ -131,9 +131,18 @@ void reporter::look_up(const blocking_event_table& seen, int begin) const {
 
 const reporter::entry& reporter::add(const blocking_event& seen, const blocking_event_table& all) {
     entry& made = entries_.emplace_back();
-    if (silent_) return made;
+    try {
+        if (!silent_) describe(seen, all, made);
+    } catch (...) {
+        entries_.pop_back();  // the event will be added again
+        throw;
+    }
+    return made;
+}
+
+void reporter::describe(const blocking_event& seen, const blocking_event_table& all, entry& made) {
     made.what = source_.from_event(seen, frames_at);
-    if (suppressed_.match(made.what) != nullptr) return made;
+    if (suppressed_.match(made.what) != nullptr) return;
     made.key = location_key(made.what);
     known_location& here = location_of(made.what);
     if (made.what.level == blocking_level::error) {
@@ -143,7 +152,6 @@ const reporter::entry& reporter::add(const blocking_event& seen, const blocking_
     for (const finding& now : current_findings(all, too_early_for_a_share, made.key)) {
         if (!here.told || now.level > here.level) tell(now);
     }
-    return made;
 }
 
 reporter::known_location& reporter::location_of(const finding& what) {

@@ -59,6 +59,7 @@ private:
         double total_ms = 0;
     };
 
+    void describe(const blocking_event& seen, const blocking_event_table& all, entry& made);
     bool may_log();
     [[nodiscard]] known_location& location_of(const finding& what);
     [[nodiscard]] std::vector<finding> current_findings(const blocking_event_table& seen,

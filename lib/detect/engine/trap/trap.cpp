@@ -170,7 +170,7 @@ std::string refusal(int error) {
 
 }  // namespace
 
-trap::trap(scheduler_status& thread) noexcept : missing_{why_not()} {
+trap::trap(scheduler_status& thread) : missing_{why_not()} {
     if (!is_set()) return;
     if (!handler.acquire()) {
         missing_ = "another module of this process already uses the traps, with its own copy of coir";
@@ -180,8 +180,8 @@ trap::trap(scheduler_status& thread) noexcept : missing_{why_not()} {
     const long set = system_call(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, dispatch_on, __start_coir_system_calls, bytes,
                                  &thread.selector);
     if (set != 0) {
-        missing_ = refusal(static_cast<int>(-set));
         handler.release();
+        missing_ = refusal(static_cast<int>(-set));
         return;
     }
     reset_trap_memory();

@@ -16,7 +16,7 @@ namespace coir::detail {
 /// and the signal handlers of the program from blocking SIGSYS.
 class trap {
 public:
-    explicit trap(scheduler_status& thread) noexcept;
+    explicit trap(scheduler_status& thread);
     ~trap();
     trap(const trap&) = delete;
     trap& operator=(const trap&) = delete;

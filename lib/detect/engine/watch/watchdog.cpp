@@ -12,12 +12,10 @@
 #include <cerrno>
 #include <chrono>
 #include <mutex>
-#include <new>
 #include <pthread.h>
 #include <signal.h>
 #include <thread>
 #include <utility>
-#include <vector>
 
 namespace coir::detail::watchdog {
 
@@ -79,11 +77,11 @@ private:
     struct sigaction before_ {};
 };
 
-/// Without memory for a report the program goes on. The next inspection tries again.
-template <class F> void skip_without_memory(F work) {
+/// Without memory or descriptors for a report the program goes on. The next inspection tries again.
+template <class F> void skip_if_refused(F work) noexcept {
     try {
         work();
-    } catch (const std::bad_alloc&) {
+    } catch (...) {
     }
 }
 
@@ -105,60 +103,55 @@ public:
 
     [[nodiscard]] const stack_signal& signal() const noexcept { return signal_; }
 
-    void add(watched_thread& added) {
+    void add(watched_thread& added) noexcept {
         const std::lock_guard lock{mutex_};
-        added_.push_back(&added);
+        added_.push_back(added);
         wakeup().post();
     }
-    void remove(watched_thread& removed) {
-        {
-            const std::lock_guard lock{mutex_};
-            removed_.push_back(&removed);
-        }
+    void remove(watched_thread& removed) noexcept {
+        removed.leave();
         wakeup().post();
     }
 
 private:
-    void run() {
+    void run() noexcept {
         is_watchdog = true;
         ::pthread_setname_np(::pthread_self(), "coir-watchdog");
         while (!ending_.load()) {
             apply_changes();
             const bool has_traps = mend_signal_handlers();
             const auto now = std::chrono::steady_clock::now();
-            for (watched_thread* each : watched_) {
-                skip_without_memory([&] { each->inspect(now, signal_.usable()); });
-            }
+            watched_.for_each(
+                [&](watched_thread& each) { skip_if_refused([&] { each.inspect(now, signal_.usable()); }); });
             sleep(now, has_traps ? mends_at_least_each : 1s);
         }
     }
 
-    void apply_changes() {
-        std::vector<watched_thread*> gone;
+    void apply_changes() noexcept {
         {
             const std::lock_guard lock{mutex_};
-            skip_without_memory([&] {
-                watched_.insert(watched_.end(), added_.begin(), added_.end());
-                added_.clear();
-            });
-            gone.swap(removed_);
+            while (watched_thread* const added = added_.pop_front()) watched_.push_back(*added);
         }
-        for (watched_thread* each : gone) {
-            std::erase(watched_, each);
-            skip_without_memory([&] { each->finish(); });
-            each->release();
-        }
+        watched_.for_each([](watched_thread& each) {
+            if (!each.is_leaving()) return;
+            each.unlink();
+            skip_if_refused([&] { each.finish(); });
+            each.release();
+        });
     }
 
     /// Sleeps until the next inspection, for at most `interval`. While all threads have been idle for a while, sleeps
     /// without a time limit: the hub of a thread wakes the watchdog when the thread becomes busy again.
-    void sleep(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds interval) {
-        const bool all_idle = std::ranges::all_of(
-            watched_, [&](const watched_thread* each) { return now - each->last_busy() >= idle_after; });
+    void sleep(std::chrono::steady_clock::time_point now, std::chrono::nanoseconds interval) noexcept {
+        bool all_idle = true;
+        watched_.for_each([&](watched_thread& each) {
+            interval = std::min(interval, each.interval());
+            all_idle = all_idle && now - each.last_busy() >= idle_after;
+        });
         const bool were_asked = std::exchange(hubs_asked_, all_idle);
-        for (watched_thread* each : watched_) {
-            each->shared().thread().wakes_watchdog.store(all_idle, std::memory_order_relaxed);
-        }
+        watched_.for_each([&](watched_thread& each) {
+            each.shared().thread().wakes_watchdog.store(all_idle, std::memory_order_relaxed);
+        });
         // A hub that became busy at the moment of the store may have missed it, and then would not wake the watchdog.
         // So the watchdog sleeps without a limit only if all hubs were idle again at the next inspection.
         if (all_idle && were_asked) {
@@ -166,17 +159,15 @@ private:
             hubs_asked_ = false;
             return;
         }
-        for (const watched_thread* each : watched_) interval = std::min(interval, each->interval());
         wakeup().wait_for(interval);
     }
 
     const stack_signal signal_;
-    std::mutex mutex_;  // protects `added_` and `removed_`
-    std::vector<watched_thread*> added_;
-    std::vector<watched_thread*> removed_;
+    std::mutex mutex_;  // protects `added_`
+    list<watched_thread> added_;
     std::atomic<bool> ending_{false};
-    std::vector<watched_thread*> watched_;  // only for the watchdog's thread
-    bool hubs_asked_ = false;               // to wake the watchdog (`scheduler_status::wakes_watchdog`)
+    list<watched_thread> watched_;  // only for the watchdog's thread
+    bool hubs_asked_ = false;       // to wake the watchdog (`scheduler_status::wakes_watchdog`)
     std::thread thread_;
 };
 
@@ -226,7 +217,7 @@ void watch(watched_thread& added) {
 }
 
 void unwatch(watched_thread& removed) noexcept {
-    process_watchdog& here = watchdogs.get();
+    process_watchdog& here = *watchdogs.find();  // made by `watch`, in this process
     here.running->remove(removed);
     removed.wait_for_release();
     discard_pending(here.running->signal().number());

@@ -216,10 +216,10 @@ void watched_thread::report(blocking_event& seen) {
 void watched_thread::log_new_events() {
     if (logged_ < shared_.events().size()) record_.note_modules();
     reporter_.look_up(shared_.events(), logged_);
-    blocking_event next;
+    blocking_event event;
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
-        shared_.events().copy(logged_, next);
-        const reporter::entry& made = reporter_.add(next, shared_.events());
+        shared_.events().copy(logged_, event);
+        const reporter::entry& made = reporter_.add(event, shared_.events());
         if (!made.text.empty() && shared_.config().options.policy == blocking_policy::abort) {
             reporter_.finish(shared_.events(), shared_.note_fibers_ran());
             reports_.deliver();  // not by the thread of the run, which may be blocked for ever

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <coir/blocking.hpp>
+#include <coir/detail/base/list.hpp>
 
 #include "detect/engine/monitor.hpp"
 #include "detect/engine/watch/thread_probe.hpp"
 #include "detect/finding/reporter.hpp"
 #include "detect/record/record_file.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <semaphore>
@@ -14,7 +16,7 @@
 namespace coir::detail {
 
 /// The watchdog's record of a thread that runs fibers. Constructed on that thread, used on the watchdog's thread.
-class watched_thread {
+class watched_thread : public list_hook {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
@@ -35,6 +37,10 @@ public:
 
     /// Logs and reports the rest.
     void finish();
+
+    /// The thread asks the watchdog to deliver all reports and to watch it no longer.
+    void leave() noexcept { leaving_.store(true, std::memory_order_release); }
+    [[nodiscard]] bool is_leaving() const noexcept { return leaving_.load(std::memory_order_acquire); }
 
     /// The watchdog calls `release` after its last access. The thread itself waits for that before it destroys the
     /// object.
@@ -75,6 +81,7 @@ private:
     report_queue& reports_;
     reporter reporter_;
     thread_probe probe_;
+    std::atomic<bool> leaving_{false};
     std::binary_semaphore done_{0};
     time_point last_busy_;
     time_point changes_told_;
