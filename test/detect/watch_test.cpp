@@ -337,6 +337,30 @@ TEST_CASE("watch: does not send a signal that the program blocks, and may read")
     CHECK(seen.hogs().size() == 1);
 }
 
+TEST_CASE("watch: does not send a signal that the program blocks in a fiber, and leaves those that the program sends") {
+    const coir::test::captured_log log;
+    sigset_t highest;
+    sigset_t before;
+    ::sigemptyset(&highest);
+    ::sigaddset(&highest, SIGRTMAX);
+    reports seen{alert};
+    bool was_sent = false;
+    coir::run(seen.options(), [&] {
+        ::pthread_sigmask(SIG_BLOCK, &highest, &before);
+        burn(long_time);
+        sigset_t pending;
+        ::sigpending(&pending);
+        was_sent = ::sigismember(&pending, SIGRTMAX) != 0;
+        ::pthread_kill(::pthread_self(), SIGRTMAX);
+    });
+    const timespec at_once{};
+    const int kept = ::sigtimedwait(&highest, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    CHECK_FALSE(was_sent);
+    CHECK(kept == SIGRTMAX);
+    CHECK(seen.hogs().size() == 1);
+}
+
 TEST_CASE("watch: many consecutive short runs, and runs without reports, work") {
     const coir::test::captured_log log;
     reports seen;

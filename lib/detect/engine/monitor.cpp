@@ -124,6 +124,7 @@ std::chrono::nanoseconds monitor::note_fibers_ran() noexcept {
 }
 
 void monitor::sample_in_handler() noexcept {
+    signals_received_.fetch_add(1, std::memory_order_relaxed);
     const std::uint64_t slice = thread_.slices.load(std::memory_order_relaxed);
     // The signal has interrupted the SIGSYS handler, which takes the sample in `end_trap`.
     if (trap_slice_.load(std::memory_order_relaxed) != slice) take_sample();

@@ -122,6 +122,10 @@ public:
 
     /// Requests the stack of the slice `slice` from the signal handler.
     void ask_for_sample(std::uint64_t slice) noexcept;
+    /// How many of the watchdog's signals have arrived.
+    [[nodiscard]] unsigned signals_received() const noexcept {
+        return signals_received_.load(std::memory_order_relaxed);
+    }
     [[nodiscard]] sample sample_state() const noexcept { return sample_.load(std::memory_order_acquire); }
     [[nodiscard]] const call_stack& sampled_stack() const noexcept { return sampled_stack_; }
     void forget_sample() noexcept { sample_.store(sample::none, std::memory_order_relaxed); }
@@ -164,6 +168,7 @@ private:
     std::atomic<std::uint64_t> reported_slice_{no_slice};
 
     std::atomic<sample> sample_{sample::none};
+    std::atomic<unsigned> signals_received_{0};
     std::uint64_t sampled_slice_ = 0;
     call_stack sampled_stack_;
 

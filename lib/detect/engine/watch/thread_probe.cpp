@@ -32,7 +32,7 @@ public:
     [[nodiscard]] const char* text() const noexcept { return text_.data(); }
 
 private:
-    std::array<char, 1024> text_;
+    std::array<char, 16 << 10> text_;  // "status" has a line with all groups of the user
 };
 
 /// Whether the word at `address` is the lock of a contended pthread mutex that `tid` owns.
@@ -64,6 +64,13 @@ thread_probe::state thread_probe::now() const noexcept {
     case 'D': return state::asleep;
     default: return state::unknown;
     }
+}
+
+bool thread_probe::blocks(int signal) const noexcept {
+    const task_file status{tid_, "status"};
+    const char* const line = std::strstr(status.text(), "\nSigBlk:");
+    unsigned long long blocked = 0;
+    return line == nullptr || std::sscanf(line, " SigBlk: %llx", &blocked) != 1 || (blocked >> (signal - 1) & 1) != 0;
 }
 
 thread_probe::sleep thread_probe::where_asleep() const noexcept {

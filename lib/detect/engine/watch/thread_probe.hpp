@@ -23,6 +23,9 @@ public:
     /// `running` includes a thread that is ready and waits for a processor.
     [[nodiscard]] state now() const noexcept;
 
+    /// Whether the thread blocks this signal. True if that is not known.
+    [[nodiscard]] bool blocks(int signal) const noexcept;
+
     struct sleep {
         long system_call = -1;      // number of the call; -1: none or unknown
         bool on_own_mutex = false;  // waits for a pthread mutex that the thread itself holds, and so never wakes

@@ -181,7 +181,7 @@ struct process_watchdog {
 
 constinit per_process<process_watchdog> watchdogs;
 
-/// Discards a pending signal, which would kill the process once its handler is removed.
+/// Discards a pending signal of the watchdog, which would kill the process once its handler is removed.
 void discard_pending(int signal) noexcept {
     if (signal == 0) return;
     sigset_t only;
@@ -220,7 +220,7 @@ void unwatch(watched_thread& removed) noexcept {
     process_watchdog& here = *watchdogs.find();  // made by `watch`, in this process
     here.running->remove(removed);
     removed.wait_for_release();
-    discard_pending(here.running->signal().number());
+    if (removed.has_pending_signal()) discard_pending(here.running->signal().number());
     const std::lock_guard lock{here.mutex};
     if (--here.watched_count > 0) return;
     delete here.running;

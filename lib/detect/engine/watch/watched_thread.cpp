@@ -180,8 +180,9 @@ void watched_thread::examine_work(time_point now, int stack_signal) {
         if (++slice_.seen_running < 2) return;
         slice_.sample_asked = true;
         slice_.asked_at = now;
-        if (stack_signal != 0) {
+        if (stack_signal != 0 && !probe_.blocks(stack_signal)) {
             shared_.ask_for_sample(slice_.number);
+            ++signals_sent_;
             ::syscall(SYS_tgkill, ::getpid(), shared_.thread().tid, stack_signal);
             return;
         }

@@ -38,6 +38,9 @@ public:
     /// Logs and reports the rest.
     void finish();
 
+    /// Whether a signal of the watchdog has not arrived: the thread has blocked it meanwhile.
+    [[nodiscard]] bool has_pending_signal() const noexcept { return signals_sent_ != shared_.signals_received(); }
+
     /// The thread asks the watchdog to deliver all reports and to watch it no longer.
     void leave() noexcept { leaving_.store(true, std::memory_order_release); }
     [[nodiscard]] bool is_leaving() const noexcept { return leaving_.load(std::memory_order_acquire); }
@@ -87,6 +90,7 @@ private:
     time_point changes_told_;
     slice slice_;
     bool in_slice_ = false;
+    unsigned signals_sent_ = 0;
     int logged_ = 0;  // number of events of the table that are logged
 };
 
