@@ -1,7 +1,9 @@
 #include <coir/coir.hpp>
 
+#include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/seccomp.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
 
@@ -10,10 +12,12 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
@@ -280,6 +284,45 @@ TEST_CASE("replace_file: the file has the old content until the new one is compl
         CHECK((about.st_mode & 0777) == 0604);
         CHECK(entries(here) == 1);
     });
+}
+
+TEST_CASE("replace_file: the new file is never open to more people than the old one") {
+    const temporary_folder here;
+    const std::string path = here.file("a");
+    put(path, "old");
+    REQUIRE(::chmod(path.c_str(), 0640) == 0);
+    const auto child = in_child([&] {
+        ::umask(0);
+        constexpr unsigned does_nothing = SECCOMP_RET_ERRNO | 0;
+        filter_system_call(SYS_fchmod, -1, does_nothing);  // so that the file keeps the mode that it was created with
+        in_scheduler([&] { coir::io::replace_file(path, "new"); });
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    CHECK(content(path) == "new");
+    struct stat about {};
+    REQUIRE(::stat(path.c_str(), &about) == 0);
+    CHECK((about.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("replace_file: a group that is not the old one gets no more rights than everybody") {
+    if (::geteuid() != 0) return;
+    const temporary_folder here;
+    REQUIRE(::chmod(here.path().c_str(), 0777) == 0);
+    const std::string path = here.file("a");
+    put(path, "old");
+    REQUIRE(::chmod(path.c_str(), 0664) == 0);
+    const auto child = in_child([&] {
+        constexpr uid_t nobody = 65534;
+        if (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0) return;
+        in_scheduler([&] { coir::io::replace_file(path, "new"); });
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
+    struct stat about {};
+    REQUIRE(::stat(path.c_str(), &about) == 0);
+    CHECK(content(path) == "new");
+    CHECK((about.st_mode & 0777) == 0644);
 }
 
 TEST_CASE("replace_file: on a full disk or without permission, the old content remains and no temporary "
