@@ -3,6 +3,7 @@
 
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
+#include "io/hand_over.hpp"
 #include "io/polled_fd.hpp"
 #include "io/vectors.hpp"
 #include "thread/offload_in.hpp"
@@ -130,9 +131,9 @@ std::size_t writer::send(const_buffers from, const deadline& until, std::error_c
 std::pair<reader, writer> pipe() {
     std::array<int, 2> ends{};
     detail::throw_if(error_of(sys::pipe(ends.data(), O_NONBLOCK | O_CLOEXEC)), "io::pipe");
+    unique_fd out{ends[0]};
     unique_fd in{ends[1]};
-    reader out{ends[0]};
-    return {std::move(out), writer{in.release()}};
+    return {detail::hand_over<reader>(std::move(out)), detail::hand_over<writer>(std::move(in))};
 }
 
 }  // namespace coir::io

@@ -2,6 +2,7 @@
 #include <coir/io/standard_streams.hpp>
 
 #include "base/sys.hpp"
+#include "io/hand_over.hpp"
 
 #include <fcntl.h>
 #include <string>
@@ -23,17 +24,21 @@ int reopened(int fd, int mode) {
     return static_cast<int>(sys::open(path.c_str(), mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, 0));
 }
 
-int own_descriptor_for(int fd, int mode, const char* operation) {
-    if (const int opened = reopened(fd, mode); opened >= 0) return opened;
+detail::unique_fd own_descriptor_for(int fd, int mode, const char* operation) {
+    if (const int opened = reopened(fd, mode); opened >= 0) return detail::unique_fd{opened};
     const long duplicate = sys::duplicate(fd);
     detail::throw_if(error_of(duplicate), operation, fd);
-    return static_cast<int>(duplicate);
+    return detail::unique_fd{static_cast<int>(duplicate)};
+}
+
+template <class Stream> Stream stream_on(int fd, int mode, const char* operation) {
+    return detail::hand_over<Stream>(own_descriptor_for(fd, mode, operation));
 }
 
 }  // namespace
 
-reader standard_input() { return reader{own_descriptor_for(0, O_RDONLY, "io::standard_input")}; }
-writer standard_output() { return writer{own_descriptor_for(1, O_WRONLY, "io::standard_output")}; }
-writer standard_error() { return writer{own_descriptor_for(2, O_WRONLY, "io::standard_error")}; }
+reader standard_input() { return stream_on<reader>(0, O_RDONLY, "io::standard_input"); }
+writer standard_output() { return stream_on<writer>(1, O_WRONLY, "io::standard_output"); }
+writer standard_error() { return stream_on<writer>(2, O_WRONLY, "io::standard_error"); }
 
 }  // namespace coir::io

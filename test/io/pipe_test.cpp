@@ -1,18 +1,25 @@
 #include <coir/coir.hpp>
 
 #include "base/unique_fd.hpp"
+#include "support/death.hpp"
 #include "support/error_of.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/seccomp.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
 
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <functional>
+#include <linux/seccomp.h>
+#include <stdexcept>
 #include <string>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <vector>
 
 using namespace std::chrono_literals;
 using namespace coir::test;
@@ -189,6 +196,29 @@ TEST_CASE("reader and writer: work with a named FIFO") {
         out.write_all("through");
         CHECK(late.get() == "through");
     });
+}
+
+TEST_CASE("pipe: no descriptor is lost if an end or a standard stream cannot be made") {
+    const auto child = coir::test::in_child([] {
+        const int before = ::dup(0);
+        ::close(before);
+        for (const unsigned each : {SYS_fstat, SYS_newfstatat}) {
+            coir::test::filter_system_call(each, -1, SECCOMP_RET_ERRNO | EACCES);
+        }
+        int refused = 0;
+        for (const auto& make : std::vector<std::function<void()>>{
+                 [] { static_cast<void>(coir::io::pipe()); }, [] { static_cast<void>(coir::io::standard_input()); },
+                 [] { static_cast<void>(coir::io::standard_error()); }}) {
+            try {
+                make();
+            } catch (const std::system_error&) {
+                ++refused;
+            }
+        }
+        if (refused != 3 || ::dup(0) != before) throw std::runtime_error{"a descriptor is open"};
+    });
+    INFO(child.output);
+    CHECK_FALSE(child.died());
 }
 
 TEST_CASE("reader and writer: refuse an invalid descriptor, and name it") {
