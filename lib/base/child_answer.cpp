@@ -30,7 +30,7 @@ using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
 constexpr std::size_t answer_max = std::size_t{16} << 20;
-constexpr int naps_max = 20'000;  // about a second
+constexpr int waits_for_end_max = 100;  // about a second
 
 // ---- the child -----------------------------------------------------------------------------------------------------
 
@@ -164,6 +164,12 @@ long start_child(int& pidfd) noexcept {
     return system_call(SYS_clone, arguments[0], nullptr, &pidfd, nullptr, nullptr);
 }
 
+/// Waits for up to 10 ms. Returns whether a descriptor is ready; the number -1 is none.
+template <std::size_t Count> bool wait_for(std::array<pollfd, Count> any) noexcept {
+    const timespec some{0, 10'000'000};
+    return system_call(SYS_ppoll, any.data(), Count, &some, nullptr, 0L) > 0;
+}
+
 /// A child that answers. The destructor kills it.
 class child {
 public:
@@ -188,13 +194,13 @@ public:
     ~child() {
         if (pid_ == 0) return;
         // Without a pidfd, the number may be another process's by now, if the program itself waits with __WALL.
-        if (!pidfd_ || sys::pidfd_send_signal(pidfd_.get(), SIGKILL) == -ENOSYS) sys::kill(pid_, SIGKILL);
+        if (!pidfd_ || sys::may_be_unavailable(sys::pidfd_send_signal(pidfd_.get(), SIGKILL))) sys::kill(pid_, SIGKILL);
         // A process that waits for a disk which hangs does not even die: it is left behind.
         siginfo_t how{};
-        for (int naps = 0; naps < naps_max; ++naps) {
+        for (int waits = 0; waits < waits_for_end_max; ++waits) {
             const long result = sys::waitid(P_PID, pid_, &how, WEXITED | WNOHANG | __WCLONE);
             if (result != 0 || how.si_pid != 0) return;
-            sys::nap();
+            wait_for<1>({pollfd{pidfd_.get(), POLLIN, 0}});
         }
     }
     child(const child&) = delete;
@@ -207,13 +213,6 @@ public:
     child_answer read(std::chrono::milliseconds idle_max);
 
 private:
-    /// Waits for up to 10 ms. Returns whether there is something to read.
-    [[nodiscard]] bool wait() const noexcept {
-        std::array<pollfd, 2> both{pollfd{from_.get(), POLLIN, 0}, pollfd{pidfd_.get(), POLLIN, 0}};
-        const timespec some{0, 10'000'000};
-        return system_call(SYS_ppoll, both.data(), 2L, &some, nullptr, 0L) > 0;
-    }
-
     [[nodiscard]] std::int64_t processor_time() const noexcept {
         timespec used{};
         const long clock_of_process = (~static_cast<long>(pid_) << 3) | 2;  // <linux/posix-timers.h>
@@ -235,8 +234,8 @@ child_answer child::read(std::chrono::milliseconds idle_max) {
     const auto began = clock::now();
     auto last_progress = began;
     std::int64_t used_before = 0;
-    for (;;) {
-        if (wait()) {
+    for (auto now = began; now - began < time_; now = clock::now()) {
+        if (wait_for<2>({pollfd{from_.get(), POLLIN, 0}, pollfd{pidfd_.get(), POLLIN, 0}})) {
             const long got = sys::read(from_.get(), some.data(), some.size());
             if (got <= 0) return {.how = died};
             text.append(some.data(), static_cast<std::size_t>(got));
@@ -246,12 +245,12 @@ child_answer child::read(std::chrono::milliseconds idle_max) {
             if (text.size() == sizeof bytes + bytes) return {.how = answered, .text = text.substr(sizeof bytes)};
             continue;
         }
-        const auto now = clock::now();
         const std::int64_t used = processor_time();
         if (used != used_before) last_progress = now;
         used_before = used;
-        if (now - last_progress >= idle_max || now - began >= time_) return {.how = took_long};
+        if (now - last_progress >= idle_max) break;
     }
+    return {.how = took_long};
 }
 
 }  // namespace

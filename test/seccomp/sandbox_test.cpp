@@ -5,6 +5,7 @@
 #include <coir/run.hpp>
 #include <coir/this_fiber.hpp>
 
+#include "base/symbols.hpp"
 #include "support/death.hpp"
 #include "support/limits.hpp"
 #include "support/seccomp.hpp"
@@ -112,6 +113,9 @@ void check_that_they_live(
         });
         INFO(end.output);
         CHECK_FALSE(end.died());
+        const bool reports_each_call =
+            expected == coir::blocking_engine::hooks || expected == coir::blocking_engine::trap;
+        if (reports_each_call && coir::detail::has_source_lines()) CHECK(end.says("sandbox_test.cpp:"));
     }
 }
 
