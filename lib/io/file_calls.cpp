@@ -148,7 +148,7 @@ private:
             }
             std::string name = path_ + ".new-" + std::to_string(number);
             fd_ = unique_fd{::open(name.c_str(), flags, mode)};
-            if (fd_) name_ = std::move(name);
+            if (fd_) name_ = std::move(name);  // a copy could throw, and the file would stay
             if (fd_ || errno != EEXIST) return fd_ ? std::error_code{} : last_error();
         }
     }

@@ -133,14 +133,19 @@ void socket::pause(direction towards, deadline until) {
 void socket::connect(const sockaddr* to, socklen_t size, const deadline& until, std::error_code& ec,
                      const char* operation) {
     bool begun = false;
+    bool refused = false;
     complete(direction::write, until, ec, operation, [&](descriptor& at) -> long {
         if (std::exchange(begun, true)) return at.writable ? pending_error(fd()) : -EAGAIN;
         const long result = sys::connect(fd(), to, size);
+        // connect(2): "insufficient entries in the routing cache". Nothing has begun, so there is nothing to wait for.
+        refused = result == -EAGAIN;
+        if (refused) return -ECANCELED;
         // EINTR: the connection attempt continues in the background, as with EINPROGRESS (connect(2)).
         if (result != -EINPROGRESS && result != -EINTR) return result;
         at.writable = false;
         return -EAGAIN;
     });
+    if (refused) ec = error_of(-EAGAIN);
 }
 
 }  // namespace coir::detail

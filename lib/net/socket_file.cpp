@@ -3,8 +3,9 @@
 #include "base/sys.hpp"
 #include "net/socket_calls.hpp"
 
-#include <new>
+#include <cerrno>
 #include <string>
+#include <utility>
 
 namespace coir::detail {
 
@@ -13,9 +14,9 @@ namespace {
 bool is_path(const net::endpoint& at) { return !at.address().empty() && !at.address().starts_with('@'); }
 
 /// Whether the path is the file of a socket that no process has open any more, for example after a crash.
-bool is_stale(const net::endpoint& at, int type) {
+bool is_stale(const std::string& path, const net::endpoint& at, int type) {
     struct stat found {};
-    if (sys::lstat(at.address().c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
+    if (sys::lstat(path.c_str(), &found) != 0 || !S_ISSOCK(found.st_mode)) return false;
     std::error_code ec;
     const int fd = make_socket(AF_UNIX, type, ec);
     if (ec) return false;
@@ -27,29 +28,33 @@ bool is_stale(const net::endpoint& at, int type) {
 }  // namespace
 
 std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
+    std::string path =
+        is_path(at) ? at.address() : std::string{};  // after bind(2), nothing may throw: the file is ours
     std::error_code ec = error_of(sys::bind(fd, at.data(), at.size()));
-    if (ec == std::errc::address_in_use && is_path(at) && is_stale(at, type)) {
-        sys::unlink(at.address().c_str());
+    if (ec == std::errc::address_in_use && !path.empty() && is_stale(path, at, type)) {
+        sys::unlink(path.c_str());
         ec = error_of(sys::bind(fd, at.data(), at.size()));
     }
+    if (ec || path.empty()) return ec;
     struct stat bound {};
-    if (!ec && is_path(at) && sys::lstat(at.address().c_str(), &bound) == 0) {
-        device_ = bound.st_dev;
-        number_ = bound.st_ino;
-        bound_in_.emplace();
+    ec = error_of(sys::lstat(path.c_str(), &bound));
+    if (ec) {
+        sys::unlink(path.c_str());  // without its identity, nobody could remove it later
+        return ec;
     }
-    return ec;
+    path_ = std::move(path);
+    device_ = bound.st_dev;
+    number_ = bound.st_ino;
+    bound_in_.emplace();
+    return {};
 }
 
-void socket_file::remove(int fd) noexcept try {
-    if (number_ == 0 || bound_in_->is_from_parent_process()) return;
-    std::error_code ec;
-    const std::string path = socket_name(fd, sys::getsockname, ec).address();
+void socket_file::remove() noexcept {
+    const std::string path = std::exchange(path_, {});
+    if (path.empty() || bound_in_->is_from_parent_process()) return;
     struct stat now {};
-    const bool is_ours = !ec && sys::lstat(path.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == number_;
+    const bool is_ours = sys::lstat(path.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == number_;
     if (is_ours) sys::unlink(path.c_str());
-    number_ = 0;
-} catch (const std::bad_alloc&) {  // the file stays; the next `bind` finds that it is stale
 }
 
 }  // namespace coir::detail

@@ -136,7 +136,7 @@ endpoint unix_listener::local_endpoint() const {
 }
 
 void unix_listener::close() noexcept {
-    file_.remove(native_handle());
+    file_.remove();
     socket_.close();
 }
 
@@ -144,7 +144,7 @@ unix_listener& unix_listener::operator=(unix_listener&& other) noexcept {
     if (this == &other) return *this;
     close();
     socket_ = std::move(other.socket_);
-    file_ = other.file_;
+    file_ = std::move(other.file_);
     return *this;
 }
 

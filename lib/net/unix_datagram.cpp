@@ -154,7 +154,7 @@ endpoint unix_datagram::local_endpoint() const {
 }
 
 void unix_datagram::close() noexcept {
-    file_.remove(native_handle());
+    file_.remove();
     socket_.close();
 }
 
@@ -162,7 +162,7 @@ unix_datagram& unix_datagram::operator=(unix_datagram&& other) noexcept {
     if (this == &other) return *this;
     close();
     socket_ = std::move(other.socket_);
-    file_ = other.file_;
+    file_ = std::move(other.file_);
     return *this;
 }
 

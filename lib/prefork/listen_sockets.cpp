@@ -26,7 +26,8 @@ listen_sockets::listen_sockets(const prefork_options& options, unsigned workers)
         for (net::endpoint& at : names_) {
             net::tcp_listener bound = net::tcp_listener::bind(at, {.reuse_port = options.reuse_port});
             at = bound.local_endpoint();  // port 0 becomes the chosen port, which the next worker's socket must share
-            made.emplace_back(bound.release());
+            unique_fd owned{bound.release()};  // first, since the vector may have no memory
+            made.push_back(std::move(owned));
         }
     }
 }

@@ -26,12 +26,16 @@ struct tls_connection::transport {
         tls_connection& self = of(bio);
         ::BIO_clear_retry_flags(bio);
         const std::span buffer{reinterpret_cast<std::byte*>(into), static_cast<std::size_t>(bytes)};
-        const long n = self.at_ != nullptr ? self.below().try_receive(*self.at_, buffer) : -EAGAIN;
+        long n = -EAGAIN;
+        // OpenSSL takes an interrupted call for one without data, and this fiber would wait for more of it.
+        if (self.at_ != nullptr)
+            while ((n = self.below().try_receive(*self.at_, buffer)) == -EINTR) {
+            }
         if (n >= 0) {
             self.at_end_ = n == 0;
             return static_cast<int>(n);
         }
-        if (n == -EAGAIN || n == -EINTR)
+        if (n == -EAGAIN)
             ::BIO_set_retry_read(bio);
         else
             self.fail(n);
@@ -251,9 +255,12 @@ long tls_connection::perform(direction towards, const deadline& until, std::erro
 /// have left errors in it, so it is cleared first.
 template <class Call> long tls_connection::outcome_of(Call call) noexcept {
     if (::ERR_peek_error() != 0) ::ERR_clear_error();
+    transport_error_ = 0;
     const int result = call();
     if (result > 0) return result;
-    const int kind = ::SSL_get_error(ssl_.get(), result);
+    int kind = ::SSL_get_error(ssl_.get(), result);
+    // After the peer's close_notify, OpenSSL reports a failed write as the end of the stream.
+    if (kind == SSL_ERROR_ZERO_RETURN && transport_error_ != 0) kind = SSL_ERROR_SYSCALL;
     if (kind == SSL_ERROR_ZERO_RETURN) return 0;
     if (kind == SSL_ERROR_WANT_READ) return -EAGAIN;
     failure_ = cause_of_failure(kind);

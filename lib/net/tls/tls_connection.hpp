@@ -85,7 +85,7 @@ private:
     std::string server_;             // host and port, for the sessions of a client
     descriptor* at_ = nullptr;       // the reactor's record of the socket; set while OpenSSL is called
     std::vector<std::byte> unsent_;  // bytes of records that the socket has not accepted yet
-    long transport_error_ = 0;       // -errno of the last call of the BIO
+    long transport_error_ = 0;       // -errno of the BIO in the last call of OpenSSL; 0: none
     bool at_end_ = false;            // whether the TCP stream has ended
     std::string refused_;
     std::error_code failure_;  // once set, OpenSSL must not be called any more

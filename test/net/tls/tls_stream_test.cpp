@@ -262,6 +262,19 @@ TEST_CASE("tls_stream: a reset by the peer is an error of reads and writes") {
     });
 }
 
+TEST_CASE("tls_stream: after the peer's shutdown, a write that fails is an error, and not the end of the stream") {
+    in_scheduler([] {
+        auto pair = connected();
+        pair.client.shutdown();
+        CHECK(read_text(pair.server).empty());
+        pair.client.tcp().set_reset_on_close(true);
+        pair.client.tcp().close();
+        std::error_code ec;
+        pair.server.write_some(std::as_bytes(std::span{"answer"}), 5s, ec);
+        CHECK((ec == std::errc::connection_reset || ec == std::errc::broken_pipe));
+    });
+}
+
 TEST_CASE("tls_stream: modified bytes end the connection with an error") {
     in_scheduler([] {
         auto pair = connected();
