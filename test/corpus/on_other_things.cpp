@@ -13,6 +13,7 @@ namespace coir::test {
 
 namespace {
 
+constexpr auto network = blocking_class::network;
 constexpr auto other = blocking_class::other;
 
 /// A FIFO whose other end another thread opens after the fiber has waited for it.
