@@ -76,7 +76,7 @@ endpoint numeric(std::string_view host, std::string_view service, std::error_cod
 }  // namespace
 
 std::vector<endpoint> resolve(std::string_view host, std::string_view service, deadline until, std::error_code& ec) {
-    scheduler& here = scheduler::enter("net::resolve");
+    scheduler::enter("net::resolve");
     if (const endpoint found = numeric(host, service, ec); !ec) return {found};
     ec.clear();
     if (host.find('\0') != host.npos || service.find('\0') != service.npos) {
@@ -84,6 +84,7 @@ std::vector<endpoint> resolve(std::string_view host, std::string_view service, d
         return {};
     }
     const auto call = [&](detail::lane pool, auto function) {
+        scheduler& here = scheduler::enter("net::resolve");  // a stop may have come between two calls
         return detail::call_detached(pool, here, "resolve", until,
                                      [=, host = std::string{host}, service = std::string{service}] {
                                          return std::optional<answer>{function(host, service)};
