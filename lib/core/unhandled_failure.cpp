@@ -33,7 +33,8 @@ void scheduler::report_failure(const task& of, const unhandled_exception_handler
         }
         log::error("fiber " + describe_fiber(of) + " failed and its result was never retrieved: " + what);
     } catch (...) {
-        log::error("run_options::on_unhandled_exception threw an exception, which is dropped");
+        log::error(handler ? "run_options::on_unhandled_exception threw an exception, which is dropped"
+                           : "a fiber failed and its result was never retrieved; there is no memory to say more");
     }
 }
 
