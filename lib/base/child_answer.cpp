@@ -256,6 +256,7 @@ child_answer child::read(std::chrono::milliseconds idle_max) {
 }  // namespace
 
 child_answer ask_child(const std::function<std::string()>& work, const child_limits& limits) {
+    const auto began = clock::now();
     child_answer last;
     // A child that uses no processor time waits for a lock of a thread that does not exist in it, or for a slow disk: the
     // last child gets all the time.
@@ -263,7 +264,7 @@ child_answer ask_child(const std::function<std::string()>& work, const child_lim
         child asked{work, limits};
         if (asked.error() != 0) return {.how = child_answer::ending::refused, .text = {}, .error = asked.error()};
         last = asked.read(idle_max);
-        if (last.how != child_answer::ending::took_long) break;
+        if (last.how != child_answer::ending::took_long || clock::now() - began >= limits.time) break;
     }
     return last;
 }
