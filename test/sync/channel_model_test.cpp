@@ -156,6 +156,8 @@ private:
         const auto has_expired = [](party* each) {
             if (!each->until.has_passed()) return false;
             each->end(ending::timed_out);
+            // It tries once more when it runs: it runs before the channel changes.
+            while (!each->fiber.done()) coir::this_fiber::yield();
             return true;
         };
         std::erase_if(senders_, has_expired);

@@ -119,11 +119,11 @@ TEST_CASE("latch: woken and stopped in the same round: the first of the two coun
     });
 }
 
-TEST_CASE("latch: timed out, then counted down in the same round: the wait throws timed_out") {
+TEST_CASE("latch: timed out, then counted down before the waiting fiber runs: the wait ends in time") {
     in_scheduler([] {
         coir::latch latch{1};
         const coir::deadline at = 2ms;
-        auto waiting = coir::spawn([&] { CHECK_THROWS_AS(latch.wait(at), coir::timed_out); });
+        auto waiting = coir::spawn([&] { latch.wait(at); });
         coir::this_fiber::sleep_until(at);  // one poll of the hub wakes both, this fiber first
         CHECK_FALSE(waiting.done());
         latch.count_down();
