@@ -7,6 +7,7 @@
 #include "net/socket_calls.hpp"
 
 #include <array>
+#include <cerrno>
 #include <fcntl.h>
 
 namespace coir::net {
@@ -74,7 +75,13 @@ std::uint64_t stream::splice_to(stream& to, deadline until, std::error_code& ec)
 // ---- the connection ----------------------------------------------------------------------------------------------
 
 void stream::shutdown(shut which, std::error_code& ec) noexcept {
-    ec = error_of(sys::shutdown(socket_.fd(), static_cast<int>(which)));
+    const long result = sys::shutdown(socket_.fd(), static_cast<int>(which));
+    ec = error_of(result);
+    if (result != -ENOTCONN) return;
+    // The connection has ended already: in order, or by an error that no call has reported yet.
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    if (sys::getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &failure, &size) == 0) ec = error_of(-failure);
 }
 
 void stream::set_send_buffer(std::size_t bytes) {

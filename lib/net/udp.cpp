@@ -95,6 +95,8 @@ std::size_t udp_socket::receive_batch(std::span<datagram> into, deadline until, 
     std::array<datagram_header, batch_max> headers;
     std::array<mmsghdr, batch_max> messages{};
     const std::size_t most = std::min(into.size(), batch_max);
+    ec.clear();
+    if (most == 0) return 0;
     for (std::size_t i = 0; i < most; ++i) {
         headers[i].hold(into[i].bytes, messages[i].msg_hdr);
         headers[i].ask_for_sender(messages[i].msg_hdr);

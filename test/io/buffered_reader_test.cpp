@@ -58,6 +58,15 @@ TEST_CASE(
     CHECK_FALSE(reader.read_line().has_value());
 }
 
+TEST_CASE("buffered_reader: a \\r that no \\n follows is data") {
+    pieces stream{{"a\rb\n", "c\r\r\n", "password\r"}};
+    buffered_reader reader{stream};
+    CHECK(lines_of(reader) == texts{"a\rb", "c\r", "password\r"});
+    pieces only_this{{"\r"}};
+    buffered_reader other{only_this};
+    CHECK(lines_of(other) == texts{"\r"});
+}
+
 TEST_CASE(
     "buffered_reader: read_until finds a delimiter split over two pieces, and returns it with the text before it") {
     pieces stream{{"head\r\n\r", "\nbody"}};

@@ -57,13 +57,14 @@ public:
         }
     }
 
-    /// The next line, without its end (\n or \r\n); the last line may have none. Empty once the stream has ended.
+    /// The next line, without its end (\n or \r\n); the last line may have none. A \r alone ends no line. Empty once the
+    /// stream has ended.
     /// Throws as `read_until`.
     [[nodiscard]] std::optional<std::string_view> read_line(deadline until = never) {
         std::string_view line = read_until("\n", until);
         if (line.empty()) return std::nullopt;
-        if (line.ends_with('\n')) line.remove_suffix(1);
-        if (line.ends_with('\r')) line.remove_suffix(1);
+        if (!line.ends_with('\n')) return line;  // the last one: a \r belongs to it
+        line.remove_suffix(line.ends_with("\r\n") ? 2 : 1);
         return line;
     }
 
@@ -79,6 +80,7 @@ public:
     /// Copies buffered bytes, or reads the next ones from the stream, up to the size of `into`. Returns 0 at the end of
     /// the stream.
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
+        if (into.empty()) return 0;
         if (held().empty()) return from_.read_some(into, until);
         const std::string_view taken = take(std::min(into.size(), held().size()));
         std::ranges::copy(std::as_bytes(std::span{taken}), into.begin());

@@ -67,6 +67,16 @@ template <class Some> std::size_t transfer_all(std::size_t all, std::error_code&
     return done;
 }
 
+template <class Byte> [[nodiscard]] bool all_empty(std::span<const std::span<Byte>> buffers) noexcept {
+    return std::ranges::all_of(buffers, [](const std::span<Byte>& each) { return each.empty(); });
+}
+
+/// A call that is given no bytes to transfer waits for nothing. It only fails if the stream is closed.
+template <class Stream> std::size_t transfer_nothing(const Stream& stream, std::error_code& ec) noexcept {
+    ec = stream.is_open() ? std::error_code{} : std::make_error_code(std::errc::bad_file_descriptor);
+    return 0;
+}
+
 /// Throws if `failure` is set. The text names the type and the call, and the object if the type has a `subject`.
 template <class Stream> void throw_if(const std::error_code& failure, const Stream& stream, const char* call) {
     if (!failure) [[likely]]
@@ -97,7 +107,7 @@ namespace coir::io {
 template <class Self> class byte_source {
 public:
     /// Waits until there is something to read, and reads what is available, up to the size of `into`. Returns 0 at the
-    /// end of the stream.
+    /// end of the stream, and at once if `into` is empty.
     [[nodiscard]] std::size_t read_some(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = read_some(into, until, ec);
@@ -105,7 +115,7 @@ public:
         return n;
     }
     std::size_t read_some(std::span<std::byte> into, deadline until, std::error_code& ec) {
-        return self().receive(into, until, ec);
+        return into.empty() ? detail::transfer_nothing(self(), ec) : self().receive(into, until, ec);
     }
 
     /// The same into several buffers, with one system call if the stream supports it.
@@ -116,7 +126,7 @@ public:
         return n;
     }
     std::size_t read_some(mutable_buffers into, deadline until, std::error_code& ec) {
-        return self().receive(into, until, ec);
+        return detail::all_empty(into) ? detail::transfer_nothing(self(), ec) : self().receive(into, until, ec);
     }
 
     /// Fills `into`. Returns less than its size only if the stream ends before.
@@ -145,7 +155,7 @@ private:
 /// with an error code returns how many bytes.
 template <class Self> class byte_sink {
 public:
-    /// Waits until the system accepts bytes, and returns how many it accepted.
+    /// Waits until the system accepts bytes, and returns how many it accepted; 0 at once if `from` is empty.
     [[nodiscard]] std::size_t write_some(std::span<const std::byte> from, deadline until = never) {
         std::error_code ec;
         const std::size_t n = write_some(from, until, ec);
@@ -153,7 +163,7 @@ public:
         return n;
     }
     std::size_t write_some(std::span<const std::byte> from, deadline until, std::error_code& ec) {
-        return self().send(from, until, ec);
+        return from.empty() ? detail::transfer_nothing(self(), ec) : self().send(from, until, ec);
     }
     [[nodiscard]] std::size_t write_some(std::string_view text, deadline until = never) {
         return write_some(std::as_bytes(std::span{text}), until);
@@ -167,7 +177,7 @@ public:
         return n;
     }
     std::size_t write_some(const_buffers from, deadline until, std::error_code& ec) {
-        return self().send(from, until, ec);
+        return detail::all_empty(from) ? detail::transfer_nothing(self(), ec) : self().send(from, until, ec);
     }
 
     /// Waits until the system has accepted all bytes.

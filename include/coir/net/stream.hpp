@@ -58,7 +58,8 @@ public:
     std::uint64_t splice_to(stream& to, deadline until, std::error_code& ec);
 
     /// Ends one direction, or both. After `shut::write` the peer reads the end of the stream; data from the peer can
-    /// still be read. Never waits. Throws `not_connected` if the peer has reset the connection.
+    /// still be read. Never waits. A connection that has ended already is no error. Throws `connection_reset` if the peer
+    /// has reset the connection and no other call has reported that yet.
     void shutdown(shut which = shut::write) {
         std::error_code ec;
         shutdown(which, ec);

@@ -89,7 +89,7 @@ public:
 
     /// Waits for a datagram, and receives with the same system call (recvmmsg(2)) those that have arrived with it.
     /// Before the call, `bytes` of each element must name its buffer. Returns how many elements of `into` were filled.
-    /// At most 32 per call.
+    /// At most 32 per call; 0 at once if `into` is empty.
     [[nodiscard]] std::size_t receive_batch(std::span<datagram> into, deadline until = never) {
         std::error_code ec;
         const std::size_t n = receive_batch(into, until, ec);
