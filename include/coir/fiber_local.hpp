@@ -3,6 +3,7 @@
 #include <coir/detail/base/platform.hpp>
 
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <type_traits>
 #include <utility>
@@ -10,15 +11,19 @@
 namespace coir {
 
 namespace detail {
+/// A number for a new variable. An address would not do: it is used again.
+[[nodiscard]] std::uint64_t number_of_new_local() noexcept;
 /// The running fiber's value of a variable; nullptr if it has none yet. Throws `not_in_fiber`.
-[[nodiscard]] void* find_local(const void* variable);
-void add_local(const void* variable, void* value, void (*destroy)(void*) noexcept);
+[[nodiscard]] void* find_local(std::uint64_t variable);
+void add_local(std::uint64_t variable, void* value, void (*destroy)(void*) noexcept);
 }  // namespace detail
 
 /// A variable with one value per fiber. The value is created when the fiber first uses the variable, and destroyed when
-/// the fiber ends; the last created value is destroyed first. The variable itself is usually static: it must outlive
-/// every fiber that uses it. Throws `not_in_fiber` outside a fiber. (A `thread_local` is shared by all fibers of the
-/// thread.)
+/// the fiber ends; the last created value is destroyed first. The variable itself is usually static. If it is destroyed
+/// before a fiber that has used it, the value stays until the fiber ends. Throws `not_in_fiber` outside a fiber. (A
+/// `thread_local` is shared by all fibers of the thread.)
+///
+/// A value's destructor may wait: it is shielded from the fiber's stop.
 ///
 /// @code
 /// static coir::fiber_local<int> depth{1};
@@ -39,9 +44,9 @@ public:
     fiber_local& operator=(const fiber_local&) = delete;
 
     [[nodiscard]] T& get() const {
-        if (void* const existing = detail::find_local(this)) return *static_cast<T*>(existing);
+        if (void* const existing = detail::find_local(number_)) return *static_cast<T*>(existing);
         T* const created = make_();
-        detail::add_local(this, created, [](void* value) noexcept { delete static_cast<T*>(value); });
+        detail::add_local(number_, created, [](void* value) noexcept { delete static_cast<T*>(value); });
         return *created;
     }
 
@@ -49,6 +54,7 @@ public:
     T* operator->() const { return &get(); }
 
 private:
+    const std::uint64_t number_ = detail::number_of_new_local();
     std::function<T*()> make_;
 };
 

@@ -3,9 +3,16 @@
 #include "core/scheduler.hpp"
 #include "core/task/local_values.hpp"
 
+#include <atomic>
+
 namespace coir::detail {
 
-void* find_local(const void* variable) {
+std::uint64_t number_of_new_local() noexcept {
+    static constinit std::atomic<std::uint64_t> last{0};
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+void* find_local(std::uint64_t variable) {
     const local_values* const known = scheduler::get("fiber_local").running().locals;
     if (known == nullptr) return nullptr;
     for (const local_values::value& each : known->values) {
@@ -14,7 +21,7 @@ void* find_local(const void* variable) {
     return nullptr;
 }
 
-void add_local(const void* variable, void* value, void (*destroy)(void*) noexcept) {
+void add_local(std::uint64_t variable, void* value, void (*destroy)(void*) noexcept) {
     try {
         task& self = scheduler::current()->running();
         if (self.locals == nullptr) self.locals = new local_values;

@@ -145,3 +145,23 @@ TEST_CASE("fiber_local: an exception from the initialiser leaves the fiber uncha
         CHECK_THROWS_WITH(*never_made, "no");
     });
 }
+
+TEST_CASE("fiber_local: a variable at the address of one that was destroyed has its own initial value") {
+    in_scheduler([] {
+        std::vector<int> ended;
+        for (int i = 1; i <= 3; ++i) {
+            const coir::fiber_local<std::string> each{std::to_string(i)};
+            CHECK(*each == std::to_string(i));
+            *each += " changed";
+        }
+        auto other = coir::spawn([&ended] {
+            {
+                coir::fiber_local<at_end> local;
+                local->call = [&ended] { ended.push_back(1); };
+            }
+            CHECK(ended.empty());  // the value lives as long as its fiber
+        });
+        other.get();
+        CHECK(ended == std::vector{1});
+    });
+}

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,7 +10,7 @@ namespace coir::detail {
 /// The values of the `fiber_local` variables that one fiber has used.
 struct local_values {
     struct value {
-        const void* variable;
+        std::uint64_t variable;
         void* object;
         void (*destroy)(void*) noexcept;
     };
