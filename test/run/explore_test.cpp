@@ -4,6 +4,7 @@
 #include <coir/sync/channel.hpp>
 #include <coir/sync/event.hpp>
 #include <coir/sync/mutex.hpp>
+#include <coir/task_group.hpp>
 #include <coir/test/explore.hpp>
 #include <coir/this_fiber.hpp>
 
@@ -213,6 +214,25 @@ TEST_CASE("seed: a time in the distant past is not treated as simultaneous with 
                              [] { coir::this_fiber::sleep_until(coir::clock::time_point::min()); });
             CHECK(hour);
             CHECK(day);
+        });
+    }
+}
+
+TEST_CASE("seed: fibers that have ended do not slow the choice of the next one") {
+    for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        coir::run({.seed = seed}, [] {
+            int ended = 0;
+            for (int batch = 0; batch < 400; ++batch) {
+                coir::task_group group;
+                for (int i = 0; i < 50; ++i) {
+                    group.spawn([&ended] {
+                        coir::this_fiber::yield();
+                        ++ended;
+                    });
+                }
+                group.wait();
+            }
+            CHECK(ended == 20'000);  // in time that grew with each of them it would take minutes
         });
     }
 }

@@ -1,6 +1,7 @@
 #include "core/loop/schedule_order.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace coir::detail {
@@ -34,22 +35,21 @@ void schedule_order::choose(ready_list& ready) noexcept {
 
 void schedule_order::choose_by_priority(ready_list& ready) noexcept {
     ++step_;
-    const task* chosen = first_of(ready);
+    task* chosen = first_of(ready);
     const std::uint64_t oldest = ready.front()->id;
     passed_over_ = oldest == oldest_ ? passed_over_ + 1 : 0;
     oldest_ = oldest;
     const bool is_unfair = passed_over_ > passed_over_max && chosen->id != oldest;
     if (is_unfair || std::ranges::find(demotion_steps_, step_) != demotion_steps_.end()) {
-        std::erase(demoted_, chosen->id);
-        demoted_.push_back(chosen->id);
+        chosen->demotion = ++demotions_;
         chosen = first_of(ready);
     }
     ready.bring_to_front([chosen](const task& each) { return &each == chosen; });
 }
 
-const task* schedule_order::first_of(const ready_list& ready) const noexcept {
-    const task* first = ready.front();
-    ready.for_each([&](const task& each) {
+task* schedule_order::first_of(const ready_list& ready) const noexcept {
+    task* first = ready.front();
+    ready.for_each([&](task& each) {
         if (priority_of(each) > priority_of(*first)) first = &each;
     });
     return first;
@@ -57,8 +57,7 @@ const task* schedule_order::first_of(const ready_list& ready) const noexcept {
 
 std::uint64_t schedule_order::priority_of(const task& fiber) const noexcept {
     // The task that was demoted last has the lowest priority.
-    const auto last = std::find(demoted_.rbegin(), demoted_.rend(), fiber.id);
-    if (last != demoted_.rend()) return static_cast<std::uint64_t>(last - demoted_.rbegin());
+    if (fiber.demotion != 0) return std::numeric_limits<std::uint32_t>::max() - fiber.demotion;
     return scrambled(seed_ ^ scrambled(fiber.id)) | std::uint64_t{1} << 63;
 }
 

@@ -26,13 +26,13 @@ public:
 
 private:
     void choose_by_priority(ready_list& ready) noexcept;
-    [[nodiscard]] const task* first_of(const ready_list& ready) const noexcept;
+    [[nodiscard]] task* first_of(const ready_list& ready) const noexcept;
     [[nodiscard]] std::uint64_t priority_of(const task& fiber) const noexcept;
 
     const std::uint64_t seed_;
     random_numbers random_;
     std::vector<std::uint64_t> demotion_steps_;  // steps at which the chosen task is demoted; empty: draw at every step
-    std::vector<std::uint64_t> demoted_;         // ids of demoted tasks; the last one has the lowest priority
+    std::uint32_t demotions_ = 0;
     std::uint64_t step_ = 0;
     std::uint64_t oldest_ = 0;  // id of the task that has been ready for the longest time
     int passed_over_ = 0;       // steps for which `oldest_` was passed over

@@ -134,6 +134,7 @@ public:
     record_slab* slab;
     std::uint32_t bytes = 0;      // size of the record including the closure
     std::uint32_t stack_kib = 0;  // requested stack size, rounded by the pool; 0: the scheduler's default
+    std::uint32_t demotion = 0;   // for the schedule_order: 0 if never demoted; the highest has the lowest priority
     std::uint16_t closure_offset = 0;
     std::uint16_t name_bytes = 0;
     std::uint16_t interrupted_in_a_row = 0;  // suspensions that have thrown since the task last parked
@@ -171,7 +172,7 @@ inline task* ready_list::pop() noexcept {
 }
 
 template <class F> void ready_list::for_each(F&& f) const {
-    for (const task* at = head_; at != nullptr; at = at->next_ready) f(*at);
+    for (task* at = head_; at != nullptr; at = at->next_ready) f(*at);
 }
 
 inline std::size_t ready_list::count() const noexcept {
