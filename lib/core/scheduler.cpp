@@ -203,10 +203,11 @@ void scheduler::run_ready() noexcept {
 
 /// Runs one task at a time in the order of the seed, and returns to the hub after each.
 void scheduler::run_in_order() noexcept {
-    for (int left = budget_; left > 0 && !ready_.empty() && current_ == this; --left) {
+    for (int left = budget_; left > 0 && !ready_.empty() && current_ == this;) {
         order_->choose(ready_);
         budget_ = 1;
         suspend(hub_task_);
+        left -= 1 - budget_;  // the resume, and the operations that the task has counted
     }
 }
 

@@ -94,17 +94,15 @@ public:
     /// Puts the running task behind all ready tasks and suspends it.
     void yield() noexcept;
 
-    /// Counts an operation of the running task that may complete without a suspension. True if the task has completed
-    /// so many in this slice that it must yield: a descriptor that is always ready must not monopolise the thread.
+    /// Counts an operation of the running task that may complete without a suspension: it takes from the round as much
+    /// as a resume. True if the task must yield, since 64 such operations or the round are over: something that is
+    /// always ready must not monopolise the thread.
     [[nodiscard]] bool is_yield_due() noexcept {
-        const std::uint64_t slice = status_.slices.load(std::memory_order_relaxed);
-        if (counted_slice_ != slice) {
-            counted_slice_ = slice;
-            operations_ = 0;
-        }
-        if (++operations_ < operations_max) return false;
-        operations_ = 0;
-        return true;
+        const int left = --budget_;
+        if (left > 0 && left % operations_max != 0) [[likely]]
+            return false;
+        // In the order of a seed, each resume is a round of its own. A stop callback must not suspend.
+        return (!order_ || left % operations_max == 0) && callbacks_running_ == 0;
     }
     void yield_if_due() noexcept {
         if (is_yield_due()) yield();
@@ -169,7 +167,7 @@ public:
     [[noreturn]] void run_tasks() noexcept;
 
 private:
-    static constexpr unsigned operations_max = 64;  // in one slice
+    static constexpr int operations_max = 64;  // without a yield
 
     /// The stack of the task that ended last, which may still be running on it. It is kept for the next new task, and
     /// given back when another task ends.
@@ -210,7 +208,7 @@ private:
     void run_ready() noexcept;
     void run_in_order() noexcept;
     void poll() noexcept;
-    bool trim_stacks(std::int64_t now) noexcept;
+    bool trim_stacks(std::int64_t now, std::size_t at_most) noexcept;
     void handle_stall(std::int64_t now) noexcept;
 
     static thread_local constinit scheduler* current_ __attribute__((tls_model("initial-exec")));
@@ -221,7 +219,7 @@ private:
     // Members that every switch uses are kept together.
     detail::scheduler_status status_;
     ready_list ready_;
-    int budget_ = 0;  // resumes left until the hub polls
+    int budget_ = 0;  // resumes and operations left until the hub looks; may fall below 0
     exception_state* const exceptions_;
     record_slab* const slab_;
     task hub_task_;  // the thread's own flow, in which the hub runs
@@ -241,9 +239,8 @@ private:
 
     const std::uint64_t serial_;
     std::uint64_t last_id_ = 0;
-    std::uint64_t counted_slice_ = 0;  // the slice of `operations_`
-    unsigned operations_ = 0;
     std::int64_t period_began_ = 0;
+    std::int64_t trimmed_at_ = 0;
     std::int64_t draining_since_ = 0;
     bool draining_ = false;      // the main task has ended: all tasks are requested to stop, new ones from the start
     int callbacks_running_ = 0;  // stop callbacks in progress, which must not suspend

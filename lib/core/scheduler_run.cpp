@@ -20,7 +20,9 @@ namespace coir::detail {
 namespace {
 
 constexpr std::int64_t period = 1'000'000'000;  // ns between trims of the stack pool, and between dumps while draining
-constexpr std::size_t trim_batch = 256;         // stacks returned to the system between two polls
+constexpr std::size_t trim_batch = 256;         // stacks returned to the system between two polls of an idle thread
+constexpr std::size_t trim_batch_busy = 16;     // the same while fibers are ready, each millisecond
+constexpr std::int64_t trim_pause = 1'000'000;
 
 /// What `write` writes; if there is no memory for it, `otherwise`, which must be short enough to need none.
 template <class F> std::string text_or(const char* otherwise, F write) noexcept {
@@ -61,16 +63,20 @@ void scheduler::run(task& main) {
             run_ready();
             poll();
         }
-        hub_.inbox().deliver();  // messages that the gate accepted and that no fiber waited for
+        hub_.inbox().deliver(hub_.quota());  // messages that the gate accepted and that no fiber waited for
     } while (!alive_.empty());
     if (!deadlock_.empty()) throw deadlock{deadlock_};
 }
 
 /// Between two rounds of fibers.
 void scheduler::poll() noexcept {
-    const std::int64_t now = hub_.end_round(budget_);
+    const std::int64_t now = hub_.end_round(std::max(budget_, 0));
     status_.fibers_ran.store(hub_.fibers_ran(), std::memory_order_relaxed);
     if (!ready_.empty()) {
+        if (now - trimmed_at_ >= trim_pause) {
+            trimmed_at_ = now;
+            trim_stacks(now, trim_batch_busy);
+        }
         hub_.begin_round(now);
         return;
     }
@@ -78,18 +84,18 @@ void scheduler::poll() noexcept {
     handle_stall(now);
     if (!ready_.empty() || hub_.skip_to_first_timer()) return;
 
-    const bool trimming = trim_stacks(now);
+    const bool trimming = trim_stacks(now, trim_batch);
     std::int64_t wait = hub_.until_next_timer(now);
     if (draining_ || stacks_.has_surplus()) wait = wait < 0 ? period : std::min(wait, period);
     hub_.sleep(trimming ? 0 : wait);
 }
 
-bool scheduler::trim_stacks(std::int64_t now) noexcept {
+bool scheduler::trim_stacks(std::int64_t now, std::size_t at_most) noexcept {
     if (now - period_began_ >= period) {
         period_began_ = now;
         stacks_.begin_period();
     }
-    return stacks_.trim(trim_batch);
+    return stacks_.trim(at_most);
 }
 
 /// Called if no task is ready. If nothing can ever wake one of the tasks, requests all of them to stop. While draining,

@@ -1,8 +1,15 @@
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "core/scheduler.hpp"
 
-namespace coir::this_fiber {
+namespace coir {
+
+void detail::let_others_run() noexcept {
+    if (scheduler* const here = scheduler::current()) here->yield_if_due();
+}
+
+namespace this_fiber {
 
 using detail::scheduler;
 using detail::task;
@@ -41,4 +48,6 @@ std::size_t stack_remaining() {
 
 bool in_fiber() noexcept { return scheduler::current() != nullptr; }
 
-}  // namespace coir::this_fiber
+}  // namespace this_fiber
+
+}  // namespace coir

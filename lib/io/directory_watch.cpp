@@ -1,4 +1,5 @@
 #include <coir/detail/base/throw_if.hpp>
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/io/directory_watch.hpp>
 
 #include "base/sys.hpp"
@@ -74,6 +75,7 @@ directory_change directory_watch::next(deadline until) {
         if (is_about_itself(event)) continue;
         const directory_change::kind what = kind_of(event.mask);
         ended_ = what == directory_change::kind::ended;
+        detail::let_others_run();
         return {what, event.len > 0 ? name : "", (event.mask & IN_ISDIR) != 0};
     }
 }

@@ -1,3 +1,4 @@
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/detail/core/owner.hpp>
 #include <coir/error.hpp>
 #include <coir/process/signal_set.hpp>
@@ -95,7 +96,11 @@ signal_set::~signal_set() {
     if (subscription_->let_go()) static_cast<void>(subscription_.release());
 }
 
-int signal_set::wait(deadline until) { return subscription_->wait(until); }
+int signal_set::wait(deadline until) {
+    const int signal = subscription_->wait(until);
+    detail::let_others_run();
+    return signal;
+}
 
 // ---- waiting -----------------------------------------------------------------------------------------------------
 

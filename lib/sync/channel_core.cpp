@@ -21,6 +21,12 @@ void channel_core::enter(const char* operation) {
     detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); });
 }
 
+bool channel_core::enter_to_wait(const char* operation) {
+    return detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); }).is_yield_due();
+}
+
+void channel_core::yield() noexcept { scheduler::current()->yield(); }
+
 void* channel_core::receiver_slot() const noexcept { return first_value(receivers_); }
 
 void* channel_core::sender_slot() const noexcept { return first_value(senders_); }

@@ -17,8 +17,9 @@ void event::reset() {
 }
 
 void event::wait(deadline until) {
-    detail::bind_owner(waiters_, "event::wait");
+    detail::scheduler& here = detail::bind_owner(waiters_, "event::wait");
     if (!set_ && !waiters_.wait("event::wait", until) && !set_) throw timed_out{"event::wait"};
+    here.yield_if_due();
 }
 
 }  // namespace coir

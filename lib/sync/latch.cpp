@@ -18,8 +18,9 @@ void latch::count_down(std::ptrdiff_t arrivals) {
 }
 
 void latch::wait(deadline until) {
-    detail::bind_owner(waiters_, "latch::wait");
+    detail::scheduler& here = detail::bind_owner(waiters_, "latch::wait");
     if (left_ > 0 && !waiters_.wait("latch::wait", until) && left_ > 0) throw timed_out{"latch::wait"};
+    here.yield_if_due();
 }
 
 void latch::arrive_and_wait(std::ptrdiff_t arrivals, deadline until) {

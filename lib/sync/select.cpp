@@ -11,6 +11,7 @@
 #include <array>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 
 namespace coir::detail {
@@ -52,6 +53,18 @@ select_case* draw_ready(scheduler& here, case_list cases) noexcept {
         if (each->ready && here.draw(++ready) == 0) drawn = each;
     }
     return drawn;
+}
+
+/// The numbers from 0 to `count` - 1 in random order. Of several cases with one channel, the one that waits first is
+/// served first.
+std::array<std::size_t, cases_max> shuffled(scheduler& here, std::size_t count) noexcept {
+    std::array<std::size_t, cases_max> order{};
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = here.draw(i + 1);
+        order[i] = order[at];
+        order[at] = i;
+    }
+    return order;
 }
 
 waiter* register_case(registration& slot, const select_case& to, scheduler& here) {
@@ -116,7 +129,8 @@ select_case* wait_for_first(case_list cases, const deadline& until) {
     waiter me{here.running(), "select"};
     registration_list registrations;
     const scope_exit at_end{[&registrations] { withdraw(registrations); }};
-    for (std::size_t i = 0; i < cases.size(); ++i) {
+    const std::array<std::size_t, cases_max> order = shuffled(here, cases.size());
+    for (const std::size_t i : std::span{order}.first(cases.size())) {
         if (waiter* const one = register_case(registrations[i], *cases[i], here)) me.join_ring(*one);
     }
     if (became_ready(cases)) return nullptr;
@@ -136,19 +150,26 @@ select_case* wait_for_first(case_list cases, const deadline& until) {
 
 select_case& choose_case(case_list cases) {
     scheduler& here = scheduler::get("select");
+    const auto otherwise = std::ranges::find(cases, case_kind::otherwise, &select_case::kind);
+    const bool may_wait = otherwise == cases.end();
     for (;;) {
         for (select_case* const each : cases) {
             each->look();
             if (each->awaited != nullptr) each->ready = task_of(*each->awaited, "select").state == task_state::ended;
         }
         while (select_case* const ready = draw_ready(here, cases)) {
-            if (ready->take()) return *ready;
+            if (ready->take()) {
+                if (may_wait) here.yield_if_due();
+                return *ready;
+            }
             ready->ready = false;
         }
         select_case& first_due = **std::ranges::min_element(cases, {}, &select_case::until);
-        if (first_due.until.has_passed()) return first_due;
-        const auto otherwise = std::ranges::find(cases, case_kind::otherwise, &select_case::kind);
-        if (otherwise != cases.end()) return **otherwise;
+        if (first_due.until.has_passed()) {
+            if (may_wait) here.yield_if_due();
+            return first_due;
+        }
+        if (!may_wait) return **otherwise;
         if (select_case* const first = wait_for_first(cases, first_due.until)) return *first;
     }
 }

@@ -1,3 +1,4 @@
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/error.hpp>
 #include <coir/shield.hpp>
 #include <coir/task_group.hpp>
@@ -79,6 +80,7 @@ void group_core::join(const char* operation, const deadline& until) {
     while (!running_.empty()) {
         if (!all_ended_.wait(operation, until) && !running_.empty()) throw timed_out{operation};
     }
+    let_others_run();
 }
 
 /// For a group of a scheduler that has ended or that exists only in the parent process: its members will not end here.

@@ -5,6 +5,7 @@
 #include "core/scheduler.hpp"
 
 #include <exception>
+#include <utility>
 
 namespace coir {
 
@@ -20,7 +21,7 @@ bool scheduler_ref::alive() const noexcept { return gate_ != nullptr && gate_->i
 
 void scheduler_ref::send(detail::posted_call& call) const {
     call.site = __builtin_return_address(0);
-    if (gate_ == nullptr || !gate_->post(call)) throw scheduler_gone{};
+    if (gate_ == nullptr || !gate_->post_call(call)) throw scheduler_gone{};
 }
 
 scheduler_ref this_scheduler() {
@@ -37,11 +38,13 @@ void posted_call::begin(message& arrived) noexcept {
     auto& call = static_cast<posted_call&>(arrived);
     static constexpr closure_ops through_the_pointer{
         [](void* memory) {
-            const posted_call& made = **static_cast<posted_call**>(memory);
+            posted_call& made = **static_cast<posted_call**>(memory);
+            made.count_begin();
             made.ops.run(made.closure);
         },
         [](void* memory) noexcept {
             posted_call& made = **static_cast<posted_call**>(memory);
+            made.count_begin();  // of a fiber that got no stack
             made.destroy(made);
         },
     };
@@ -49,8 +52,13 @@ void posted_call::begin(message& arrived) noexcept {
         scheduler::current()->start_detached(through_the_pointer, &call, call.name, call.stack_bytes, call.site);
     } catch (const std::exception& failure) {
         log::write_joined(log_level::error, {"cannot start a fiber that another thread posted: ", failure.what()});
+        call.count_begin();
         call.destroy(call);
     }
+}
+
+void posted_call::count_begin() noexcept {
+    if (!std::exchange(has_begun_, true)) scheduler::current()->inbox().call_has_begun();
 }
 
 }  // namespace detail

@@ -38,7 +38,7 @@ TEST_CASE("gate: messages admitted before close arrive, and none is admitted aft
     entry->close();
     CHECK_FALSE(entry->is_open());
     CHECK_FALSE(entry->post(late));
-    box.deliver();
+    box.deliver(1);
     CHECK(box.is_empty());
     CHECK(first.has_arrived);
     CHECK_FALSE(late.has_arrived);
@@ -60,7 +60,7 @@ TEST_CASE("gate: close returns after every admitted message is in the inbox") {
             }
             while (let_in < 5) std::this_thread::yield();
             entry->close();
-            box.deliver();
+            box.deliver(1);
         }
         int arrived = 0;
         for (const test_message& each : messages) arrived += each.has_arrived ? 1 : 0;

@@ -2,10 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <numeric>
 #include <poll.h>
 #include <thread>
 #include <unistd.h>
@@ -39,14 +42,14 @@ TEST_CASE("inbox: messages arrive in the order of posting, once") {
     inbox box;
     std::vector<int> arrived;
     numbered one{1, arrived}, two{2, arrived}, three{3, arrived};
-    box.deliver();
+    box.deliver(1);
     box.post(one);
     box.post(two);
     box.post(three);
     CHECK(arrived.empty());
-    box.deliver();
+    box.deliver(1);
     CHECK(arrived == std::vector{1, 2, 3});
-    box.deliver();
+    box.deliver(1);
     CHECK(arrived.size() == 3);
 }
 
@@ -63,8 +66,75 @@ TEST_CASE("inbox: a message may be posted again, also when it arrives") {
         int count = 0;
     } repeated{box};
     box.post(repeated);
-    for (int i = 0; i < 5; ++i) box.deliver();
+    for (int i = 0; i < 5; ++i) box.deliver(1);
     CHECK(repeated.count == 3);
+}
+
+TEST_CASE("inbox: calls arrive in the order of posting, and only so many as may wait to begin") {
+    inbox box;
+    std::vector<int> arrived;
+    numbered one{1, arrived}, two{2, arrived}, three{3, arrived}, message{4, arrived};
+    CHECK(box.is_empty());
+    for (numbered* const each : {&one, &two, &three}) box.put_call(*each);
+    box.post(message);
+    CHECK_FALSE(box.is_empty());
+    box.deliver(2);
+    CHECK(arrived == std::vector{4, 1, 2});  // messages wake fibers: calls do not delay them
+    box.deliver(2);
+    CHECK(arrived.size() == 3);
+    CHECK_FALSE(box.may_sleep());
+    box.awake();
+    box.call_has_begun();
+    box.deliver(2);
+    CHECK(arrived == std::vector{4, 1, 2, 3});
+    CHECK(box.is_empty());
+    CHECK(box.may_sleep());
+    box.put_call(one);
+    CHECK(has_rung(box));
+    box.awake();
+    box.call_has_begun();
+    box.deliver(2);
+    CHECK(arrived.back() == 1);
+}
+
+TEST_CASE("inbox: no call of many threads is lost, and the calls of each thread keep their order") {
+    constexpr int threads = 4, each = 20'000;
+    inbox box;
+    struct counted : message {
+        counted()
+            : message{[](message& self) noexcept {
+                  auto& here = static_cast<counted&>(self);
+                  *here.in_order = *here.in_order && here.number == (*here.next)++;
+              }} {}
+        int number = 0;
+        int* next = nullptr;
+        bool* in_order = nullptr;
+    };
+    bool in_order = true;
+    std::array<int, threads> next{};
+    std::vector<std::vector<counted>> calls;
+    for (int i = 0; i < threads; ++i) calls.emplace_back(each);
+    std::vector<std::thread> senders;
+    for (int i = 0; i < threads; ++i) {
+        senders.emplace_back([&, i] {
+            for (int k = 0; k < each; ++k) {
+                counted& sent = calls[static_cast<std::size_t>(i)][static_cast<std::size_t>(k)];
+                sent.number = k;
+                sent.next = &next[static_cast<std::size_t>(i)];
+                sent.in_order = &in_order;
+                box.put_call(sent);
+            }
+        });
+    }
+    int arrived = 0;
+    while (arrived < threads * each) {
+        box.deliver(7);
+        const int now = std::accumulate(next.begin(), next.end(), 0);
+        for (; arrived < now; ++arrived) box.call_has_begun();
+    }
+    for (auto& sender : senders) sender.join();
+    CHECK(in_order);
+    CHECK(box.is_empty());
 }
 
 TEST_CASE("inbox: the wakeup descriptor is written only while the hub sleeps") {
@@ -73,12 +143,12 @@ TEST_CASE("inbox: the wakeup descriptor is written only while the hub sleeps") {
     numbered one{1, arrived}, two{2, arrived};
     box.post(one);
     CHECK_FALSE(has_rung(box));
-    box.deliver();
+    box.deliver(1);
     CHECK(box.may_sleep());
     box.post(two);
     CHECK(has_rung(box));
     box.awake();
-    box.deliver();
+    box.deliver(1);
     CHECK(arrived == std::vector{1, 2});
 }
 
@@ -89,7 +159,7 @@ TEST_CASE("inbox: a hub with a message in the inbox must not sleep") {
     box.post(one);
     CHECK_FALSE(box.may_sleep());
     box.awake();
-    box.deliver();
+    box.deliver(1);
     CHECK(box.may_sleep());
     box.awake();
 }
@@ -134,7 +204,7 @@ TEST_CASE("inbox: no posted message is lost, and the messages of each thread kee
             REQUIRE(::read(box.wakeup_descriptor(), &rings, sizeof rings) == sizeof rings);
         }
         box.awake();
-        box.deliver();
+        box.deliver(1);
     }
     for (auto& sender : senders) sender.join();
     std::vector<int> next(threads, 0);

@@ -1,4 +1,5 @@
 #include <coir/fiber.hpp>
+#include <coir/stats.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "core/remote/running_schedulers.hpp"
@@ -329,6 +330,24 @@ TEST_CASE("scheduler: the memory of a burst is released while the scheduler idle
             coir::this_fiber::sleep_for(500ms);
         }
         CHECK(pages_in_memory() <= before + burst / 2);
+    });
+}
+
+TEST_CASE("scheduler: the memory of a burst is released beside a fiber that is always ready" *
+          doctest::skip(coir::test::sanitized)) {
+    in_scheduler([] {
+        {
+            std::vector<coir::fiber<void>> fibers;
+            for (int i = 0; i < 2'000; ++i) fibers.push_back(coir::spawn([] { coir::this_fiber::yield(); }));
+            for (auto& each : fibers) each.join();
+        }
+        const std::size_t burst = coir::stats().stacks_pooled;
+        CHECK(burst >= 2'000);
+        const auto at_the_latest = std::chrono::steady_clock::now() + 20s;
+        while (coir::stats().stacks_pooled > burst / 2 && std::chrono::steady_clock::now() < at_the_latest) {
+            coir::this_fiber::yield();
+        }
+        CHECK(coir::stats().stacks_pooled <= burst / 2);
     });
 }
 

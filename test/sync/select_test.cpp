@@ -280,6 +280,37 @@ TEST_CASE("select: each ready case wins about equally often") {
     });
 }
 
+TEST_CASE("select: of several waiting cases of one channel each is served about equally often") {
+    in_scheduler([] {
+        coir::channel<int> numbers;
+        std::array<int, 3> chosen{};
+        auto receiver = coir::spawn([&] {
+            for (int i = 0; i < 900; ++i) {
+                coir::this_fiber::yield();
+                ++chosen[static_cast<std::size_t>(*numbers.recv())];
+            }
+        });
+        for (int i = 0; i < 900; ++i) {
+            coir::select(on_send(numbers, 0, nothing), on_send(numbers, 1, nothing), on_send(numbers, 2, nothing));
+        }
+        receiver.get();
+        for (const int times : chosen) CHECK(times >= 200);
+
+        std::array<int, 2> received{};
+        auto sender = coir::spawn([&] {
+            for (int i = 0; i < 1000; ++i) {
+                coir::this_fiber::yield();
+                numbers.send(i);
+            }
+        });
+        for (int i = 0; i < 1000; ++i) {
+            coir::select(on_recv(numbers, [&](auto) { ++received[0]; }),
+                         on_recv(numbers, [&](auto) { ++received[1]; }));
+        }
+        for (const int times : received) CHECK(times >= 350);
+    });
+}
+
 TEST_CASE("select: with a seed, the choices are the same in each run") {
     const auto choices = [](std::uint64_t seed) {
         return in_scheduler({.seed = seed}, [] {

@@ -46,6 +46,13 @@ benchmark post(const std::string& name, const std::string& cores) {
             .lines = {{.label = "us", .metric = "us", .against = {{"eventfds", 1.5}}}}};
 }
 
+/// By the wall clock: what a timer notices of a flood of posts.
+benchmark flood() {
+    return {.name = "a sleep of 1 ms in a flood of posts",
+            .contenders = {{"coir", "bench_coir_threads flood 300", "bench_coir_threads flood 10"}},
+            .lines = {{.label = "ms late, p99", .metric = "ms", .against = {}, .limit = 5}}};
+}
+
 benchmark concurrent_channel(const std::string& name, const std::string& scenario, const std::string& baseline,
                              std::optional<double> limit) {
     return {.name = "concurrent_channel of 1,024, " + name,
@@ -188,6 +195,7 @@ std::vector<benchmark> fiber_benchmarks() {
         offload("between two cores", "2"),
         post("on one core", "1"),
         post("between two cores", "2"),
+        flood(),
         concurrent_channel("in one thread", "fill-and-empty", "fill-and-empty", 2.0),
         concurrent_channel("between two cores, awake", "pass", "pass", 2.0),
         concurrent_channel("between fibers on two cores", "stream", "pass", std::nullopt),

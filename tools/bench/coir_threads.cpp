@@ -1,16 +1,22 @@
 // coir between threads: posts from one scheduler to another, and values through a channel that threads share. The
 // baselines are in bare_threads.cpp.
 
+#include <coir/clock.hpp>
 #include <coir/run.hpp>
 #include <coir/sync/event.hpp>
+#include <coir/this_fiber.hpp>
 #include <coir/thread/concurrent_channel.hpp>
 #include <coir/thread/scheduler_ref.hpp>
 
 #include "contender.hpp"
 #include "std_mutex.hpp"
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <optional>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -42,6 +48,35 @@ void post(bench::arguments args) {
         over.close();
     });
     other.join();
+}
+
+/// Sleeps for 1 ms `args[0]` times while another core posts without end, and reports by how much the later ones of a
+/// hundred sleeps (p99) were late.
+void flood(bench::arguments args) {
+    bench::stay_on_this_core();
+    coir::run([&] {
+        const coir::scheduler_ref here = coir::this_scheduler();
+        std::atomic<bool> over{false};
+        std::atomic<long> left{0};
+        std::thread poster{[&] {
+            bench::move_to_another_core();
+            while (!over) {
+                ++left;
+                here.post([&left] { --left; });
+            }
+        }};
+        std::vector<double> late;
+        for (long i = 0; i < args[0]; ++i) {
+            const auto due = coir::clock::now() + std::chrono::milliseconds{1};
+            coir::this_fiber::sleep_until(due);
+            late.push_back(std::chrono::duration<double, std::milli>(coir::clock::now() - due).count());
+        }
+        over = true;
+        poster.join();
+        std::ranges::sort(late);
+        bench::report("ms", late[late.size() * 99 / 100]);
+        while (left > 0) coir::this_fiber::yield();
+    });
 }
 
 /// Passes `args[0]` values through a channel of capacity `args[1]`, in one thread: fills it, then empties it.
@@ -105,8 +140,12 @@ void std_mutex_in_fiber(bench::arguments args) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    constexpr bench::scenario scenarios[] = {
-        {"post", post},     {"fill-and-empty", fill_and_empty},   {"pass", pass},
-        {"stream", stream}, {"std-mutex", bench::std_mutex_pair}, {"std-mutex-in-fiber", std_mutex_in_fiber}};
+    constexpr bench::scenario scenarios[] = {{"post", post},
+                                             {"flood", flood},
+                                             {"fill-and-empty", fill_and_empty},
+                                             {"pass", pass},
+                                             {"stream", stream},
+                                             {"std-mutex", bench::std_mutex_pair},
+                                             {"std-mutex-in-fiber", std_mutex_in_fiber}};
     return bench::run_scenario(argc, argv, scenarios);
 }

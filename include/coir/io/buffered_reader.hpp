@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/core/let_others_run.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -96,6 +97,7 @@ private:
     [[nodiscard]] std::string_view take(std::size_t count) noexcept {
         const std::string_view taken = held().substr(0, count);
         begin_ += count;
+        detail::let_others_run();
         return taken;
     }
 

@@ -2,6 +2,7 @@
 
 #include <coir/deadline.hpp>
 #include <coir/detail/base/list.hpp>
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/detail/core/owner.hpp>
 
 #include <cstddef>
@@ -109,12 +110,16 @@ public:
     /// Waits for the end of the token's phase; returns at once if it has ended (then no cancellation point). Throws
     /// `timed_out`, `cancelled`, `scope_expired`: then the phase has not ended, the arrival still counts, and the token
     /// is valid for another wait.
-    void wait(arrival_token&& token, deadline until = never) { core_.wait(token.phase_, until); }
+    void wait(arrival_token&& token, deadline until = never) {
+        core_.wait(token.phase_, until);
+        detail::let_others_run();
+    }
 
     /// Arrives and waits for the end of the phase. The last to arrive does not wait (then no cancellation point).
     /// Throws `timed_out`, `cancelled`, `scope_expired`: then the phase has not ended, and the arrival is taken back.
     void arrive_and_wait(deadline until = never) {
         if (core_.arrive_or_wait(until)) complete();
+        detail::let_others_run();
     }
 
     /// Arrives for the last time: from the next phase on, one arrival fewer is expected. Never waits.

@@ -52,10 +52,12 @@ public:
     /// Waits until the channel has taken the value. Throws `channel_closed`, `timed_out`, `cancelled`, `scope_expired`,
     /// `std::bad_alloc`: then the value was not sent, and the argument is unchanged.
     void send(T&& value, deadline until = never) {
-        core_.enter("channel::send");
+        const bool is_yield_due = core_.enter_to_wait("channel::send");
         // After a time-out, there may be room since then.
-        if (try_push(value) || core_.wait_to_send(&value, until) || try_push(value)) return;
-        detail::throw_channel_timed_out("channel::send");
+        if (!try_push(value) && !core_.wait_to_send(&value, until) && !try_push(value))
+            detail::throw_channel_timed_out("channel::send");
+        if (is_yield_due) [[unlikely]]
+            core_.yield();
     }
 
     void send(const T& value, deadline until = never) requires std::copy_constructible<T> { send(T(value), until); }
@@ -71,13 +73,15 @@ public:
     /// Waits for a value. Empty once the channel is closed and all sent values have been received. Throws `timed_out`,
     /// `cancelled`, `scope_expired`: then no value was taken.
     std::optional<T> recv(deadline until = never) {
-        core_.enter("channel::recv");
+        const bool is_yield_due = core_.enter_to_wait("channel::recv");
         std::optional<T> value;
         // After a time-out, a value may have come since then.
-        if (try_pop(value) || core_.is_closed() || core_.wait_to_receive(&value, until) || try_pop(value) ||
-            core_.is_closed())
-            return value;
-        detail::throw_channel_timed_out("channel::recv");
+        if (!try_pop(value) && !core_.is_closed() && !core_.wait_to_receive(&value, until) && !try_pop(value) &&
+            !core_.is_closed())
+            detail::throw_channel_timed_out("channel::recv");
+        if (is_yield_due) [[unlikely]]
+            core_.yield();
+        return value;
     }
 
     /// As `recv`, but also empty if it would have to wait.

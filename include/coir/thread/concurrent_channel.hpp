@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/deadline.hpp>
+#include <coir/detail/core/let_others_run.hpp>
 #include <coir/detail/sync/channel_iterator.hpp>
 #include <coir/detail/sync/event_count.hpp>
 #include <coir/detail/thread/mpmc_ring.hpp>
@@ -60,7 +61,7 @@ public:
     /// then the value was not sent, and the argument is unchanged.
     void send(T&& value, deadline until = never) {
         if (try_send(std::move(value))) [[likely]]
-            return;
+            return detail::let_others_run();
         detail::ring_answer answer{};
         senders_.wait("concurrent_channel::send", until, [&]() noexcept {
             answer = values_.push(value);
@@ -93,6 +94,7 @@ public:
             receivers_.wait("concurrent_channel::recv", until, [&]() noexcept { return take(value); });
         }
         wake_next();
+        detail::let_others_run();
         return value;
     }
 

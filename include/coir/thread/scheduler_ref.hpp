@@ -20,7 +20,8 @@ gate* gate_of(const scheduler_ref& known) noexcept;
 /// Refers to a scheduler from other threads, to have one of its fibers call a function. May be copied and used from any
 /// thread, also after the scheduler has ended. If the end or the result of the call is needed, use `spawn_on`.
 ///
-/// Posted calls wait in memory, without a limit. If they may arrive faster than they are processed, send them through a
+/// Posted calls wait in memory, without a limit, and begin a limited number at a time, so that they leave the other
+/// fibers and timers their turn. If they may arrive faster than they are processed, send them through a
 /// `concurrent_channel`. While a reference exists, any thread may post to its scheduler, so fibers that wait there
 /// never count as deadlocked.
 ///

@@ -30,7 +30,7 @@ std::int64_t hub::end_round(int left) noexcept {
     const std::int64_t took = at - round_began_;
     measure_round(took);
     adapt_quota(took, left);
-    inbox_.deliver();
+    inbox_.deliver(quota_);
     const bool timer_is_due = has_due_timer(at);
     // Without waiters for descriptors no system call is made, so fibers that only yield cost none. If no fiber is ready
     // and no timer due, `sleep` makes the call.
@@ -57,7 +57,7 @@ void hub::sleep(std::int64_t nanoseconds) noexcept {
     inbox_.awake();
     if (virtual_) virtual_->advance(virtual_clock::real_now() - began);
     begin_round(now());
-    inbox_.deliver();
+    inbox_.deliver(quota_);
     if (there_may_be_more && has_due_timer(round_began_)) poll_the_rest();
     fire_timers(round_began_);
 }

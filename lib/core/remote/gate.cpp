@@ -4,9 +4,9 @@
 
 namespace coir::detail {
 
-bool gate::post(message& sent) noexcept {
+bool gate::put(message& sent, void (inbox::*how)(message&) noexcept) noexcept {
     if (!enter()) return false;
-    inbox_.put(sent);
+    (inbox_.*how)(sent);
     leave();
     return true;
 }

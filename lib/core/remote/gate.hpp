@@ -19,7 +19,9 @@ public:
 
     /// Posts the message to the inbox and returns true. Returns false if the gate is closed; the message then stays
     /// with the caller. May be called on any thread.
-    [[nodiscard]] bool post(message& sent) noexcept;
+    [[nodiscard]] bool post(message& sent) noexcept { return put(sent, &inbox::put); }
+    /// The same for a call, which begins a fiber.
+    [[nodiscard]] bool post_call(message& sent) noexcept { return put(sent, &inbox::put_call); }
 
     /// Called on the scheduler's thread. After it returns, all accepted messages are in the inbox, and no thread
     /// accesses the inbox through the gate.
@@ -45,6 +47,7 @@ private:
     static constexpr std::uint32_t closed = 1;
     static constexpr std::uint32_t pending_call = 2;
 
+    [[nodiscard]] bool put(message& sent, void (inbox::*how)(message&) noexcept) noexcept;
     [[nodiscard]] bool enter() noexcept;
     void leave() noexcept { state_.fetch_sub(pending_call, std::memory_order_release); }
 

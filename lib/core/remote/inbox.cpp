@@ -34,14 +34,28 @@ void inbox::put(message& sent) noexcept {
     if (asleep_.load(std::memory_order_seq_cst)) ring();
 }
 
+void inbox::put_call(message& sent) noexcept {
+    calls_.push(sent);
+    if (asleep_.load(std::memory_order_seq_cst)) ring();
+}
+
 void inbox::ring() const noexcept {
     const std::uint64_t one = 1;
     // The descriptor is watched edge-triggered and therefore never read. EAGAIN would need 2^64-2 writes.
     sys::write(wakeup_.get(), &one, sizeof one);
 }
 
-void inbox::deliver() noexcept {
-    if (first_.load(std::memory_order_relaxed) == nullptr) return;
+void inbox::deliver(int calls_max) noexcept {
+    if (first_.load(std::memory_order_relaxed) != nullptr) deliver_messages();
+    while (calls_to_begin_ < calls_max) {
+        message* const call = calls_.pop();
+        if (call == nullptr) return;
+        ++calls_to_begin_;
+        call->arrive(*call);
+    }
+}
+
+void inbox::deliver_messages() noexcept {
     message* newest = first_.exchange(nullptr, std::memory_order_acquire);
     message* oldest = nullptr;
     while (newest != nullptr) {

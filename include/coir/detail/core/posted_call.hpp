@@ -26,6 +26,10 @@ struct posted_call : message {
 private:
     /// Called by the hub: creates the fiber.
     static void begin(message& arrived) noexcept;
+    /// Tells the inbox, once.
+    void count_begin() noexcept;
+
+    bool has_begun_ = false;
 };
 
 template <class F, class... A> struct posted_closure : posted_call {

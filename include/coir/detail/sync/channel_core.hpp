@@ -24,6 +24,9 @@ public:
 
     /// For operations that may suspend. Throws `not_in_fiber`, `wrong_scheduler`.
     void enter(const char* operation);
+    /// The same. Returns true if the fiber must call `yield` when the operation is done: others have waited too long.
+    [[nodiscard]] bool enter_to_wait(const char* operation);
+    static void yield() noexcept;
     /// For operations that never suspend. Throws `wrong_scheduler`.
     void bind_owner(const char* operation) {
         if (owner_.bind_owner(operation)) forget_waiting();
