@@ -13,6 +13,10 @@ class task;
 /// time of the shielded work, use a `timeout_scope` inside. Must be a local variable, like a `timeout_scope`. Throws
 /// `not_in_fiber`.
 ///
+/// A destructor that waits opens one first: a stop or an expiry that leaves a destructor ends the program
+/// (`std::terminate`; coir names the destructor on stderr). What coir destroys itself is shielded already: the captures,
+/// arguments and untaken result of a fiber, and its values of `fiber_local`.
+///
 /// @code
 /// auto fiber = coir::spawn([] {
 ///     const coir::shield_scope together;

@@ -90,7 +90,14 @@ template <class F, class... A> struct member_closure : group_member, closure<F, 
     using body = closure<F, A...>;
     using body::body;
 
-    static void run(void* self) { body::run(static_cast<body*>(static_cast<member_closure*>(self))); }
+    static void run(void* self) {
+        body& here = *static_cast<member_closure*>(self);
+        body::run(&here);
+        if constexpr (!std::is_trivially_destructible_v<result_slot<typename body::result>>) {
+            const shielded_end shield;
+            here.value.reset();  // nobody asks for the result
+        }
+    }
     static void destroy(void* self) noexcept { static_cast<member_closure*>(self)->~member_closure(); }
     static constexpr closure_ops ops{run, destroy};
 };

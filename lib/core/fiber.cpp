@@ -27,6 +27,14 @@ void start_task(task& made, const closure_ops& ops, std::string_view name, std::
     }
 }
 
+// In a forked process there is no scheduler, and nothing to shield from.
+shielded_end::shielded_end() noexcept {
+    if (scheduler* const here = scheduler::current()) ++here->running().shields;
+}
+shielded_end::~shielded_end() {
+    if (scheduler* const here = scheduler::current()) --here->running().shields;
+}
+
 fiber_handle::~fiber_handle() {
     if (task_ != nullptr) end();
 }

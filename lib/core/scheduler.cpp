@@ -297,13 +297,25 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::failed;
         self.failure = current_failure();
     }
-    destroy_local_values(self.locals);
-    if (self.failure != nullptr && !self.handle_alive) {
+    if (self.locals != nullptr) destroy_shielded(self);
+    if (self.handle_alive) [[likely]]
+        return;
+    if (self.failure != nullptr) {
         // Called within the fiber, since the program's handler may suspend.
         report_failure(self, settings_.on_unhandled_exception);
         self.failure_seen = true;
-        destroy_local_values(self.locals);  // values that the handler has used
     }
+    // The result that nobody will ask for, here too because its destructor may suspend.
+    ++self.shields;
+    std::exchange(self.ops, nullptr)->destroy(self.closure());
+    --self.shields;
+    destroy_shielded(self);  // values that the handler and the destructor have used
+}
+
+void scheduler::destroy_shielded(task& self) noexcept {
+    ++self.shields;
+    destroy_local_values(self.locals);
+    --self.shields;
 }
 
 void scheduler::retire(task& ended) noexcept {
@@ -376,10 +388,18 @@ void scheduler::drop_spare() noexcept {
     spare_.memory = {};
 }
 
+/// In the fiber that gives up the handle. The result's destructor may wait, which no stop must interrupt.
+void scheduler::destroy_closure(task& ended) noexcept {
+    task* const self = current_ != nullptr ? &current_->running() : nullptr;
+    if (self != nullptr) ++self->shields;
+    ended.ops->destroy(ended.closure());
+    if (self != nullptr) --self->shields;
+}
+
 void scheduler::free_record(task& ended) noexcept {
     record_slab& slab = *ended.slab;
     const std::size_t bytes = ended.bytes;
-    if (ended.ops != nullptr) ended.ops->destroy(ended.closure());
+    if (ended.ops != nullptr) destroy_closure(ended);
     if (ended.name != nullptr) slab.deallocate(const_cast<char*>(ended.name), ended.name_bytes);
     delete ended.stop;
     ended.~task();

@@ -38,11 +38,11 @@ public:
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
-                parts_.reset();  // before another thread can learn that the fiber has ended
+                drop();  // before another thread can learn that the fiber has ended
                 result_.set_value();
             } else {
                 R value = call();
-                parts_.reset();
+                drop();
                 result_.set_value(std::forward<R>(value));
             }
             return;
@@ -53,7 +53,7 @@ public:
         } catch (...) {
             failure = current_failure();
         }
-        parts_.reset();
+        drop();
         if (!control_->publish(*result_.shared_, failure) && !stopped) std::rethrow_exception(std::move(failure));
     }
 
@@ -61,6 +61,11 @@ private:
     R call() {
         auto invoke = [](auto&&... parts) -> R { return std::invoke(std::forward<decltype(parts)>(parts)...); };
         return std::apply(invoke, std::move(*parts_));
+    }
+
+    void drop() noexcept {
+        const shielded_end shield;
+        parts_.reset();
     }
 
     std::shared_ptr<remote_control> control_;

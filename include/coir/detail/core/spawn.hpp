@@ -33,6 +33,15 @@ void discard_task(task& made) noexcept;
 /// inlined into the user's function.
 [[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes);
 
+/// Shields the running fiber, as `shield_scope` does, while coir destroys what the fiber owned: destructors may wait.
+class shielded_end {
+public:
+    shielded_end() noexcept;
+    ~shielded_end();
+    shielded_end(const shielded_end&) = delete;
+    shielded_end& operator=(const shielded_end&) = delete;
+};
+
 /// The result of a fiber. The first base of its closure, so that a handle, which knows only the result type, finds it.
 template <class R> struct result_slot {
     std::optional<R> value;
@@ -60,7 +69,7 @@ template <class F, class... A> struct closure : result_slot<spawn_result<F, A...
     static void run(void* self) {
         closure& here = *static_cast<closure*>(self);
         // Callable and arguments are destroyed in the fiber, before the joiner is woken.
-        const scope_exit at_end{[&here]() noexcept { here.work.reset(); }};
+        const scope_exit at_end{[&here]() noexcept { drop_parts(here.work); }};
         auto call = [](auto&&... parts) -> result { return std::invoke(std::forward<decltype(parts)>(parts)...); };
         if constexpr (std::is_void_v<result>) {
             std::apply(call, std::move(*here.work));
@@ -75,7 +84,16 @@ template <class F, class... A> struct closure : result_slot<spawn_result<F, A...
 
     static constexpr closure_ops ops{run, destroy};
 
-    std::optional<std::tuple<std::decay_t<F>, std::decay_t<A>...>> work;
+    using parts = std::tuple<std::decay_t<F>, std::decay_t<A>...>;
+    std::optional<parts> work;
+
+private:
+    static void drop_parts(std::optional<parts>& all) noexcept {
+        if constexpr (!std::is_trivially_destructible_v<parts>) {
+            const shielded_end shield;
+            all.reset();
+        }
+    }
 };
 
 template <class F, class... A>
