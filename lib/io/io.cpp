@@ -17,7 +17,7 @@ using detail::scheduler;
 
 /// Waits on a descriptor of the program. It is registered anew for each wait, since the program may close it at any
 /// time.
-std::error_code wait_for(scheduler& here, int fd, direction towards, const deadline& until) try {
+std::error_code park_on(scheduler& here, int fd, direction towards, const deadline& until) try {
     detail::reactor& reactor = here.reactor();
     detail::waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
     me.descriptor = fd;
@@ -31,6 +31,11 @@ std::error_code wait_for(scheduler& here, int fd, direction towards, const deadl
     return is_late ? std::make_error_code(std::errc::timed_out) : ended;
 } catch (const std::system_error& refused) {
     return refused.code();
+}
+
+std::error_code wait_for(const char* operation, int fd, direction towards, const deadline& until) {
+    // `enter` before each wait of a call: a stop may have come between a wake and the next attempt.
+    return park_on(scheduler::enter(operation), fd, towards, until);
 }
 
 /// How a descriptor must be read and written.
@@ -56,18 +61,18 @@ std::size_t transfer(const char* operation, int fd, direction towards, const dea
     here.yield_if_due();
     const long moved = detail::try_wait_again(
         until, ec, [&] { return is == nature::file ? detail::offload_in(detail::lane::files, attempt) : attempt(); },
-        [&] { return wait_for(here, fd, towards, until); });
+        [&] { return wait_for(operation, fd, towards, until); });
     return moved < 0 ? 0 : static_cast<std::size_t>(moved);
 }
 
 }  // namespace
 
 void wait_readable(int fd, deadline until, std::error_code& ec) {
-    ec = wait_for(scheduler::enter("io::wait_readable"), fd, direction::read, until);
+    ec = wait_for("io::wait_readable", fd, direction::read, until);
 }
 
 void wait_writable(int fd, deadline until, std::error_code& ec) {
-    ec = wait_for(scheduler::enter("io::wait_writable"), fd, direction::write, until);
+    ec = wait_for("io::wait_writable", fd, direction::write, until);
 }
 
 std::size_t read_some(int fd, std::span<std::byte> into, deadline until, std::error_code& ec) {

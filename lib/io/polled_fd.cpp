@@ -29,7 +29,9 @@ std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     return {};
 }
 
-std::error_code polled_fd::wait(scheduler& here, direction towards, const deadline& until) {
+std::error_code polled_fd::wait(direction towards, const deadline& until, const char* operation) {
+    // A stop may have come since the call began: while the fiber yielded, or between a wake and its next attempt.
+    scheduler& here = scheduler::enter(operation);
     waiter me{here.running(), towards == direction::read ? "input from descriptor" : "output to descriptor"};
     me.descriptor = fd_;
     if (is_shared()) [[unlikely]]

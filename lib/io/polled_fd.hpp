@@ -65,7 +65,7 @@ long polled_fd::complete(direction towards, const deadline& until, std::error_co
     if (ec) return -1;
     descriptor& at = here.reactor()[fd_];
     return try_wait_again(
-        until, ec, [&] { return attempt(at); }, [&] { return wait(here, towards, until); });
+        until, ec, [&] { return attempt(at); }, [&] { return wait(towards, until, operation); });
 }
 
 template <class Call>

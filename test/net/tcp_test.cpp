@@ -6,10 +6,14 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cstddef>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <optional>
 #include <string>
+#include <sys/socket.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -359,6 +363,35 @@ TEST_CASE("tcp_stream: a reset by the peer ends a waiting read, and writes, and 
         CHECK_FALSE(ec);  // the reset has been reported
         static_cast<void>(far.remote_endpoint(ec));
         CHECK(ec == std::errc::not_connected);
+    });
+}
+
+TEST_CASE("tcp_stream: a stop between the wake of a reader and its run is not lost if there is nothing to read") {
+    in_scheduler([] {
+        auto ends = connection::make();
+        const int fd = ends.near.native_handle();
+        coir::concurrent_channel<int> wakes{1};
+        auto owned = coir::spawn([&] { read_text(ends.near); });
+        coir::this_fiber::yield();
+        auto borrowed = coir::spawn([&] {
+            std::array<std::byte, 1> room;
+            static_cast<void>(coir::io::read_some(fd, room));
+        });
+        coir::this_fiber::yield();
+        // The message is delivered before the descriptors are looked at, so this fiber runs before the readers.
+        auto other = coir::spawn([&] {
+            std::thread{[&] {
+                CHECK(::send(ends.far.native_handle(), "x", 1, MSG_NOSIGNAL) == 1);
+                wakes.send(1);
+            }}.join();
+        });
+        wakes.recv();
+        char taken = 0;
+        CHECK(::recv(fd, &taken, 1, 0) == 1);
+        owned.request_stop();
+        borrowed.request_stop();
+        owned.join();
+        borrowed.join();
     });
 }
 

@@ -70,7 +70,7 @@ public:
 
 private:
     std::error_code admit(scheduler& here, const char* operation);
-    std::error_code wait(scheduler& here, direction towards, const deadline& until);
+    std::error_code wait(direction towards, const deadline& until, const char* operation);
     std::error_code wait_shared(scheduler& here, waiter& me, const deadline& until);
     std::error_code yield(scheduler& here, direction towards);
     void check_no_pending_call() noexcept;
