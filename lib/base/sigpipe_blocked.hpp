@@ -7,7 +7,7 @@ namespace coir::detail {
 
 /// Blocks SIGPIPE in the calling thread: write(2), splice(2), sendfile(2) and OpenSSL raise it and have no
 /// MSG_NOSIGNAL. A SIGPIPE that became pending during the lifetime of this object was caused by the library; the
-/// destructor discards it before it restores the mask.
+/// destructor discards it before it unblocks the signal.
 class sigpipe_blocked {
 public:
     sigpipe_blocked() noexcept {
@@ -24,7 +24,8 @@ public:
             while (::sigtimedwait(&only_sigpipe_, nullptr, &at_once) == SIGPIPE) {
             }
         }
-        ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+        // Other signals stay as the program has blocked them meanwhile.
+        if (::sigismember(&before_, SIGPIPE) == 0) ::pthread_sigmask(SIG_UNBLOCK, &only_sigpipe_, nullptr);
     }
     sigpipe_blocked(const sigpipe_blocked&) = delete;
     sigpipe_blocked& operator=(const sigpipe_blocked&) = delete;
