@@ -186,7 +186,7 @@ TEST_CASE("hostile: no mutation of a record crashes the tool") {
     const std::string whole = image->bytes().substr(0, bytes);
     std::mt19937 random{20240614};
     const scratch_folder folder;
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 1000; ++i) {
         CAPTURE(i);
         std::string text = whole;
         // The list of modules and the events are far larger than what precedes them.
@@ -209,7 +209,7 @@ TEST_CASE("hostile: no mutation of saved findings crashes the tool") {
                                             "99999999999999999999"};
     std::mt19937 random{20240614};
     const scratch_folder folder;
-    for (int i = 0; i < 4000; ++i) {
+    for (int i = 0; i < 2000; ++i) {
         CAPTURE(i);
         std::string text = whole;
         if (i % 2 == 0) {
