@@ -7,9 +7,8 @@
 #include "thread/thread_pool.hpp"
 
 #include <chrono>
-#include <filesystem>
-#include <iterator>
 #include <stdexcept>
+#include <sys/stat.h>
 #include <thread>
 
 namespace coir {
@@ -20,9 +19,10 @@ bool has_other_threads() {
     // The system lists a thread that was joined for a moment longer.
     constexpr int attempts = 20;
     for (int i = 0; i < attempts; ++i) {
-        std::error_code unknown;
-        const std::filesystem::directory_iterator threads{"/proc/self/task", unknown};
-        if (unknown || std::distance(begin(threads), end(threads)) == 1) return false;
+        // The links of this directory: its own two, and one for each thread. A directory_iterator would need memory, and
+        // ends the program if there is none.
+        struct stat threads {};
+        if (::stat("/proc/self/task", &threads) != 0 || threads.st_nlink <= 3) return false;
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     }
     return true;

@@ -114,7 +114,7 @@ TEST_CASE("inbox: no call of many threads is lost, and the calls of each thread 
     std::array<int, threads> next{};
     std::vector<std::vector<counted>> calls;
     for (int i = 0; i < threads; ++i) calls.emplace_back(each);
-    std::vector<std::thread> senders;
+    std::vector<std::jthread> senders;  // joined also if the start of one fails
     for (int i = 0; i < threads; ++i) {
         senders.emplace_back([&, i] {
             for (int k = 0; k < each; ++k) {

@@ -46,6 +46,16 @@ std::string new_folder() {
     return pattern;
 }
 
+/// A thread whose work nobody waits for any more may be replacing a file. The end of the process would cut it short.
+void await_replacements(const std::string& folder) {
+    const auto is_new = [](const auto& each) { return each.path().native().find(".new-") != std::string::npos; };
+    for (int tries = 0; tries < 1000; ++tries) {
+        const std::filesystem::directory_iterator all{folder};
+        if (std::none_of(begin(all), end(all), is_new)) return;
+        ::usleep(1000);
+    }
+}
+
 void write_text(std::span<char> into, const std::string& text) {
     const std::size_t bytes = std::min(text.size(), into.size() - 1);
     std::memcpy(into.data(), text.data(), bytes);
@@ -112,6 +122,7 @@ void child::be_the_child(const program& of, const expectation* expected) {
         write_text(shared_->failure, judge(run, *expected, shared_->injected.planned, end_of_log()));
     else if (!run.returned)
         write_text(shared_->failure, run.errors.empty() ? "an exception" : run.errors.front().text);
+    await_replacements(folder_);
     shared_->returned = run.returned;
     shared_->judged = true;
     std::exit(0);

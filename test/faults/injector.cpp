@@ -55,6 +55,9 @@ constexpr auto places = [] {
 
 injection* current = nullptr;
 
+/// glibc's getaddrinfo crashes when some of its allocations fail (nss_database.c), and reports others as unknown names.
+thread_local bool is_inside_resolver = false;
+
 /// Eventfds, by descriptor.
 std::array<std::atomic<bool>, 256> wakeups;
 
@@ -73,10 +76,11 @@ int next(std::size_t which) noexcept {
     return here->planned.error;
 }
 
-/// Calls that have their effect although they fail: close(2) frees the descriptor in any case, and an interrupted
-/// connect(2) goes on.
+/// Calls that have their effect although they fail: close(2) frees the descriptor in any case, an interrupted connect(2)
+/// goes on, and a connection that cannot be shut down is over.
 bool takes_effect(std::size_t which, int error) noexcept {
-    return which == wakeup || which == stub_close || which == libc_close || (which == stub_connect && error == EINTR);
+    return which == wakeup || which == stub_shutdown || which == stub_close || which == libc_close ||
+           (which == stub_connect && error == EINTR);
 }
 
 /// ECHILD means that somebody else has collected the status. Whether this is so now.
@@ -93,7 +97,7 @@ std::size_t allocation() { return memory; }
 void inject(injection& into) noexcept { current = &into; }
 
 bool allocation_fails(const void* caller) noexcept {
-    if (next(memory) == 0) return false;
+    if (is_inside_resolver || next(memory) == 0) return false;
     Dl_info about{};
     if (::dladdr(caller, &about) != 0 && about.dli_fname != nullptr) {
         const std::string_view module = about.dli_fname;
@@ -173,7 +177,9 @@ template <class Result> Result failed(std::size_t which, int error) noexcept {
 
 template <class Real> auto pass(std::size_t which, Real* real, long a, long b, long c, long d, long e, long f) {
     if (which == libc_close) forget_or_note(a, false);
+    if (which == libc_getaddrinfo) is_inside_resolver = true;
     const auto result = real(a, b, c, d, e, f);
+    is_inside_resolver = false;
     if (which == libc_eventfd) forget_or_note(static_cast<long>(result), true);
     return result;
 }

@@ -165,10 +165,17 @@ private:
 
     /// Whether output arrives within that time.
     bool hear(int milliseconds) {
-        pollfd bell{output_, POLLIN, 0};
-        if (::poll(&bell, 1, milliseconds) <= 0) return false;
+        pollfd output{output_, POLLIN, 0};
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds{milliseconds};
+        int ready = 0;
+        while ((ready = ::poll(&output, 1, milliseconds)) < 0 && errno == EINTR &&
+               std::chrono::steady_clock::now() < until) {
+        }
+        if (ready <= 0) return false;
         std::array<char, 4096> piece;
-        const ssize_t n = ::read(output_, piece.data(), piece.size());
+        ssize_t n = 0;
+        while ((n = ::read(output_, piece.data(), piece.size())) < 0 && errno == EINTR) {
+        }
         if (n > 0) log_.append(piece.data(), static_cast<std::size_t>(n));
         return n > 0;
     }
@@ -189,7 +196,10 @@ public:
         to.sin_family = AF_INET;
         to.sin_port = htons(port);
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        connected_ = ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+        int result = 0;
+        while ((result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to)) != 0 && errno == EINTR) {
+        }
+        connected_ = result == 0 || errno == EISCONN;
     }
     ~plain_client() { ::close(fd_); }
     plain_client(const plain_client&) = delete;
@@ -204,11 +214,14 @@ public:
     /// The next line; nullopt if the connection fails or ends.
     [[nodiscard]] std::optional<std::string> line() const {
         std::string all;
-        for (char next = 0; ::recv(fd_, &next, 1, 0) == 1;) {
+        for (;;) {
+            char next = 0;
+            const ssize_t n = ::recv(fd_, &next, 1, 0);
+            if (n < 0 && errno == EINTR) continue;
+            if (n != 1) return std::nullopt;
             if (next == '\n') return all;
             all += next;
         }
-        return std::nullopt;
     }
 
 private:
@@ -258,7 +271,7 @@ prefork_options on_loopback() {
 bool orphan_ends(pid_t id) {
     for (int i = 0; i < patience_ms / 5; ++i) {
         if (::waitpid(id, nullptr, WNOHANG) == id) return true;
-        ::usleep(5'000);
+        std::this_thread::sleep_for(5ms);  // also if signals arrive
     }
     return false;
 }
@@ -771,7 +784,9 @@ public:
 
     [[nodiscard]] std::string next() const {
         std::array<char, 256> text;
-        const ssize_t n = ::recv(fd_, text.data(), text.size(), 0);
+        ssize_t n = 0;
+        while ((n = ::recv(fd_, text.data(), text.size(), 0)) < 0 && errno == EINTR) {
+        }
         return n < 0 ? "nothing" : std::string(text.data(), static_cast<std::size_t>(n));
     }
 
@@ -935,7 +950,10 @@ TEST_CASE("prefork: a parent that adopts orphans leaves alone the children that 
     };
     const auto status_of = [](pid_t child) {
         int status = 0;
-        return ::waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        pid_t ended = 0;
+        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+        }
+        return ended == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     };
     auto options = on_loopback();
     options.on_stats = [&](auto, auto&) {

@@ -9,7 +9,9 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace {
@@ -27,6 +29,29 @@ void tell_and_abort(int) {
     std::abort();
 }
 
+/// COIR_TEST_SIGNALS=100: every 100 us, a signal interrupts whatever a thread does, in this process and in its children
+/// of fork(2). Calls that it interrupts fail with EINTR.
+void signal_often() {
+    const char* const microseconds = std::getenv("COIR_TEST_SIGNALS");
+    if (microseconds == nullptr) return;
+    static const int number = SIGRTMIN + 3;
+    static const long period = std::atol(microseconds) * 1000;
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(number, &action, nullptr);
+    constexpr auto begin = [] {
+        sigevent event{};
+        event.sigev_notify = SIGEV_SIGNAL;
+        event.sigev_signo = number;
+        timer_t timer{};
+        const itimerspec often{{0, period}, {0, period}};
+        if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &often, nullptr) != 0)
+            std::abort();
+    };
+    ::pthread_atfork(nullptr, nullptr, begin);
+    begin();
+}
+
 class hang_listener : public doctest::IReporter {
 public:
     explicit hang_listener(const doctest::ContextOptions&) {}
@@ -39,7 +64,7 @@ public:
     void test_case_end(const doctest::CurrentTestCaseStats&) override { ::alarm(0); }
 
     void report_query(const doctest::QueryData&) override {}
-    void test_run_start() override {}
+    void test_run_start() override { signal_often(); }
     void test_run_end(const doctest::TestRunStats&) override {}
     void test_case_reenter(const doctest::TestCaseData&) override {}
     void test_case_exception(const doctest::TestCaseException&) override {}

@@ -108,9 +108,10 @@ tls_configuration::tls_configuration(const tls_client_options& options)
             trust_file(made, options.authorities.native());
     }
     for (const tls_identity& each : options.identity) use_identity(made, each);
-    if (!protocols_.empty()) {
-        ::SSL_CTX_set_alpn_protos(made, protocols_.data(), static_cast<unsigned>(protocols_.size()));
-    }
+    // Unlike most functions of OpenSSL, this one returns 0 for success.
+    if (!protocols_.empty() &&
+        ::SSL_CTX_set_alpn_protos(made, protocols_.data(), static_cast<unsigned>(protocols_.size())) != 0)
+        throw_tls_error("tls_context: cannot set the protocols for ALPN");
     SSL_CTX_set_session_cache_mode(made, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 }
 
@@ -142,7 +143,11 @@ tls_configuration::tls_configuration(const tls_server_options& options)
             options.clients == client_certificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE;
         ::SSL_CTX_set_verify(made, SSL_VERIFY_PEER | required, nullptr);
         trust_file(made, options.client_authorities.native());
-        ::SSL_CTX_set_client_CA_list(made, ::SSL_load_client_CA_file(options.client_authorities.c_str()));
+        auto* const names = ::SSL_load_client_CA_file(options.client_authorities.c_str());
+        if (names == nullptr)
+            throw_tls_error("tls_context: cannot load the authorities in '" + options.client_authorities.native() +
+                            "'");
+        ::SSL_CTX_set_client_CA_list(made, names);
     }
     if (!protocols_.empty()) ::SSL_CTX_set_alpn_select_cb(made, choose_protocol, this);
 }
