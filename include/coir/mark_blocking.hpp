@@ -15,10 +15,12 @@ class monitor;
 /// 31 characters. Has no effect outside a fiber, in a marked function, or if the fiber suspends in the scope.
 ///
 /// @code
-/// record legacy_query(const char* statement) {
+/// const auto legacy_query = [](const char* statement) {
 ///     const coir::mark_blocking blocks{"legacy_query"};
-///     ...
-/// }
+///     return std::string{statement}.size();  // in place of a call that waits for a server
+/// };
+/// coir::allow_blocking permit{"nothing else runs yet"};
+/// legacy_query("select 1");
 /// @endcode
 class [[nodiscard]] mark_blocking {
 public:
