@@ -291,7 +291,7 @@ TEST_CASE("websocket_chat: a room that is full says so, and has a place again wh
     });
 }
 
-TEST_CASE("websocket_chat: a silent client gets pings; one that answers stays, one that does not is disconnected") {
+TEST_CASE("websocket_chat: a silent client gets pings: one that answers stays, and one that does not is disconnected") {
     in_scheduler([] {
         app chat{"websocket_chat"};
         guest ann{chat, "ann"}, bob{chat, "bob"};

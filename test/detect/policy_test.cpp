@@ -345,7 +345,7 @@ TEST_CASE(
     const variable path{"COIR_BLOCKING_REPORT", lines.path()};
     const coir::test::captured_log log;
     coir::run([] { coir::spawn({.name = "caf\xe9\x1b[2J\n::error::x"}, [] { ::usleep(1000); }).get(); });
-    CHECK(lines.content().find("caf\xEF\xBF\xBD\\u001b[2J\\u000a::error::x") != std::string::npos);
+    CHECK(lines.content().find("caf\xEF\xBF\xBD\\\\x1b[2J\\\\x0a::error::x") != std::string::npos);
     CHECK(log.count("caf\xEF\xBF\xBD\\x1b[2J\\x0a::error::x") == 1);
     CHECK(log.text().find('\x1b') == std::string::npos);
 }
