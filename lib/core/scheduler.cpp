@@ -89,7 +89,6 @@ scheduler::~scheduler() {
     current_ = nullptr;
     if (gate_ != nullptr) gate_->let_go();
     running_schedulers::leave(serial_);
-    slab_->abandon();
 }
 
 // ---- park and switch: the hot path -------------------------------------------------------------------------------

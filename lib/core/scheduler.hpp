@@ -19,6 +19,7 @@
 #include <exception>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -223,7 +224,7 @@ private:
     ready_list ready_;
     int budget_ = 0;  // resumes and operations left until the hub looks; may fall below 0
     exception_state* const exceptions_;
-    record_slab* const slab_;
+    const std::unique_ptr<record_slab, record_slab::abandoner> slab_;
     task hub_task_;  // the thread's own flow, in which the hub runs
     task dead_;      // a stand-in for an ended task during its last switch
 

@@ -25,6 +25,10 @@ public:
     /// Called when the scheduler ends: the slab is deleted together with its last record.
     void abandon() noexcept;
 
+    struct abandoner {
+        void operator()(record_slab* slab) const noexcept { slab->abandon(); }
+    };
+
     /// Whether the slab was made in a process that this one was forked from.
     [[nodiscard]] bool is_from_parent_process() const noexcept { return made_in_.is_from_parent_process(); }
 

@@ -144,6 +144,16 @@ call_model model_of(const trapped_call& call) noexcept {
     case SYS_futex_waitv: return may_sleep(category::lock);
 #endif
 
+    // The kernel answers from its memory. Where the thread sleeps all the same, the call is not the reason: a page of the
+    // program was not there, or its map of pages was being copied for a child.
+    case SYS_clock_gettime:
+    case SYS_clock_getres:
+    case SYS_gettimeofday:
+    case SYS_getcpu:
+    case SYS_getpid:
+    case SYS_gettid:
+    case SYS_getrusage: return never_sleeps;
+
     case SYS_sched_yield: return {.when = call_model::sleeps::yields, .category = category::cpu};
 
     case SYS_openat:
