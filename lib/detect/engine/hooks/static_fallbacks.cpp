@@ -662,23 +662,21 @@ int pthread_barrier_wait(pthread_barrier_t* barrier) {
                 kernel<int>(SYS_futex, &bar.in, FUTEX_WAIT | flag, now, nullptr);
             continue;
         }
-        unsigned round = __atomic_load_n(&bar.current_round, __ATOMIC_RELAXED);
+        unsigned round = __atomic_load_n(&bar.current_round, __ATOMIC_ACQUIRE);
         while (round + count <= mine) {
             const unsigned complete = mine - mine % count;
             if (!__atomic_compare_exchange_n(&bar.current_round, &round, complete, true, __ATOMIC_ACQ_REL,
-                                             __ATOMIC_RELAXED))
+                                             __ATOMIC_ACQUIRE))
                 continue;
             kernel<int>(SYS_futex, &bar.current_round, FUTEX_WAKE | flag, INT_MAX);
             round = complete;
         }
         while (mine > round) {
             kernel<int>(SYS_futex, &bar.current_round, FUTEX_WAIT | flag, round, nullptr);
-            round = __atomic_load_n(&bar.current_round, __ATOMIC_RELAXED);
+            round = __atomic_load_n(&bar.current_round, __ATOMIC_ACQUIRE);
         }
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        const bool is_last = __atomic_add_fetch(&bar.out, 1, __ATOMIC_RELEASE) == last_in;
+        const bool is_last = __atomic_add_fetch(&bar.out, 1, __ATOMIC_ACQ_REL) == last_in;
         if (is_last) {
-            __atomic_thread_fence(__ATOMIC_ACQUIRE);
             __atomic_store_n(&bar.current_round, 0, __ATOMIC_RELAXED);
             __atomic_store_n(&bar.out, 0, __ATOMIC_RELAXED);
             __atomic_store_n(&bar.in, 0, __ATOMIC_RELEASE);
