@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <grp.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <string>
@@ -314,7 +315,9 @@ TEST_CASE("replace_file: a group that is not the old one gets no more rights tha
     REQUIRE(::chmod(path.c_str(), 0664) == 0);
     const auto child = in_child([&] {
         constexpr uid_t nobody = 65534;
-        if (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0) return;
+        if (::setgroups(0, nullptr) != 0 || ::setresgid(nobody, nobody, nobody) != 0 ||
+            ::setresuid(nobody, nobody, nobody) != 0)
+            return;
         in_scheduler([&] { coir::io::replace_file(path, "new"); });
     });
     INFO(child.output);
