@@ -165,9 +165,11 @@ TEST_CASE("turns: posted calls do not pile up before fibers that yield") {
         std::thread{[&] {
             for (int i = 0; i < calls; ++i) here.post([&] { ++ran; });
         }}.join();
-        for (int before = 0; ran < calls; before = ran) {
+        int before = 0;
+        while (before < calls) {
             coir::this_fiber::yield();
             most_at_once = std::max(most_at_once, ran - before);
+            before = ran;
         }
         CHECK(most_at_once <= 256);
     });
