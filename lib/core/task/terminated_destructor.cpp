@@ -25,16 +25,28 @@ namespace {
 constinit std::atomic<int> users{0};
 constinit std::atomic<std::terminate_handler> of_the_program{nullptr};
 
+constexpr const char* by_stop = "a stop (coir::cancelled)";
+constexpr const char* by_limit = "an expired limit in time (coir::scope_expired)";
+
+/// In some builds, such as those with ThreadSanitizer, std::terminate is called before the exception is caught, so that
+/// it is unknown. Then it is the interruption that is due.
+const char* name_of_due_interruption() noexcept {
+    if (std::uncaught_exceptions() == 0) return nullptr;
+    const interruption due = scheduler::current()->running().due(0);
+    if (due.stop) return by_stop;
+    return due.expired != nullptr ? by_limit : nullptr;
+}
+
 /// What has left the destructor; nullptr if it is none of coir's interruptions.
 const char* name_of_interruption() noexcept {
     const std::exception_ptr thrown = std::current_exception();
-    if (thrown == nullptr) return nullptr;
+    if (thrown == nullptr) return name_of_due_interruption();
     try {
         std::rethrow_exception(thrown);
     } catch (const cancelled&) {
-        return "a stop (coir::cancelled)";
+        return by_stop;
     } catch (const scope_expired&) {
-        return "an expired limit in time (coir::scope_expired)";
+        return by_limit;
     } catch (...) {
         return nullptr;
     }
