@@ -21,7 +21,7 @@ using coir::net::tcp_stream;
 
 namespace {
 
-const std::string request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
+const std::string plain_request = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
 
 /// The status of the answer to `sent`; 0 if the connection ends without an answer.
 int status_of(const app& asked, const std::string& sent, bool ends = false) {
@@ -37,7 +37,7 @@ int status_of(const app& asked, const std::string& sent, bool ends = false) {
     return line.starts_with("HTTP/1.1 ") ? std::stoi(line.substr(9)) : 0;
 }
 
-bool serves(const app& asked) { return status_of(asked, request) == 200; }
+bool serves(const app& asked) { return status_of(asked, plain_request) == 200; }
 
 }  // namespace
 
@@ -164,7 +164,7 @@ TEST_CASE("http_server: requests that the RFCs permit are answered as they say")
             {"9112, 9.3: HTTP/1.0 ends", "GET / HTTP/1.0\r\n\r\n" + get("/"), 200, "Connection: close", "keep-alive"},
             {"9112, 9.3: HTTP/1.0 stays if it is asked to",
              "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get("/nothing"), 200, "Connection: keep-alive", ""},
-            {"9112, 9.3.2: pipelined requests are answered in order", request + "\r\n" + get("/nothing"), 200,
+            {"9112, 9.3.2: pipelined requests are answered in order", plain_request + "\r\n" + get("/nothing"), 200,
              "not here", ""},
             {"9112, 9.6: close in any line", "GET / HTTP/1.1\r\nConnection: x\r\n" + host + close, 200, hello, ""},
             {"9112, 9.6: nothing is answered behind close", get("/") + get("/nothing"), 200, hello, "not here"},
@@ -230,7 +230,7 @@ TEST_CASE("http_server: the last answer reaches a client that is still sending")
 TEST_CASE("http_server: a client that has shut down its sending half still gets its answer") {
     in_scheduler([] {
         app own{"http_server"};
-        CHECK(status_of(own, request, true) == 200);
+        CHECK(status_of(own, plain_request, true) == 200);
     });
 }
 
@@ -238,16 +238,16 @@ TEST_CASE("http_server: hundreds of clients that reset at any point leave nothin
     in_scheduler([] {
         app own{"http_server"};
         for (int round = 0; round < 3; ++round) {
-            for (std::size_t length = 0; length <= request.size(); ++length) {
+            for (std::size_t length = 0; length <= plain_request.size(); ++length) {
                 auto stream = own.connect();
-                stream.write_all(request.substr(0, length));
+                stream.write_all(plain_request.substr(0, length));
                 stream.set_reset_on_close(true);
             }
         }
         std::vector<tcp_stream> halves;  // others that send no more, and stay open
         for (int i = 0; i < 200; ++i) {
             halves.push_back(own.connect());
-            halves.back().write_all(request.substr(0, 10));
+            halves.back().write_all(plain_request.substr(0, 10));
         }
         for (int i = 0; i < 20; ++i) CHECK(serves(own));
         halves.clear();
@@ -262,7 +262,7 @@ TEST_CASE("http_server: a client that sends requests endlessly and reads no answ
         const long before = own.memory();
         std::vector<tcp_stream> greedy;
         std::string ahead;
-        while (ahead.size() < (1 << 20)) ahead += request;
+        while (ahead.size() < (1 << 20)) ahead += plain_request;
         for (int i = 0; i < 5; ++i) {
             greedy.push_back(own.connect());
             std::error_code ec;
@@ -282,11 +282,11 @@ TEST_CASE("http_server: without descriptors new clients wait, this is logged onc
         std::vector<tcp_stream> held;
         for (int i = 0; i < 60; ++i) held.push_back(own.connect());  // connected by the kernel, accepted or not
         for (int i = 0; i < 10; ++i) {
-            held[static_cast<std::size_t>(i)].write_all(request);
+            held[static_cast<std::size_t>(i)].write_all(plain_request);
             CHECK_FALSE(read_text(held[static_cast<std::size_t>(i)], 10s).empty());
         }
         auto last = own.connect();
-        last.write_all(request);
+        last.write_all(plain_request);
         CHECK_THROWS_AS(read_text(last, 200ms), coir::timed_out);
         held.clear();
         CHECK_FALSE(read_text(last, 10s).empty());
