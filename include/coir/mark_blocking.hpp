@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/base/platform.hpp>
+
 #include <chrono>
 #include <cstdint>
 
