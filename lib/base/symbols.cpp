@@ -5,6 +5,7 @@
 #include "base/elf_file.hpp"
 #include "base/function_name.hpp"
 #include "base/log.hpp"
+#include "base/per_process.hpp"
 #include "base/printable.hpp"
 #include "base/read_file.hpp"
 
@@ -368,8 +369,9 @@ private:
 
 symbol_source& source() {
     // Never destroyed: a thread may still look up symbols while static objects are destroyed.
-    static symbol_source& made = *new symbol_source;
-    return made;
+    // A child of fork has its own: another thread may have held the lock of this one.
+    static constinit per_process<symbol_source> made;
+    return made.get();
 }
 
 void log_failure() {
