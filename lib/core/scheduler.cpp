@@ -296,7 +296,10 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::failed;
         self.failure = current_failure();
     }
-    if (self.locals != nullptr) destroy_shielded(self);
+    if (self.locals != nullptr) {
+        const shielded_end shield;
+        destroy_local_values(self.locals);
+    }
     if (self.handle_alive) [[likely]]
         return;
     if (self.failure != nullptr) {
@@ -304,17 +307,10 @@ void scheduler::run_closure(task& self) noexcept {
         report_failure(self, settings_.on_unhandled_exception);
         self.failure_seen = true;
     }
-    // The result that nobody will ask for, here too because its destructor may suspend.
-    ++self.shields;
+    // The result of a detached fiber, here too because its destructor may suspend.
+    const shielded_end shield;
     std::exchange(self.ops, nullptr)->destroy(self.closure());
-    --self.shields;
-    destroy_shielded(self);  // values that the handler and the destructor have used
-}
-
-void scheduler::destroy_shielded(task& self) noexcept {
-    ++self.shields;
-    destroy_local_values(self.locals);
-    --self.shields;
+    destroy_local_values(self.locals);  // values that the handler and the destructor have used
 }
 
 void scheduler::retire(task& ended) noexcept {
@@ -387,18 +383,13 @@ void scheduler::drop_spare() noexcept {
     spare_.memory = {};
 }
 
-/// In the fiber that gives up the handle. The result's destructor may wait, which no stop must interrupt.
-void scheduler::destroy_closure(task& ended) noexcept {
-    task* const self = current_ != nullptr ? &current_->running() : nullptr;
-    if (self != nullptr) ++self->shields;
-    ended.ops->destroy(ended.closure());
-    if (self != nullptr) --self->shields;
-}
-
 void scheduler::free_record(task& ended) noexcept {
     record_slab& slab = *ended.slab;
     const std::size_t bytes = ended.bytes;
-    if (ended.ops != nullptr) destroy_closure(ended);
+    if (ended.ops != nullptr) {
+        const shielded_end shield;  // of the fiber that gives up the handle
+        ended.ops->destroy(ended.closure());
+    }
     if (ended.name != nullptr) slab.deallocate(const_cast<char*>(ended.name), ended.name_bytes);
     delete ended.stop;
     ended.~task();

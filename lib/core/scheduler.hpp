@@ -199,8 +199,6 @@ private:
 
     void run_closure(task& self) noexcept;
     void retire(task& ended) noexcept;
-    static void destroy_shielded(task& self) noexcept;
-    static void destroy_closure(task& ended) noexcept;
     static void free_record(task& ended) noexcept;
     static void report_failure(const task& of, const unhandled_exception_handler& handler) noexcept;
 

@@ -17,13 +17,11 @@ channel_core::~channel_core() {
                "channel: destroyed while fibers wait on it; stop and join them first");
 }
 
-void channel_core::enter(const char* operation) {
-    detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); });
+scheduler& channel_core::enter(const char* operation) {
+    return detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); });
 }
 
-bool channel_core::enter_to_wait(const char* operation) {
-    return detail::bind_owner(owner_, operation, [this]() noexcept { forget_waiting(); }).is_yield_due();
-}
+bool channel_core::enter_to_wait(const char* operation) { return enter(operation).is_yield_due(); }
 
 void channel_core::yield() noexcept { scheduler::current()->yield(); }
 

@@ -18,15 +18,14 @@ namespace {
 void report_failure(result_core& ended) noexcept {
     std::exception_ptr failed = ended.take_failure();
     if (failed == nullptr) return;
+    constexpr const char* what = "a fiber of another scheduler failed and its result was never retrieved: ";
     try {
         std::rethrow_exception(std::move(failed));
     } catch (const fiber_stopped&) {
     } catch (const std::exception& failure) {
-        log::write_joined(log_level::error,
-                          {"a fiber of another scheduler failed and its result was never retrieved: ", failure.what()});
+        log::write_joined(log_level::error, {what, failure.what()});
     } catch (...) {
-        log::error("a fiber of another scheduler failed and its result was never retrieved: an exception that is not a "
-                   "std::exception");
+        log::write_joined(log_level::error, {what, "an exception that is not a std::exception"});
     }
 }
 

@@ -31,7 +31,7 @@ thread_local const pool_work* current_work{};  // the work that this thread runs
 /// A thread of the pool. All members are guarded by the mutex of the pool.
 struct pool_thread : list_hook {
     std::thread thread;
-    bool is_abandoned = false;  // nobody waits for the work that it runs
+    bool is_abandoned = false;  // the result of its work is no longer awaited
     bool has_place = false;     // it runs work that counts in `running_`
     bool has_left = false;
 

@@ -57,8 +57,8 @@ private:
 /// never start if it had to queue behind such senders. Therefore nested work goes first, and each work that has sent
 /// nested work permits one thread beyond the bound. Such a thread ends when it has nothing to do.
 ///
-/// Abandoned work is work whose result nobody waits for any more. It gives up its place within the bound while it goes
-/// on, and does not hold up the end of the process. At most `abandoned_max` threads run such work beyond the bound; work
+/// Abandoned work is work whose result is no longer awaited. It gives up its place within the bound while it goes on,
+/// and does not hold up the end of the process. At most `abandoned_max` threads run such work beyond the bound; work
 /// that is abandoned then keeps its place.
 class thread_pool {
 public:
@@ -87,8 +87,8 @@ public:
     /// Takes back work that has not begun and returns true. Returns false if it has begun.
     bool withdraw(pool_work& work) noexcept;
 
-    /// Like `withdraw`, but if the work has begun, nobody waits for it any more. It must then own all that it accesses,
-    /// and the pool must never be destroyed: only pools of the process take such work.
+    /// Like `withdraw`, but if the work has begun, it is abandoned. It must then own all that it accesses, and the pool
+    /// must never be destroyed: only pools of the process take such work.
     bool abandon(pool_work& work) noexcept;
 
     /// Waits for the running work and its nested work, but not for abandoned work, and ends the threads. Other work in

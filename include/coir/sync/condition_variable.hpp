@@ -80,7 +80,7 @@ public:
         if (holds()) return true;
         while (wait_until(lock, until) == std::cv_status::no_timeout) {
             if (holds()) return true;
-            if (until.has_passed()) return false;  // notifications may go on for ever
+            if (until.has_passed()) return false;  // more notifications may come without end
         }
         return holds();
     }

@@ -15,7 +15,7 @@ namespace coir::detail {
 /// a busy scheduler costs no system call.
 ///
 /// Messages that wake a fiber are few, at most one for each wait: all are delivered at each look. Calls, which begin a
-/// new fiber, are without number. Those that have been delivered and have not begun are limited, so that the fibers that
+/// new fiber, may be any number. Those that have been delivered and have not begun are limited, so that the fibers that
 /// are woken do not wait behind all of them.
 class inbox {
 public:

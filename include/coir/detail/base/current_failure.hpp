@@ -4,7 +4,7 @@
 
 namespace coir::detail {
 
-/// `std::current_exception()`, for an exception that is kept until somebody asks for it. If there is no memory, returns a
+/// `std::current_exception()`, for an exception that is kept for later. If there is no memory, returns a
 /// `std::bad_alloc` that all such failures share: the C++ runtime has a small reserve for exceptions, and ends the program
 /// when kept ones have used it up.
 [[nodiscard]] std::exception_ptr current_failure() noexcept;

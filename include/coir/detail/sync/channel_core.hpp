@@ -23,7 +23,7 @@ public:
     channel_core& operator=(const channel_core&) = delete;
 
     /// For operations that may suspend. Throws `not_in_fiber`, `wrong_scheduler`.
-    void enter(const char* operation);
+    scheduler& enter(const char* operation);
     /// The same. Returns true if the fiber must call `yield` when the operation is done: others have waited too long.
     [[nodiscard]] bool enter_to_wait(const char* operation);
     static void yield() noexcept;
