@@ -5,7 +5,8 @@
 
 #include "base/symbols.hpp"
 #include "base/unique_fd.hpp"
-#include "detect/engine/hooks/static_fallbacks.hpp"
+#include "detect/engine/hooks/resolver_fallbacks.hpp"
+#include "detect/engine/hooks/thread_fallbacks.hpp"
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/limits.hpp"

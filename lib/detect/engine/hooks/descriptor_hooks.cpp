@@ -5,7 +5,7 @@
 #include "detect/engine/hooks/descriptor_hooks.hpp"
 
 #include "detect/calls/call_model.hpp"
-#include "detect/engine/hooks/static_fallbacks.hpp"
+#include "detect/engine/hooks/descriptor_fallbacks.hpp"
 #include "detect/engine/hooks/watched_function.hpp"
 
 #include <cstddef>

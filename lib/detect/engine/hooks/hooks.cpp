@@ -10,8 +10,10 @@
 #include "detect/calls/system_calls.hpp"
 #include "detect/engine/hooks/descriptor_hooks.hpp"
 #include "detect/engine/hooks/lock_hooks.hpp"
+#include "detect/engine/hooks/resolver_fallbacks.hpp"
 #include "detect/engine/hooks/static_fallbacks.hpp"
 #include "detect/engine/hooks/stdio_hooks.hpp"
+#include "detect/engine/hooks/thread_fallbacks.hpp"
 #include "detect/engine/hooks/watched_function.hpp"
 #include "detect/engine/trap/trap.hpp"
 
@@ -39,9 +41,9 @@
 #include <unistd.h>
 
 // In a static program there is no next function. There a hook calls a static fallback (static_fallbacks.hpp). The one of
-// res_search needs res_nsearch, which so has no hook. getaddrinfo shares an object file of the C library with
-// freeaddrinfo. A reference to freeaddrinfo brings the C library's strong
-// definition of getaddrinfo into a static program, where it overrides the hook.
+// res_search needs res_nsearch, which therefore has no hook. getaddrinfo shares an object file of the C library with
+// freeaddrinfo. A reference to freeaddrinfo brings the C library's strong definition of getaddrinfo into a static program,
+// where it overrides the hook.
 
 namespace coir::detail {
 

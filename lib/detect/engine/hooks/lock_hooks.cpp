@@ -14,7 +14,7 @@ std::string locks_without_hooks() { return "locks have no hooks, because the pro
 #else
 
 #include "core/loop/scheduler_status.hpp"
-#include "detect/engine/hooks/static_fallbacks.hpp"
+#include "detect/engine/hooks/thread_fallbacks.hpp"
 #include "detect/engine/hooks/watched_function.hpp"
 
 #include <ctime>

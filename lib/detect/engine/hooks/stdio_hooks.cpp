@@ -6,7 +6,7 @@
 
 #include "detect/engine/hooks/stdio_hooks.hpp"
 
-#include "detect/engine/hooks/static_fallbacks.hpp"
+#include "detect/engine/hooks/stdio_fallbacks.hpp"
 #include "detect/engine/hooks/watched_function.hpp"
 
 #include <algorithm>
