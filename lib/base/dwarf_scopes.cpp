@@ -296,8 +296,6 @@ public:
         return after != ranges.begin() && address - bias < std::prev(after)->end ? std::prev(after)->unit : nullptr;
     }
 
-    void clear() noexcept { ranges_.clear(); }
-
 private:
     struct range {
         Dwarf_Addr begin;
@@ -326,8 +324,6 @@ private:
 
 dwarf_scopes::dwarf_scopes() : units_{std::make_unique<unit_index>()} {}
 dwarf_scopes::~dwarf_scopes() = default;
-
-void dwarf_scopes::forget_modules() noexcept { units_->clear(); }
 
 std::vector<code_scope> dwarf_scopes::at(Dwfl_Module& module, std::uint64_t address) {
     Dwarf_Addr bias = 0;

@@ -30,9 +30,6 @@ public:
     /// innermost first, then the function that owns the stack frame. Empty without debug information.
     [[nodiscard]] std::vector<code_scope> at(Dwfl_Module& module, std::uint64_t address);
 
-    /// Called when the modules of the session have changed.
-    void forget_modules() noexcept;
-
 private:
     class unit_index;
 

@@ -1,32 +1,23 @@
 #include "base/symbols.hpp"
 
-#include "base/child_answer.hpp"
-#include "base/dwarf_scopes.hpp"
+#include "base/debug_information.hpp"
 #include "base/elf_file.hpp"
 #include "base/function_name.hpp"
 #include "base/log.hpp"
 #include "base/per_process.hpp"
 #include "base/printable.hpp"
-#include "base/read_file.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <link.h>
 #include <mutex>
 #include <span>
 #include <string_view>
 #include <system_error>
-#include <unistd.h>
 #include <unordered_map>
 #include <utility>
-
-#if defined(COIR_HAVE_LIBDW)
-#include <elfutils/libdwfl.h>
-#endif
 
 namespace coir::detail {
 
@@ -34,8 +25,6 @@ namespace {
 
 // A limit for the cache only: the dumps of fibers repeat the same few addresses.
 constexpr std::size_t cached_max = 4096;
-
-constexpr std::size_t asked_max = 1024;  // addresses in one question to a child: its answer is limited
 
 void set_function(symbol& location, const char* function) {
     if (function == nullptr) return;
@@ -80,192 +69,7 @@ loaded_module module_of(std::uintptr_t address) {
     return search.found;
 }
 
-// ---- debug information ---------------------------------------------------------------------------------------------
-
-#if defined(COIR_HAVE_LIBDW)
-
-/// The checksum of a .gnu_debuglink section: the CRC-32 of the file.
-std::uint32_t checksum_of(int file) {
-    static const std::array<std::uint32_t, 256> table = [] {
-        std::array<std::uint32_t, 256> made{};
-        for (std::uint32_t i = 0; i < made.size(); ++i) {
-            made[i] = i;
-            for (int bit = 0; bit < 8; ++bit) made[i] = made[i] >> 1U ^ ((made[i] & 1U) != 0 ? 0xedb88320U : 0U);
-        }
-        return made;
-    }();
-    std::uint32_t sum = ~0U;
-    std::vector<unsigned char> bytes(std::size_t{1} << 16);
-    off_t at = 0;
-    for (ssize_t got = 0; (got = ::pread(file, bytes.data(), bytes.size(), at)) > 0; at += got) {
-        for (const unsigned char each : std::span{bytes}.first(static_cast<std::size_t>(got))) {
-            sum = table[(sum ^ each) & 0xffU] ^ sum >> 8U;
-        }
-    }
-    return ~sum;
-}
-
-/// Finds a separate debug file by build id, and by the name in the module's .gnu_debuglink section as gdb does. Like
-/// dwfl_standard_find_debuginfo, but never queries a debuginfod server.
-int find_debug_file(Dwfl_Module* module, void** data, const char* name, Dwarf_Addr base, const char* file,
-                    const char* linked, GElf_Word checksum, char** found) {
-    const int identified = dwfl_build_id_find_debuginfo(module, data, name, base, file, linked, checksum, found);
-    if (identified >= 0 || linked == nullptr || file == nullptr) return identified;
-    const std::filesystem::path folder = std::filesystem::path{file}.parent_path();
-    const std::filesystem::path system = "/usr/lib/debug";
-    for (const std::filesystem::path& each :
-         {folder / linked, folder / ".debug" / linked, system / folder.relative_path() / linked}) {
-        unique_fd opened = open_regular_file(each.string());
-        // A file that several debug files share (dwz) is linked without a checksum.
-        if (!opened || (checksum != 0 && checksum_of(opened.get()) != checksum)) continue;
-        *found = ::strdup(each.c_str());
-        return opened.release();
-    }
-    return -1;
-}
-
-/// The elfutils session for this process, in a child of it.
-class debug_information {
-public:
-    debug_information() {
-        static char* no_path = nullptr;
-        static const Dwfl_Callbacks callbacks{
-            .find_elf = dwfl_linux_proc_find_elf,
-            .find_debuginfo = find_debug_file,
-            .section_address = nullptr,
-            .debuginfo_path = &no_path,
-        };
-        session_ = dwfl_begin(&callbacks);
-        if (session_ == nullptr) return;
-        dwfl_report_begin(session_);
-        dwfl_linux_proc_report(session_, ::getpid());
-        dwfl_report_end(session_, nullptr, nullptr);
-    }
-    ~debug_information() {
-        if (session_ != nullptr) dwfl_end(session_);
-    }
-    debug_information(const debug_information&) = delete;
-    debug_information& operator=(const debug_information&) = delete;
-
-    /// The functions at `address`, innermost first. None without debug information.
-    std::vector<code_scope> look_up(std::uintptr_t address) {
-        Dwfl_Module* const module = session_ != nullptr ? dwfl_addrmodule(session_, address) : nullptr;
-        return module != nullptr ? scopes_.at(*module, address) : std::vector<code_scope>{};
-    }
-
-private:
-    Dwfl* session_ = nullptr;
-    dwarf_scopes scopes_;
-};
-
-/// The functions at each of the addresses as text, in which a zero byte ends each field.
-std::string functions_as_text(std::span<const std::uintptr_t> addresses) {
-    debug_information debug;
-    std::string text;
-    const auto add = [&](std::string_view field) { text.append(field).push_back('\0'); };
-    for (const std::uintptr_t address : addresses) {
-        const std::vector<code_scope> functions = debug.look_up(address);
-        add(std::to_string(functions.size()));
-        for (const code_scope& each : functions) {
-            add(each.name);
-            add(each.file);
-            add(std::to_string(each.line));
-            add(each.is_plumbing ? "plumbing" : "");
-        }
-    }
-    return text;
-}
-
-/// Reads that text.
-class functions_in_text {
-public:
-    explicit functions_in_text(std::string_view text) noexcept : rest_{text} {}
-
-    /// The functions at the next address.
-    std::vector<code_scope> next() {
-        std::vector<code_scope> functions(static_cast<std::size_t>(number()));
-        for (code_scope& each : functions) {
-            each.name = field();
-            each.file = field();
-            each.line = number();
-            each.is_plumbing = !field().empty();
-        }
-        return functions;
-    }
-
-private:
-    std::string_view field() noexcept {
-        const std::string_view found = rest_.substr(0, rest_.find('\0'));
-        rest_.remove_prefix(std::min(found.size() + 1, rest_.size()));
-        return found;
-    }
-
-    int number() noexcept {
-        const std::string_view text = field();
-        int value = 0;
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        return value;
-    }
-
-    std::string_view rest_;
-};
-
-/// The functions at each of the addresses. The debug information is read in a child process.
-class debug_reader {
-public:
-    std::vector<std::vector<code_scope>> look_up(const std::vector<std::uintptr_t>& addresses) {
-        std::vector<std::vector<code_scope>> found(addresses.size());
-        if (failures_ == failures_max) return found;
-        const child_answer answer = ask_child([&] { return functions_as_text(addresses); });
-        if (answer.how != child_answer::ending::answered) {
-            note(answer);
-            return found;
-        }
-        failures_ = 0;
-        functions_in_text text{answer.text};
-        for (std::vector<code_scope>& each : found) each = text.next();
-        return found;
-    }
-
-    /// What is to be logged; empty the next time.
-    std::string take_message() { return std::exchange(message_, {}); }
-
-private:
-    static constexpr int failures_max = 3;  // in a row; then no more child is started
-
-    void note(const child_answer& failed) {
-        const bool is_first = failures_ == 0;
-        failures_ = failed.how == child_answer::ending::took_long ? failures_max : failures_ + 1;
-        if (is_first)
-            message_ = "no file and line for the addresses in reports: the process that reads debug information " +
-                       why(failed);
-    }
-
-    static std::string why(const child_answer& failed) {
-        switch (failed.how) {
-        case child_answer::ending::refused:
-            return "cannot be started: " + std::generic_category().message(failed.error);
-        case child_answer::ending::took_long: return "took too long";
-        default: return "died";
-        }
-    }
-
-    int failures_ = 0;
-    std::string message_;
-};
-
-#else
-
-struct debug_reader {
-    std::vector<std::vector<code_scope>> look_up(const std::vector<std::uintptr_t>& addresses) {
-        return std::vector<std::vector<code_scope>>(addresses.size());
-    }
-    std::string take_message() { return {}; }
-};
-
-#endif
-
-// ---- the combined lookup -------------------------------------------------------------------------------------------
+// ---- the combined look-up -------------------------------------------------------------------------------------------
 
 class symbol_source {
 public:
@@ -296,21 +100,11 @@ private:
         std::erase_if(unknown, is_known);
         std::ranges::sort(unknown);
         unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
-        for (std::span<const void* const> rest = unknown; !rest.empty();) {
-            const auto some = rest.first(std::min(rest.size(), asked_max));
-            read_all(some);
-            rest = rest.subspan(some.size());
-        }
-    }
-
-    void read_all(std::span<const void* const> return_addresses) {
         std::vector<std::uintptr_t> calls;
-        for (const void* const each : return_addresses) calls.push_back(call_before(each));
-        const std::vector<std::vector<code_scope>> functions = debug_.look_up(calls);
-        for (std::size_t i = 0; i < return_addresses.size(); ++i) {
-            const auto address = reinterpret_cast<std::uintptr_t>(return_addresses[i]);
-            cached_.insert_or_assign(return_addresses[i], read(address, functions[i]));
-        }
+        for (const void* const each : unknown) calls.push_back(call_before(each));
+        const debug_information::functions functions = debug_.look_up(calls);
+        for (std::size_t i = 0; i < unknown.size(); ++i)
+            cached_.insert_or_assign(unknown[i], read(unknown[i], functions[i]));
     }
 
     static std::uintptr_t call_before(const void* return_address) noexcept {
@@ -319,22 +113,22 @@ private:
     }
 
     void name_by_caller(symbol& function, const void* return_address, const void* caller) {
-        const loaded_module library = module_of(reinterpret_cast<std::uintptr_t>(return_address) - 1);
-        const auto call = reinterpret_cast<std::uintptr_t>(caller);
-        const loaded_module from = module_of(call - 1);
+        const loaded_module library = module_of(call_before(return_address));
+        const loaded_module from = module_of(call_before(caller));
         if (library.path.empty() || from.path.empty()) return;
-        const std::string name{file_of(from.path).called_function(call - from.load_bias, file_of(library.path))};
+        const std::uintptr_t in_caller = reinterpret_cast<std::uintptr_t>(caller) - from.load_bias;
+        const std::string name{file_of(from.path).called_function(in_caller, file_of(library.path))};
         if (name.empty()) return;
         function.function = printable(readable_name(name));
         function.is_plumbing |= is_plumbing_function(name);
     }
 
-    std::vector<symbol> read(std::uintptr_t return_address, const std::vector<code_scope>& functions) {
-        const std::uintptr_t call = return_address == 0 ? 0 : return_address - 1;
+    std::vector<symbol> read(const void* return_address, const std::vector<code_scope>& functions) {
+        const std::uintptr_t call = call_before(return_address);
         const loaded_module module = module_of(call);
         symbol base;
         base.module = printable(std::filesystem::path{module.path}.filename().string());
-        base.offset = return_address - module.load_bias;
+        base.offset = reinterpret_cast<std::uintptr_t>(return_address) - module.load_bias;
         std::vector<symbol> found;
         for (const code_scope& each : functions) {
             symbol& here = found.emplace_back(base);
@@ -364,7 +158,7 @@ private:
     std::mutex mutex_;
     std::unordered_map<const void*, std::vector<symbol>> cached_;
     std::unordered_map<std::string, elf_file> files_;
-    debug_reader debug_;
+    debug_information debug_;
 };
 
 symbol_source& source() {
