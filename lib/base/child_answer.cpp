@@ -14,6 +14,7 @@
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -38,8 +39,8 @@ constexpr int waits_for_end_max = 100;  // about a second
     for (;;) system_call(SYS_exit_group, status);
 }
 
-/// exit(3), which libdw calls if it has no memory, first destroys the objects of the thread, the latest first: this one
-/// keeps it from the program's.
+/// Without memory, libdw calls exit(3). That first destroys the objects of the thread, the latest first: this one ends the
+/// process before a destructor of the program runs.
 struct exit_guard {
     exit_guard() noexcept = default;
     ~exit_guard() { end(EXIT_FAILURE); }
@@ -94,7 +95,7 @@ void limit(int which, rlim_t to) noexcept {
     system_call(SYS_prlimit64, 0, which, &now, nullptr);
 }
 
-/// The program comes first, for the scheduler of the kernel and where memory is short.
+/// Prefers the program: for processor time, and if memory runs out.
 void give_way(const child_limits& limits) noexcept {
     const sched_param usual{};
     system_call(SYS_sched_setscheduler, 0, SCHED_BATCH, &usual);
@@ -151,20 +152,19 @@ private:
     std::uint64_t before_ = 0;
 };
 
-/// Starts a copy of this process. Without an exit signal: that makes it a child that waits for any child do not see.
-/// CLONE_UNTRACED: a debugger would take such a child for a thread. Returns as fork(2), or -errno.
+/// Starts a copy of this process, without an exit signal, so that a wait for any child does not see it. CLONE_UNTRACED: a
+/// debugger would take such a child for a thread. Returns as fork(2), or -errno.
 long start_child(int& pidfd) noexcept {
-    constexpr std::uint64_t pidfd_wanted = 0x1000;  // CLONE_PIDFD, Linux 5.2; an older kernel ignores it
-    std::array<std::uint64_t, 8> arguments{};       // struct clone_args of Linux 5.3
-    arguments[0] = CLONE_UNTRACED | pidfd_wanted;
-    arguments[1] = reinterpret_cast<std::uint64_t>(&pidfd);
+    clone_args arguments{};
+    arguments.flags = CLONE_UNTRACED | CLONE_PIDFD;  // before Linux 5.2, CLONE_PIDFD is ignored
+    arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
     // The C library starts threads with clone3, so a seccomp filter that kills for a call permits this one.
-    const long result = system_call(SYS_clone3, arguments.data(), sizeof arguments);
+    const long result = system_call(SYS_clone3, &arguments, CLONE_ARGS_SIZE_VER0);
     if (!sys::may_be_unavailable(result)) return result;
-    return system_call(SYS_clone, arguments[0], nullptr, &pidfd, nullptr, nullptr);
+    return system_call(SYS_clone, arguments.flags, nullptr, &pidfd, nullptr, nullptr);
 }
 
-/// Waits for up to 10 ms. Returns whether a descriptor is ready; the number -1 is none.
+/// Waits for up to 10 ms. Returns whether a descriptor is ready; -1 is ignored.
 template <std::size_t Count> bool wait_for(std::array<pollfd, Count> any) noexcept {
     const timespec some{0, 10'000'000};
     return system_call(SYS_ppoll, any.data(), Count, &some, nullptr, 0L) > 0;

@@ -31,9 +31,9 @@ struct child_limits {
 ///
 /// The program does not notice the child: it gets no SIGCHLD, and wait(2) for any child neither sees it nor waits for it
 /// (except with __WALL or __WCLONE); functions of pthread_atfork(3), atexit(3) and signal handlers do not run in it. The
-/// child closes all descriptors, is killed by the kernel's lack of memory before this process is, and ends when the calling
-/// thread ends. In it only the calling thread exists. Another thread may have held a lock of malloc: then the child never
-/// gets it, is killed, and another one is tried.
+/// child closes all descriptors and ends when the calling thread ends; if memory runs out, the kernel kills the child before
+/// this process. In the child only the calling thread exists. Another thread may have held a lock of malloc: then the child
+/// never gets the lock, is killed, and another one is tried.
 ///
 /// Blocks the thread. Several threads may call this at the same time; each has a child of its own.
 [[nodiscard]] child_answer ask_child(const std::function<std::string()>& work, const child_limits& limits = {});
