@@ -10,7 +10,6 @@
 
 #include <exception>
 #include <new>
-#include <string>
 #include <utility>
 
 namespace coir::detail {
@@ -27,9 +26,9 @@ template <class F> void call_guarded(const char* name, F function) {
     try {
         function();
     } catch (const std::exception& thrown) {
-        log::error(std::string{name} + " threw an exception: " + thrown.what());
+        log::write_joined(log_level::error, {name, " threw an exception: ", thrown.what()});
     } catch (...) {
-        log::error(std::string{name} + " threw an exception that is not a std::exception");
+        log::write_joined(log_level::error, {name, " threw an exception that is not a std::exception"});
     }
 }
 
