@@ -215,7 +215,8 @@ void watched_thread::report(blocking_event& seen) {
 }
 
 void watched_thread::log_new_events() {
-    if (logged_ < shared_.events().size()) record_.note_modules();
+    if (logged_ == shared_.events().size()) return;
+    record_.note_modules();
     reporter_.look_up(shared_.events(), logged_);
     blocking_event event;
     for (const int size = shared_.events().size(); logged_ < size; ++logged_) {
@@ -223,7 +224,7 @@ void watched_thread::log_new_events() {
         const reporter::entry& made = reporter_.add(event, shared_.events());
         if (!made.text.empty() && shared_.config().options.policy == blocking_policy::abort) {
             reporter_.finish(shared_.events(), shared_.note_fibers_ran());
-            reports_.deliver();  // not by the thread of the run, which may be blocked for ever
+            reports_.deliver();  // not by the thread of the run, which may never run again
             std::abort();
         }
         shared_.add_verdict(made.text);
