@@ -13,7 +13,7 @@ class monitor;
 
 /// Marks a function of the program as blocking, from here to the end of the scope. If a fiber without `allow_blocking`
 /// calls the function, that is a finding at the line of the call: its call is `name`, its class `other`, and its level
-/// error, whether the function has slept or not. What the function calls is not reported besides. `name` is copied, up to
+/// error, whether the function has slept or not. The calls inside the function are not reported. `name` is copied, up to
 /// 31 characters. Has no effect outside a fiber, in a marked function, or if the fiber suspends in the scope.
 ///
 /// @code

@@ -29,7 +29,7 @@ bool starts_with(std::span<const unsigned char> code, std::initializer_list<unsi
     return code.size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), code.begin());
 }
 
-/// Where an instruction leads whose last four bytes are the distance.
+/// The target of a jump or call. The last four bytes of the instruction are its distance from the next one.
 std::uintptr_t target_of(std::span<const unsigned char> distance, std::uintptr_t next_instruction) noexcept {
     std::int32_t bytes = 0;
     std::memcpy(&bytes, distance.data(), sizeof bytes);

@@ -9,9 +9,9 @@
 
 /// @file Layer run.
 /// Include this in one file of a program with doctest: each test case in which a fiber blocked its thread fails, with the
-/// line, the call and the replacement to use. This works for test cases that call `coir::run` themselves; a
-/// finding of a run that encloses several test cases comes when a fiber suspends, perhaps in a later one.
-/// COIR_BLOCKING_ENGINE=trap in the environment finds more than the default.
+/// line, the call and the replacement to use. This works for test cases that call `coir::run` themselves; a finding of a
+/// run that encloses several test cases comes when a fiber suspends, perhaps in a later one. COIR_BLOCKING_ENGINE=trap in
+/// the environment finds more than the default.
 
 namespace coir::test {
 

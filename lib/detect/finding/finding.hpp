@@ -47,8 +47,8 @@ struct finding {
     std::string suppressed_by;       // the rule, "baseline", or empty
 };
 
-/// Makes every text `printable`. Whoever makes a finding calls it, so that no reader of a finding needs to: the names come
-/// from a program, a record or a file that may be anybody's.
+/// Makes every text `printable`. Called where a finding is made, so that its readers need not: the names come from a
+/// program, a record or a file, which may be hostile.
 void make_printable(finding& what);
 
 }  // namespace coir::detail

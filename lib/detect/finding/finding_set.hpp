@@ -17,7 +17,7 @@ namespace coir::detail {
 /// times that it did not do not count.
 class finding_set {
 public:
-    /// The findings that are added next are of a run whose fibers ran for so long.
+    /// The findings that are added next are of one run; its fibers ran for `fibers_ran_ms`.
     void begin_run(double fibers_ran_ms) noexcept {
         ++run_;
         fibers_ran_ms_ = fibers_ran_ms;
@@ -33,7 +33,7 @@ private:
         finding merged;
         std::set<std::uint64_t> stacks;  // hashes of the distinct stacks
         std::uint64_t more_stacks = 0;   // of findings that were groups already
-        int last_run = 0;                // whose time is added
+        int last_run = 0;                // the latest run with a finding here; its time is added
     };
 
     std::map<std::string, group> groups_;

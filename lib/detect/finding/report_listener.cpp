@@ -11,7 +11,7 @@ namespace {
 using listener_function = std::function<void(const blocking_report&)>;
 
 constinit std::mutex access;
-constinit std::atomic<bool> is_there{false};  // so that nobody waits for a listener that runs
+constinit std::atomic<bool> is_there{false};  // known without the lock that a running listener holds
 
 /// Never destroyed: a run may end while the process exits.
 listener_function& listener() {

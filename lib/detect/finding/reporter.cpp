@@ -23,7 +23,8 @@ namespace coir::detail {
 namespace {
 
 constexpr int logged_a_minute = 20;  // locations; the others appear in the summary only
-constexpr std::chrono::nanoseconds too_early_for_a_share = std::chrono::hours{24};  // of the time that fibers ran
+// Used as the time that fibers ran when a location is new: so early in a run, no total is a large share of it.
+constexpr std::chrono::nanoseconds too_early_for_a_share = std::chrono::hours{24};
 constexpr std::size_t frames_logged = 12;
 constexpr std::size_t function_length = 120;
 constexpr std::size_t locations_in_summary = 20;

@@ -33,16 +33,16 @@ public:
     /// Prepares `add` for the events of the table from `begin` on: looks up their symbols at once.
     void look_up(const blocking_event_table& seen, int begin) const;
 
-    /// Takes the next event of the table `all`, and tells the program if its location is new or matters more than before. Logs it
-    /// if it is an error, unless it is suppressed, its location was logged before, or too many were logged in this minute.
-    /// The reference is valid until the next call.
+    /// Takes the next event of the table `all`, and tells the program if its location is new or has a higher level than
+    /// before. Logs it if it is an error, unless it is suppressed, its location was logged before, or too many were logged
+    /// in this minute. The reference is valid until the next call.
     const entry& add(const blocking_event& seen, const blocking_event_table& all);
 
     /// Logs that the fiber of the entry `index` still sleeps, after `held`.
     void remind(int index, std::chrono::nanoseconds held);
 
-    /// Tells the program of the locations whose numbers have changed in the table `seen`, whose events were added, in a
-    /// run whose fibers have run for so long.
+    /// Tells the program of each location if its numbers have changed. `seen` is the table of the events that were added,
+    /// and `fibers_ran` the time that the fibers of the run have run.
     void tell_changes(const blocking_event_table& seen, std::chrono::nanoseconds fibers_ran);
 
     /// The same at the end of the run. Also writes every finding to the file, and logs a summary.

@@ -11,9 +11,8 @@ namespace detector {
 /// finding without a location.
 [[nodiscard]] coir::detail::source_line some_line(const finding& what, const result& in);
 
-/// The source line of a frame without its indentation; empty if the file cannot be read. A relative file is looked for in
-/// the current folder, then in `folder`. Only a file in `folder` is read, because a record
-/// may name any file, and the result is printable.
+/// The source line of a frame without its indentation, printable; empty if the file cannot be read. A relative file is
+/// looked for in the current folder, then in `folder`. Only a file in `folder` is read, because a record may name any file.
 [[nodiscard]] std::string excerpt_of(const frame& where, const std::string& folder);
 
 }  // namespace detector
