@@ -1,10 +1,10 @@
 #include "detect/settings.hpp"
 
+#include "base/integer.hpp"
 #include "detect/calls/classes.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <optional>
@@ -58,12 +58,11 @@ void read_milliseconds(const char* name, std::chrono::milliseconds& into) {
     const std::optional<std::string_view> value = variable(name);
     if (!value) return;
     constexpr long most = 3'600'000;
-    long count = 0;
-    const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), count);
-    if (error != std::errc{} || end != value->data() + value->size() || count < 1 || count > most) {
+    const auto count = parse_integer<long>(*value);
+    if (!count || *count < 1 || *count > most) {
         refuse(name, *value, "a number of milliseconds from 1 to " + std::to_string(most));
     }
-    into = std::chrono::milliseconds{count};
+    into = std::chrono::milliseconds{*count};
 }
 
 void read_classes(const char* name, blocking_classes& into) {

@@ -1,10 +1,11 @@
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/net/endpoint.hpp>
 
+#include "base/integer.hpp"
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstring>
 #include <net/if.h>
@@ -26,16 +27,9 @@ template <std::size_t Size> std::optional<std::array<char, Size>> terminated(std
     return copy;
 }
 
-template <class Number> std::optional<Number> number(std::string_view text) noexcept {
-    Number value{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 /// The index of a network interface; 0 if there is none of that name.
 std::uint32_t scope_id(std::string_view interface) noexcept {
-    if (const auto index = number<std::uint32_t>(interface)) return *index;
+    if (const auto index = detail::parse_integer<std::uint32_t>(interface)) return *index;
     const auto name = terminated<IF_NAMESIZE>(interface);
     return name ? ::if_nametoindex(name->data()) : 0;
 }
@@ -131,7 +125,7 @@ endpoint endpoint::parse(std::string_view text, std::error_code& ec) {
     // Without brackets it is ambiguous where an IPv6 address ends and the port begins.
     if (bracketed != (address.find(':') != address.npos)) return {};
 
-    const auto port = number<std::uint16_t>(text.substr(colon + 1));
+    const auto port = detail::parse_integer<std::uint16_t>(text.substr(colon + 1));
     if (!port || !parsed.assign(address, *port)) return {};
     ec.clear();
     return parsed;

@@ -1,11 +1,11 @@
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/net/resolve.hpp>
 
+#include "base/integer.hpp"
 #include "net/hosts_file.hpp"
 #include "thread/detached_work.hpp"
 
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <netdb.h>
@@ -46,8 +46,8 @@ answer look_up(const std::string& host, const std::string& service, int flags) t
     return {{}, {EAI_MEMORY, resolve_category()}};
 }
 
-/// Finds numeric addresses (with a service name, an interface, or in a form of inet_aton(3)) and names of /etc/hosts. Empty
-/// if the name is none of these. Blocks like `look_up`, but seldom for long.
+/// Finds numeric addresses (with a service name, an interface, or in a form of inet_aton(3)) and names of /etc/hosts.
+/// Empty if the name is none of these. Blocks like `look_up`, but seldom for long.
 std::optional<answer> look_up_locally(const std::string& host, const std::string& service) try {
     answer numeric = look_up(host, service, AI_NUMERICHOST);
     if (numeric.failure != std::error_code{EAI_NONAME, resolve_category()}) return numeric;
@@ -65,10 +65,7 @@ public:
 
 /// A numeric address with a numeric port. The two are not joined to one text: "unix:80" would be a path.
 endpoint numeric(std::string_view host, std::string_view service, std::error_code& ec) {
-    std::uint16_t port = 0;
-    const char* const last = service.data() + service.size();
-    const auto [end, error] = std::from_chars(service.data(), last, port);
-    if (error == std::errc{} && end == last) return {host, port, ec};
+    if (const auto port = detail::parse_integer<std::uint16_t>(service)) return {host, *port, ec};
     ec = std::make_error_code(std::errc::invalid_argument);
     return {};
 }

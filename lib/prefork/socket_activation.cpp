@@ -1,9 +1,9 @@
 #include "prefork/socket_activation.hpp"
 
-#include <charconv>
+#include "base/integer.hpp"
+
 #include <cstdlib>
 #include <optional>
-#include <string_view>
 #include <unistd.h>
 
 namespace coir::detail {
@@ -14,12 +14,7 @@ constexpr int first_activated = 3;  // SD_LISTEN_FDS_START
 
 std::optional<int> number_in(const char* variable) {
     const char* const given = ::secure_getenv(variable);
-    if (given == nullptr) return std::nullopt;
-    const std::string_view text{given};
-    int number = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (failure != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return number;
+    return given != nullptr ? parse_integer<int>(given) : std::nullopt;
 }
 
 }  // namespace

@@ -1,14 +1,13 @@
 #include <coir/test/explore.hpp>
 
+#include "base/integer.hpp"
 #include "base/log.hpp"
 
-#include <charconv>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 namespace coir::test {
 
@@ -17,12 +16,10 @@ namespace {
 std::optional<std::uint64_t> seed_from_environment() {
     const char* const given = ::secure_getenv("COIR_SEED");
     if (given == nullptr) return std::nullopt;
-    const std::string_view text{given};
-    std::uint64_t seed = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seed);
-    if (failure != std::errc{} || end != text.data() + text.size()) {
+    const auto seed = detail::parse_integer<std::uint64_t>(given);
+    if (!seed) {
         throw std::invalid_argument{
-            "explore: COIR_SEED is '" + std::string{text} +
+            "explore: COIR_SEED is '" + std::string{given} +
             "', not a decimal number of 64 bits; set it to the seed of a failed run, or unset it"};
     }
     return seed;
