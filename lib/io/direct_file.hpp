@@ -9,16 +9,10 @@
 #include <sys/types.h>
 
 /// @file
-/// Files with O_DIRECT. Most file systems answer EINVAL unless the memory, the offset and the length of a transfer are
-/// multiples of a block (open(2)). The functions below accept any; they block, and set errno like pread(2).
+/// Calls for files that may have O_DIRECT. With that flag, most file systems answer EINVAL unless the memory, the offset
+/// and the length of a transfer are multiples of a block (open(2)). The functions below accept any.
 
 namespace coir::detail {
-
-/// The block size of a file with O_DIRECT; 0 for other files. O_DIRECT may have been set after the file was opened.
-[[nodiscard]] std::size_t direct_block_bytes(int fd) noexcept;
-
-/// Reads the blocks that contain the bytes, and copies these.
-ssize_t read_blocks(int fd, std::size_t block_bytes, std::span<std::byte> into, std::uint64_t offset);
 
 /// A second description of an open file with O_DIRECT, without that flag: for writes of incomplete blocks. Opened when
 /// it is first needed, and kept: closing it would release the locks of the process on that file (fcntl(2)).
@@ -32,8 +26,10 @@ private:
     unique_fd fd_;
 };
 
-/// Writes complete blocks from aligned memory, and anything else through the page cache.
-ssize_t write_blocks(int fd, std::size_t block_bytes, std::span<const std::byte> from, std::uint64_t offset,
-                     cached_file& cached);
+/// As pread(2). Throws `std::bad_alloc`.
+ssize_t read_some_at(int fd, std::uint64_t offset, std::span<std::byte> into);
+
+/// As pwrite(2). With O_DIRECT, anything but complete blocks is written through `cached`. Throws `std::bad_alloc`.
+ssize_t write_some_at(int fd, std::uint64_t offset, std::span<const std::byte> from, cached_file& cached);
 
 }  // namespace coir::detail

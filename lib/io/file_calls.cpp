@@ -45,10 +45,7 @@ std::error_code close_file(unique_fd& closed) { return error_of_call(::close(clo
 file_read read_file_at(int fd, std::uint64_t offset, std::size_t bytes) {
     file_read read{std::make_unique_for_overwrite<std::byte[]>(bytes), 0, {}};
     while (read.count < bytes) {
-        const std::span rest{read.bytes.get() + read.count, bytes - read.count};
-        ssize_t n = ::pread(fd, rest.data(), rest.size(), static_cast<off_t>(offset + read.count));
-        const std::size_t block = n < 0 && errno == EINVAL ? direct_block_bytes(fd) : 0;
-        if (block > 0) n = read_blocks(fd, block, rest, offset + read.count);
+        const ssize_t n = read_some_at(fd, offset + read.count, {read.bytes.get() + read.count, bytes - read.count});
         if (n < 0 && errno == EINTR) continue;
         read.failure = error_of_call(n);
         if (n <= 0) break;
@@ -60,10 +57,7 @@ file_read read_file_at(int fd, std::uint64_t offset, std::size_t bytes) {
 file_written write_file_at(int fd, std::uint64_t offset, std::span<const std::byte> bytes, cached_file& cached) {
     file_written written;
     while (written.count < bytes.size()) {
-        const std::span rest = bytes.subspan(written.count);
-        ssize_t n = ::pwrite(fd, rest.data(), rest.size(), static_cast<off_t>(offset + written.count));
-        const std::size_t block = n < 0 && errno == EINVAL ? direct_block_bytes(fd) : 0;
-        if (block > 0) n = write_blocks(fd, block, rest, offset + written.count, cached);
+        const ssize_t n = write_some_at(fd, offset + written.count, bytes.subspan(written.count), cached);
         if (n < 0 && errno == EINTR) continue;
         written.failure = error_of_call(n);
         if (n <= 0) break;
