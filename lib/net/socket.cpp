@@ -4,6 +4,7 @@
 #include "base/sys.hpp"
 #include "base/unique_fd.hpp"
 #include "io/polled_fd.hpp"
+#include "net/socket_calls.hpp"
 #include "thread/offload_in.hpp"
 
 #include <utility>
@@ -106,13 +107,6 @@ bool is_of_the_connection(long result) noexcept {
     case EOPNOTSUPP: return true;
     default: return false;
     }
-}
-
-long pending_error(int fd) noexcept {
-    int error = 0;
-    socklen_t size = sizeof error;
-    const long failed = sys::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    return failed < 0 ? failed : -error;
 }
 
 }  // namespace

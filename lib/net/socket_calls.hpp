@@ -50,6 +50,14 @@ inline std::size_t buffer(int fd, int which, const char* operation) {
     return static_cast<std::size_t>(option(fd, SOL_SOCKET, which, operation)) / 2;
 }
 
+/// Takes the error of the connection that no call has reported yet (SO_ERROR): as -errno, 0 for none.
+inline long pending_error(int fd) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    const long failed = sys::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return failed < 0 ? failed : -error;
+}
+
 /// `ask` is getsockname(2) or getpeername(2).
 using asks_for_name = long (*)(int, sockaddr*, socklen_t*) noexcept;
 

@@ -11,7 +11,11 @@ namespace coir::detail {
 
 namespace {
 
-bool is_path(const net::endpoint& at) { return !at.address().empty() && !at.address().starts_with('@'); }
+/// Empty for an abstract name, or none.
+std::string path_of(const net::endpoint& at) {
+    std::string path = at.address();
+    return path.starts_with('@') ? std::string{} : path;
+}
 
 /// Whether the path is the file of a socket that no process has open any more, for example after a crash.
 bool is_stale(const std::string& path, const net::endpoint& at, int type) {
@@ -28,8 +32,7 @@ bool is_stale(const std::string& path, const net::endpoint& at, int type) {
 }  // namespace
 
 std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
-    std::string path =
-        is_path(at) ? at.address() : std::string{};  // after bind(2), nothing may throw: the file is ours
+    std::string path = path_of(at);  // before bind(2): an exception after it would leave the file behind
     std::error_code ec = error_of(sys::bind(fd, at.data(), at.size()));
     if (ec == std::errc::address_in_use && !path.empty() && is_stale(path, at, type)) {
         sys::unlink(path.c_str());
@@ -39,7 +42,7 @@ std::error_code socket_file::bind(int fd, const net::endpoint& at, int type) {
     struct stat bound {};
     ec = error_of(sys::lstat(path.c_str(), &bound));
     if (ec) {
-        sys::unlink(path.c_str());  // without its identity, nobody could remove it later
+        sys::unlink(path.c_str());  // `remove` would need its identity
         return ec;
     }
     path_ = std::move(path);

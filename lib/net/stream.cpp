@@ -76,12 +76,8 @@ std::uint64_t stream::splice_to(stream& to, deadline until, std::error_code& ec)
 
 void stream::shutdown(shut which, std::error_code& ec) noexcept {
     const long result = sys::shutdown(socket_.fd(), static_cast<int>(which));
-    ec = error_of(result);
-    if (result != -ENOTCONN) return;
-    // The connection has ended already: in order, or by an error that no call has reported yet.
-    int failure = 0;
-    socklen_t size = sizeof failure;
-    if (sys::getsockopt(socket_.fd(), SOL_SOCKET, SO_ERROR, &failure, &size) == 0) ec = error_of(-failure);
+    // ENOTCONN: the connection has ended already, in order or with an error that no call has reported yet.
+    ec = error_of(result == -ENOTCONN ? detail::pending_error(socket_.fd()) : result);
 }
 
 void stream::set_send_buffer(std::size_t bytes) {

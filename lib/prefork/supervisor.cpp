@@ -86,9 +86,8 @@ void supervisor::wait() {
 
 void supervisor::handle_signals() {
     while (const int signal = signals_.take()) {
-        if (signal == SIGCHLD) {
-            continue;  // it has woken `wait`
-        } else if (signal == SIGHUP) {
+        if (signal == SIGCHLD) continue;  // it has only to wake `wait`
+        if (signal == SIGHUP) {
             begin_rolling_restart();
         } else if (!ending_) {
             log::info(std::string{"prefork: "} + (signal == SIGINT ? "SIGINT" : "SIGTERM") +

@@ -26,11 +26,12 @@ struct tls_connection::transport {
         tls_connection& self = of(bio);
         ::BIO_clear_retry_flags(bio);
         const std::span buffer{reinterpret_cast<std::byte*>(into), static_cast<std::size_t>(bytes)};
-        long n = -EAGAIN;
-        // OpenSSL takes an interrupted call for one without data, and this fiber would wait for more of it.
-        if (self.at_ != nullptr)
-            while ((n = self.below().try_receive(*self.at_, buffer)) == -EINTR) {
-            }
+        const auto attempt = [&] {
+            return self.at_ != nullptr ? self.below().try_receive(*self.at_, buffer) : -EAGAIN;
+        };
+        long n = attempt();
+        // OpenSSL knows no interrupted call: it would report that there is no data, and this fiber would wait for some.
+        while (n == -EINTR) n = attempt();
         if (n >= 0) {
             self.at_end_ = n == 0;
             return static_cast<int>(n);
