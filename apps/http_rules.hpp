@@ -80,25 +80,29 @@ inline bool to_origin_form(http::request_header<>& asked) {
     return true;
 }
 
+/// The status that refuses a request without a clear length: it may end with "chunked" after codings that are unknown
+/// here (RFC 9112, section 6.1).
+inline http::status status_of_unclear_length(const http::request_header<>& asked) {
+    std::string codings;
+    const auto [first, last] = asked.equal_range(http::field::transfer_encoding);
+    for (auto line = first; line != last; ++line) codings += ", " + std::string{line->value()};
+    const bool are_several = std::count(codings.begin(), codings.end(), ',') > 1;
+    const bool ends_chunked = beast::iequals(codings.substr(codings.find_last_of(", \t") + 1), "chunked");
+    const bool has_unknown = asked.version() == 11 && are_several && ends_chunked;
+    return has_unknown ? http::status::not_implemented : http::status::bad_request;
+}
+
 /// Checks the head of a request, and brings its target into the form that begins with a slash. Returns `ok`, or the
 /// status to refuse it with.
 inline http::status check(http::request_header<>& asked) {
-    if (!has_clear_length(asked)) {
-        std::string codings;
-        const auto [first, last] = asked.equal_range(http::field::transfer_encoding);
-        for (auto line = first; line != last; ++line) codings += ", " + std::string{line->value()};
-        const bool are_several = std::count(codings.begin(), codings.end(), ',') > 1;
-        const bool ends_chunked = beast::iequals(codings.substr(codings.find_last_of(", \t") + 1), "chunked");
-        const bool has_unknown = asked.version() == 11 && are_several && ends_chunked;
-        return has_unknown ? http::status::not_implemented : http::status::bad_request;
-    }
+    if (!has_clear_length(asked)) return status_of_unclear_length(asked);
     const auto hosts = asked.count(http::field::host);
     const bool is_addressed = hosts == 1 || (hosts == 0 && asked.version() < 11);
     return is_addressed && to_origin_form(asked) && is_host(view(asked[http::field::host])) ? http::status::ok
                                                                                             : http::status::bad_request;
 }
 
-/// The status that answers a request that cannot be read; `unknown` if there is nobody or nothing to answer.
+/// The status that answers a request that cannot be read; `unknown` if the client gets no answer.
 template <class Parser> http::status status_of(const beast::error_code& ec, const Parser& parser) {
     const bool is_about_http = ec.category() == make_error_code(http::error::bad_method).category();
     if (ec == boost::asio::error::timed_out)
@@ -123,8 +127,8 @@ template <class Stream> void skip_empty_line(Stream& from, beast::flat_buffer& b
     if (starts_with('\r', 0) && starts_with('\n', 1)) buffer.consume(2);
 }
 
-/// Reads and checks the head of a request. Returns `ok`, the status to refuse it with, or `unknown` if there is nobody
-/// or nothing to answer. Bytes that the client has sent ahead stay in the buffer.
+/// Reads and checks the head of a request. Returns `ok`, the status to refuse it with, or `unknown` if the client gets
+/// no answer. Bytes that the client has sent ahead stay in the buffer.
 template <class Stream, class Parser> http::status read_head(Stream& from, beast::flat_buffer& buffer, Parser& parser) {
     beast::error_code ec;
     skip_empty_line(from, buffer, ec);
@@ -173,9 +177,16 @@ template <class Stream> void send_text(Stream& to, http::status status, std::str
     send(to, answer, on);
 }
 
+/// An answer whose text is the name of its status.
+inline http::response<http::string_body> status_text(http::status status, const terms& on) {
+    return text(status, std::string{http::obsolete_reason(status)} + "\n", on);
+}
+
 /// Answers with an error; the connection has to end then.
 template <class Stream> void refuse(Stream& to, http::status status, http::verb method = http::verb::get) {
-    send_text(to, status, std::string{http::obsolete_reason(status)} + "\n", {.method = method, .stays = false});
+    const terms on{.method = method, .stays = false};
+    auto answer = status_text(status, on);
+    send(to, answer, on);
 }
 
 /// Ends a connection, and reads for a short time what the client still sends: a close with unread input resets the

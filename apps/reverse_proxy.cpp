@@ -101,7 +101,7 @@ using request_parser = http::request_parser<http::buffer_body>;
 using response_parser = http::response_parser<http::buffer_body>;
 
 // Removes the fields that describe one connection and not the message (RFC 9110, section 7.6.1). Trailers are dropped
-// too. What tells where the body ends, and whom it is for, is not for the client to remove.
+// too. A sender cannot remove the fields that say where the body ends, and for which host the request is.
 template <class Head> void drop_hop_by_hop(Head& head) {
     std::vector<std::string> names{"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Upgrade"};
     const auto [first, last] = head.equal_range(http::field::connection);
@@ -170,7 +170,7 @@ error_code pass_on(connection& from, http::parser<is_request, http::buffer_body>
     return {};
 }
 
-// Sends the request. Returns `ok`, or whatever the client is to be told if it does not send all of it.
+// Sends the request. Returns `ok`, or the status for a client that does not send all of it.
 http::status send_request(connection& client, request_parser& request, connection& upstream) try {
     const error_code ec = pass_on(client, request, upstream);
     if (!ec) return http::status::ok;
@@ -181,21 +181,30 @@ http::status send_request(connection& client, request_parser& request, connectio
     return http::status::ok;
 }
 
+// Whether the server has ended the connection, possibly without having seen the request.
+bool has_ended(const error_code& ec) {
+    return ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset;
+}
+
+error_code read_head(connection& upstream, response_parser& response, const coir::fiber<void>& sending) {
+    error_code ec;
+    do {  // the time for the answer begins when the request has been sent
+        upstream.stream.expires_at(step_max);
+        http::read_header(upstream.stream, upstream.ahead, response, ec);
+    } while (ec == boost::asio::error::timed_out && !sending.done());
+    return ec;
+}
+
 // Reads the head of the final answer. Others (1xx) go to the client at once, if it is not too old for them.
 error_code read_answer(connection& upstream, connection& client, std::optional<response_parser>& response,
                        const terms& on, const coir::fiber<void>& sending) {
     for (bool is_first = true;; is_first = false) {
-        error_code ec;
         response.emplace();
         response->header_limit(head_max);
         response->body_limit(no_limit);
         response->skip(on.method == http::verb::head);
-        do {  // the time for the answer begins when the request has been sent
-            upstream.stream.expires_at(step_max);
-            http::read_header(upstream.stream, upstream.ahead, *response, ec);
-        } while (ec == boost::asio::error::timed_out && !sending.done());
-        const bool has_ended = ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset;
-        if (has_ended && !is_first) ec = http::error::partial_message;  // the server has seen the request
+        error_code ec = read_head(upstream, *response, sending);
+        if (has_ended(ec) && !is_first) ec = http::error::partial_message;  // the server has seen the request
         auto& given = response->get();
         if (ec || given.result_int() / 100 != 1 || given.result() == http::status::switching_protocols) return ec;
         drop_hop_by_hop(given);
@@ -219,6 +228,14 @@ void change(response_parser& response, terms& on) {
         on.stays = on.stays && on.is_http11;
     }
     http_rules::set_connection(given, on);
+}
+
+void pass_answer_on(connection& upstream, response_parser& response, connection& client, terms& on) {
+    change(response, on);
+    if (const error_code cut = pass_on(upstream, response, client)) {
+        client.tcp.set_reset_on_close(true);  // a plain end could be taken for the end of the body
+        throw system_error{cut};
+    }
 }
 
 // Forwards all bytes between the two connections, in both directions, until both ends close.
@@ -245,16 +262,21 @@ bool refuse(connection& client, http::status status, http::verb method) {
 // Whether a request may be sent again: it has not been answered, has no body that is gone by now, and has no further
 // effect if the server has seen it already (RFC 9110, section 9.2.2).
 bool is_repeatable(const error_code& ec, const response_parser& response, const request_parser& request) {
-    const bool has_ended = ec == http::error::end_of_stream || ec == boost::asio::error::connection_reset;
     const bool has_body = request.chunked() || request.content_length().value_or(0) > 0;
     for (const http::verb idempotent :
          {http::verb::get, http::verb::head, http::verb::options, http::verb::put, http::verb::delete_}) {
-        if (request.get().method() == idempotent) return has_ended && !response.got_some() && !has_body;
+        if (request.get().method() == idempotent) return has_ended(ec) && !response.got_some() && !has_body;
     }
     return false;
 }
 
 enum class outcome { again, ends, stays };  // what becomes of the request, or of the client's connection
+
+// Whether the client gets this answer: it has come, its end is clear, and a switch was asked for.
+bool is_acceptable(const error_code& ec, const response_parser& response, bool upgrades) {
+    const bool switches = response.get().result() == http::status::switching_protocols;
+    return !ec && http_rules::has_clear_length(response.get().base()) && (upgrades || !switches);
+}
 
 // Sends the request to one server, and passes its answer on.
 outcome attempt(connection& client, request_parser& request, connection& upstream, bool upgrades, terms on) {
@@ -266,8 +288,7 @@ outcome attempt(connection& client, request_parser& request, connection& upstrea
     coir::fiber<void> sending = coir::spawn([&] { fault = send_request(client, request, upstream); });
 
     const error_code ec = read_answer(upstream, client, response, on, sending);
-    const bool switches = response->get().result() == http::status::switching_protocols;
-    if (ec || !http_rules::has_clear_length(response->get().base()) || (switches && !upgrades)) {
+    if (!is_acceptable(ec, *response, upgrades)) {
         sending.request_stop();
         sending.join();
         if (was_kept && is_repeatable(ec, *response, request)) return outcome::again;
@@ -277,26 +298,28 @@ outcome attempt(connection& client, request_parser& request, connection& upstrea
         return outcome::ends;
     }
 
-    change(*response, on);
-    if (const error_code cut = pass_on(upstream, *response, client)) {
-        client.tcp.set_reset_on_close(true);  // a plain end could be taken for the end of the body
-        throw system_error{cut};
-    }
+    pass_answer_on(upstream, *response, client, on);
     const bool all_sent = sending.wait_for(late_max) == std::future_status::ready && fault == http::status::ok;
+    const bool switches = response->get().result() == http::status::switching_protocols;
     if (all_sent && switches) connect_through(client, upstream);
     upstream.is_kept = all_sent && !switches && response->keep_alive() && upstream.ahead.size() == 0;
     return all_sent && !switches && on.stays ? outcome::stays : outcome::ends;
 }
 
-// Handles one request; returns false if the client's connection has to end.
-bool exchange(proxy& own, connection& client) {
-    request_parser request;
+// Reads the head of a request. Returns the same as `http_rules::read_head`.
+http::status read_head(connection& client, request_parser& request) {
     request.header_limit(head_max);
     request.body_limit(no_limit);
     client.stream.expires_at(idle_max);
-    http::status verdict = http_rules::read_head(client.stream, client.ahead, request);
+    const http::status verdict = http_rules::read_head(client.stream, client.ahead, request);
+    return verdict == http::status::ok && ends_here(request.get()) ? http::status::not_implemented : verdict;
+}
+
+// Handles one request; returns false if the client's connection has to end.
+bool exchange(proxy& own, connection& client) {
+    request_parser request;
+    const http::status verdict = read_head(client, request);
     auto& asked = request.get();
-    if (verdict == http::status::ok && ends_here(asked)) verdict = http::status::not_implemented;
     if (verdict == http::status::unknown) return false;
     if (verdict != http::status::ok) return refuse(client, verdict, asked.method());
 

@@ -162,7 +162,7 @@ std::string name_of(const request& asked) {
 }
 
 // Checks the handshake (RFC 6455, section 4.2). The name becomes a part of messages, which are UTF-8. A browser names
-// the page that connects: other sites do not speak for their visitors here (section 10.2).
+// the page that connects, so that other sites cannot chat in the name of their visitors (section 10.2).
 http::status check(const room& all, const request& asked) {
     const std::string_view key = http_rules::view(asked[http::field::sec_websocket_key]);
     const std::string_view origin = http_rules::view(asked[http::field::origin]);
@@ -194,10 +194,11 @@ void chat(room& all, buffered_stream& stream, const request& asked) {
             socket.read(message, ended);
             if (ended || !socket.got_text()) break;
             all.say(name + ": " + beast::buffers_to_string(message.data()));
-            coir::this_fiber::yield();  // a client that always sends leaves the others their turn
+            coir::this_fiber::yield();  // a client that sends all the time must not keep the others waiting
         }
     }
-    if (!ended) socket.close(websocket::close_code::unknown_data, ended);  // a member no more: the last frame it gets
+    // No longer a member, so this is the last frame that the client gets.
+    if (!ended) socket.close(websocket::close_code::unknown_data, ended);
     all.say(name + " is gone");
 }
 
@@ -212,7 +213,7 @@ void answer(room& all, buffered_stream& stream, adapter& to, const request& aske
     }
     const http::status verdict = check(all, asked);
     if (verdict == http::status::ok) return chat(all, stream, asked);
-    auto response = http_rules::text(verdict, std::string{http::obsolete_reason(verdict)} + "\n", on);
+    auto response = http_rules::status_text(verdict, on);
     if (verdict == http::status::upgrade_required) {
         response.set(http::field::connection, "Upgrade, close");
         response.set(http::field::upgrade, "websocket");
