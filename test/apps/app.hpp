@@ -2,6 +2,7 @@
 
 #include <coir/coir.hpp>
 
+#include "support/children.hpp"
 #include "support/text.hpp"
 
 #include <doctest/doctest.h>
@@ -9,7 +10,9 @@
 #include <chrono>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace coir::test {
@@ -44,11 +47,7 @@ public:
     std::string end() {
         process_.terminate();
         CHECK(process_.wait(std::chrono::seconds{20}).success());
-        std::string said;
-        for (std::string more = read_text(process_.standard_output()); !more.empty();
-             more = read_text(process_.standard_output()))
-            said += more;
-        return said;
+        return read_all(process_.standard_output());
     }
 
 private:
@@ -81,7 +80,7 @@ inline std::string read_all(net::tcp_stream& from) {
 /// Reads until the text contains `end`, and returns it all.
 inline std::string read_to(net::tcp_stream& from, const std::string& end) {
     std::string all;
-    while (all.find(end) == std::string::npos) {
+    while (!contains(all, end)) {
         const std::string more = read_text(from, std::chrono::seconds{20});
         if (more.empty()) break;
         all += more;
@@ -101,10 +100,12 @@ inline int status_in(const std::string& text) {
     return text.starts_with("HTTP/1.1 ") && text.size() > 12 ? std::stoi(text.substr(9, 3)) : 0;
 }
 
-inline std::size_t count_of(const std::string& what, const std::string& text) {
-    std::size_t n = 0;
-    for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + what.size())) ++n;
-    return n;
+/// Sends a text of which the app may refuse a part. The fiber ends when the app does not take more.
+inline fiber<void> start_sending(net::tcp_stream& to, const std::string& text) {
+    return spawn([&to, &text] {
+        std::error_code ec;
+        to.write_all(std::as_bytes(std::span{text}), std::chrono::seconds{10}, ec);
+    });
 }
 
 }  // namespace coir::test

@@ -17,7 +17,6 @@
 #include <linux/seccomp.h>
 #include <memory>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -30,20 +29,17 @@ using namespace std::chrono_literals;
 using coir::detail::ask_child;
 using coir::detail::child_answer;
 using coir::detail::child_limits;
+using coir::test::require;
 using enum child_answer::ending;
 
 namespace {
 
 constexpr child_limits short_time{.time = 500ms};
 
-void expect(bool holds, const char* what) {
-    if (!holds) throw std::runtime_error{what};
-}
-
 /// Memory that a child shares.
 template <class T> T& shared() {
     void* const memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    expect(memory != MAP_FAILED, "mmap");
+    require(memory != MAP_FAILED, "mmap");
     return *new (memory) T{};
 }
 
@@ -87,9 +83,9 @@ TEST_CASE("ask_child: a crash runs none of the program's signal handlers, an exi
             void say() const noexcept {}
         } own;
         own.say();
-        expect(ask_child([]() -> std::string { std::abort(); }).how == died, "abort");
-        expect(ask_child([]() -> std::string { std::exit(1); }).how == died, "exit");
-        expect(ran == 0, "something of the program ran in the child");
+        require(ask_child([]() -> std::string { std::abort(); }).how == died, "abort");
+        require(ask_child([]() -> std::string { std::exit(1); }).how == died, "exit");
+        require(ran == 0, "something of the program ran in the child");
         ::_exit(0);
     });
     INFO(end.output);
@@ -120,12 +116,13 @@ TEST_CASE("ask_child: a program that waits for any child does not see it, and ge
                 if (::waitid(P_ALL, 0, &about, WEXITED) >= 0 || errno != ECHILD) ++seen;
             }
         }};
-        for (int i = 0; i < 50; ++i) expect(ask_child([] { return std::string{"here"}; }).text == "here", "the answer");
+        for (int i = 0; i < 50; ++i)
+            require(ask_child([] { return std::string{"here"}; }).text == "here", "the answer");
         done = true;
         waiting.join();
-        expect(seen == 0, "the program saw the child");
-        expect(signals == 0, "the program got SIGCHLD");
-        expect(::waitpid(-1, nullptr, __WALL) == -1 && errno == ECHILD, "a child is left");
+        require(seen == 0, "the program saw the child");
+        require(signals == 0, "the program got SIGCHLD");
+        require(::waitpid(-1, nullptr, __WALL) == -1 && errno == ECHILD, "a child is left");
     });
     INFO(end.output);
     CHECK_FALSE(end.died());
@@ -135,9 +132,9 @@ TEST_CASE("ask_child: children of the program stay its own") {
     const coir::test::ending end = coir::test::in_child([] {
         const pid_t own = ::fork();
         if (own == 0) ::_exit(7);
-        expect(ask_child([] { return std::string{"here"}; }).how == answered, "the answer");
+        require(ask_child([] { return std::string{"here"}; }).how == answered, "the answer");
         int how = 0;
-        expect(::waitpid(-1, &how, 0) == own && WEXITSTATUS(how) == 7, "the program's child");
+        require(::waitpid(-1, &how, 0) == own && WEXITSTATUS(how) == 7, "the program's child");
     });
     INFO(end.output);
     CHECK_FALSE(end.died());
@@ -185,10 +182,10 @@ TEST_CASE("ask_child: the child gets only so much memory, and a program with 4 G
 TEST_CASE("ask_child: says why no child can be started" * doctest::skip(coir::test::sanitized)) {
     const coir::test::ending end = coir::test::in_child([] {
         coir::test::filter_system_call(SYS_clone3, -1, SECCOMP_RET_ERRNO | ENOSYS);
-        expect(ask_child([] { return std::string{"here"}; }).text == "here", "clone");
+        require(ask_child([] { return std::string{"here"}; }).text == "here", "clone");
         coir::test::filter_system_call(SYS_clone, -1, SECCOMP_RET_ERRNO | EACCES);
         const child_answer answer = ask_child([] { return std::string{}; });
-        expect(answer.how == refused && answer.error == EACCES, "the reason");
+        require(answer.how == refused && answer.error == EACCES, "the reason");
     });
     INFO(end.output);
     CHECK_FALSE(end.died());

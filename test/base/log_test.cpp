@@ -28,12 +28,9 @@
 using coir::log_level;
 using coir::set_log;
 using coir::test::in_child;
+using coir::test::require;
 
 namespace {
-
-void must(bool holds, const char* what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 struct printed {
     std::string to_output;
@@ -47,8 +44,8 @@ printed printed_by(const std::function<void()>& body) {
     const std::string error = folder.file("error");
     printed all;
     all.how = in_child([&] {
-        must(::dup2(::open(error.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO) >= 0,
-             "dup2");
+        require(::dup2(::open(error.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), STDERR_FILENO) >= 0,
+                "dup2");
         body();
     });
     all.to_output = all.how.output;
@@ -130,10 +127,10 @@ TEST_CASE("log: a logger named coir in spdlog's registry gets the messages, with
         coir::log::info("too low");
         coir::log::warning("{} of {0}");
         coir::log::error("worse");
-        must(own.text() == "warning|coir|{} of {0}\nerror|coir|worse\n", own.text().c_str());
+        require(own.text() == "warning|coir|{} of {0}\nerror|coir|worse\n", own.text());
         spdlog::drop("coir");
         coir::log::info("after");
-        must(own.logger.use_count() == 1, "the logger is kept");
+        require(own.logger.use_count() == 1, "the logger is kept");
     });
     INFO(all.to_error);
     CHECK_FALSE(all.how.died());
@@ -149,9 +146,9 @@ TEST_CASE("log: does not change spdlog's default logger, its level and its patte
         spdlog::set_pattern("mine %v");
         spdlog::set_level(spdlog::level::off);
         coir::log::info("to standard error");
-        must(own.text().empty(), "coir writes to the default logger");
-        must(spdlog::default_logger() == own.logger, "the default logger is another one");
-        must(spdlog::get("coir") == nullptr, "coir has registered a logger");
+        require(own.text().empty(), "coir writes to the default logger");
+        require(spdlog::default_logger() == own.logger, "the default logger is another one");
+        require(spdlog::get("coir") == nullptr, "coir has registered a logger");
     });
     INFO(all.to_error);
     CHECK_FALSE(all.how.died());
@@ -162,15 +159,15 @@ TEST_CASE("log: does not change spdlog's default logger, its level and its patte
 TEST_CASE("log: levels are coloured on a terminal") {
     const auto child = in_child([] {
         const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-        must(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0, "no pseudo terminal");
-        must(::dup2(::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC), STDERR_FILENO) >= 0, "dup2");
+        require(terminal >= 0 && ::grantpt(terminal) == 0 && ::unlockpt(terminal) == 0, "no pseudo terminal");
+        require(::dup2(::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC), STDERR_FILENO) >= 0, "dup2");
         ::setenv("TERM", "xterm", 1);
         coir::log::warning("in colour");
         std::array<char, 256> line;
         const auto got = ::read(terminal, line.data(), line.size());
-        must(got > 0, "nothing was written");
+        require(got > 0, "nothing was written");
         const std::string text{line.data(), static_cast<std::size_t>(got)};
-        must(text.find("[\033[33m\033[1mwarning\033[m] coir: in colour") != text.npos, text.c_str());
+        require(text.find("[\033[33m\033[1mwarning\033[m] coir: in colour") != text.npos, text);
     });
     INFO(child.output);
     CHECK_FALSE(child.died());
@@ -195,20 +192,20 @@ TEST_CASE("log: a closed or full standard error only loses the message") {
     SUBCASE("a pipe without a reader") {
         const auto child = in_child([] {
             int ends[2];
-            must(::pipe(ends) == 0, "pipe");
+            require(::pipe(ends) == 0, "pipe");
             ::dup2(ends[1], STDERR_FILENO);
             ::close(ends[0]);
             coir::log::error("lost");  // raises no SIGPIPE
             sigset_t pending;
             ::sigpending(&pending);
-            must(::sigismember(&pending, SIGPIPE) == 0, "SIGPIPE is left over");
+            require(::sigismember(&pending, SIGPIPE) == 0, "SIGPIPE is left over");
         });
         CHECK_FALSE(child.died());
     }
     SUBCASE("a full non-blocking pipe") {
         const auto child = in_child([] {
             int ends[2];
-            must(::pipe2(ends, O_NONBLOCK) == 0, "pipe2");
+            require(::pipe2(ends, O_NONBLOCK) == 0, "pipe2");
             ::dup2(ends[1], STDERR_FILENO);
             while (::write(STDERR_FILENO, "x", 1) == 1) {
             }
@@ -343,7 +340,7 @@ TEST_CASE("log: a forked process can log, whatever the parent's threads were doi
         }
         ends = true;
         for (std::thread& each : threads) each.join();
-        must(failed == 0, "a child has failed");
+        require(failed == 0, "a child has failed");
     });
     CHECK_FALSE(all.how.died());
 }
@@ -369,7 +366,7 @@ TEST_CASE("log: a forked process does not wait for running log calls of the pare
         ::waitpid(forked, &status, 0);
         end.set_value();
         other.join();
-        must(status == 0, "the forked process has failed");
+        require(status == 0, "the forked process has failed");
     });
     INFO(child.output);
     CHECK_FALSE(child.died());

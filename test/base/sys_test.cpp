@@ -15,20 +15,16 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdexcept>
 #include <string_view>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 using namespace std::chrono_literals;
 using coir::detail::unique_fd;
+using coir::test::require;
 namespace sys = coir::detail::sys;
 
 namespace {
-
-void require(bool holds, const char* what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 struct pipe_ends {
     pipe_ends() {

@@ -11,6 +11,7 @@
 #include "support/captured_log.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/other_thread.hpp"
+#include "support/text.hpp"
 
 #include <doctest/doctest.h>
 
@@ -29,6 +30,7 @@ using coir::detail::outcome;
 using coir::detail::scheduler;
 using coir::detail::wait_queue;
 using coir::detail::waiter;
+using coir::test::contains;
 using coir::test::in_scheduler;
 
 namespace {
@@ -41,8 +43,6 @@ std::string deadlock_of(const std::function<void()>& main) {
     }
     return "no deadlock";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string address_of(const auto& object) {
     std::ostringstream text;

@@ -10,9 +10,9 @@
 #include <coir/thread/spawn_on.hpp>
 #include <coir/timeout.hpp>
 
-#include "base/sanitizers.hpp"
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
+#include "support/limits.hpp"
 
 #include <doctest/doctest.h>
 
@@ -111,7 +111,7 @@ TEST_CASE("destructor: captures of group members, posted calls and fibers of oth
     CHECK(ended == 2);
 }
 
-TEST_CASE("destructor: results that nobody takes may wait") {
+TEST_CASE("destructor: results that are never retrieved may wait") {
     int ended = 0;
     in_scheduler([&] {
         const auto give = [&] {
@@ -163,11 +163,7 @@ TEST_CASE("destructor: values of fiber_local may wait in their destructors") {
 }
 
 // ThreadSanitizer's build inlines the destructor and ends in a cleanup of the caller.
-#if defined(COIR_TSAN)
-constexpr bool inlined = true;
-#else
-constexpr bool inlined = false;
-#endif
+constexpr bool inlined = coir::test::thread_sanitized;
 
 TEST_CASE("destructor: one that waits elsewhere while a stop is due is named, with what to do") {
     const auto how = in_child([] {

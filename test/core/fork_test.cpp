@@ -29,15 +29,13 @@ using namespace std::chrono_literals;
 using coir::test::ending;
 using coir::test::in_child;
 using coir::test::in_scheduler;
+using coir::test::require;
+using coir::test::status_of;
 
 namespace {
 
 /// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options alone{.blocking = {.policy = coir::blocking_policy::off}};
-
-void demand(bool holds, const std::string& what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 /// Whether `operation` throws `not_in_fiber` with a message that says what to do.
 bool is_refused(const std::function<void()>& operation) {
@@ -48,14 +46,6 @@ bool is_refused(const std::function<void()>& operation) {
         return what.find("forked in a fiber") != what.npos && what.find("exec") != what.npos;
     }
     return false;
-}
-
-/// Waits for a process, and returns its wait(2) status.
-int status_of_process(pid_t process) {
-    int status = 0;
-    while (::waitpid(process, &status, 0) < 0 && errno == EINTR) {
-    }
-    return status;
 }
 
 constinit int exit_code = 0;
@@ -103,18 +93,18 @@ TEST_CASE("fork: in a process forked in a fiber, calls that need a fiber throw a
         auto other = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
         coir::this_fiber::yield();
         const ending child = in_child([&] {
-            demand(!coir::this_fiber::in_fiber(), "in a fiber");
-            demand(is_refused([] { coir::this_fiber::yield(); }), "yield");
-            demand(is_refused([] { coir::this_fiber::sleep_for(1ms); }), "sleep");
-            demand(is_refused([] { static_cast<void>(coir::this_fiber::id()); }), "id");
-            demand(is_refused([] { coir::spawn([] {}).detach(); }), "spawn");
-            demand(is_refused([&] { mutex.lock(); }), "mutex");
-            demand(is_refused([&] { event.wait(); }), "event");
-            demand(is_refused([&] { static_cast<void>(channel.recv()); }), "channel");
-            demand(is_refused([&] { other.join(); }), "join");
-            demand(is_refused([&] { other.request_stop(); }), "request_stop");
-            demand(is_refused([] { coir::offload([] {}); }), "offload");
-            demand(is_refused([] { static_cast<void>(coir::stats()); }), "stats");
+            require(!coir::this_fiber::in_fiber(), "in a fiber");
+            require(is_refused([] { coir::this_fiber::yield(); }), "yield");
+            require(is_refused([] { coir::this_fiber::sleep_for(1ms); }), "sleep");
+            require(is_refused([] { static_cast<void>(coir::this_fiber::id()); }), "id");
+            require(is_refused([] { coir::spawn([] {}).detach(); }), "spawn");
+            require(is_refused([&] { mutex.lock(); }), "mutex");
+            require(is_refused([&] { event.wait(); }), "event");
+            require(is_refused([&] { static_cast<void>(channel.recv()); }), "channel");
+            require(is_refused([&] { other.join(); }), "join");
+            require(is_refused([&] { other.request_stop(); }), "request_stop");
+            require(is_refused([] { coir::offload([] {}); }), "offload");
+            require(is_refused([] { static_cast<void>(coir::stats()); }), "stats");
         });
         INFO(child.output);
         CHECK_FALSE(child.died());
@@ -138,7 +128,7 @@ TEST_CASE("fork: unwinding in such a process releases its handles of the parent'
             coir::this_fiber::yield();
             child = ::fork();
             if (child == 0) coir::this_fiber::yield();
-            demand(WEXITSTATUS(status_of_process(child)) == 7, "another end");
+            require(WEXITSTATUS(status_of(child)) == 7, "another end");
             event.set();
             group.wait();
             fiber.join();
@@ -168,7 +158,7 @@ TEST_CASE("fork: a process that reaches the end of the fiber ends with a message
                 if (child == 0) last();
             }).detach();
             while (child < 0) coir::this_fiber::yield();
-            demand(status_of_process(child) != 0, "no abort");
+            require(status_of(child) != 0, "no abort");
             std::puts("the parent goes on");
         });
     };
@@ -198,7 +188,7 @@ TEST_CASE("fork: a process that reaches the end of the first fiber ends the same
         coir::this_fiber::yield();
         const pid_t child = ::fork();
         if (child == 0) return;
-        demand(status_of_process(child) != 0, "no abort");
+        require(status_of(child) != 0, "no abort");
     });
     INFO(all.output);
     CHECK_FALSE(all.died());
@@ -218,7 +208,7 @@ TEST_CASE("fork: a suspension without an effect ends the process with a message,
                 coir::detail::scheduler& here = coir::detail::scheduler::get("test");
                 const pid_t child = ::fork();
                 if (child == 0) here.yield();
-                demand(status_of_process(child) != 0, "no abort");
+                require(status_of(child) != 0, "no abort");
             });
         });
         INFO(all.output);
@@ -238,13 +228,13 @@ TEST_CASE("fork: a process that calls exec or exits prints no message") {
             child = ::fork();
         }
         if (child == 0) ::execl("/bin/sh", "sh", "-c", "exit 6", nullptr);
-        demand(WEXITSTATUS(status_of_process(child)) == 6, "exec");
+        require(WEXITSTATUS(status_of(child)) == 6, "exec");
         child = ::fork();
         if (child == 0) ::_exit(7);
-        demand(WEXITSTATUS(status_of_process(child)) == 7, "_exit");
+        require(WEXITSTATUS(status_of(child)) == 7, "_exit");
         child = ::fork();
         if (child == 0) end_process(8);
-        demand(WEXITSTATUS(status_of_process(child)) == 8, "exit");
+        require(WEXITSTATUS(status_of(child)) == 8, "exit");
         coir::this_fiber::sleep_for(1ms);
     });
     INFO(all.output);
@@ -278,11 +268,11 @@ TEST_CASE("fork: the parent is not affected if the child destroys static objects
 
         const pid_t child = ::fork();
         if (child == 0) end_process(7);
-        demand(WEXITSTATUS(status_of_process(child)) == 7, "another end");
+        require(WEXITSTATUS(status_of(child)) == 7, "another end");
 
         things.reader->write('x');
         things.reader->fiber.join();
-        demand(things.reader->got == 'x', "another byte");
+        require(things.reader->got == 'x', "another byte");
         things.sleeper.join();
         things.channel.send(1);
         things.event.set();
@@ -312,11 +302,11 @@ TEST_CASE("fork: such a process may run its own fibers, and the parent's fibers 
                 own.write('y');
                 own.fiber.join();
                 sleeper.join();
-                demand(coir::stats().fibers_alive == 1, "fibers");
+                require(coir::stats().fibers_alive == 1, "fibers");
                 return own.got;
             });
-            demand(result == 'y', "another byte");
-            demand(is_refused([] { coir::this_fiber::yield(); }), "yield");
+            require(result == 'y', "another byte");
+            require(is_refused([] { coir::this_fiber::yield(); }), "yield");
             // It may do so repeatedly.
             coir::run(alone, [] { coir::this_fiber::yield(); });
         });
@@ -337,7 +327,7 @@ TEST_CASE("fork: run in the forked process throws the exception of its first fib
                     coir::event forever;
                     forever.wait();
                 });
-                demand(false, "has ended");
+                require(false, "has ended");
             } catch (const coir::deadlock&) {
                 coir::run(alone, [] { throw std::runtime_error{"a mishap"}; });
             }
@@ -357,7 +347,7 @@ TEST_CASE("fork: time is real in the child of a fiber with virtual time") {
             const auto before = std::chrono::steady_clock::now();
             const auto now = coir::clock::now().time_since_epoch();
             const auto after = std::chrono::steady_clock::now();
-            demand(before.time_since_epoch() <= now && now <= after.time_since_epoch(), "another time");
+            require(before.time_since_epoch() <= now && now <= after.time_since_epoch(), "another time");
             coir::run(alone, [] { coir::this_fiber::sleep_for(1ms); });
         });
         INFO(child.output);
@@ -367,7 +357,7 @@ TEST_CASE("fork: time is real in the child of a fiber with virtual time") {
 
 TEST_CASE("fork: a process forked by a thread without fibers can run fibers, even if the parent does") {
     const ending child = in_child([] {
-        demand(!coir::this_fiber::in_fiber(), "in a fiber");
+        require(!coir::this_fiber::in_fiber(), "in a fiber");
         coir::run(alone, [] { coir::this_fiber::yield(); });
     });
     INFO(child.output);
@@ -379,10 +369,10 @@ TEST_CASE("fork: a forked process can fork in a fiber") {
         const ending child = in_child([] {
             coir::run(alone, [] {
                 const ending its_child = in_child([] {
-                    demand(is_refused([] { coir::this_fiber::yield(); }), "yield");
+                    require(is_refused([] { coir::this_fiber::yield(); }), "yield");
                     coir::run(alone, [] { coir::this_fiber::yield(); });
                 });
-                demand(!its_child.died(), its_child.output);
+                require(!its_child.died(), its_child.output);
                 coir::this_fiber::yield();
             });
         });
@@ -408,7 +398,7 @@ TEST_CASE("fork: locks and waits of the parent's fibers are free, and belong to 
         coir::this_fiber::yield();
         const ending child = in_child([&] {
             coir::run(alone, [&] {
-                demand(mutex.try_lock(), "is held");
+                require(mutex.try_lock(), "is held");
                 auto next = coir::spawn([&] { const std::scoped_lock waits{mutex}; });
                 coir::this_fiber::yield();
                 mutex.unlock();
@@ -416,15 +406,15 @@ TEST_CASE("fork: locks and waits of the parent's fibers are free, and belong to 
                 auto event_waits = coir::spawn([&] { event.wait(); });
                 auto queue_waits = coir::spawn([&] { queue.wait(); });
                 auto receives = coir::spawn([&] { return *channel.recv(); });
-                demand(!channel.try_send(1), "somebody receives");
+                require(!channel.try_send(1), "somebody receives");
                 coir::this_fiber::yield();
                 event.set();
-                demand(queue.wake_one(), "nobody waits");
-                demand(!queue.wake_one(), "another one waits");
+                require(queue.wake_one(), "nobody waits");
+                require(!queue.wake_one(), "another one waits");
                 channel.send(42);
                 event_waits.join();
                 queue_waits.join();
-                demand(receives.get() == 42, "another value");
+                require(receives.get() == 42, "another value");
             });
         });
         INFO(child.output);

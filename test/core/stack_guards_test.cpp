@@ -10,19 +10,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <linux/seccomp.h>
-#include <stdexcept>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
 using coir::detail::guard_kind;
 using coir::detail::page_size;
 using coir::detail::stack_guards;
+using coir::test::require;
 
 namespace {
-
-void require(bool holds, const char* what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 /// Checks a guard in the lower one of two pages.
 void check_guard(stack_guards& guards) {

@@ -120,7 +120,7 @@ TEST_CASE("hooks: close of a TCP socket with SO_LINGER is an error, and no other
     }
 }
 
-TEST_CASE("hooks: getnameinfo and res_query are found by name, and numbers are no wait") {
+TEST_CASE("hooks: getnameinfo is found by name, and numbers are no wait") {
     const reports seen = reports_of([] {
         const sockaddr_in who{AF_INET, htons(80), {htonl(INADDR_LOOPBACK)}, {}};
         const auto* const address = reinterpret_cast<const sockaddr*>(&who);
@@ -135,7 +135,7 @@ TEST_CASE("hooks: getnameinfo and res_query are found by name, and numbers are n
     CHECK(seen.all().front().category == coir::blocking_class::dns);
 }
 
-TEST_CASE("hooks: what takes the place of getnameinfo and pthread_barrier_wait in a static program does the same") {
+TEST_CASE("hooks: what stands in for getnameinfo and pthread_barrier_wait in a static program does the same") {
     namespace fallback = coir::detail::static_fallback;
     sockaddr_in6 six{};
     six.sin6_family = AF_INET6;

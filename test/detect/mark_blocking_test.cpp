@@ -53,7 +53,7 @@ TEST_CASE("mark_blocking: a call in a fiber is an error of the class other, and 
     }
 }
 
-TEST_CASE("mark_blocking: two places that call the function are two findings, also if it does not sleep") {
+TEST_CASE("mark_blocking: two locations that call the function are two findings, also if it does not sleep") {
     const coir::test::captured_log log;
     reports seen;
     coir::run(seen.options(), [] {

@@ -7,13 +7,12 @@
 #include "detect/reports.hpp"
 #include "support/captured_log.hpp"
 #include "support/death.hpp"
+#include "support/threads_called.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <csignal>
-#include <fcntl.h>
-#include <filesystem>
 #include <poll.h>
 #include <string>
 #include <thread>
@@ -27,17 +26,7 @@ using coir::test::variable;
 
 namespace {
 
-bool has_watchdog() {
-    namespace fs = std::filesystem;
-    for (const fs::directory_entry& each : fs::directory_iterator{"/proc/self/task"}) {
-        std::string name(64, '\0');
-        const int fd = ::open((each.path() / "comm").c_str(), O_RDONLY);
-        const auto got = ::read(fd, name.data(), name.size());
-        ::close(fd);
-        if (got > 0 && name.starts_with("coir-watchdog")) return true;
-    }
-    return false;
-}
+bool has_watchdog() { return coir::test::threads_called("coir-watchdog") > 0; }
 
 }  // namespace
 

@@ -17,7 +17,10 @@ public:
     explicit reports(blocking_options how = {}) : how_{std::move(how)} {
         how_.on_report = [this](const blocking_report& report) {
             const auto known = std::ranges::find(all_, report.id, &blocking_report::id);
-            known == all_.end() ? all_.push_back(report) : void(*known = report);
+            if (known == all_.end())
+                all_.push_back(report);
+            else
+                *known = report;
         };
     }
 

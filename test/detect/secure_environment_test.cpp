@@ -1,17 +1,16 @@
 #include <coir/coir.hpp>
 
+#include "support/death.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <doctest/doctest.h>
 
 #include <array>
-#include <fcntl.h>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <sys/auxv.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
 
@@ -22,12 +21,8 @@ namespace {
 constexpr int is_not_secure = 77;
 
 /// Runs this program as another user, with more privileges than that user has; it runs only the test case below.
-int run_as_set_user_id_program(const std::string& program, const std::string& report) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        const int null = ::open("/dev/null", O_WRONLY);
-        ::dup2(null, STDOUT_FILENO);
-        ::dup2(null, STDERR_FILENO);
+coir::test::ending run_as_set_user_id_program(const std::string& program, const std::string& report) {
+    return coir::test::in_child([&] {
         constexpr uid_t nobody = 65534;
         if (::setresgid(nobody, nobody, nobody) != 0 || ::setresuid(nobody, nobody, nobody) != 0) ::_exit(99);
         const std::string variable = "COIR_BLOCKING_REPORT=" + report;
@@ -37,10 +32,7 @@ int run_as_set_user_id_program(const std::string& program, const std::string& re
                                              nullptr};
         ::execve(program.c_str(), const_cast<char**>(arguments.data()), const_cast<char**>(variables.data()));
         ::_exit(99);
-    }
-    int status = 0;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    });
 }
 
 }  // namespace
@@ -54,9 +46,10 @@ TEST_CASE("settings: a set-user-ID program ignores the environment of its caller
     const std::string program = folder.file("program");
     std::filesystem::copy_file("/proc/self/exe", program);
     REQUIRE(::chmod(program.c_str(), 04755) == 0);
-    const int status = run_as_set_user_id_program(program, folder.file("roots/report"));
-    if (status == is_not_secure) return;  // the file system ignores the set-user-ID bit
-    CHECK(status == 0);
+    const auto end = run_as_set_user_id_program(program, folder.file("roots/report"));
+    if (end.exit_code == is_not_secure) return;  // the file system ignores the set-user-ID bit
+    INFO(end.output);
+    CHECK_FALSE(end.died());
     CHECK_FALSE(std::filesystem::exists(folder.file("roots/report")));
 }
 

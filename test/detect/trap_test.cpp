@@ -49,6 +49,7 @@ using namespace std::chrono_literals;
 using coir::test::filter_system_call;
 using coir::test::in_child;
 using coir::test::reports;
+using coir::test::require;
 
 // An error in trap handling kills the process, so most of these tests run in a child process.
 
@@ -64,10 +65,6 @@ bool traps_are_here() {
     }();
     if (!answer) MESSAGE("no traps on this machine: nothing to check");
     return answer;
-}
-
-void require(bool holds, const std::string& what) {
-    if (!holds) throw std::runtime_error{what};
 }
 
 /// Runs `body` as a fiber with traps, and returns the reports.

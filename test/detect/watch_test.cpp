@@ -37,11 +37,15 @@ const coir::blocking_options alert{.engine = coir::blocking_engine::watch, .stal
 /// Other tests may run on this machine at the same time: long enough to be detected anyway.
 constexpr auto long_time = 400ms;
 
-int signals_blocked_and_pending() {
+bool is_pending(int signal) {
     sigset_t pending;
     ::sigpending(&pending);
+    return ::sigismember(&pending, signal) == 1;
+}
+
+int signals_blocked_and_pending() {
     int count = 0;
-    for (int each = SIGRTMIN; each <= SIGRTMAX; ++each) count += ::sigismember(&pending, each);
+    for (int each = SIGRTMIN; each <= SIGRTMAX; ++each) count += is_pending(each) ? 1 : 0;
     return count;
 }
 
@@ -328,9 +332,7 @@ TEST_CASE("watch: does not send a signal that the program blocks, and may read")
     bool was_sent = false;
     coir::run(seen.options(), [&] {
         burn(long_time);
-        sigset_t pending;
-        ::sigpending(&pending);
-        was_sent = ::sigismember(&pending, SIGRTMAX) != 0;
+        was_sent = is_pending(SIGRTMAX);
     });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     CHECK_FALSE(was_sent);
@@ -348,9 +350,7 @@ TEST_CASE("watch: does not send a signal that the program blocks in a fiber, and
     coir::run(seen.options(), [&] {
         ::pthread_sigmask(SIG_BLOCK, &highest, &before);
         burn(long_time);
-        sigset_t pending;
-        ::sigpending(&pending);
-        was_sent = ::sigismember(&pending, SIGRTMAX) != 0;
+        was_sent = is_pending(SIGRTMAX);
         ::pthread_kill(::pthread_self(), SIGRTMAX);
     });
     const timespec at_once{};

@@ -1,7 +1,7 @@
 #include "faults/child.hpp"
 
-#include "base/sanitizers.hpp"
 #include "faults/verdict.hpp"
+#include "support/limits.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -29,25 +29,15 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
-#if defined(COIR_ASAN) || defined(COIR_TSAN)
-constexpr auto time_limit = 60s;
-#else
-constexpr auto time_limit = 10s;
-#endif
+constexpr auto time_limit = test::sanitized ? 60s : 10s;
 
 [[noreturn]] void give_up(const char* what) {
     std::perror(what);
     std::_Exit(70);
 }
 
-std::string new_folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "coir-faults-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) give_up("mkdtemp");
-    return pattern;
-}
-
-/// A thread whose work nobody waits for any more may be replacing a file. The end of the process would cut it short.
-void await_replacements(const std::string& folder) {
+/// Abandoned work on a thread may be replacing a file. The end of the process would cut it short.
+void await_replacements(const std::filesystem::path& folder) {
     const auto is_new = [](const auto& each) { return each.path().native().find(".new-") != std::string::npos; };
     for (int tries = 0; tries < 1000; ++tries) {
         const std::filesystem::directory_iterator all{folder};
@@ -74,7 +64,7 @@ struct child::shared {
     std::array<char, 2000> descriptors{};
 };
 
-child::child() : log_{::memfd_create("log", MFD_CLOEXEC)}, folder_{new_folder()} {
+child::child() : log_{::memfd_create("log", MFD_CLOEXEC)} {
     if (log_ < 0) give_up("memfd_create");
     void* const memory = ::mmap(nullptr, sizeof(shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) give_up("mmap");
@@ -86,8 +76,6 @@ child::child() : log_{::memfd_create("log", MFD_CLOEXEC)}, folder_{new_folder()}
 child::~child() {
     ::munmap(shared_, sizeof(shared));
     ::close(log_);
-    std::error_code nobody_cares;
-    std::filesystem::remove_all(folder_, nobody_cares);
 }
 
 void child::start(const program& of, const fault& planned, const expectation* expected) {
@@ -100,7 +88,7 @@ void child::start(const program& of, const fault& planned, const expectation* ex
     process_ = ::fork();
     if (process_ < 0) give_up("fork");
     if (process_ == 0) be_the_child(of, expected);
-    ::setpgid(process_, process_);  // here and in the child: whichever is first
+    ::setpgid(process_, process_);  // also in the child, as either may run first
     pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, process_, 0));
     if (pidfd_ < 0) give_up("pidfd_open");
 }
@@ -115,14 +103,14 @@ void child::be_the_child(const program& of, const expectation* expected) {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
 
-    const judged_run run = run_judged(of, folder_, shared_->injected);
+    const judged_run run = run_judged(of, folder_.path(), shared_->injected);
     write_text(shared_->result, run.result);
     write_text(shared_->descriptors, run.descriptors);
     if (expected != nullptr)
         write_text(shared_->failure, judge(run, *expected, shared_->injected.planned, end_of_log()));
     else if (!run.returned)
         write_text(shared_->failure, run.errors.empty() ? "an exception" : run.errors.front().text);
-    await_replacements(folder_);
+    await_replacements(folder_.path());
     shared_->returned = run.returned;
     shared_->judged = true;
     std::exit(0);
@@ -181,10 +169,10 @@ std::string child::what_is_left() {
         }
         ::usleep(1000);
     }
-    // A close that cannot look at its file, or cannot remove it, leaves it, and has nobody to tell.
+    // A close that cannot look at its file, or cannot remove it, leaves it, and cannot report that.
     const std::string_view failing = all_calls()[shared_->injected.planned.call].name;
     const bool excused = shared_->returned && (failing == "newfstatat" || failing == "unlinkat");
-    for (const auto& each : std::filesystem::directory_iterator{folder_}) {
+    for (const auto& each : std::filesystem::directory_iterator{folder_.path()}) {
         const std::string name = each.path().filename().string();
         if (!excused && name != "file" && name != "settings") left = "leaves a file behind: " + name;
         std::filesystem::remove_all(each.path());
@@ -210,9 +198,8 @@ void wait_for_any(std::span<child> children) {
 int run_here(const program& of, const fault& planned) {
     auto injected = std::make_unique<injection>();
     injected->planned = planned;
-    const std::string folder = new_folder();
-    const judged_run run = run_judged(of, folder, *injected);
-    std::filesystem::remove_all(folder);
+    const test::temporary_folder folder;
+    const judged_run run = run_judged(of, folder.path(), *injected);
     std::printf("%s%s\n", run.returned ? "returned: " : "threw", one_line(run.result).c_str());
     for (const failure& each : run.errors) std::printf("    code %d: %s\n", each.code, each.text.c_str());
     std::printf("%s", injected->done ? "" : "the call was not made\n");

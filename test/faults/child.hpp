@@ -2,6 +2,7 @@
 
 #include "faults/injector.hpp"
 #include "faults/programs.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <array>
 #include <chrono>
@@ -50,7 +51,7 @@ private:
 
     shared* shared_;
     int log_;
-    std::string folder_;
+    test::temporary_folder folder_;
     pid_t process_ = 0;
     int pidfd_ = -1;
     int status_ = 0;

@@ -44,10 +44,13 @@ constexpr std::array<call, call_count> table{{
     {"allocation", reports::throws, -1, errors_of<ENOMEM>},
 }};
 
-/// Of each system call its place in the table; 0xff: not there.
-constexpr auto places = [] {
+/// The index of a system call that is not in the table.
+constexpr unsigned char not_listed = 0xff;
+
+/// The index of each system call in the table.
+constexpr auto indices = [] {
     std::array<unsigned char, 512> result{};
-    result.fill(0xff);
+    result.fill(not_listed);
     for (std::size_t i = 0; i < table.size(); ++i)
         if (table[i].number >= 0) result[static_cast<std::size_t>(table[i].number)] = static_cast<unsigned char>(i);
     return result;
@@ -83,7 +86,7 @@ bool takes_effect(std::size_t which, int error) noexcept {
            (which == stub_connect && error == EINTR);
 }
 
-/// ECHILD means that somebody else has collected the status. Whether this is so now.
+/// Whether the status of a child has been collected already: only then can ECHILD be injected.
 bool is_collected(long type, long id) noexcept {
     siginfo_t about{};
     return ::waitid(static_cast<idtype_t>(type), static_cast<id_t>(id), &about, WEXITED | WNOHANG) == 0 &&
@@ -143,11 +146,11 @@ private:
 }  // namespace
 
 extern "C" long __wrap_coir_system_call(long a, long b, long c, long d, long e, long f, long number) {
-    std::size_t which = number >= 0 && number < 512 ? places[static_cast<std::size_t>(number)] : 0xff;
+    std::size_t which = number >= 0 && number < 512 ? indices[static_cast<std::size_t>(number)] : not_listed;
     if (which == stub_write && is_wakeup(a)) which = wakeup;
-    if (which == stub_prctl && b == 0) which = 0xff;  // dispatch that could be turned on can be turned off
+    if (which == stub_prctl && b == 0) which = not_listed;  // dispatch that could be turned on can be turned off
     if (which == stub_close) forget_or_note(a, false);
-    int error = which != 0xff ? next(which) : 0;
+    int error = which != not_listed ? next(which) : 0;
     if (error == ECHILD && !is_collected(a, b)) error = 0;
     if (error == 0) {
         const long result = __real_coir_system_call(a, b, c, d, e, f, number);

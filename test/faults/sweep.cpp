@@ -6,7 +6,6 @@
 //     coir_test_faults --sample 1500         that many of them, chosen by --seed (1), in at most a minute
 //     coir_test_faults PROGRAM               everything of one program
 //     coir_test_faults PROGRAM CALL NTH ERROR   one run, in the foreground; "-" as CALL: none fails
-#include "base/sanitizers.hpp"
 #include "faults/child.hpp"
 #include "faults/injector.hpp"
 #include "faults/programs.hpp"

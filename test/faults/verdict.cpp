@@ -3,6 +3,8 @@
 #include <coir/error.hpp>
 #include <coir/exception_group.hpp>
 
+#include "support/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -20,6 +22,8 @@
 namespace coir::faults {
 
 namespace {
+
+using test::contains;
 
 void collect(std::vector<failure>& into, const std::exception_ptr& thrown) {
     try {
@@ -74,8 +78,6 @@ std::string leaked(const std::string& descriptors, const std::string& expected) 
     return all;
 }
 
-bool contains(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
-
 /// Whether the exception is about memory. pthread_create(3) says EAGAIN.
 bool is_about_memory(const failure& thrown) {
     if (thrown.code == ENOMEM || thrown.code == EAI_MEMORY || thrown.code == EAGAIN) return true;
@@ -91,7 +93,7 @@ bool is_clear(const failure& thrown, const fault& planned) {
     // Memory that is refused, for any reason, is std::bad_alloc.
     if (thrown.code == ENOMEM && std::string_view{all_calls()[planned.call].name} == "mmap()") return true;
     const std::string text = planned.error < 0 ? ::gai_strerror(planned.error) : ::strerror(planned.error);
-    if (thrown.code != planned.error && !contains(thrown.text, text.c_str())) return false;
+    if (thrown.code != planned.error && !contains(thrown.text, text)) return false;
     return thrown.text.size() > text.size() + 2 || thrown.code == ENOMEM;
 }
 
@@ -116,7 +118,7 @@ judged_run run_judged(const program& of, const std::string& folder, injection& i
 }
 
 std::string judge(const judged_run& run, const expectation& expected, const fault& planned, const std::string& log) {
-    // Work of threads that nobody waits for any more may still have some open.
+    // Abandoned work on threads may still have some open.
     std::string more = leaked(run.descriptors, expected.descriptors);
     for (int tries = 0; !more.empty() && tries < 1000; ++tries) {
         std::this_thread::sleep_for(std::chrono::milliseconds{1});

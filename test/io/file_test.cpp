@@ -306,7 +306,7 @@ TEST_CASE("replace_file: the new file is never open to more people than the old 
     CHECK((about.st_mode & 0777) == 0600);
 }
 
-TEST_CASE("replace_file: a group that is not the old one gets no more rights than everybody") {
+TEST_CASE("replace_file: a group that is not the old one gets no more rights than other users") {
     if (::geteuid() != 0) return;
     const temporary_folder here;
     REQUIRE(::chmod(here.path().c_str(), 0777) == 0);

@@ -35,8 +35,8 @@ bool fails() noexcept {
 
 namespace coir::test {
 
-no_memory::no_memory(of whom) noexcept {
-    is_spared = spares_one = whom == of::other_threads;
+no_memory::no_memory(of threads) noexcept {
+    is_spared = spares_one = threads == of::other_threads;
     none_left = true;
 }
 

@@ -9,7 +9,7 @@ namespace coir::test {
 class no_memory {
 public:
     enum class of { all_threads, other_threads };
-    explicit no_memory(of whom = of::all_threads) noexcept;
+    explicit no_memory(of threads = of::all_threads) noexcept;
     ~no_memory();
     no_memory(const no_memory&) = delete;
     no_memory& operator=(const no_memory&) = delete;

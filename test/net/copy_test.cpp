@@ -21,13 +21,6 @@ std::string text(std::size_t bytes) {
     return made;
 }
 
-template <class Stream> std::string read_all(Stream& from) {
-    std::string all;
-    std::array<char, 60'000> place;
-    while (const std::size_t n = from.read_some(std::as_writable_bytes(std::span{place}))) all.append(place.data(), n);
-    return all;
-}
-
 /// Uses up all descriptors during its lifetime.
 class no_more_descriptors {
 public:

@@ -14,7 +14,6 @@
 #include <functional>
 #include <optional>
 #include <stdexcept>
-#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace coir::test;
@@ -24,11 +23,6 @@ namespace {
 
 /// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
-
-void wait_for_process(pid_t process) {
-    while (::waitpid(process, nullptr, 0) < 0 && errno == EINTR) {
-    }
-}
 
 }  // namespace
 
@@ -72,7 +66,7 @@ TEST_CASE("fork: a process forked in a handler of serve ends with a message, and
                     listener.serve(coir::limit{2}, [&](tcp_stream peer) {
                         const pid_t child = ::fork();
                         if (child == 0) return in_child_process();
-                        wait_for_process(child);
+                        status_of(child);
                         peer.write_all("served");
                     });
                 });

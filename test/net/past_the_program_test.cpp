@@ -40,12 +40,6 @@ private:
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
 };
 
-std::string read_all(tcp_stream& from) {
-    std::string all;
-    for (std::string more; !(more = read_text(from)).empty();) all += more;
-    return all;
-}
-
 }  // namespace
 
 TEST_CASE("sendfile: sends a part of a file, and does not change the file's offset") {

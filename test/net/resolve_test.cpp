@@ -2,13 +2,12 @@
 
 #include "net/hosts_file.hpp"
 #include "support/in_scheduler.hpp"
+#include "thread/blocker.hpp"
 #include "thread/detached_work.hpp"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <atomic>
-#include <memory>
 #include <netdb.h>
 #include <string>
 #include <vector>
@@ -74,27 +73,20 @@ TEST_CASE("resolve: a numeric address may have a form that only the system's res
 
 TEST_CASE("resolve: names of this machine and numeric addresses do not wait for look-ups that get no answer") {
     in_scheduler([] {
-        const auto begun = std::make_shared<std::atomic<int>>(0);
-        const auto over = std::make_shared<std::atomic<bool>>(false);
+        const blocker held;
         std::vector<coir::fiber<void>> unanswered;
         for (int i = 0; i < 70; ++i) {
-            unanswered.push_back(coir::spawn([=] {
-                const auto wait = [=] {
-                    ++*begun;
-                    over->wait(false);
-                    return 0;
-                };
+            unanswered.push_back(coir::spawn([call = held.call()] {
                 auto& here = coir::detail::scheduler::enter("test");
                 static_cast<void>(
-                    coir::detail::call_detached(coir::detail::lane::names, here, "test", coir::never, wait));
+                    coir::detail::call_detached(coir::detail::lane::names, here, "test", coir::never, call));
             }));
         }
-        while (*begun < 64) coir::this_fiber::sleep_for(100us);
+        held.wait_for(64);
         CHECK_FALSE(resolve("localhost", "80", 20s).empty());
         CHECK_FALSE(resolve("LOCALHOST", "80", 20s).empty());
         CHECK_FALSE(resolve("127.1", "80", 20s).empty());
-        *over = true;
-        over->notify_all();
+        held.end();
     });
 }
 

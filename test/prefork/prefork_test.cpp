@@ -51,6 +51,13 @@ using coir::net::tcp_stream;
 
 constexpr int patience_ms = 30'000;  // limit for waits that are normally short
 
+/// Makes a system call, and again if a signal has interrupted it.
+template <class Call> auto uninterrupted(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
+
 /// A prefork server in its own process, with the log of the parent and the output of the workers.
 class prefork_server {
 public:
@@ -134,11 +141,9 @@ public:
 
     /// Waits for the end of the server; returns the exit code, or minus the signal.
     int end() {
-        int status = 0;
         while (hear(patience_ms)) {
         }
-        while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
-        }
+        const int status = coir::test::status_of(id_);
         id_ = 0;
         return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     }
@@ -173,9 +178,7 @@ private:
         }
         if (ready <= 0) return false;
         std::array<char, 4096> piece;
-        ssize_t n = 0;
-        while ((n = ::read(output_, piece.data(), piece.size())) < 0 && errno == EINTR) {
-        }
+        const ssize_t n = uninterrupted([&] { return ::read(output_, piece.data(), piece.size()); });
         if (n > 0) log_.append(piece.data(), static_cast<std::size_t>(n));
         return n > 0;
     }
@@ -196,9 +199,8 @@ public:
         to.sin_family = AF_INET;
         to.sin_port = htons(port);
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        int result = 0;
-        while ((result = ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to)) != 0 && errno == EINTR) {
-        }
+        const int result =
+            uninterrupted([&] { return ::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to); });
         connected_ = result == 0 || errno == EISCONN;
     }
     ~plain_client() { ::close(fd_); }
@@ -214,14 +216,11 @@ public:
     /// The next line; nullopt if the connection fails or ends.
     [[nodiscard]] std::optional<std::string> line() const {
         std::string all;
-        for (;;) {
-            char next = 0;
-            const ssize_t n = ::recv(fd_, &next, 1, 0);
-            if (n < 0 && errno == EINTR) continue;
-            if (n != 1) return std::nullopt;
+        for (char next = 0; uninterrupted([&] { return ::recv(fd_, &next, 1, 0); }) == 1;) {
             if (next == '\n') return all;
             all += next;
         }
+        return std::nullopt;
     }
 
 private:
@@ -784,9 +783,7 @@ public:
 
     [[nodiscard]] std::string next() const {
         std::array<char, 256> text;
-        ssize_t n = 0;
-        while ((n = ::recv(fd_, text.data(), text.size(), 0)) < 0 && errno == EINTR) {
-        }
+        const ssize_t n = uninterrupted([&] { return ::recv(fd_, text.data(), text.size(), 0); });
         return n < 0 ? "nothing" : std::string(text.data(), static_cast<std::size_t>(n));
     }
 
@@ -948,18 +945,15 @@ TEST_CASE("prefork: a parent that adopts orphans leaves alone the children that 
         if (child == 0) ::_exit(code);
         return child;
     };
-    const auto status_of = [](pid_t child) {
-        int status = 0;
-        pid_t ended = 0;
-        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
-        }
-        return ended == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    const auto code_of = [](pid_t child) {
+        const int status = coir::test::status_of(child);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     };
     auto options = on_loopback();
     options.on_stats = [&](auto, auto&) {
         if (++calls == 1) late = start(5);
         if (calls < 3) return;
-        tell("early " + std::to_string(status_of(early)) + ", late " + std::to_string(status_of(late)));
+        tell("early " + std::to_string(code_of(early)) + ", late " + std::to_string(code_of(late)));
         early = late = 0;
     };
     const auto main = [](worker& self) {

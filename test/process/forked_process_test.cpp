@@ -20,7 +20,6 @@
 #include <functional>
 #include <linux/seccomp.h>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -33,10 +32,6 @@ using coir::redirection;
 using coir::run_process;
 
 namespace {
-
-void require(bool holds, const std::string& what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 /// Runs `body` as a fiber of a forked process, which must end without a crash and without children.
 void survives(

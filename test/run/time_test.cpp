@@ -207,7 +207,6 @@ void check_short_sleeps() {
 /// Runs `body` in a process whose CLOCK_MONOTONIC is ahead by `seconds` (time_namespaces(7)). Returns false if the
 /// system does not permit that.
 bool in_time_namespace(long seconds, const std::function<void()>& body) {
-    bool is_permitted = true;
     const ending how = in_child([&] {
 #ifdef CLONE_NEWTIME
         const bool made = ::unshare(CLONE_NEWTIME) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWTIME) == 0;
@@ -222,9 +221,9 @@ bool in_time_namespace(long seconds, const std::function<void()>& body) {
         ::_exit(77);
 #endif
     });
-    if (how.exit_code == 77) is_permitted = false;
-    if (is_permitted) CHECK_MESSAGE(!how.died(), how.output);
-    return is_permitted;
+    if (how.exit_code == 77) return false;
+    CHECK_MESSAGE(!how.died(), how.output);
+    return true;
 }
 
 }  // namespace

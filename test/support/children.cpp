@@ -43,8 +43,8 @@ std::string read_line(io::reader& from) {
 bool is_there(pid_t process) { return ::kill(process, 0) == 0 || errno != ESRCH; }
 
 bool has_children() {
-    siginfo_t nobody_asks{};
-    return ::waitid(P_ALL, 0, &nobody_asks, WEXITED | WNOHANG | WNOWAIT) == 0;
+    siginfo_t ignored{};
+    return ::waitid(P_ALL, 0, &ignored, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
 
 std::size_t open_descriptors() {

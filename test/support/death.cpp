@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -46,6 +47,17 @@ constexpr unsigned seconds_max = 30;
 
 }  // namespace
 
+void require(bool holds, const std::string& what) {
+    if (!holds) throw std::runtime_error{what};
+}
+
+int status_of(pid_t child) {
+    int status = -1;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
 void forget_leaks() noexcept { leaks_are_forgotten = true; }
 
 ending in_child(const std::function<void()>& body) {
@@ -71,9 +83,7 @@ ending in_child(const std::function<void()>& body) {
             break;
     }
     ::close(ends[0]);
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = status_of(child);
     if (WIFSIGNALED(status))
         how.signal = WTERMSIG(status);
     else

@@ -16,8 +16,8 @@ public:
         path_ = pattern;
     }
     ~temporary_folder() {
-        std::error_code nobody_cares;
-        std::filesystem::remove_all(path_, nobody_cares);
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
     }
     temporary_folder(const temporary_folder&) = delete;
     temporary_folder& operator=(const temporary_folder&) = delete;

@@ -16,15 +16,12 @@
 
 using coir::test::ending;
 using coir::test::in_child;
+using coir::test::require;
 
 namespace {
 
 /// No watchdog thread: with ThreadSanitizer, the child of a multi-threaded process cannot start threads.
 const coir::run_options run_without_detector{.blocking = {.policy = coir::blocking_policy::off}};
-
-void expect(bool holds, const char* what) {
-    if (!holds) throw std::runtime_error{what};
-}
 
 /// Runs `body` in fibers of a process that is forked here.
 template <class F> void check_in_fork(F body) {
@@ -42,7 +39,7 @@ TEST_CASE("recursive_mutex: one held by a fiber of the parent is free in a forke
         const std::scoped_lock again{mutex};
         check_in_fork([&] {
             const std::scoped_lock own{mutex};
-            expect(!coir::spawn([&] { return mutex.try_lock(); }).get(), "another one has it as well");
+            require(!coir::spawn([&] { return mutex.try_lock(); }).get(), "another one has it as well");
         });
         CHECK_FALSE(coir::spawn([&] { return mutex.try_lock(); }).get());
     });
@@ -75,7 +72,7 @@ TEST_CASE("call_once: a call in progress in the parent is not yet made in a fork
             check_in_fork([&] {
                 coir::call_once(flag, [&] { ++calls; });
                 coir::call_once(flag, [&] { ++calls; });
-                expect(calls == 1, "not once");
+                require(calls == 1, "not once");
             });
         });
         CHECK(calls == 0);
@@ -90,7 +87,7 @@ TEST_CASE("barrier: arrivals of fibers of the parent do not count in a forked pr
         check_in_fork([&] {
             auto one = coir::spawn([&] { barrier.arrive_and_wait(); });
             coir::this_fiber::yield();
-            expect(!one.done(), "somebody else is here");
+            require(!one.done(), "somebody else is here");
             barrier.arrive_and_wait();
             one.join();
         });
@@ -114,7 +111,7 @@ TEST_CASE("task_group: in a forked process it has no fibers of the parent, and a
             bool done = false;
             group.spawn([&] { done = true; });
             group.wait();
-            expect(done, "not done");
+            require(done, "not done");
         });
         check_in_fork([&] { group.wait(); });
         event.set();
@@ -126,7 +123,7 @@ TEST_CASE("scheduler_ref: in a forked process the parent's scheduler is gone") {
     coir::run(run_without_detector, [] {
         const coir::scheduler_ref here = coir::this_scheduler();
         const ending child = in_child([&] {
-            expect(!here.alive(), "it is said to be alive");
+            require(!here.alive(), "it is said to be alive");
             const coir::scheduler_ref copy = here;
             try {
                 copy.post([] {});

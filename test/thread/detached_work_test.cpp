@@ -5,56 +5,26 @@
 #include "support/death.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/threads_called.hpp"
+#include "thread/blocker.hpp"
 #include "thread/detached_work.hpp"
 #include "thread/offload_in.hpp"
 
 #include <doctest/doctest.h>
 
-#include <atomic>
 #include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 using namespace std::chrono_literals;
 using coir::detail::lane;
+using coir::test::blocker;
 using coir::test::in_scheduler;
 using coir::test::threads_called;
 
 namespace {
 
 constexpr auto patience = 20s;  // longer than any of these calls takes on a busy machine
-
-/// Blocks threads of the pools until it is destroyed. Abandoned work may wait for it for longer.
-class blocker {
-public:
-    blocker() = default;
-    ~blocker() { end(); }
-    blocker(const blocker&) = delete;
-    blocker& operator=(const blocker&) = delete;
-
-    void end() const {
-        *over_ = true;
-        over_->notify_all();
-    }
-
-    /// A call that blocks its thread. It owns all that it accesses.
-    [[nodiscard]] auto call() const {
-        return [begun = begun_, over = over_] {
-            ++*begun;
-            over->wait(false);
-            return 0;
-        };
-    }
-    void wait_for(int count) const {
-        while (*begun_ < count) coir::this_fiber::sleep_for(100us);
-    }
-
-private:
-    std::shared_ptr<std::atomic<int>> begun_ = std::make_shared<std::atomic<int>>(0);
-    std::shared_ptr<std::atomic<bool>> over_ = std::make_shared<std::atomic<bool>>(false);
-};
 
 template <class F> auto call_in(lane pool, F f, coir::deadline until = patience) {
     return coir::detail::call_detached(pool, coir::detail::scheduler::enter("test"), "test", until, f);
@@ -88,15 +58,14 @@ TEST_CASE("detached_work: slow work of one kind does not hold up another kind") 
     });
 }
 
-TEST_CASE("detached_work: abandoned work gives its place up, to queued work and to later work") {
+TEST_CASE("detached_work: abandoned work makes room for queued work and for later work") {
     in_scheduler([] {
         const blocker held;
-        const int threads = file_threads;
         std::vector<coir::fiber<void>> abandoning;
-        for (int i = 0; i < threads; ++i) {
+        for (int i = 0; i < file_threads; ++i) {
             abandoning.push_back(coir::spawn([call = held.call()] { static_cast<void>(call_in(lane::files, call)); }));
         }
-        held.wait_for(threads);
+        held.wait_for(file_threads);
         auto queued = coir::spawn([] { return call_in(lane::files, [] { return 1; }); });
         coir::this_fiber::yield();
         for (auto& each : abandoning) each.request_stop();

@@ -1,4 +1,4 @@
-// The tool on records and saved findings that somebody else has made.
+// The tool on records and saved findings from an untrusted source.
 #include "cli/exit_codes.hpp"
 #include "cli/options.hpp"
 #include "detect/finding/json.hpp"

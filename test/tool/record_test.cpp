@@ -5,16 +5,11 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <array>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-using coir::detail::blocking_event;
 using coir::detail::blocking_event_memory;
-using coir::detail::blocking_event_table;
 using coir::detail::record_header;
 using coir::detail::recorded_module;
 using coir::detail::run_state;

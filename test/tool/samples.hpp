@@ -2,6 +2,7 @@
 
 #include "detect/finding/level.hpp"
 #include "read/result.hpp"
+#include "support/text.hpp"
 
 #include <string>
 #include <string_view>
@@ -90,7 +91,5 @@ inline detector::finding one_without_place() {
 inline detector::result result_of(std::vector<detector::finding> findings) {
     return {.program = "./server --port 7000", .findings = std::move(findings), .notes = {}, .engine = "trap"};
 }
-
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 }  // namespace coir::test

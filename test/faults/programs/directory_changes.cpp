@@ -4,6 +4,7 @@
 #include <coir/io/file.hpp>
 
 #include "faults/programs/declared.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <chrono>
@@ -48,9 +49,8 @@ std::string of_the_program() {
     task_group group;
     group.spawn([&] {
         io::wait_readable(from);
-        std::array<char, 5> text;
-        const std::size_t n = io::read_exactly(from, std::as_writable_bytes(std::span{text}));
-        seen.assign(text.data(), n);
+        std::array<std::byte, 5> text;
+        seen = test::as_text(std::span{text}.first(io::read_exactly(from, text)));
     });
     group.spawn([&] {
         this_fiber::yield();

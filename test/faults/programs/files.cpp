@@ -4,6 +4,7 @@
 #include <coir/io/file.hpp>
 
 #include "faults/programs/declared.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <cstddef>
@@ -41,9 +42,8 @@ std::string files(const std::string& folder) {
             auto file = io::file::open(path);
             auto [here, there] = net::unix_stream::pair();
             here.sendfile(file.native_handle(), 0, 8);
-            std::array<char, 8> text;
-            const std::size_t n = there.read_exactly(std::as_writable_bytes(std::span{text}));
-            read += std::string{text.data(), n};
+            std::array<std::byte, 8> text;
+            read += test::as_text(std::span{text}.first(there.read_exactly(text)));
         }
         return read;
     });

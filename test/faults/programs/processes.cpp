@@ -2,6 +2,7 @@
 #include <coir/coir.hpp>
 
 #include "faults/programs/declared.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <chrono>
@@ -23,9 +24,9 @@ std::string processes(const std::string& folder) {
             process::spawn({"cat"}, {.standard_input = redirection::pipe(), .standard_output = redirection::pipe()});
         cat.standard_input().write_all("through cat");
         cat.standard_input().close();
-        std::array<char, 100> text;
-        const std::size_t n = cat.standard_output().read_exactly(std::as_writable_bytes(std::span{text}));
-        seen += ", " + std::string{text.data(), n} + ", " + cat.wait().to_string();
+        std::array<std::byte, 100> text;
+        seen += ", " + test::as_text(std::span{text}.first(cat.standard_output().read_exactly(text))) + ", " +
+                cat.wait().to_string();
 
         auto quiet =
             process::spawn({"/bin/true"}, {.working_directory = folder, .standard_output = redirection::null()});

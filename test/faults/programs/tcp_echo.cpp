@@ -16,7 +16,8 @@ namespace coir::faults {
 
 namespace {
 
-void echo(net::tcp_stream& peer) {
+void echo(net::tcp_listener& listener) {
+    auto peer = listener.accept();
     std::array<std::byte, 16> buffer;
     while (const std::size_t n = peer.read_some(buffer)) peer.write_all(std::span{buffer}.first(n));
     peer.shutdown();
@@ -30,15 +31,12 @@ std::string ask(net::tcp_stream& server, std::string_view text) {
     return std::string{answer.read_until("\n")};
 }
 
-/// The fibers of connections report to nobody, so each connection has a fiber of the group here.
+/// `serve` only logs the failures of its fibers, so each connection has a fiber of the group here.
 std::string one_connection() {
     auto listener = net::tcp_listener::bind({"127.0.0.1", 0});
     std::string answer;
     task_group group;
-    group.spawn([&] {
-        auto peer = listener.accept();
-        echo(peer);
-    });
+    group.spawn([&] { echo(listener); });
     group.spawn([&] {
         auto server = net::tcp_stream::connect(listener.local_endpoint());
         answer = ask(server, "over one connection\n");
@@ -52,10 +50,7 @@ std::string through_a_proxy() {
     auto front = net::tcp_listener::bind({"127.0.0.1", 0});
     std::string answer;
     task_group group;
-    group.spawn([&] {
-        auto peer = listener.accept();
-        echo(peer);
-    });
+    group.spawn([&] { echo(listener); });
     group.spawn([&] {
         auto client = front.accept();
         auto server = net::tcp_stream::connect("127.0.0.1", listener.local_endpoint().port());

@@ -4,6 +4,7 @@
 
 #include "faults/programs/declared.hpp"
 #include "net/tls/certificates.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <cstddef>
@@ -51,9 +52,9 @@ std::string tls(const std::string&) {
                 net::tls_stream::connect(client, net::tcp_stream::connect(listener.local_endpoint()), "server.test");
             stream.write_all("a text that takes more than one record");
             stream.shutdown();
-            std::array<char, 100> text;
-            const std::size_t n = stream.read_exactly(std::as_writable_bytes(std::span{text}));
-            seen = std::string{text.data(), n} + ", " + stream.protocol() + ", " + stream.version();
+            std::array<std::byte, 100> text;
+            seen = test::as_text(std::span{text}.first(stream.read_exactly(text))) + ", " + stream.protocol() + ", " +
+                   stream.version();
         });
         group.wait();
         return seen;

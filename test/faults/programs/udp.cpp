@@ -2,6 +2,7 @@
 #include <coir/coir.hpp>
 
 #include "faults/programs/declared.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <chrono>
@@ -37,9 +38,8 @@ std::string udp(const std::string&) {
             auto client = net::udp_socket::connect(server.local_endpoint());
             client.set_receive_buffer(100'000);
             client.send("ping");
-            std::array<char, 100> text;
-            const std::size_t n = client.receive(std::as_writable_bytes(std::span{text}));
-            answer.assign(text.data(), n);
+            std::array<std::byte, 100> text;
+            answer = test::as_text(std::span{text}.first(client.receive(text)));
 
             auto sender = net::udp_socket::bind({"127.0.0.1", 0});
             std::array<std::byte, 50> content{};

@@ -4,6 +4,7 @@
 
 #include "base/unique_fd.hpp"
 #include "faults/programs/declared.hpp"
+#include "support/text.hpp"
 
 #include <array>
 #include <cstddef>
@@ -24,8 +25,8 @@ template <class Owner> Owner owner_of(int fd) {
 }
 
 std::string text_of(io::reader from) {
-    std::array<char, 100> text;
-    return {text.data(), from.read_exactly(std::as_writable_bytes(std::span{text}))};
+    std::array<std::byte, 100> text;
+    return test::as_text(std::span{text}.first(from.read_exactly(text)));
 }
 
 std::string with_a_stream(const std::string& path) {

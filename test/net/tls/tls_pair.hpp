@@ -19,8 +19,7 @@ struct tls_pair {
 };
 
 inline tls_pair shake_hands(const net::tls_context& client, const net::tls_context& server,
-                            const std::string& host = "server.test") {
-    auto ends = connection::make();
+                            const std::string& host = "server.test", connection ends = connection::make()) {
     tls_pair made;
     auto accepting = coir::spawn([&] {
         made.server =

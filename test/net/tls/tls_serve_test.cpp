@@ -116,8 +116,8 @@ TEST_CASE("tls: clients that refuse the server, or that the server refuses, are 
         };
         const auto distrustful = tls_context::client();
         CHECK(reported(all.server(), connects(distrustful)).size() == 1);
-        const auto nobody = all.client();
-        CHECK(reported(strict, connects(nobody)).size() == 1);
+        const auto anonymous = all.client();
+        CHECK(reported(strict, connects(anonymous)).size() == 1);
         const auto stranger = all.client({.identity = {certificate{"self", {}}.put(all.folder)}});
         CHECK(reported(strict, connects(stranger)).size() == 1);
         const auto old = all.client();

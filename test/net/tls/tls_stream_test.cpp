@@ -37,12 +37,6 @@ std::string text(std::size_t bytes) {
     return made;
 }
 
-std::string read_all(tls_stream& from) {
-    std::string all;
-    for (std::string more; !(more = read_text(from)).empty();) all += more;
-    return all;
-}
-
 std::span<const std::byte> bytes_of(std::string_view text) { return std::as_bytes(std::span{text}); }
 
 std::string message_of(tls_stream& from) {
