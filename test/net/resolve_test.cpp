@@ -15,6 +15,7 @@
 using namespace std::chrono_literals;
 using coir::net::endpoint;
 using coir::net::resolve;
+using coir::test::blocker;
 using coir::test::in_scheduler;
 
 namespace {
