@@ -23,6 +23,10 @@ struct run_options {
     std::size_t stack_size = std::size_t{256} << 10;
     /// The same for the first fiber, which runs code that would otherwise run on the thread's own stack.
     std::size_t main_stack_size = std::size_t{8} << 20;
+    /// Whether a fiber that overflows its stack is named on standard error before the program dies of SIGSEGV, or before
+    /// its own handler is called. For that, `run` handles SIGSEGV until it returns, and gives the thread an alternate
+    /// signal stack unless it has one. Sanitizers report overflows themselves, with all frames.
+    bool explain_stack_overflow = true;
     /// Detection of fibers that block their thread.
     blocking_options blocking{};
     /// Called with an exception that escaped a fiber whose result can no longer be retrieved (the fiber was detached,

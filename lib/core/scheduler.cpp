@@ -334,10 +334,9 @@ bool scheduler::give_stack(task& unstarted) noexcept {
     if (!take_spare(unstarted)) {
         const detection_paused mapping{running()};
         try {
-            const bool own_size = unstarted.stack_kib != 0;
-            const std::size_t bytes = own_size ? std::size_t{unstarted.stack_kib} << 10 : settings_.stack_bytes;
-            unstarted.stack_pooled = own_size || !settings_.allocator;
-            unstarted.stack = unstarted.stack_pooled ? stacks_.allocate(bytes) : settings_.allocator.allocate();
+            unstarted.stack_pooled = unstarted.stack_kib != 0 || !settings_.allocator;
+            unstarted.stack =
+                unstarted.stack_pooled ? stacks_.allocate(stack_bytes_of(unstarted)) : settings_.allocator.allocate();
             refusal_ = nullptr;
         } catch (...) {
             unstarted.end = task_end::failed;

@@ -136,6 +136,11 @@ public:
     /// and waits for them. Throws `deadlock` if nothing can wake the remaining tasks.
     void run(task& main);
 
+    /// The address space that the task has asked for as its stack, if the stack is from the pool.
+    [[nodiscard]] std::size_t stack_bytes_of(const task& fiber) const noexcept {
+        return fiber.stack_kib != 0 ? std::size_t{fiber.stack_kib} << 10 : settings_.stack_bytes;
+    }
+
     /// Whether `fiber` belongs to this scheduler. May be called on any thread, while `fiber` exists.
     [[nodiscard]] bool owns(const task& fiber) const noexcept { return fiber.ready == &ready_; }
 

@@ -4,6 +4,7 @@
 
 #include "base/sigpipe_blocked.hpp"
 #include "core/scheduler.hpp"
+#include "core/task/stack_overflow.hpp"
 #include "core/task/terminated_destructor.hpp"
 #include "detect/detector.hpp"
 #include "detect/finding/report_queue.hpp"
@@ -19,6 +20,7 @@ void run_scheduler(const run_options& options, const closure_ops& ops, void* clo
     const sigpipe_blocked quiet;
     report_queue reports{options.blocking.on_report};
     const terminate_explained explained;
+    const stack_overflow_explained overflows{options.explain_stack_overflow};
     scheduler here{{
         .name = options.name,
         .stack_bytes = options.stack_size,
