@@ -78,9 +78,14 @@ configure_package_config_file(cmake/coirConfig.cmake.in coirConfig.cmake INSTALL
 write_basic_package_version_file(coirConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(
     FILES "${PROJECT_BINARY_DIR}/coirConfig.cmake" "${PROJECT_BINARY_DIR}/coirConfigVersion.cmake" cmake/CoirBoost.cmake
-          cmake/CoirBlockingTests.cmake cmake/FindLibDw.cmake
+          cmake/CoirBlockingTests.cmake cmake/CoirStackClash.cmake cmake/FindLibDw.cmake
     DESTINATION "${coir_cmake_dir}"
     COMPONENT coir)
+# pkg-config cannot ask the compiler of its user, but those for x86-64 have the option.
+set(coir_pc_cflags)
+if(COIR_STACK_CLASH AND COIR_HAS_STACK_CLASH_PROTECTION AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    set(coir_pc_cflags " -fstack-clash-protection")
+endif()
 coir_install_pc(coir.pc coir ${coir_needs})
 
 # ---- asio, header only ----
