@@ -20,8 +20,8 @@ namespace coir::detail {
 
 namespace {
 
-/// The folder of this library's sources, ending in '/'. Empty if the compiler was told to hide it (as by
-/// -ffile-prefix-map).
+/// The folder of this library's sources, ending in '/'. Relative to the folder of the build if ccache made it so
+/// (base_dir). Empty if the compiler was told to hide it (as by -ffile-prefix-map).
 std::string_view source_root() {
     constexpr std::string_view here = __FILE__;
     constexpr std::string_view end = "lib/base/dwarf_scopes.cpp";
@@ -33,7 +33,9 @@ bool is_plumbing_file(std::string_view file) {
         file.find("/include/c++/") != file.npos)
         return true;
     const std::string_view root = source_root();
-    return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
+    if (root.empty()) return false;
+    const std::string sources = std::string{root} + "lib/";
+    return file.starts_with(sources) || (!root.starts_with('/') && file.find('/' + sources) != file.npos);
 }
 
 /// Finds the first child that `wanted` accepts. `wanted` may replace the child with a descendant.

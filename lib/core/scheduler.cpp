@@ -168,6 +168,7 @@ void scheduler::yield() noexcept {
 
 outcome scheduler::park(waiter& me, const deadline& until) {
     task& self = me.self;
+    me.since = hub_.round_began();
     self.waits = &me;
     self.state = task_state::parked;
     if (until.is_never()) {
@@ -240,6 +241,7 @@ void scheduler::start(task& made, std::string_view name, std::size_t stack_bytes
     const std::size_t kib = stack_bytes == 0 ? 0 : stack_pool::round_up(stack_bytes) >> 10;
     made.stack_kib = static_cast<std::uint32_t>(std::min<std::size_t>(kib, UINT32_MAX));
     made.id = ++last_id_;
+    made.parent = running().id;
     made.spawn_site = site;
     made.stop_requested = made.attention = draining_;
     alive_.push_back(made);
@@ -395,9 +397,9 @@ void scheduler::free_record(task& ended) noexcept {
     slab.deallocate(&ended, bytes);
 }
 
-void scheduler::dump(std::ostream& out) const {
+void scheduler::dump(std::ostream& out, const dump_options& options) const {
     const detection_paused reading_symbols{running()};
-    dump_tasks(out, alive_, running());
+    dump_tasks(out, alive_, {.running = running(), .now = hub::now(), .default_stack = settings_.stack_bytes}, options);
 }
 
 }  // namespace coir::detail

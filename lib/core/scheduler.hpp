@@ -3,6 +3,7 @@
 #include <coir/clock.hpp>
 #include <coir/deadline.hpp>
 #include <coir/detail/core/stack_allocator.hpp>
+#include <coir/dump_options.hpp>
 
 #include "base/random.hpp"
 #include "core/loop/hub.hpp"
@@ -155,7 +156,7 @@ public:
     [[nodiscard]] std::size_t draw(std::size_t count) noexcept { return random_.below(count); }
 
     /// Writes a line for each fiber that is alive, in the order of spawning.
-    void dump(std::ostream& out) const;
+    void dump(std::ostream& out, const dump_options& options) const;
 
     [[nodiscard]] scheduler_stats stats() const noexcept;
 

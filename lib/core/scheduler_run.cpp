@@ -108,7 +108,7 @@ void scheduler::handle_stall(std::int64_t now) noexcept {
     if (hopeless && !draining_) {
         deadlock_ = text_or("deadlock", [this](std::ostream& what) {
             what << "deadlock: nothing can wake the fibers that are left\n";
-            dump(what);
+            dump(what, {.stacks = true});
             dump_cycles(what, alive_);
         });
         // Stop callbacks are user code, which must not run in the hub.
@@ -125,7 +125,7 @@ void scheduler::handle_stall(std::int64_t now) noexcept {
         draining_since_ = now;
         log::warning(text_or("run: waiting", [this](std::ostream& what) {
             what << "run: waiting for fibers that have not stopped\n";
-            dump(what);
+            dump(what, {.stacks = true});
         }));
         COIR_CHECK(!hopeless, "run: nothing can wake the remaining fibers, and shields hold back their stop");
     }

@@ -1,6 +1,6 @@
 #include <coir/mark_blocking.hpp>
 
-#include "detect/engine/capture.hpp"
+#include "base/call_stack.hpp"
 #include "detect/engine/monitor.hpp"
 
 #include <cerrno>

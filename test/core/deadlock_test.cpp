@@ -7,6 +7,7 @@
 #include <coir/sync/shared_mutex.hpp>
 #include <coir/this_fiber.hpp>
 
+#include "base/symbols.hpp"
 #include "core/scheduler.hpp"
 #include "support/captured_log.hpp"
 #include "support/in_scheduler.hpp"
@@ -55,7 +56,7 @@ std::string cycles_in(const std::string& report) {
     std::istringstream lines{report};
     std::string found;
     for (std::string line; std::getline(lines, line);) {
-        if (line == "  cycle:" || line.starts_with("    ")) found += line + '\n';
+        if (line == "  cycle:" || line.starts_with("    fiber ")) found += line + '\n';
     }
     return found;
 }
@@ -210,6 +211,19 @@ TEST_CASE("deadlock: a cycle may include joins, a recursive_mutex, a shared_mute
               ") that fiber #3 \"second\" holds\n    fiber #3 \"second\" waits for a call_once (" + address_of(flag) +
               ") that fiber #4 \"third\" holds\n    fiber #4 \"third\" waits for a recursive_mutex (" +
               address_of(recursive) + ") that fiber #2 \"first\" holds\n");
+}
+
+TEST_CASE("deadlock: the report has the stack of each fiber") {
+    coir::mutex one;
+    coir::mutex two;
+    const std::string what = deadlock_of([&] {
+        auto a = takes("a", one, two);
+        auto b = takes("b", two, one);
+        a.join();
+    });
+    INFO(what);
+    CHECK(contains(what, "takes<coir::mutex, coir::mutex>"));
+    if (coir::detail::has_source_lines()) CHECK(contains(what, "deadlock_test.cpp:"));
 }
 
 TEST_CASE("deadlock: fibers that join each other are a cycle") {

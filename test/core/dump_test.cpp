@@ -1,9 +1,11 @@
 #include <coir/dump.hpp>
 #include <coir/fiber.hpp>
+#include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "base/symbols.hpp"
 #include "support/death.hpp"
+#include "support/escape.hpp"
 #include "support/in_scheduler.hpp"
 
 #include <doctest/doctest.h>
@@ -49,6 +51,101 @@ TEST_CASE("dump: has one line per fiber, in the order of spawning, with its stat
         CHECK(begins(lines[2], "  fiber #3 \"joiner\": parked on the end of a fiber (#2 \"sleeper\"), spawned at "));
         CHECK(begins(lines[3], "  fiber #4: ready, spawned at "));
         CHECK(begins(lines[4], "  fiber #5 \"new\": spawned, spawned at "));
+    });
+}
+
+namespace {
+
+std::string dump_with_stacks() {
+    std::ostringstream out;
+    coir::dump_fibers(out, {.stacks = true});
+    return out.str();
+}
+
+[[gnu::noinline]] void wait_deep_down(coir::event& event, int depth) {
+    if (depth == 0)
+        event.wait();
+    else
+        wait_deep_down(event, depth - 1);
+    coir::test::escape(&depth);  // prevents a tail call
+}
+
+/// A frame that is addressed by a frame pointer.
+[[gnu::noinline]] void wait_with_dynamic_frame(coir::event& event, std::size_t bytes) {
+    coir::test::escape(__builtin_alloca(bytes));
+    wait_deep_down(event, 0);
+    coir::test::escape(&bytes);
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++found;
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("dump: with stacks, shows each function in which a parked fiber stands, with its line") {
+    in_scheduler([] {
+        coir::event event;
+        auto waits = coir::spawn({.name = "deep"}, [&] { wait_deep_down(event, 3); });
+        auto dynamic = coir::spawn([&] { wait_with_dynamic_frame(event, 1000); });
+        coir::this_fiber::yield();
+        const std::string text = dump_with_stacks();
+        INFO(text);
+        const std::string of_first = text.substr(0, text.find("fiber #3"));
+        CHECK(count(of_first, "wait_deep_down(coir::event&, int)") == 4);
+        CHECK(count(text, "wait_with_dynamic_frame(coir::event&, unsigned long)") == 1);
+        if (coir::detail::has_source_lines()) CHECK(count(of_first, "dump_test.cpp:") >= 5);
+        CHECK(text.find("coir::event::wait") == text.npos);
+        CHECK(text.find(" of 256 KiB\n") != text.npos);
+        waits.request_stop();
+        dynamic.request_stop();
+    });
+}
+
+TEST_CASE("dump: with stacks, shows the stack of the calling fiber, and none of a fiber that has not run") {
+    in_scheduler([] {
+        auto spawned = coir::spawn({.name = "new"}, [] {});
+        const std::string text = dump_with_stacks();
+        INFO(text);
+        CHECK(text.find("dump_with_stacks()") < text.find("fiber #2 \"new\": spawned"));
+        CHECK(text.ends_with(" by #1\n"));
+    });
+}
+
+TEST_CASE("dump: with stacks, fibers that stand at the same place and wait for the same have one entry") {
+    in_scheduler([] {
+        coir::event event;
+        std::vector<coir::fiber<void>> all;
+        for (int i = 0; i < 100; ++i) all.push_back(coir::spawn({.name = "same"}, [&] { wait_deep_down(event, 1); }));
+        for (int i = 0; i < 50; ++i) all.push_back(coir::spawn([] { coir::this_fiber::sleep_for(1h); }));
+        coir::this_fiber::yield();
+        const std::string text = dump_with_stacks();
+        INFO(text);
+        CHECK(count(text, "wait_deep_down(coir::event&, int)") == 2);
+        CHECK(text.find("  fibers #2 \"same\", #3 \"same\", #4 \"same\" and 97 more: parked on event") != text.npos);
+        CHECK(text.find("  fibers #102, #103, #104 and 47 more: parked on sleep") != text.npos);
+        for (auto& each : all) each.request_stop();
+    });
+}
+
+TEST_CASE("dump: says by which fiber a fiber was spawned") {
+    in_scheduler([] {
+        auto parent = coir::spawn([] { coir::spawn([] { coir::this_fiber::sleep_for(1h); }).detach(); });
+        parent.join();
+        CHECK(dump().at(1).ends_with(" by #2"));
+    });
+}
+
+TEST_CASE("dump: says how long a fiber has waited, from a second up") {
+    in_scheduler(coir::test::virtual_time, [] {
+        auto waits = coir::spawn([] { coir::this_fiber::sleep_for(1h); });
+        coir::this_fiber::sleep_for(900ms);
+        CHECK(dump().at(1).find(" for ") == std::string::npos);
+        coir::this_fiber::sleep_for(75s);
+        CHECK(dump().at(1).find("parked on sleep for 75.9 s, spawned at") != std::string::npos);
+        waits.request_stop();
     });
 }
 

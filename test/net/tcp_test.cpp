@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <optional>
+#include <poll.h>
 #include <string>
 #include <sys/socket.h>
 #include <thread>
@@ -378,6 +379,8 @@ TEST_CASE("tcp_stream: a stop between the wake of a reader and its run is not lo
         auto other = coir::spawn([&] {
             std::thread{[&] {
                 CHECK(::send(ends.far.native_handle(), "x", 1, MSG_NOSIGNAL) == 1);
+                pollfd arrives{fd, POLLIN, 0};  // a busy kernel delivers it later
+                CHECK(::poll(&arrives, 1, 10'000) == 1);
                 wakes.send(1);
             }}.join();
         });

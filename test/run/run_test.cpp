@@ -221,7 +221,7 @@ TEST_CASE("run: a fiber that stops slowly is waited for, and is named in the log
     });
     CHECK(ended);
     CHECK(log.count("run: waiting for fibers that have not stopped") >= 1);
-    CHECK(log.count("\"stubborn\": parked on sleep, stop requested") >= 1);
+    CHECK(log.count("\"stubborn\": parked on sleep for ") >= 1);
 }
 
 TEST_CASE("run: the numbers of descriptors, threads and mappings do not change") {

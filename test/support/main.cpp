@@ -23,7 +23,7 @@ void tell_and_abort(int) {
     std::cerr << "\nthis test case hangs: " << running_case;
     if (const auto* scheduler = coir::detail::scheduler::current()) {
         std::cerr << "; its fibers:\n";
-        scheduler->dump(std::cerr);
+        scheduler->dump(std::cerr, {.stacks = true});
     }
     std::cerr << std::endl;
     std::abort();

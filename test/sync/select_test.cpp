@@ -1,3 +1,4 @@
+#include <coir/dump.hpp>
 #include <coir/error.hpp>
 #include <coir/sync/event.hpp>
 #include <coir/sync/select.hpp>
@@ -664,7 +665,7 @@ TEST_CASE("select: a dump names select as the wait") {
         auto waiting = coir::spawn({.name = "waiting"}, [&] { coir::select(on_recv(numbers, ignore)); });
         coir::this_fiber::yield();
         std::ostringstream dump;
-        coir::detail::scheduler::current()->dump(dump);
+        coir::dump_fibers(dump);
         CHECK(dump.str().find("\"waiting\": parked on select") != std::string::npos);
         numbers.send(1);
         waiting.get();

@@ -69,6 +69,8 @@ public:
     [[nodiscard]] std::int64_t fibers_ran() const noexcept { return fibers_ran_; }
     [[nodiscard]] const auto& long_rounds() const noexcept { return long_rounds_; }
 
+    [[nodiscard]] std::int64_t round_began() const noexcept { return round_began_; }
+
     /// The time since the round began.
     [[nodiscard]] std::int64_t current_round(std::int64_t now) const noexcept { return now - round_began_; }
 

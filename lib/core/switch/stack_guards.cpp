@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "base/sys.hpp"
+#include "base/valgrind.hpp"
 
 #include <cerrno>
 #include <sys/mman.h>
@@ -26,6 +27,8 @@ stack_guards& stack_guards::of_process() noexcept {
 }
 
 bool stack_guards::install(void* bottom, std::size_t bytes) noexcept {
+    // Valgrind does not know that advice, and dies of the test of a guard.
+    if (RUNNING_ON_VALGRIND != 0) mprotect_.store(true, std::memory_order_relaxed);
     if (kind() == guard_kind::madvise) {
         if (install_by_madvise(bottom, bytes)) return true;
         if (kind() == guard_kind::madvise) return false;

@@ -1,6 +1,7 @@
 #include "core/switch/stack_pool.hpp"
 
 #include "base/check.hpp"
+#include "base/valgrind.hpp"
 #include "core/switch/stack_layout.hpp"
 
 #include <algorithm>
@@ -12,18 +13,6 @@
 #include <sys/mman.h>
 #include <system_error>
 #include <unistd.h>
-
-// A test compiles this file with COIR_VALGRIND=0, as a machine without valgrind's header does.
-#ifndef COIR_VALGRIND
-#define COIR_VALGRIND __has_include(<valgrind/valgrind.h>)
-#endif
-#if COIR_VALGRIND
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_STACK_REGISTER(begin, end) (static_cast<void>(begin), static_cast<void>(end), 0U)
-#define VALGRIND_STACK_DEREGISTER(id) static_cast<void>(id)
-#define RUNNING_ON_VALGRIND 0
-#endif
 
 namespace coir::detail {
 

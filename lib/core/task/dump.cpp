@@ -4,6 +4,6 @@
 
 namespace coir {
 
-void dump_fibers(std::ostream& out) { detail::scheduler::get("dump_fibers").dump(out); }
+void dump_fibers(std::ostream& out, dump_options options) { detail::scheduler::get("dump_fibers").dump(out, options); }
 
 }  // namespace coir

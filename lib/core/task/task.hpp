@@ -126,6 +126,7 @@ public:
     const closure_ops* ops = nullptr;
     boost::context::stack_context stack;
     std::uint64_t id = 0;
+    std::uint64_t parent = 0;          // the id of the fiber that spawned this one; 0 if none did
     const void* spawn_site = nullptr;  // a return address in the code that called spawn
     const char* name = nullptr;        // allocated from the slab; nullptr if the fiber has no name
     std::exception_ptr failure;

@@ -53,7 +53,8 @@ struct waiter : list_hook {
     const char* waits_for;
     task* const* held_by = nullptr;  // location of a pointer to the only task that can end the wait; for the wait_graph
     waiter* next_of_ring = nullptr;
-    int descriptor = -1;  // the descriptor that is waited for; -1 if the wait is for something else
+    std::int64_t since = 0;  // when the round began in which the task has parked, in nanoseconds of `coir::clock`
+    int descriptor = -1;     // the descriptor that is waited for; -1 if the wait is for something else
     outcome result = outcome::waiting;
 
 private:

@@ -3,7 +3,7 @@
 #include <coir/blocking.hpp>
 
 #include "detect/calls/known_calls.hpp"
-#include "detect/engine/capture.hpp"
+#include "base/call_stack.hpp"
 
 #include <array>
 #include <atomic>

@@ -1,8 +1,8 @@
 #include "detect/engine/watch/thread_probe.hpp"
 
 #include "base/read_memory.hpp"
+#include "base/suspended_stack.hpp"
 #include "base/unique_fd.hpp"
-#include "detect/engine/watch/sleeping_stack.hpp"
 
 #include <array>
 #include <cstddef>
@@ -93,7 +93,9 @@ bool thread_probe::capture(const sleep& where, call_stack& into) const {
     const std::chrono::nanoseconds cpu = cpu_time();
     const sleep before = where_asleep();
     if (where.pc == 0 || before.pc != where.pc || before.sp != where.sp) return false;
-    capture_sleeping(where.pc, where.sp, where.system_call < 0, into);
+    known_registers registers;
+    registers[stack_pointer] = where.sp;
+    capture_suspended(where.pc, registers, where.system_call < 0, into);
     const sleep after = where_asleep();
     return after.pc == where.pc && after.sp == where.sp && cpu_time() == cpu;
 }

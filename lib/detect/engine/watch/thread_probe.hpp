@@ -1,6 +1,6 @@
 #pragma once
 
-#include "detect/engine/capture.hpp"
+#include "base/call_stack.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,9 +1,9 @@
 #include "detect/engine/watch/watchdog.hpp"
 
+#include "base/call_stack.hpp"
 #include "base/own_module.hpp"
 #include "base/per_process.hpp"
 #include "base/signals_blocked.hpp"
-#include "detect/engine/capture.hpp"
 #include "detect/engine/trap/trap.hpp"
 #include "detect/engine/watch/watched_thread.hpp"
 

@@ -1,4 +1,4 @@
-#include "detect/engine/watch/frame_rules.hpp"
+#include "base/frame_rules.hpp"
 
 #include <string_view>
 

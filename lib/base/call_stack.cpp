@@ -1,4 +1,4 @@
-#include "detect/engine/capture.hpp"
+#include "base/call_stack.hpp"
 
 #include <cstdint>
 #include <unwind.h>

@@ -1,7 +1,7 @@
-#include "detect/engine/watch/sleeping_stack.hpp"
+#include "base/suspended_stack.hpp"
 
+#include "base/frame_rules.hpp"
 #include "base/read_memory.hpp"
-#include "detect/engine/watch/frame_rules.hpp"
 
 #include <array>
 #include <cstddef>
@@ -17,14 +17,6 @@ namespace {
 
 using word = std::uintptr_t;
 using kind = frame_rules::kind;
-
-#if defined(__x86_64__)
-constexpr unsigned stack_pointer = 7;
-#elif defined(__aarch64__)
-constexpr unsigned stack_pointer = 31;
-#else
-constexpr unsigned stack_pointer = frame_rules::registers_max - 1;  // never right: the walk ends at the first frame
-#endif
 
 constexpr word search_bytes = word{64} << 10;  // the largest frame that is searched for a return address
 
@@ -56,8 +48,6 @@ private:
 
     std::unordered_map<word, std::optional<page>> pages_;
 };
-
-using known_registers = std::array<std::optional<word>, frame_rules::registers_max>;
 
 /// The value of a DWARF expression; none if it depends on what is not known, or uses a rare operation.
 std::optional<word> evaluate(std::span<const std::byte> expression, std::optional<word> initial,
@@ -230,10 +220,8 @@ std::optional<word> search_frame(const frame_rules& rules, const known_registers
 
 }  // namespace
 
-void capture_sleeping(std::uintptr_t pc, std::uintptr_t sp, bool is_interrupted, call_stack& into) {
+void capture_suspended(std::uintptr_t pc, known_registers registers, bool is_interrupted, call_stack& into) {
     memory_copy memory;
-    known_registers registers;
-    registers[stack_pointer] = sp;
     into.depth = 0;
     while (pc != 0) {
         // Frames are return addresses; the address of an interrupted instruction is stored plus one.
