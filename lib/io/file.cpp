@@ -2,6 +2,7 @@
 #include <coir/error.hpp>
 #include <coir/io/file.hpp>
 
+#include "base/replace_file.hpp"
 #include "base/unique_fd.hpp"
 #include "io/file_calls.hpp"
 #include "io/vectors.hpp"

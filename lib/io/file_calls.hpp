@@ -1,9 +1,9 @@
 #pragma once
 
+#include "base/error_of_call.hpp"
 #include "base/unique_fd.hpp"
 #include "io/direct_file.hpp"
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,11 +16,6 @@
 /// Blocking calls that the threads of the pool make for `io::file`. They do not use fibers.
 
 namespace coir::detail {
-
-/// The error of a call that returns -1 and sets errno.
-inline std::error_code error_of_call(long result) noexcept {
-    return result < 0 ? std::error_code{errno, std::system_category()} : std::error_code{};
-}
 
 struct file_opened {
     unique_fd fd;
@@ -63,8 +58,5 @@ struct file_content {
 };
 
 file_content read_whole_file(const std::string& path);
-
-/// Writes a new file, synchronises it to disk, and renames it to `path`.
-std::error_code replace_file(const std::string& path, std::span<const std::byte> content);
 
 }  // namespace coir::detail

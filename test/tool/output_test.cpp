@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 using coir::test::content_of;
 using coir::test::scratch_folder;
@@ -26,6 +27,24 @@ TEST_CASE("output: a file has the default permissions") {
     struct stat about {};
     REQUIRE(::stat(folder.at("report").c_str(), &about) == 0);
     CHECK((about.st_mode & 0777) == 0640);
+}
+
+TEST_CASE("output: a file that is replaced keeps its permissions, and a symbolic link remains") {
+    const scratch_folder folder;
+    const std::string path = folder.with("report", "old");
+    const std::string link = folder.at("link");
+    REQUIRE(::chmod(path.c_str(), 0600) == 0);
+    REQUIRE(::symlink("report", link.c_str()) == 0);
+    for (const std::string& each : {path, link}) {
+        CAPTURE(each);
+        write_file(each, "new, to " + each);
+        CHECK(content_of(path) == "new, to " + each);
+        struct stat about {};
+        REQUIRE(::lstat(path.c_str(), &about) == 0);
+        CHECK((about.st_mode & 07777) == 0600);
+        REQUIRE(::lstat(link.c_str(), &about) == 0);
+        CHECK(S_ISLNK(about.st_mode));
+    }
 }
 
 TEST_CASE("output: a file that cannot be written is an error that names it, and the old file remains") {

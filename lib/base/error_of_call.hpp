@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cerrno>
+#include <system_error>
+
+namespace coir::detail {
+
+/// The error of a call that returns -1 and sets errno.
+inline std::error_code error_of_call(long result) noexcept {
+    return result < 0 ? std::error_code{errno, std::system_category()} : std::error_code{};
+}
+
+}  // namespace coir::detail
