@@ -19,7 +19,8 @@ namespace coir {
 /// to be represented means forever; a negative one means now.
 ///
 /// A limit is for what does not come. A call that finds what it waits for when it looks for the last time succeeds,
-/// also if the fiber runs only after the limit. With a limit of 0 a call looks once, as poll(2) does.
+/// also if the fiber runs only after the limit. With a limit of 0 a call looks once, as poll(2) does. What a thread of
+/// coir does for the call takes a moment: `io::file` and `net::resolve` say what a limit of 0 means for them.
 ///
 /// @code
 /// using namespace std::chrono_literals;

@@ -5,7 +5,9 @@
 #include "net/hosts_file.hpp"
 #include "thread/detached_work.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <netdb.h>
@@ -19,6 +21,11 @@ namespace coir::net {
 namespace {
 
 using detail::scheduler;
+using namespace std::chrono_literals;
+
+/// The least time for a look-up in files of this machine. With a limit of 0, the fiber would look before a thread has
+/// begun.
+constexpr auto local_limit_min = 1s;
 
 struct answer {
     std::vector<endpoint> found;
@@ -80,17 +87,19 @@ std::vector<endpoint> resolve(std::string_view host, std::string_view service, d
         ec = {EAI_NONAME, resolve_category()};
         return {};
     }
-    const auto call = [&](detail::lane pool, auto function) {
+    const auto call = [&](detail::lane pool, const deadline& limit, auto function) {
         scheduler& here = scheduler::enter("net::resolve");  // a stop may have come between two calls
-        return detail::call_detached(pool, here, "resolve", until,
+        return detail::call_detached(pool, here, "resolve", limit,
                                      [=, host = std::string{host}, service = std::string{service}] {
                                          return std::optional<answer>{function(host, service)};
                                      });
     };
     // Names of this machine do not queue behind look-ups that wait for the network.
-    auto given = call(detail::lane::local_names, look_up_locally);
+    auto given = call(detail::lane::local_names, std::max(until, deadline{local_limit_min}), look_up_locally);
     if (given && !*given) {
-        given = call(detail::lane::names, [](const auto&... of) { return look_up(of..., 0); });
+        given.reset();
+        if (!until.has_passed())
+            given = call(detail::lane::names, until, [](const auto&... of) { return look_up(of..., 0); });
     }
     ec = given ? (*given)->failure : std::make_error_code(std::errc::timed_out);
     return given ? std::move((*given)->found) : std::vector<endpoint>{};

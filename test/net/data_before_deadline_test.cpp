@@ -187,6 +187,32 @@ TEST_CASE("deadline: a limit of 0 polls once") {
     });
 }
 
+TEST_CASE("deadline: a limit of 0 finds names of this machine, and asks no name server") {
+    in_scheduler([] {
+        for (int i = 0; i < 20; ++i) {
+            CHECK_FALSE(net::resolve("localhost", "80", 0ms).empty());
+            CHECK(net::resolve("127.1", "80", 0ms) == std::vector{net::endpoint{"127.0.0.1", 80}});
+        }
+        std::error_code ec;
+        CHECK(net::resolve("name.invalid", "80", 0ms, ec).empty());
+        CHECK(ec == std::errc::timed_out);
+        auto listener = listen_on_loopback();
+        CHECK(net::tcp_stream::connect("localhost", listener.local_endpoint().port(), 0ms, ec).is_open());
+    });
+}
+
+TEST_CASE("deadline: with a limit of 0, an operation on a file that a thread has done is a result") {
+    in_scheduler([] {
+        const temporary_folder here;
+        std::ofstream{here.file("a")} << "text";
+        auto file = io::file::open(here.file("a"));
+        auto other = coir::spawn([] { compute_for(200ms); });
+        CHECK(file.read_at(0, room, 0ms) == 4);
+        other = coir::spawn([] { compute_for(200ms); });
+        CHECK(io::read_file(here.file("a"), 0ms) == "text");
+    });
+}
+
 TEST_CASE("deadline: a descriptor that counts as ready but has nothing to read does not outlast the limit") {
     in_scheduler([] {
         auto [near, far] = connection::make();

@@ -24,6 +24,9 @@ namespace coir::io {
 /// `std::system_error` that names the path. An operation that a thread has already begun then runs to its end, on
 /// copies of all its data. The result of such a read is dropped; whether such a write was made is unknown.
 ///
+/// With a limit of 0, or one that has passed, an operation is begun too. The call succeeds if a thread has done it by
+/// the time that this fiber looks, and throws `timed_out` otherwise, which is likely.
+///
 /// Move-only. Any number of fibers may read and write at offsets at the same time. `read_some`, `write_some` and the
 /// other calls of `byte_source` and `byte_sink` begin at `position` and advance it; one fiber at a time may use them.
 ///

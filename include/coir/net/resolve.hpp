@@ -12,7 +12,9 @@ namespace coir::net {
 /// Looks up the endpoints of a service on a host, in the order in which to try them (getaddrinfo(3), RFC 6724). `host`
 /// is a name or a numeric address; `service` is a port number or a name from /etc/services. The lookup blocks one of up
 /// to 64 threads that coir keeps for names, not the calling thread. A numeric address with a numeric port needs no
-/// lookup. Names in /etc/hosts and other numeric addresses do not wait for lookups in the network.
+/// lookup. Names in /etc/hosts and other numeric addresses do not wait for lookups in the network, and are found also
+/// with a limit of 0: they get a second even if the limit is shorter. A lookup in the network does not begin after the
+/// limit.
 ///
 /// A stop, a timeout scope or the deadline ends the wait at once; the lookup continues in its thread and its result is
 /// discarded. It then no longer counts in the limit, and does not delay the end of the program. Throws `timed_out`, and
