@@ -73,6 +73,32 @@ TEST_CASE("byte_stream: a read or a write of nothing returns at once") {
     });
 }
 
+TEST_CASE("datagram: a receive into an empty buffer waits for a datagram, and drops its content") {
+    in_scheduler([] {
+        std::array<std::byte, 8> room;
+        std::error_code ec;
+        auto to = net::udp_socket::bind({"127.0.0.1", 0});
+        auto from = net::udp_socket::connect(to.local_endpoint());
+        CHECK(to.receive_from(no_room, 1ms, ec).bytes.empty());
+        CHECK(ec == std::errc::timed_out);
+        CHECK(to.receive(no_room, 1ms, ec) == 0);
+        CHECK(ec == std::errc::timed_out);
+        for (const char* text : {"a", "b", "last"}) from.send(text);
+        const net::datagram dropped = to.receive_from(no_room);
+        CHECK(dropped.peer == from.local_endpoint());
+        CHECK(dropped.truncated);
+        CHECK(to.receive(no_room) == 0);
+        CHECK(to.receive(room) == 4);
+
+        auto [one, two] = net::unix_datagram::pair();
+        CHECK(two.receive_from(no_room, 1ms, ec).bytes.empty());
+        CHECK(ec == std::errc::timed_out);
+        for (const char* text : {"a", "last"}) one.send(text);
+        CHECK(two.receive_from(no_room).truncated);
+        CHECK(two.receive_from(room).bytes.size() == 4);
+    });
+}
+
 TEST_CASE("byte_stream: a read or a write of nothing fails on a closed stream") {
     in_scheduler([] {
         auto [near, far] = connection::make();

@@ -62,7 +62,8 @@ public:
     }
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec);
 
-    /// Waits for a datagram. `bytes` of the result is the part of `into` that was filled.
+    /// Waits for a datagram. `bytes` of the result is the part of `into` that was filled. If `into` is empty, the call
+    /// takes a datagram too, and drops its content (recv(2)).
     [[nodiscard]] datagram receive_from(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const datagram received = receive_from(into, until, ec);
@@ -71,7 +72,8 @@ public:
     }
     [[nodiscard]] datagram receive_from(std::span<std::byte> into, deadline until, std::error_code& ec);
 
-    /// Send to, and receive from, the connected peer. Bytes of a datagram that do not fit into `into` are lost.
+    /// Send to, and receive from, the connected peer. Bytes of a datagram that do not fit into `into` are lost; if it is
+    /// empty, all of them.
     void send(std::span<const std::byte> bytes, deadline until = never) {
         std::error_code ec;
         send(bytes, until, ec);

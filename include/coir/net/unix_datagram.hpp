@@ -81,7 +81,7 @@ public:
     void send_to(std::span<const std::byte> bytes, const endpoint& to, deadline until, std::error_code& ec);
 
     /// Waits for a datagram. `bytes` of the result is the part of `into` that was filled; `peer` has an empty path if
-    /// the sender is not bound.
+    /// the sender is not bound. If `into` is empty, the call takes a datagram too, and drops its content (recv(2)).
     [[nodiscard]] unix_datagram_received receive_from(std::span<std::byte> into, deadline until = never) {
         std::error_code ec;
         const unix_datagram_received received = receive_from(into, until, ec);
