@@ -10,6 +10,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <limits>
 #include <new>
 #include <string_view>
@@ -31,7 +32,13 @@ struct group_member : list_hook {
 /// The part of a group that does not depend on what its fibers run.
 class group_core {
 public:
-    explicit group_core(std::size_t most = std::numeric_limits<std::size_t>::max()) noexcept : slots_{most} {}
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+    /// Called instead of stopping the other members when one has failed. It must not suspend: a fiber that got no stack
+    /// has failed while another one was about to suspend.
+    using failure_handler = void (*)(group_core& group, const std::exception_ptr& failure) noexcept;
+
+    explicit group_core(std::size_t most = unlimited, failure_handler on_failure = nullptr) noexcept
+        : slots_{most}, on_failure_{on_failure} {}
     ~group_core();
     group_core(const group_core&) = delete;
     group_core& operator=(const group_core&) = delete;
@@ -65,6 +72,7 @@ private:
     wait_queue all_ended_{"task_group"};
     wait_queue to_spawn_{"a slot in a task_group"};
     std::size_t slots_;  // free slots; above 0 only if no fiber waits to spawn
+    failure_handler on_failure_;
     bool stopping_ = false;
 
     friend struct group_joiner;

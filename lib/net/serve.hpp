@@ -1,5 +1,6 @@
 #pragma once
 
+#include <coir/detail/base/current_failure.hpp>
 #include <coir/detail/base/throw_if.hpp>
 #include <coir/detail/net/socket.hpp>
 #include <coir/error.hpp>
@@ -14,16 +15,20 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <functional>
+#include <initializer_list>
 #include <limits>
+#include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace coir::detail {
 
-inline constexpr std::chrono::milliseconds pause_without_descriptors{50};
+inline constexpr std::chrono::milliseconds pause_in_shortage{50};
 inline constexpr std::size_t connections_unlimited = std::numeric_limits<std::ptrdiff_t>::max();
 
 /// accept(2): no free descriptor in the process or the system, or no memory.
@@ -49,6 +54,47 @@ template <class Stream> void run_handler(const std::function<void(Stream)>& hand
     }
 }
 
+/// Notices that descriptors or memory are short, and logs that once.
+class shortage {
+public:
+    void notice(std::initializer_list<std::string_view> message) noexcept {
+        is_new_ = true;
+        if (!std::exchange(is_logged_, true)) log::write_joined(log_level::warning, message);
+    }
+    /// Whether something was noticed since the last call.
+    [[nodiscard]] bool take() noexcept { return std::exchange(is_new_, false); }
+
+private:
+    bool is_new_ = false;
+    bool is_logged_ = false;
+};
+
+/// The fibers of the connections. If one cannot begin, its connection is closed, and the others go on.
+class connection_fibers : public group_core {
+public:
+    connection_fibers(const char* operation, shortage& memory) noexcept
+        : group_core{unlimited, could_not_begin}, operation_{operation}, memory_{memory} {}
+
+    void cannot_begin(const std::exception_ptr& failure) noexcept {
+        constexpr std::string_view text = ": cannot begin a fiber for a connection, which is closed: ";
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& why) {
+            memory_.notice({operation_, text, why.what()});
+        } catch (...) {
+            memory_.notice({operation_, text, "an exception that is not a std::exception"});
+        }
+    }
+
+private:
+    static void could_not_begin(group_core& group, const std::exception_ptr& failure) noexcept {
+        static_cast<connection_fibers&>(group).cannot_begin(failure);
+    }
+
+    const char* operation_;
+    shortage& memory_;
+};
+
 /// The implementation of `serve` for any kind of listener and stream. `socket` is the socket of the listener.
 template <class Stream, class Listener>
 void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, std::size_t most,
@@ -62,18 +108,25 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
         counting_semaphore<>* of_;
     };
     const bool was_open = listener.is_open();
-    bool shortage_is_known = false;
     counting_semaphore<> slots{static_cast<std::ptrdiff_t>(std::min(most, connections_unlimited))};
-    task_group connections;
+    shortage of_descriptors;
+    shortage of_memory;
+    connection_fibers connections{operation, of_memory};
     const auto begin = [&](Stream peer, slot taken) {
-        std::error_code gone;
-        const auto from = peer.remote_endpoint(gone);
-        const std::string name = gone ? "" : from.to_string();
-        connections.spawn({.name = name}, [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
-            run_handler(handler, std::move(peer));
-        });
+        try {
+            std::error_code gone;
+            const auto from = peer.remote_endpoint(gone);
+            const std::string name = gone ? "" : from.to_string();
+            auto body = [&handler, peer = std::move(peer), taken = std::move(taken)]() mutable {
+                run_handler(handler, std::move(peer));
+            };
+            spawn_member(connections, name, 0, std::move(body));
+        } catch (const std::bad_alloc&) {
+            connections.cannot_begin(current_failure());
+        }
     };
     for (;;) {
+        if (of_descriptors.take() || of_memory.take()) socket.pause(direction::read, pause_in_shortage);
         // A slot is taken before accept: connections beyond the limit stay in the system's queue.
         if (!slots.try_acquire_until(until)) throw timed_out{operation};
         slot taken{slots};
@@ -87,12 +140,9 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
         } else if (was_open && !listener.is_open()) {
             break;
         } else if (is_shortage(ec)) {
-            if (!std::exchange(shortage_is_known, true)) {
-                log::warning(std::string{operation} + ": cannot accept a connection: " + ec.message() +
-                             "; new connections wait in the system's queue until descriptors or memory are free "
-                             "(RLIMIT_NOFILE limits the descriptors of the process)");
-            }
-            socket.pause(direction::read, pause_without_descriptors);
+            of_descriptors.notice({operation, ": cannot accept a connection: ", std::strerror(ec.value()),
+                                   "; new connections wait in the system's queue until descriptors or memory are free "
+                                   "(RLIMIT_NOFILE limits the descriptors of the process)"});
         } else if (!socket.is_draining()) {
             throw_error(ec, operation);
         }
@@ -107,7 +157,7 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
         begin(std::move(peer), std::move(taken));
     }
     listener.close();
-    connections.wait();
+    connections.join(operation);
 }
 
 }  // namespace coir::detail

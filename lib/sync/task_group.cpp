@@ -58,11 +58,16 @@ void group_core::on_end(task& ended) noexcept {
     auto& member = *static_cast<group_member*>(ended.closure());
     group_core& group = *member.group;
     member.unlink();
-    if (ended.end == task_end::failed) {
+    const bool has_failed = ended.end == task_end::failed;
+    if (has_failed && group.on_failure_ == nullptr) {
         group.failed_.push_back(member);
         group.request_stop();
     } else {
-        ended.handle_alive = false;  // the record is not needed any more: it has no failure to report
+        if (has_failed) {
+            group.on_failure_(group, ended.failure);
+            ended.failure_seen = true;
+        }
+        ended.handle_alive = false;  // the record is not needed any more: it has no failure left to report
     }
     group.give_slot_back();
     if (group.running_.empty()) group.all_ended_.wake_all();

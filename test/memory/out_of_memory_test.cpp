@@ -194,6 +194,28 @@ TEST_CASE("out of memory: fibers that get no stack share one exception, and late
     });
 }
 
+TEST_CASE("out of memory: a server closes a connection for which there is no memory, and serves the next one") {
+    coir::run(undetected, [] {
+        std::array<std::byte, 1> byte;
+        std::error_code ec;
+        auto listener = coir::net::tcp_listener::bind(coir::net::endpoint{"::", 0}, {}, ec);
+        if (ec) return;  // no IPv6, in which the name of the fiber, [::ffff:127.0.0.1]:1234, needs memory
+        auto server = coir::spawn([&] { listener.serve([](coir::net::tcp_stream peer) { peer.write_all("x"); }); });
+        const coir::net::endpoint at{"127.0.0.1", listener.local_endpoint().port()};
+        const auto connect = [&] { return coir::net::tcp_stream::connect(at); };
+        CHECK(connect().read_exactly(byte, 10s, ec) == 1);
+        auto refused = connect();
+        {
+            const no_memory now;
+            coir::this_fiber::yield();  // to the hub, which wakes the server
+            coir::this_fiber::yield();
+        }
+        CHECK(refused.read_exactly(byte, 10s, ec) == 0);
+        CHECK(ec != std::errc::timed_out);
+        CHECK(connect().read_exactly(byte, 10s, ec) == 1);
+    });
+}
+
 TEST_CASE("out of memory: thousands of fibers may fail for want of memory") {
     coir::run(undetected, [] {
         std::vector<coir::fiber<void>> all;

@@ -151,7 +151,8 @@ public:
     ///
     /// Runs until the calling fiber is stopped or `until` passes; then it stops and joins the fibers of the
     /// connections, and throws. If the listener is closed, it waits until the connections end by themselves, and
-    /// returns. While no descriptor is free, it retries every 50 ms, and logs one warning.
+    /// returns. While no descriptor is free, it retries every 50 ms, and logs one warning. A connection whose fiber cannot
+    /// begin, for want of memory or of a stack, is closed; the others go on, and one warning is logged.
     ///
     /// @code
     /// auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
