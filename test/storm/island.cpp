@@ -27,14 +27,6 @@ constexpr auto patience = test::sanitized ? 100s : 30s;
     std::abort();
 }
 
-void join(const island& here, fiber<void>& ending) {
-    try {
-        ending.join(patience);
-    } catch (const timed_out&) {
-        give_up(here);
-    }
-}
-
 }  // namespace
 
 world::world(std::uint64_t seed, std::size_t schedulers, std::chrono::milliseconds length)
@@ -59,6 +51,10 @@ void island::run() {
 void island::live() {
     scheduler = this_scheduler();
     for (--all.missing; all.missing > 0;) this_fiber::sleep_for(1ms);
+    const auto watch = spawn([this] {
+        this_fiber::sleep_for(patience);
+        give_up(*this);
+    });
     auto server =
         spawn([this] { listener.serve([this](net::tcp_stream client) { serve_client(*this, std::move(client)); }); });
     std::vector<fiber<void>> walkers;
@@ -67,16 +63,13 @@ void island::live() {
         this_fiber::sleep_for(std::chrono::microseconds{random.below(2000)});
         fiber<void>& one = walkers[random.below(walkers.size())];
         if (random.below(2) == 0) one.request_stop();
-        join(*this, one);
+        one.join();
         one = begin_to_walk();
     }
-    for (fiber<void>& each : walkers) {
-        if (seed % 3 != 0) each.request_stop();
-    }
-    for (fiber<void>& each : walkers) join(*this, each);
+    walkers.clear();  // stops and joins them
     settle();
     listener.drain();
-    join(*this, server);
+    server.get();
 }
 
 fiber<void> island::begin_to_walk() {
@@ -88,11 +81,7 @@ fiber<void> island::begin_to_walk() {
 /// Waits until no fiber of any scheduler can send anything to this one, and takes what is left.
 void island::settle() {
     --all.busy;
-    const deadline until = patience;
-    while (all.busy > 0 || !all.counts.fibers.is_balanced()) {
-        this_fiber::sleep_for(1ms);
-        if (until.has_passed()) give_up(*this);
-    }
+    while (all.busy > 0 || !all.counts.fibers.is_balanced()) this_fiber::sleep_for(1ms);
     while (values.try_recv()) ++all.counts.values.out;
     all.counts.goods.out += goods;
     int free_permits = 0;
