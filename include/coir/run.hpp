@@ -31,7 +31,8 @@ struct run_options {
     blocking_options blocking{};
     /// Called with an exception that escaped a fiber whose result can no longer be retrieved (the fiber was detached,
     /// or its handle was destroyed), and with the name of the fiber. Runs in the fiber that ends, or in the fiber that
-    /// destroys the handle. Empty: the exception is logged as an error.
+    /// destroys the handle. If a detached fiber got no stack, it runs in another fiber that is about to suspend, and must
+    /// not suspend itself. Empty: the exception is logged as an error.
     std::function<void(std::exception_ptr, std::string_view)> on_unhandled_exception{};
     /// The name of the scheduler in log messages.
     std::string name{};
