@@ -28,7 +28,7 @@ constexpr operation table[] = {
     {.name = "try_acquire_until", .kind = try_acquire_until, .limit = 1, .outer = 3},
     {.name = "release one", .kind = release, .argument = 1, .weight = 6},
     {.name = "release two", .kind = release, .argument = 2, .weight = 2},
-    {.name = "release one", .kind = release, .argument = 1, .weight = 2, .delay = 3},
+    {.name = "release one", .kind = release, .argument = 1, .weight = 2, .delay = 5},
     {.name = "request_stop", .kind = request_stop, .argument = 0},
     {.name = "request_stop", .kind = request_stop, .argument = 1},
     {.name = "request_stop", .kind = request_stop, .argument = 2},
