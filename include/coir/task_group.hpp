@@ -49,6 +49,10 @@ public:
     /// Makes the fiber a member. The fiber gives its slot back when it ends.
     void adopt(group_member& member, task& started);
 
+    /// Where the members count as spawned, for groups that the library makes; nullptr: where each one is.
+    void set_spawn_site(const void* site) noexcept { spawn_site_ = site; }
+    [[nodiscard]] const void* spawn_site() const noexcept { return spawn_site_; }
+
     [[nodiscard]] bool is_stopping() const noexcept { return stopping_; }
     void request_stop();
 
@@ -73,6 +77,7 @@ private:
     wait_queue to_spawn_{"a slot in a task_group"};
     std::size_t slots_;  // free slots; above 0 only if no fiber waits to spawn
     failure_handler on_failure_;
+    const void* spawn_site_ = nullptr;
     bool stopping_ = false;
 
     friend struct group_joiner;
@@ -123,7 +128,7 @@ template <class F, class... A>
         discard_task(spawned);
         throw;
     }
-    start_task(spawned, closure_type::ops, name, stack_bytes);
+    start_task(spawned, closure_type::ops, name, stack_bytes, group.spawn_site());
     slot.give_to(*member, spawned);
 }
 

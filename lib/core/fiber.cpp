@@ -16,11 +16,11 @@ void* closure_of(task& made) noexcept { return made.closure(); }
 
 void discard_task(task& made) noexcept { scheduler::current()->discard_task(made); }
 
-void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes) {
+void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes, const void* site) {
     made.ops = &ops;
     scheduler& here = *scheduler::current();
     try {
-        here.start(made, name, stack_bytes, __builtin_return_address(0));
+        here.start(made, name, stack_bytes, site != nullptr ? site : __builtin_return_address(0));
     } catch (...) {
         here.discard_task(made);
         throw;

@@ -95,10 +95,11 @@ private:
     shortage& memory_;
 };
 
-/// The implementation of `serve` for any kind of listener and stream. `socket` is the socket of the listener.
+/// The implementation of `serve` for any kind of listener and stream. `socket` is the socket of the listener; `site` is
+/// where the program calls `serve`.
 template <class Stream, class Listener>
 void serve(Listener& listener, socket& socket, const std::function<void(Stream)>& handler, std::size_t most,
-           const deadline& until, const char* operation) {
+           const deadline& until, const char* operation, const void* site) {
     struct slot {
         explicit slot(counting_semaphore<>& of) noexcept : of_{&of} {}
         slot(slot&& other) noexcept : of_{std::exchange(other.of_, nullptr)} {}
@@ -112,6 +113,7 @@ void serve(Listener& listener, socket& socket, const std::function<void(Stream)>
     shortage of_descriptors;
     shortage of_memory;
     connection_fibers connections{operation, of_memory};
+    connections.set_spawn_site(site);
     const auto begin = [&](Stream peer, slot taken) {
         try {
             std::error_code gone;

@@ -187,11 +187,13 @@ endpoint tcp_listener::local_endpoint() const {
 }
 
 void tcp_listener::serve(const std::function<void(tcp_stream)>& handler, deadline until) {
-    detail::serve<tcp_stream>(*this, socket_, handler, detail::connections_unlimited, until, "tcp_listener::serve");
+    detail::serve<tcp_stream>(*this, socket_, handler, detail::connections_unlimited, until, "tcp_listener::serve",
+                              __builtin_return_address(0));
 }
 
 void tcp_listener::serve(limit most, const std::function<void(tcp_stream)>& handler, deadline until) {
-    detail::serve<tcp_stream>(*this, socket_, handler, most.at_once, until, "tcp_listener::serve");
+    detail::serve<tcp_stream>(*this, socket_, handler, most.at_once, until, "tcp_listener::serve",
+                              __builtin_return_address(0));
 }
 
 }  // namespace coir::net

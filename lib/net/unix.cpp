@@ -124,11 +124,13 @@ unix_stream unix_listener::accept(deadline until, std::error_code& ec) {
 }
 
 void unix_listener::serve(const std::function<void(unix_stream)>& handler, deadline until) {
-    detail::serve<unix_stream>(*this, socket_, handler, detail::connections_unlimited, until, "unix_listener::serve");
+    detail::serve<unix_stream>(*this, socket_, handler, detail::connections_unlimited, until, "unix_listener::serve",
+                               __builtin_return_address(0));
 }
 
 void unix_listener::serve(limit most, const std::function<void(unix_stream)>& handler, deadline until) {
-    detail::serve<unix_stream>(*this, socket_, handler, most.at_once, until, "unix_listener::serve");
+    detail::serve<unix_stream>(*this, socket_, handler, most.at_once, until, "unix_listener::serve",
+                               __builtin_return_address(0));
 }
 
 endpoint unix_listener::local_endpoint() const {

@@ -4,6 +4,8 @@
 #include <coir/net/unix.hpp>
 #include <coir/this_fiber.hpp>
 
+#include "base/symbols.hpp"
+#include "support/escape.hpp"
 #include "support/in_scheduler.hpp"
 #include "support/temporary_folder.hpp"
 #include "support/text.hpp"
@@ -23,6 +25,11 @@ std::string dump_of_all() {
     std::ostringstream out;
     coir::dump_fibers(out);
     return out.str();
+}
+
+void wait_for_input_of(coir::net::tcp_stream from) {
+    std::array<std::byte, 1> one;
+    static_cast<void>(from.read_some(one));
 }
 
 void wait_for_input(coir::net::tcp_stream& from) {
@@ -46,6 +53,28 @@ TEST_CASE("dump: names the peer of a socket that a fiber waits for, and the addr
         CHECK(contains(text, "(listening on tcp " + listener.local_endpoint().to_string() + ")"));
         reads.request_stop();
         accepts.request_stop();
+    });
+}
+
+TEST_CASE("dump: the fiber of a connection was spawned where the program calls serve") {
+    in_scheduler([] {
+        auto listener = coir::net::tcp_listener::bind({"127.0.0.1", 0});
+        auto server = coir::spawn([&] {
+            listener.serve(wait_for_input_of);
+            coir::test::escape(&listener);  // prevents a tail call
+        });
+        auto client = coir::net::tcp_stream::connect(listener.local_endpoint());
+        const std::string name = client.local_endpoint().to_string();
+        std::string text;
+        while (!contains(text, '"' + name + "\": parked")) {
+            coir::this_fiber::yield();
+            text = dump_of_all();
+        }
+        INFO(text);
+        CHECK_FALSE(contains(text, "serve.hpp"));
+        const std::string line = text.substr(text.find('"' + name + "\": parked"));
+        if (coir::detail::has_source_lines()) CHECK(contains(line, "dump_test.cpp:"));
+        server.request_stop();
     });
 }
 

@@ -29,9 +29,10 @@ task& make_task(std::size_t closure_bytes, std::size_t alignment);
 void* closure_of(task& made) noexcept;
 void discard_task(task& made) noexcept;
 
-/// Makes the task ready. The return address of this call is the spawn site of the fiber: call it from code that is
-/// inlined into the user's function.
-[[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes);
+/// Makes the task ready. `site` is where the fiber counts as spawned; nullptr: the return address of this call, which
+/// comes from code that is inlined into the user's function.
+[[gnu::noinline]] void start_task(task& made, const closure_ops& ops, std::string_view name, std::size_t stack_bytes,
+                                  const void* site = nullptr);
 
 /// Shields the running fiber, as `shield_scope` does, while coir destroys what the fiber owned: destructors may wait.
 class shielded_end {
