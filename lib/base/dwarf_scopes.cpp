@@ -9,6 +9,7 @@
 #include <elfutils/libdwfl.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iterator>
 #include <span>
@@ -20,8 +21,8 @@ namespace coir::detail {
 
 namespace {
 
-/// The folder of this library's sources, ending in '/'. Relative to the folder of the build if ccache made it so
-/// (base_dir). Empty if the compiler was told to hide it (as by -ffile-prefix-map).
+/// The folder of this library's sources, ending in '/'. Empty if the compiler was told to hide it (as by
+/// -ffile-prefix-map).
 std::string_view source_root() {
     constexpr std::string_view here = __FILE__;
     constexpr std::string_view end = "lib/base/dwarf_scopes.cpp";
@@ -33,9 +34,16 @@ bool is_plumbing_file(std::string_view file) {
         file.find("/include/c++/") != file.npos)
         return true;
     const std::string_view root = source_root();
-    if (root.empty()) return false;
-    const std::string sources = std::string{root} + "lib/";
-    return file.starts_with(sources) || (!root.starts_with('/') && file.find('/' + sources) != file.npos);
+    return !root.empty() && file.starts_with(root) && file.substr(root.size()).starts_with("lib/");
+}
+
+/// Whether the file lies in a folder like those of this library's sources, wherever these were: ccache (base_dir) and
+/// -ffile-prefix-map record other paths.
+bool is_in_layer(std::string_view file) {
+    constexpr std::array<std::string_view, 10> layers{"lib/base/",    "lib/core/",  "lib/sync/",    "lib/thread/",
+                                                      "lib/io/",      "lib/net/",   "lib/process/", "lib/run/",
+                                                      "lib/prefork/", "lib/detect/"};
+    return std::ranges::any_of(layers, [file](std::string_view each) { return file.find(each) != file.npos; });
 }
 
 /// Finds the first child that `wanted` accepts. `wanted` may replace the child with a descendant.
@@ -219,7 +227,8 @@ std::string name_of_function(Dwarf_Die& function) {
 
 // ---- locations -----------------------------------------------------------------------------------------------------
 
-/// Sets the names, and from them `is_plumbing`. If the source file is known, only the file decides.
+/// Sets the names, and `is_plumbing`. If the source file is known, the name alone does not decide: programs may have
+/// functions in the namespace coir.
 void set_name(code_scope& location, Dwarf_Die& function, const char* symbol) {
     location.name = name_of_function(function);
     location.mangled = linkage_name(function);
@@ -229,8 +238,10 @@ void set_name(code_scope& location, Dwarf_Die& function, const char* symbol) {
         if (!location.name.ends_with('}')) location.name = readable_name(symbol);
     }
     if (location.mangled.empty()) location.mangled = location.name;
-    location.is_plumbing =
-        location.file.empty() ? is_plumbing_function(location.mangled) : is_plumbing_file(location.file);
+    const bool is_named_so = is_plumbing_function(location.mangled);
+    location.is_plumbing = location.file.empty()
+                               ? is_named_so
+                               : is_plumbing_file(location.file) || (is_named_so && is_in_layer(location.file));
 }
 
 /// The function that owns the stack frame at `address`, and the functions inlined into it, outermost first.
