@@ -14,9 +14,20 @@
 
 namespace coir {
 
+namespace detail {
+
+/// A clock besides those that a `deadline` knows ([time.clock.req]).
+template <class Clock>
+concept other_clock = !std::is_same_v<Clock, clock> && !std::is_same_v<Clock, std::chrono::steady_clock> && requires {
+    Clock::now().time_since_epoch();
+};
+
+}  // namespace detail
+
 /// A limit in time: the last parameter of every call that suspends. Constructed from a duration (counted from now) or
-/// from a point of `coir::clock` or `std::chrono::steady_clock`. The default is no limit. A duration that is too long
-/// to be represented means forever; a negative one means now.
+/// from a point of `coir::clock`, of `std::chrono::steady_clock`, or of any other clock. The default is no limit. A
+/// duration that is too long to be represented means forever; a negative one means now. A point of another clock, such as
+/// `system_clock`, is converted to the time that is left: if that clock is set meanwhile, the limit does not move.
 ///
 /// A limit is for what does not come. A call that finds what it waits for when it looks for the last time succeeds,
 /// also if the fiber runs only after the limit. With a limit of 0 a call looks once, as poll(2) does. What a thread of
@@ -47,6 +58,10 @@ public:
         if (!is_never()) at_ = detail::from_steady_clock(at_);
     }
 
+    template <class Clock, class Duration>
+    requires detail::other_clock<Clock> deadline(std::chrono::time_point<Clock, Duration> at)
+        : at_{after(clamp(since_epoch(at) - since_epoch(Clock::now())))} {}
+
     [[nodiscard]] constexpr bool is_never() const noexcept { return at_ == forever; }
 
     /// Whether the point in time is reached. Reads the clock, unless there is no limit.
@@ -70,6 +85,11 @@ private:
         if (from_now == forever) return forever;
         const std::int64_t at = now();
         return from_now <= 0 ? at : from_now >= forever - at ? forever : at + from_now;
+    }
+
+    /// Of any size, with 64 bits of precision.
+    template <class TimePoint> static auto since_epoch(TimePoint at) {
+        return std::chrono::duration<long double, std::nano>{at.time_since_epoch()};
     }
 
     /// Converts to nanoseconds: rounded up, so that no wait ends early, and saturated at both ends. NaN means forever.

@@ -35,7 +35,7 @@ class cancelled {};
 
 /// Thrown by every suspension inside a `timeout_scope` whose time is up, until the scope is left. Catch it, check
 /// whether your own scope has expired, and rethrow it if not. Not a `std::exception`, for the same reason as
-/// `cancelled`.
+/// `cancelled`. When it ends the fiber, the fiber's result is `timed_out`.
 class scope_expired {
 public:
     explicit scope_expired(const detail::expiry_scope& scope) noexcept : scope_{&scope} {}

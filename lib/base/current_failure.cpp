@@ -1,4 +1,5 @@
 #include <coir/detail/base/current_failure.hpp>
+#include <coir/error.hpp>
 
 #include <cstdlib>
 #include <new>
@@ -25,6 +26,16 @@ std::exception_ptr current_failure() noexcept {
     } catch (...) {
     }
     return is_memory_short() ? failure_without_memory() : std::current_exception();
+}
+
+std::exception_ptr failure_of_fiber() noexcept {
+    return failure_from([] {
+        try {
+            throw;
+        } catch (const scope_expired&) {
+            throw timed_out{"a timeout_scope has expired, and its fiber has not caught coir::scope_expired"};
+        }
+    });
 }
 
 const std::exception_ptr& failure_without_memory() {

@@ -95,8 +95,9 @@ task& fiber_handle::checked(const char* operation) const {
                      "the handle is empty (moved from, detached, or get() was already called)");
     }
     if (task_->state == task_state::ended) return *task_;
-    const scheduler& here = scheduler::get(operation);
-    if (!here.owns(*task_)) {
+    const scheduler* const here = scheduler::current();
+    if (here == nullptr && task_->slab->is_from_parent_process()) scheduler::get(operation);  // throws
+    if (here == nullptr || !here->owns(*task_)) {
         throw wrong_scheduler{std::string{operation} + ": the fiber belongs to another scheduler; "
                                                        "use its handle only on the thread that spawned it"};
     }

@@ -296,7 +296,7 @@ void scheduler::run_closure(task& self) noexcept {
         self.end = task_end::stopped;
     } catch (...) {
         self.end = task_end::failed;
-        self.failure = current_failure();
+        self.failure = failure_of_fiber();
     }
     if (self.locals != nullptr) {
         const shielded_end shield;

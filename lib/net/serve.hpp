@@ -41,7 +41,7 @@ inline bool is_shortage(const std::error_code& ec) noexcept {
 inline void report_failure() {
     scheduler* const here = scheduler::current();
     if (here == nullptr) throw;
-    here->report_unhandled(std::current_exception());
+    here->report_unhandled(failure_of_fiber());
 }
 
 template <class Stream> void run_handler(const std::function<void(Stream)>& handler, Stream peer) {

@@ -7,6 +7,7 @@ namespace coir::detail {
 /// The rare path of `bind_owner`, kept out of line.
 template <class Owned, class F>
 [[gnu::noinline, gnu::cold]] scheduler& bind_owner_slowly(Owned& object, const char* operation, F forget) {
+    if (scheduler::current() == nullptr && object.is_elsewhere()) object.bind_owner(operation);  // throws
     scheduler& here = scheduler::get(operation);
     if (object.bind_owner(here, operation)) forget();
     return here;

@@ -17,6 +17,7 @@
 #include <initializer_list>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <sched.h>
 #include <stdexcept>
 #include <string>
@@ -244,6 +245,36 @@ TEST_CASE("time: sleeps of days, years and centuries end at their time, in virtu
                             coir::timed_out);
             CHECK(coir::clock::now() - began == 2 * length);
         }
+    });
+}
+
+namespace {
+
+/// A clock of a program: it stands still, an hour before the largest time.
+struct own_clock {
+    using duration = std::chrono::microseconds;
+    using rep = duration::rep;
+    using period = duration::period;
+    using time_point = std::chrono::time_point<own_clock>;
+    static constexpr bool is_steady = true;
+    static time_point now() noexcept { return time_point::max() - 1h; }
+};
+
+}  // namespace
+
+TEST_CASE("time: a limit may be a time of any clock, and locks of the standard library take it") {
+    coir::test::in_scheduler(coir::test::virtual_time, [] {
+        coir::mutex mutex;
+        const std::unique_lock lock{mutex, std::chrono::system_clock::now() + 1s};
+        CHECK(lock.owns_lock());
+        const auto began = coir::clock::now();
+        CHECK_FALSE(coir::spawn([&] { return mutex.try_lock_until(std::chrono::system_clock::now() + 1h); }).get());
+        CHECK(coir::clock::now() - began > 59min);
+        CHECK_FALSE(coir::spawn([&] { return mutex.try_lock_until(own_clock::now() + 1h); }).get());
+        CHECK(coir::clock::now() - began > 119min);
+        CHECK_FALSE(coir::spawn([&] { return mutex.try_lock_until(own_clock::time_point::min()); }).get());
+        CHECK(coir::deadline{std::chrono::system_clock::time_point::min()}.has_passed());
+        CHECK_FALSE(coir::deadline{std::chrono::file_clock::time_point::max()}.has_passed());
     });
 }
 

@@ -1,7 +1,10 @@
 #include <coir/fiber.hpp>
+#include <coir/gather.hpp>
 #include <coir/shield.hpp>
 #include <coir/sync/event.hpp>
+#include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
+#include <coir/thread/spawn_on.hpp>
 #include <coir/timeout.hpp>
 
 #include "support/compute_for.hpp"
@@ -126,6 +129,22 @@ TEST_CASE("timeout_scope: a stop takes precedence over an expiry") {
         both.request_stop();
         both.get();
     });
+}
+
+TEST_CASE("timeout_scope: an expiry that ends its fiber is timed_out for the fiber that asks for the result") {
+    const auto overdue = [] {
+        const coir::timeout_scope scope{-1s};
+        coir::this_fiber::yield();
+    };
+    in_scheduler([&] { CHECK_THROWS_AS(coir::spawn(overdue).get(), coir::timed_out); });
+    in_scheduler([&] {
+        coir::task_group group;
+        group.spawn(overdue);
+        CHECK_THROWS_AS(group.wait(), coir::timed_out);
+    });
+    in_scheduler([&] { CHECK_THROWS_AS(coir::gather(overdue, [] {}), coir::timed_out); });
+    in_scheduler([&] { CHECK_THROWS_AS(coir::spawn_on(coir::this_scheduler(), overdue).get(), coir::timed_out); });
+    CHECK_THROWS_AS(coir::run(overdue), coir::timed_out);
 }
 
 TEST_CASE("timeout_scope: outside a fiber it throws not_in_fiber") {

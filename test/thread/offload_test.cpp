@@ -1,6 +1,10 @@
 #include <coir/fiber.hpp>
 #include <coir/gather.hpp>
+#include <coir/net/unix.hpp>
+#include <coir/sync/channel.hpp>
 #include <coir/sync/event.hpp>
+#include <coir/sync/mutex.hpp>
+#include <coir/sync/semaphore.hpp>
 #include <coir/task_group.hpp>
 #include <coir/this_fiber.hpp>
 #include <coir/thread/cores.hpp>
@@ -18,12 +22,14 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <pthread.h>
 #include <set>
 #include <signal.h>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -332,6 +338,42 @@ TEST_CASE("offload: one pool serves consecutive and concurrent runs") {
 TEST_CASE("offload: outside of a fiber, also within offloaded work, it throws not_in_fiber") {
     CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber);
     in_scheduler([] { coir::offload([] { CHECK_THROWS_AS(coir::offload([] {}), coir::not_in_fiber); }); });
+}
+
+TEST_CASE("offload: what belongs to the fibers throws wrong_scheduler there, and says what to use instead") {
+    in_scheduler([] {
+        coir::channel<int> numbers{1};
+        coir::mutex mutex;
+        coir::event event;
+        coir::counting_semaphore<> permits{1};
+        auto [near, far] = coir::net::unix_stream::pair();
+        auto sleeper = coir::spawn([] { coir::this_fiber::sleep_for(std::chrono::hours{1}); });
+        CHECK(numbers.try_send(1));
+        const std::unique_lock lock{mutex};
+        permits.acquire();
+        CHECK_THROWS_AS(event.wait(std::chrono::milliseconds{0}), coir::timed_out);
+        near.write_all("x");
+        const auto is_refused = [](const std::function<void()>& call) {
+            return coir::offload([&] {
+                try {
+                    call();
+                } catch (const coir::wrong_scheduler& refusal) {
+                    const std::string_view what = refusal.what();
+                    return what.find("concurrent_channel") != what.npos || what.find("on the thread") != what.npos;
+                } catch (...) {
+                }
+                return false;
+            });
+        };
+        CHECK(is_refused([&] { numbers.send(2); }));
+        CHECK(is_refused([&] { static_cast<void>(numbers.recv()); }));
+        CHECK(is_refused([&] { mutex.lock(); }));
+        CHECK(is_refused([&] { event.wait(); }));
+        CHECK(is_refused([&] { permits.acquire(); }));
+        CHECK(is_refused([&near = near] { near.write_all("y"); }));
+        CHECK(is_refused([&] { sleeper.join(); }));
+        sleeper.request_stop();
+    });
 }
 
 TEST_CASE("offload: work may run its own scheduler") {

@@ -51,7 +51,7 @@ public:
                 failure_from([] { throw fiber_stopped{"remote_fiber::get: the fiber was stopped and has no result"}; });
             stopped = true;
         } catch (...) {
-            failure = current_failure();
+            failure = failure_of_fiber();
         }
         drop();
         if (!control_->publish(*result_.shared_, failure) && !stopped) std::rethrow_exception(std::move(failure));

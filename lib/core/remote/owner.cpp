@@ -8,6 +8,12 @@
 
 namespace coir::detail {
 
+namespace {
+
+constexpr const char* remedy = "use coir::concurrent_channel, or post to that scheduler (scheduler_ref)";
+
+}  // namespace
+
 bool owner::bind_owner(const scheduler& here, const char* operation) {
     // Relaxed suffices for a plain number. If two threads find that the owner has ended, one of them takes the object
     // and the other one throws.
@@ -17,14 +23,16 @@ bool owner::bind_owner(const scheduler& here, const char* operation) {
     if (known == 0 || !running_schedulers::contain(known)) {
         if (serial_.compare_exchange_strong(known, here.serial(), std::memory_order_relaxed)) return true;
     }
-    throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread"};
+    throw wrong_scheduler{std::string{operation} + ": the object belongs to the scheduler of another thread; " +
+                          remedy};
 }
 
 bool owner::bind_owner(const char* operation) {
     const scheduler* const here = scheduler::current();
     if (here != nullptr) return bind_owner(*here, operation);
     if (is_from_parent_process()) return true;
-    throw wrong_scheduler{std::string{operation} + ": the object belongs to a scheduler, and this thread runs none"};
+    throw wrong_scheduler{std::string{operation} + ": the object belongs to a scheduler, and this thread runs none; " +
+                          remedy};
 }
 
 bool owner::is_from_parent_process() const noexcept {

@@ -6,15 +6,30 @@
 #include "base/log.hpp"
 #include "core/scheduler.hpp"
 #include "core/task/task_dump.hpp"
+#include "core/task/task_stack.hpp"
 
+#include <bit>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace coir::detail {
 
 namespace {
 
-constexpr std::uint16_t interruptions_in_a_row = 1000;  // after so many, a fiber that ignores them is logged
+/// A fiber that ignores interruptions is logged after so many in a row, then after twice as many, and so on.
+constexpr std::uint16_t first_logged = 1000;
+
+bool is_logged(std::uint16_t in_a_row) noexcept {
+    return in_a_row % first_logged == 0 && std::has_single_bit(static_cast<unsigned>(in_a_row / first_logged));
+}
+
+/// ", in f() at file:line"; empty if that is not known.
+std::string innermost_function(task& running) {
+    const detection_paused reading_symbols{running};
+    const std::vector<std::string> functions = describe_stack(stack_of(running, true));
+    return functions.empty() ? "" : ", in " + functions.front();
+}
 
 }  // namespace
 
@@ -44,11 +59,10 @@ void scheduler::deliver(const char* operation) {
     }
     // Other fibers run first: otherwise a loop that catches this exception would never yield the thread.
     yield();
-    if (++self.interrupted_in_a_row == interruptions_in_a_row) {
+    if (self.interrupted_in_a_row < UINT16_MAX && is_logged(++self.interrupted_in_a_row)) {
         log::warning("fiber " + describe_fiber(self) + " ignores a stop or an expired timeout: " + operation +
-                     " has thrown " + std::to_string(interruptions_in_a_row) +
-                     " times in a row; do not swallow coir::cancelled and coir::scope_expired");
-        self.interrupted_in_a_row = 0;
+                     " has thrown " + std::to_string(self.interrupted_in_a_row) + " times in a row" +
+                     innermost_function(self) + "; do not swallow coir::cancelled and coir::scope_expired");
     }
     throw_interruption(due);
 }

@@ -19,6 +19,10 @@ template <class F> [[nodiscard]] std::exception_ptr failure_from(F f) noexcept {
     return nullptr;
 }
 
+/// The same as `current_failure`, for an exception that ends a fiber. `scope_expired` becomes `timed_out`: the scope was
+/// the fiber's own, and means nothing to others.
+[[nodiscard]] std::exception_ptr failure_of_fiber() noexcept;
+
 /// Makes the exception that failures share. Throws `std::bad_alloc`, at the first call only.
 const std::exception_ptr& failure_without_memory();
 
