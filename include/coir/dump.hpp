@@ -1,6 +1,7 @@
 #pragma once
 
 #include <coir/detail/base/platform.hpp>
+
 #include <coir/dump_options.hpp>
 
 #include <iosfwd>

@@ -1,5 +1,6 @@
 #include <coir/dump.hpp>
 #include <coir/fiber.hpp>
+#include <coir/stats.hpp>
 #include <coir/sync/event.hpp>
 #include <coir/this_fiber.hpp>
 
@@ -90,7 +91,7 @@ TEST_CASE("dump: with stacks, shows each function in which a parked fiber stands
         coir::event event;
         auto waits = coir::spawn({.name = "deep"}, [&] { wait_deep_down(event, 3); });
         auto dynamic = coir::spawn([&] { wait_with_dynamic_frame(event, 1000); });
-        coir::this_fiber::yield();
+        while (coir::stats().fibers_parked < 2) coir::this_fiber::yield();
         const std::string text = dump_with_stacks();
         INFO(text);
         const std::string of_first = text.substr(0, text.find("fiber #3"));
@@ -120,7 +121,7 @@ TEST_CASE("dump: with stacks, fibers that stand at the same place and wait for t
         std::vector<coir::fiber<void>> all;
         for (int i = 0; i < 100; ++i) all.push_back(coir::spawn({.name = "same"}, [&] { wait_deep_down(event, 1); }));
         for (int i = 0; i < 50; ++i) all.push_back(coir::spawn([] { coir::this_fiber::sleep_for(1h); }));
-        coir::this_fiber::yield();
+        while (coir::stats().fibers_parked < 150) coir::this_fiber::yield();
         const std::string text = dump_with_stacks();
         INFO(text);
         CHECK(count(text, "wait_deep_down(coir::event&, int)") == 2);

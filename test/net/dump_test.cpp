@@ -2,6 +2,7 @@
 #include <coir/fiber.hpp>
 #include <coir/net/tcp.hpp>
 #include <coir/net/unix.hpp>
+#include <coir/stats.hpp>
 #include <coir/this_fiber.hpp>
 
 #include "base/symbols.hpp"
@@ -46,7 +47,7 @@ TEST_CASE("dump: names the peer of a socket that a fiber waits for, and the addr
         auto server = listener.accept();
         auto reads = coir::spawn([&] { wait_for_input(server); });
         auto accepts = coir::spawn([&] { static_cast<void>(listener.accept()); });
-        coir::this_fiber::yield();
+        while (coir::stats().fibers_parked < 2) coir::this_fiber::yield();
         const std::string text = dump_of_all();
         INFO(text);
         CHECK(contains(text, "(tcp " + client.local_endpoint().to_string() + ")"));
@@ -84,7 +85,7 @@ TEST_CASE("dump: names the path of a Unix socket") {
         const std::string path = folder.file("socket");
         auto listener = coir::net::unix_listener::bind(path);
         auto accepts = coir::spawn([&] { static_cast<void>(listener.accept()); });
-        coir::this_fiber::yield();
+        while (coir::stats().fibers_parked < 1) coir::this_fiber::yield();
         CHECK(contains(dump_of_all(), "(listening on unix " + path + ")"));
         accepts.request_stop();
     });

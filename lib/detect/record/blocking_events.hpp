@@ -2,8 +2,8 @@
 
 #include <coir/blocking.hpp>
 
-#include "detect/calls/known_calls.hpp"
 #include "base/call_stack.hpp"
+#include "detect/calls/known_calls.hpp"
 
 #include <array>
 #include <atomic>
