@@ -77,14 +77,17 @@ int main() {
     coir::run_options options;
     options.blocking.engine = coir::blocking_engine::hooks;
     options.blocking.on_report = [&](const coir::blocking_report& report) { seen.insert(report.call); };
+    std::atomic<bool> begun = false;
     std::atomic<bool> over = false;
     std::thread other;
     coir::run(options, [&] {
         other = std::thread{[&] {
+            begun = true;
             while (!over) std::free(std::malloc(1));
         }};
+        while (!begun) std::this_thread::yield();
         slow = true;
-        for (int i = 0; i < 20; ++i) {
+        for (int i = 0; i < 50; ++i) {
             void* volatile memory = std::malloc(1);
             std::free(memory);
         }
