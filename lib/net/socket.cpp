@@ -115,6 +115,8 @@ int socket::accept(const deadline& until, std::error_code& ec, const char* opera
     return static_cast<int>(complete(direction::read, until, ec, operation, [&](descriptor& at) -> long {
         const long accepted = at.try_call(
             direction::read, [&] { return sys::accept4(fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+        // `drain` may have come while this fiber yielded, or between its wake and this attempt.
+        if (accepted == -EAGAIN && draining_) return -ECANCELED;
         return accepted < 0 && is_of_the_connection(accepted) ? -EINTR : accepted;
     }));
 }

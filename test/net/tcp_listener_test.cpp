@@ -515,6 +515,32 @@ TEST_CASE("serve: drain accepts the connections in the backlog, closes the liste
     });
 }
 
+TEST_CASE("serve: drain is not lost while accept yields, nor between a wake of accept and its next attempt") {
+    in_scheduler([] {
+        coir::event is_set;
+        is_set.set();
+        // A fiber yields after 64 operations: one of these counts ends in the call of accept.
+        for (int operations = 0; operations <= 64; ++operations) {
+            auto listener = listen_on_loopback();
+            auto server = coir::spawn([&] {
+                for (int i = 0; i < operations; ++i) is_set.wait();
+                listener.serve(echo);
+            });
+            coir::this_fiber::yield();
+            listener.drain();
+            server.get();
+        }
+        auto listener = listen_on_loopback();
+        auto server = coir::spawn([&] { listener.serve(echo); });
+        while (coir::stats().fibers_parked < 1) coir::this_fiber::yield();
+        auto client = tcp_stream::connect(listener.local_endpoint());
+        std::error_code ec;
+        const auto stolen = listener.accept(0ms, ec);  // what the server is woken for
+        listener.drain();
+        server.get();
+    });
+}
+
 TEST_CASE("serve: at its limit, drain accepts only as many as the limit allows") {
     in_scheduler([] {
         auto listener = listen_on_loopback();

@@ -52,8 +52,8 @@ public:
     /// Waits for a connection of a listening socket, and returns it as a non-blocking descriptor; -1 with `ec`.
     int accept(const deadline& until, std::error_code& ec, const char* operation);
 
-    /// Lets suspended calls of `accept` fail with `operation_canceled`; the socket stays open, so that `serve` can
-    /// accept the connections that already wait.
+    /// Lets calls of `accept` that would wait fail with `operation_canceled`, also those that are suspended; the socket
+    /// stays open, so that `serve` can accept the connections that already wait.
     void drain() noexcept {
         draining_ = true;
         interrupt();
