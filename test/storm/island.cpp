@@ -1,5 +1,6 @@
 #include "storm/island.hpp"
 
+#include "storm/operations.hpp"
 #include "support/limits.hpp"
 
 #include <cstdlib>
