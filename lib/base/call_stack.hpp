@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <span>
 
 namespace coir::detail {
 
@@ -11,6 +13,10 @@ struct call_stack {
 
     int depth = 0;
     std::array<const void*, depth_max> frames;
+
+    [[nodiscard]] std::span<const void* const> captured() const noexcept {
+        return std::span{frames}.first(static_cast<std::size_t>(depth));
+    }
 };
 
 /// Captures the stack of the calling function, starting at the caller whose return address is `site`. If the unwinder

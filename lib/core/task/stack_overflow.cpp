@@ -7,19 +7,15 @@
 #include "core/scheduler.hpp"
 #include "core/switch/stack_layout.hpp"
 #include "core/task/task_dump.hpp"
+#include "core/task/task_stack.hpp"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
 #include <dlfcn.h>
-#include <execinfo.h>
 #include <link.h>
-#include <span>
 #include <string>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -89,7 +85,10 @@ void append_location(signal_safe_text& to, const void* code) noexcept {
 void write_first_line(const overflow& of) noexcept {
     signal_safe_text line;
     line << "coir: fiber #" << std::size_t{of.fiber.id};
-    if (of.fiber.name != nullptr) line << " \"", line.append_printable({of.fiber.name, of.fiber.name_bytes}) << "\"";
+    if (of.fiber.name != nullptr) {
+        line << " \"";
+        line.append_printable({of.fiber.name, of.fiber.name_bytes}) << "\"";
+    }
     line << " has overflowed its stack";
     if (of.fiber.stack_pooled) line << " of " << (of.where.stack_bytes_of(of.fiber) >> 10) << " KiB";
     line << " at ";
@@ -102,27 +101,17 @@ void write_first_line(const overflow& of) noexcept {
 // ---- the second line, in a child process ---------------------------------------------------------------------------
 
 /// The innermost function of the program that was interrupted; the innermost one if all belong to libraries.
-std::string describe_place(const void* code) {
-    std::array<void*, 64> frames;
-    const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
-    const std::span all = std::span{frames}.first(static_cast<std::size_t>(std::max(count, 0)));
-    const auto interrupted = std::ranges::find(all, const_cast<void*>(code));
-    // The interrupted instruction is no call: the look-up expects the address after one.
-    std::vector<const void*> stack{static_cast<const char*>(code) + 1};
-    if (interrupted != all.end()) stack.insert(stack.end(), interrupted + 1, all.end());
-    look_up_symbols(stack);
-    for (const void* const each : stack) {
-        for (const symbol& function : symbolise(each)) {
-            if (function.is_plumbing) continue;
-            return (function.file.empty() ? "" : function.function + " at ") + describe(function);
-        }
-    }
-    return describe(symbolise(stack.front()).front());
+std::string describe_place() {
+    call_stack interrupted;
+    capture_interrupted(interrupted);
+    const std::vector<std::string> functions = describe_stack(interrupted);
+    if (!functions.empty()) return functions.front();
+    return interrupted.depth > 0 ? describe(symbolise(interrupted.frames.front()).front()) : "unknown code";
 }
 
 bool write_second_line(void* argument) {
     const overflow& of = *static_cast<const overflow*>(argument);
-    std::string line = "coir: fiber " + describe_fiber(of.fiber) + " was in " + describe_place(of.code);
+    std::string line = "coir: fiber " + describe_fiber(of.fiber) + " was in " + describe_place();
     if (of.fiber.spawn_site != nullptr) line += " (spawned at " + describe_call_site(of.fiber.spawn_site) + ')';
     line += '\n';
     return sys::write(STDERR_FILENO, line.data(), line.size()) > 0;

@@ -25,9 +25,10 @@ std::size_t stack_bytes_used(const task& fiber) noexcept {
 }
 
 std::vector<std::string> describe_stack(const call_stack& stack) {
+    look_up_symbols(stack.captured());
     std::vector<symbol> all;
-    for (int i = 0; i < stack.depth; ++i) {
-        const std::vector<symbol> here = symbolise(stack.frames[static_cast<std::size_t>(i)]);
+    for (const void* const frame : stack.captured()) {
+        const std::vector<symbol> here = symbolise(frame);
         all.insert(all.end(), here.begin(), here.end());
     }
     // The innermost and outermost functions are those of the wait and of the start of a fiber.
