@@ -139,7 +139,7 @@ public:
 
     /// The address space that the task has asked for as its stack, if the stack is from the pool.
     [[nodiscard]] std::size_t stack_bytes_of(const task& fiber) const noexcept {
-        return fiber.stack_kib != 0 ? std::size_t{fiber.stack_kib} << 10 : settings_.stack_bytes;
+        return fiber.stack_bytes_or(settings_.stack_bytes);
     }
 
     /// Whether `fiber` belongs to this scheduler. May be called on any thread, while `fiber` exists.

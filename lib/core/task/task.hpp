@@ -105,6 +105,11 @@ public:
         return stop_requested || scope != nullptr;
     }
 
+    /// The address space that the task has asked for as its stack; `otherwise` if it has not.
+    [[nodiscard]] std::size_t stack_bytes_or(std::size_t otherwise) const noexcept {
+        return stack_kib != 0 ? std::size_t{stack_kib} << 10 : otherwise;
+    }
+
     /// The fiber's function and later its result. Stored behind the record in the same allocation.
     [[nodiscard]] void* closure() noexcept { return reinterpret_cast<std::byte*>(this) + closure_offset; }
 
