@@ -21,8 +21,6 @@ namespace coir::detail {
 
 namespace {
 
-std::error_code last_error() { return {errno, std::system_category()}; }
-
 /// The error of getxattr(2) if there is no such attribute, or the file system or a seccomp filter permits none.
 bool is_without_list(int error) { return error == ENODATA || error == ENOTSUP || sys::may_be_unavailable(-error); }
 

@@ -1,6 +1,7 @@
 /// @file
 /// fork(2) in a fiber: the child does not inherit the scheduler, which stays in the parent.
 
+#include <coir/detail/core/owner.hpp>
 #include <coir/error.hpp>
 
 #include "core/scheduler.hpp"
@@ -73,7 +74,8 @@ void scheduler::check_process() const noexcept {
         abort_child("suspended that fiber");
 }
 
-void scheduler::throw_not_in_fiber(const char* operation) {
+void scheduler::throw_not_in_fiber(const char* operation, const owner* of) {
+    if (of != nullptr && of->is_elsewhere()) of->throw_without_scheduler(operation);
     const std::string called{operation};
     if (parent_scheduler_ == nullptr)
         throw not_in_fiber{called + " was called outside a fiber: call it within coir::run"};

@@ -31,6 +31,8 @@ struct scheduler_stats;
 
 namespace coir::detail {
 
+class owner;
+
 using unhandled_exception_handler = std::function<void(std::exception_ptr, std::string_view)>;
 
 struct scheduler_settings {
@@ -69,17 +71,18 @@ public:
     /// The calling thread's scheduler; nullptr if it runs none. May be called on any thread.
     [[nodiscard]] static scheduler* current() noexcept { return current_; }
 
-    /// The calling fiber's scheduler. Throws `not_in_fiber`, naming the operation, if there is none.
-    static scheduler& get(const char* operation) {
+    /// The calling fiber's scheduler. Throws `not_in_fiber`, naming the operation, if there is none; `wrong_scheduler`
+    /// if the object of the operation then belongs to a scheduler that runs.
+    static scheduler& get(const char* operation, const owner* of = nullptr) {
         if (current_ == nullptr) [[unlikely]]
-            throw_not_in_fiber(operation);
+            throw_not_in_fiber(operation, of);
         return *current_;
     }
 
     /// Like `get`, for the beginning of a suspending operation. Also throws the fiber's interruption if one is due,
     /// after letting other fibers run, and what `scheduler_status::on_pending` throws.
-    static scheduler& enter(const char* operation) {
-        scheduler& here = get(operation);
+    static scheduler& enter(const char* operation, const owner* of = nullptr) {
+        scheduler& here = get(operation, of);
         if (here.running().attention || here.status_.pending.load(std::memory_order_relaxed)) [[unlikely]] {
             here.deliver(operation);
         }
@@ -185,7 +188,7 @@ private:
         bool pooled = true;
     };
 
-    [[noreturn, gnu::cold]] static void throw_not_in_fiber(const char* operation);
+    [[noreturn, gnu::cold]] static void throw_not_in_fiber(const char* operation, const owner* of);
     static void prepare_for_forks();
     static void stay_in_parent() noexcept;
     void check_process() const noexcept;

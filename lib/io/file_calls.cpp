@@ -11,8 +11,6 @@ namespace coir::detail {
 
 namespace {
 
-std::error_code last_error() { return {errno, std::system_category()}; }
-
 std::error_code refusal_of(int fd) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) return last_error();

@@ -11,10 +11,6 @@ namespace coir::detail {
 
 // ---- calls -------------------------------------------------------------------------------------------------------
 
-void polled_fd::check_not_elsewhere(const char* operation) {
-    if (owner_.is_elsewhere()) owner_.bind_owner(operation);  // throws
-}
-
 std::error_code polled_fd::admit(scheduler& here, const char* operation) {
     if (fd_ < 0) return std::make_error_code(std::errc::bad_file_descriptor);
     if (owner_.belongs_to(here.serial())) [[likely]]

@@ -59,9 +59,7 @@ inline std::error_code polled_fd::yield_if_due(scheduler& here, direction toward
 template <class Attempt>
 long polled_fd::complete(direction towards, const deadline& until, std::error_code& ec, const char* operation,
                          Attempt attempt) {
-    if (scheduler::current() == nullptr) [[unlikely]]
-        check_not_elsewhere(operation);
-    scheduler& here = scheduler::enter(operation);
+    scheduler& here = scheduler::enter(operation, &owner_);
     ec = admit(here, operation);
     if (!ec) ec = yield_if_due(here, towards);
     if (ec) return -1;

@@ -1,5 +1,6 @@
 #include "process/program.hpp"
 
+#include "base/error_of_call.hpp"
 #include "base/sys.hpp"
 
 #include <cerrno>
@@ -13,8 +14,6 @@
 namespace coir::detail {
 
 namespace {
-
-std::error_code last_error() noexcept { return {errno, std::system_category()}; }
 
 /// Whether this process may execute the file, or search the directory; if not, errno is set. Checks the effective user
 /// with faccessat2(2). If a seccomp filter refuses that call, checks the real user, which differs only in set-user-ID

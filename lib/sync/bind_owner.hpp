@@ -1,5 +1,7 @@
 #pragma once
 
+#include <coir/detail/core/owner.hpp>
+
 #include "core/scheduler.hpp"
 
 namespace coir::detail {
@@ -7,8 +9,7 @@ namespace coir::detail {
 /// The rare path of `bind_owner`, kept out of line.
 template <class Owned, class F>
 [[gnu::noinline, gnu::cold]] scheduler& bind_owner_slowly(Owned& object, const char* operation, F forget) {
-    if (scheduler::current() == nullptr && object.is_elsewhere()) object.bind_owner(operation);  // throws
-    scheduler& here = scheduler::get(operation);
+    scheduler& here = scheduler::get(operation, &static_cast<const owner&>(object));
     if (object.bind_owner(here, operation)) forget();
     return here;
 }

@@ -31,6 +31,10 @@ bool owner::bind_owner(const char* operation) {
     const scheduler* const here = scheduler::current();
     if (here != nullptr) return bind_owner(*here, operation);
     if (is_from_parent_process()) return true;
+    throw_without_scheduler(operation);
+}
+
+void owner::throw_without_scheduler(const char* operation) const {
     throw wrong_scheduler{std::string{operation} + ": the object belongs to a scheduler, and this thread runs none; " +
                           remedy};
 }

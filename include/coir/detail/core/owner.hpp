@@ -30,6 +30,9 @@ public:
     /// without a scheduler these are harmless for an object of the parent; it returns true then.
     bool bind_owner(const char* operation);
 
+    /// Throws `wrong_scheduler` for a call on a thread that runs no scheduler.
+    [[noreturn]] void throw_without_scheduler(const char* operation) const;
+
     /// Whether the object belongs to the scheduler with that serial number.
     [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept {
         return serial_.load(std::memory_order_relaxed) == scheduler;

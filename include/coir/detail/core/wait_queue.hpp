@@ -33,7 +33,7 @@ public:
     [[nodiscard]] bool empty() const noexcept { return waiters_.empty(); }
 
     [[nodiscard]] bool belongs_to(std::uint64_t scheduler) const noexcept { return owner_.belongs_to(scheduler); }
-    [[nodiscard]] bool is_elsewhere() const noexcept { return owner_.is_elsewhere(); }
+    explicit operator const owner&() const noexcept { return owner_; }
 
     [[nodiscard]] bool is_from_parent_process() const noexcept { return owner_.is_from_parent_process(); }
 

@@ -69,8 +69,6 @@ public:
     std::error_code yield_if_due(scheduler& here, direction towards);
 
 private:
-    /// On a thread without a scheduler: throws `wrong_scheduler` if the descriptor belongs to one that runs.
-    void check_not_elsewhere(const char* operation);
     std::error_code admit(scheduler& here, const char* operation);
     std::error_code wait(direction towards, const deadline& until, const char* operation);
     std::error_code wait_shared(scheduler& here, waiter& me, const deadline& until);
