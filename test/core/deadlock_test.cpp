@@ -70,6 +70,15 @@ auto takes(const char* name, auto& first, auto& then) {
     });
 }
 
+/// The report of two fibers that hold one mutex each and want the other's.
+std::string deadlock_of_crossed(coir::mutex& one, coir::mutex& two) {
+    return deadlock_of([&] {
+        auto a = takes("a", one, two);
+        auto b = takes("b", two, one);
+        a.join();
+    });
+}
+
 }  // namespace
 
 TEST_CASE("deadlock: when nothing can wake the remaining fibers, run throws an exception with one line for each") {
@@ -167,11 +176,7 @@ TEST_CASE(
     const coir::test::captured_log quiet;  // the lock order check logs a warning as well
     coir::mutex one;
     coir::mutex two;
-    const std::string what = deadlock_of([&] {
-        auto a = takes("a", one, two);
-        auto b = takes("b", two, one);
-        a.join();
-    });
+    const std::string what = deadlock_of_crossed(one, two);
     CHECK(contains(what, "fiber #2 \"a\": parked on mutex " + address_of(two) + " (held by #3 \"b\")"));
     CHECK(contains(what, "fiber #3 \"b\": parked on mutex " + address_of(one) + " (held by #2 \"a\")"));
     CHECK(cycles_in(what) == "  cycle:\n    fiber #2 \"a\" waits for a mutex (" + address_of(two) +
@@ -216,11 +221,7 @@ TEST_CASE("deadlock: a cycle may include joins, a recursive_mutex, a shared_mute
 TEST_CASE("deadlock: the report has the stack of each fiber") {
     coir::mutex one;
     coir::mutex two;
-    const std::string what = deadlock_of([&] {
-        auto a = takes("a", one, two);
-        auto b = takes("b", two, one);
-        a.join();
-    });
+    const std::string what = deadlock_of_crossed(one, two);
     INFO(what);
     CHECK(contains(what, "takes<coir::mutex, coir::mutex>"));
     if (coir::detail::has_source_lines()) CHECK(contains(what, "deadlock_test.cpp:"));
